@@ -1,0 +1,42 @@
+# Every target works on a bare machine with Python 3.11 and no virtual environment active:
+# .ci/install makes .venv and fills it, and does nothing when the lock files have not changed.
+
+BIN := .venv/bin
+PYTEST_WORKERS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check interop bench soak lock install install-run
+
+help:  ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+demo: install-run  ## Show the main job end to end, against the sandbox
+	@$(BIN)/tandem demo
+
+test: install  ## Run the tests
+	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile --ignore=tests/interop --ignore=tests/soak $(ARGS)
+
+check: install  ## Lint, types, import rules, lock files
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python .ci/check_locks.py
+
+interop: install  ## Clients that nobody here wrote, against the sandbox (Node comes from a wheel)
+	@$(BIN)/python -m pytest tests/interop $(ARGS)
+
+bench: install  ## The benchmarks
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+soak: install  ## Hours of random histories; not part of make test
+	@$(BIN)/python -m pytest tests/soak $(ARGS)
+
+lock: install  ## Resolve the requirements again, for all platforms, with hashes and without hosts
+	@.ci/lock
+
+install:
+	@.ci/install dev
+
+install-run:
+	@.ci/install run
