@@ -1,0 +1,1 @@
+"""When things run: processes, queue, timers, and the servers of one machine."""
