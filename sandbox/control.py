@@ -1,0 +1,114 @@
+"""The control port: clock, faults, log, reset. All paths start with a random segment that only the ready file names."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+
+from sandbox.faults import Fault, FaultRefused
+from sandbox.world import ClockRefused, World, stamp
+
+WORLD_HEADER = "X-Tandem-Sandbox"
+_LINES_A_CHUNK = 200
+
+
+class _Refused(ValueError):
+    """A request the control port can't understand."""
+
+
+class Control:
+    """The control application. ``path`` is the random first segment; ``ready`` makes the content of the ready file."""
+
+    def __init__(self, world: World, ready: Callable[[], dict[str, Any]]) -> None:
+        self._world = world
+        self._ready = ready
+        self.path = "/" + secrets.token_urlsafe(18)
+        routes = [
+            Route("/ready", self._get_ready, methods=["GET"]),
+            Route("/clock", self._clock, methods=["GET", "POST"]),
+            Route("/faults", self._faults, methods=["POST", "DELETE"]),
+            Route("/log", self._log, methods=["GET"]),
+            Route("/reset", self._reset, methods=["POST"]),
+        ]
+        self.app = Starlette(
+            routes=[Mount(self.path, routes=routes)],
+            exception_handlers={_Refused: self._refuse, ClockRefused: self._refuse, FaultRefused: self._refuse},
+        )
+
+    def _json(self, value: Any, status: int = 200) -> Response:
+        return JSONResponse(value, status, headers={WORLD_HEADER: self._world.id})
+
+    async def _refuse(self, request: Request, error: Exception) -> Response:
+        return self._json({"error": str(error)}, 400)
+
+    async def _get_ready(self, request: Request) -> Response:
+        return self._json(self._ready())
+
+    async def _clock(self, request: Request) -> Response:
+        if request.method == "POST":
+            self._world.move_to(_instant(await _body(request)))
+        if _flag(request, "deliver"):
+            await self._world.deliver()
+        return self._json({"now": stamp(self._world.now())})
+
+    async def _faults(self, request: Request) -> Response:
+        if request.method == "DELETE":
+            self._world.faults.clear()
+            return self._json({"faults": []})
+        fault = Fault.parse(await _body(request))
+        self._world.faults.plant(fault)
+        return self._json({"faults": [fault.as_dict()]})
+
+    async def _log(self, request: Request) -> Response:
+        after = request.query_params.get("after", "0")
+        if not after.isdigit():
+            raise _Refused("after must be a seq, a whole number")
+        lines = self._world.traffic.lines(int(after))
+
+        async def chunks() -> AsyncIterator[str]:
+            batch: list[str] = []
+            for line in lines:
+                batch.append(line + "\n")
+                if len(batch) == _LINES_A_CHUNK:
+                    yield "".join(batch)
+                    batch.clear()
+            yield "".join(batch)
+
+        headers = {WORLD_HEADER: self._world.id}
+        return StreamingResponse(chunks(), media_type="application/x-ndjson", headers=headers)
+
+    async def _reset(self, request: Request) -> Response:
+        self._world.reset()
+        return self._json({"now": stamp(self._world.now()), "id": self._world.id})
+
+
+async def _body(request: Request) -> Any:
+    raw = await request.body()
+    try:
+        return json.loads(raw)
+    except ValueError as error:
+        raise _Refused(f"the body is not JSON: {error}") from error
+
+
+def _flag(request: Request, name: str) -> bool:
+    value = request.query_params.get(name, "0")
+    if value not in ("0", "1"):
+        raise _Refused(f"{name} must be 0 or 1")
+    return value == "1"
+
+
+def _instant(data: Any) -> datetime:
+    if not isinstance(data, dict) or set(data) != {"now"} or not isinstance(data["now"], str):
+        raise _Refused('the body must be {"now": "2026-03-01T00:00:00Z"}')
+    try:
+        return datetime.fromisoformat(data["now"])
+    except ValueError as error:
+        raise _Refused(f"now is not an ISO 8601 time: {data['now']!r}") from error

@@ -1,0 +1,227 @@
+"""Collecting money: payment intents, charges, retries.
+
+A finalised invoice with something due has one intent and one default invoice payment; each try is a charge. Automatic
+retries follow a fixed plan like the one that an account can set in place of smart retries
+(https://docs.stripe.com/invoicing/automatic-collection).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sandbox.stripe.billing import shapes_money
+from sandbox.stripe.errors import StripeError, invalid
+from sandbox.stripe.kernel import Obj
+from sandbox.stripe.resources import payment_methods
+from sandbox.stripe.resources.payment_methods import Decline
+
+if TYPE_CHECKING:
+    from sandbox.stripe.billing.engine import Billing
+
+_DAY_S = 86_400
+RETRY_AFTER_S = (3 * _DAY_S, 5 * _DAY_S, 7 * _DAY_S)
+"""From each failed automatic try to the next; after the last one the subscription stays past due."""
+
+
+class Collection:
+    """Pays invoices, or fails to."""
+
+    def __init__(self, billing: Billing) -> None:
+        self.billing = billing
+        self.kernel = billing.kernel
+
+    def open_payment(self, invoice: Obj) -> None:
+        """Make the intent and the default payment of an invoice that is being finalised."""
+        now, amount = self.kernel.now_s(), invoice["amount_due"]
+        intent = shapes_money.payment_intent(
+            self.kernel.new_id("pi"),
+            self.kernel.new_id("x").removeprefix("x_"),
+            invoice["customer"],
+            amount,
+            invoice["currency"],
+            now,
+        )
+        intent["description"] = "Subscription invoice" if invoice["_subscription"] else "Payment for Invoice"
+        payment = shapes_money.invoice_payment(
+            self.kernel.new_id("inpay"), invoice["id"], intent["id"], amount, invoice["currency"], now
+        )
+        self.kernel.add(intent, "payment_intent.created")
+        self.kernel.add(payment)
+
+    def method_for(self, invoice: Obj) -> Obj | None:
+        """The payment method that automatic collection uses: the invoice's, the subscription's, the customer's."""
+        subscription = self.kernel.store.get("subscription", invoice["_subscription"] or "") or {}
+        customer = self.kernel.store.get("customer", invoice["customer"]) or {}
+        candidates = (
+            invoice["default_payment_method"],
+            subscription.get("default_payment_method"),
+            (customer.get("invoice_settings") or {}).get("default_payment_method"),
+        )
+        for id in candidates:
+            method = self.kernel.store.get("payment_method", id) if id else None
+            if method is not None and method["customer"] == invoice["customer"]:
+                return method
+        return None
+
+    def retry(self, invoice: Obj) -> None:
+        """A scheduled try: the first one of an invoice finalised by hand, or a later one."""
+        self.attempt(invoice, automatic=True)
+
+    def attempt(self, invoice: Obj, *, automatic: bool, method: Obj | None = None) -> StripeError | None:
+        """Try to pay an open invoice. Returns the card's refusal, or `None` when the invoice is paid now."""
+        method = method or self.method_for(invoice)
+        decline = self._charge(invoice, method) if method else None
+        if method and decline is None:
+            return None
+        error = _card_error(decline) if decline else _no_method()
+        self._failed(invoice, automatic=automatic)
+        return error
+
+    def _charge(self, invoice: Obj, method: Obj) -> Decline | None:
+        intent, payment = self.intent_of(invoice), self.payment_of(invoice)
+        now = self.kernel.now_s()
+        charge = shapes_money.charge(self.kernel.new_id("ch"), intent, method, now)
+        decline = payment_methods.charge(self.kernel, method["id"])
+        if decline is not None:
+            self._declined(charge, intent, method, decline)
+            return decline
+        charge.update(status="succeeded", paid=True, captured=True, amount_captured=charge["amount"])
+        charge["outcome"] = _outcome("authorized", "approved_by_network", None, "Payment complete.")
+        charge["receipt_url"] = f"https://pay.stripe.com/receipts/{charge['id']}"
+        self.kernel.add(charge, "charge.succeeded")
+        with self.kernel.changing(intent):
+            intent.update(status="succeeded", amount_received=intent["amount"], latest_charge=charge["id"])
+            intent.update(payment_method=method["id"], last_payment_error=None)
+        self.kernel.emit("payment_intent.succeeded", intent)
+        with self.kernel.changing(payment):
+            payment.update(status="paid", amount_paid=intent["amount"])
+            payment["status_transitions"]["paid_at"] = now
+        with self.kernel.changing(invoice):
+            invoice["attempted"] = True
+            invoice["attempt_count"] = max(invoice["attempt_count"], 0) + (0 if invoice.get("_tries") else 1)
+            invoice["amount_paid"] += intent["amount"]
+        invoice["_tries"] = invoice.get("_tries", 0) + 1
+        self.kernel.emit("invoice_payment.paid", payment)
+        self.billing.invoices.paid(invoice)
+        return None
+
+    def _declined(self, charge: Obj, intent: Obj, method: Obj, decline: Decline) -> None:
+        charge.update(failure_code=decline.code, failure_message=decline.message)
+        charge["outcome"] = _outcome(
+            "issuer_declined",
+            "declined_by_network",
+            decline.decline_code,
+            "The bank did not return any further details.",
+        )
+        self.kernel.add(charge, "charge.failed")
+        with self.kernel.changing(intent):
+            intent["status"] = "requires_payment_method"
+            intent["latest_charge"] = charge["id"]
+            intent["last_payment_error"] = {
+                "type": "card_error",
+                "charge": charge["id"],
+                "code": decline.code,
+                "decline_code": decline.decline_code,
+                "doc_url": f"https://stripe.com/docs/error-codes/{decline.code.replace('_', '-')}",
+                "message": decline.message,
+                "payment_method": method,
+            }
+        self.kernel.emit("payment_intent.payment_failed", intent)
+
+    def _failed(self, invoice: Obj, *, automatic: bool) -> None:
+        first = not invoice.get("_tries")
+        invoice["_tries"] = invoice.get("_tries", 0) + 1
+        with self.kernel.changing(invoice):
+            invoice["attempted"] = True
+            if automatic or first:
+                invoice["attempt_count"] += 1
+                invoice["next_payment_attempt"] = self._next_try(invoice)
+        self.kernel.emit("invoice.payment_failed", invoice)
+        self.billing.invoices.wake(invoice)
+        self.billing.subscriptions.payment_state_changed(invoice)
+
+    def _next_try(self, invoice: Obj) -> int | None:
+        incomplete = (self.kernel.store.get("subscription", invoice["_subscription"] or "") or {}).get("status")
+        tried = int(invoice["attempt_count"])
+        automatic = invoice["collection_method"] == "charge_automatically" and invoice["auto_advance"]
+        if not automatic or incomplete == "incomplete" or tried > len(RETRY_AFTER_S):
+            return None
+        return self.kernel.now_s() + RETRY_AFTER_S[tried - 1]
+
+    def pay_out_of_band(self, invoice: Obj) -> None:
+        """The money came by other ways: paid, without a charge."""
+        self.cancel_payment(invoice, "automatic")
+        with self.kernel.changing(invoice):
+            invoice["amount_paid_off_stripe"] = invoice["amount_due"]
+            invoice["amount_paid"] = invoice["amount_due"]
+        self.billing.invoices.paid(invoice)
+
+    def cancel_payment(self, invoice: Obj, reason: str) -> None:
+        """End the open intent and default payment of an invoice, if it has any."""
+        payment = self.find_payment(invoice)
+        if payment is None or payment["status"] != "open":
+            return
+        now = self.kernel.now_s()
+        with self.kernel.changing(payment):
+            payment["status"] = "canceled"
+            payment["status_transitions"]["canceled_at"] = now
+        intent = self.kernel.get("payment_intent", payment["payment"]["payment_intent"])
+        with self.kernel.changing(intent):
+            intent.update(status="canceled", canceled_at=now, cancellation_reason=reason)
+        self.kernel.emit("payment_intent.canceled", intent)
+
+    def reduce_open_payment(self, invoice: Obj) -> None:
+        """Bring the open intent down to what remains due (a credit note lowered it), or end it at nothing."""
+        payment = self.find_payment(invoice)
+        if payment is None or payment["status"] != "open":
+            return
+        if invoice["amount_remaining"] == 0:
+            self.cancel_payment(invoice, "automatic")
+            return
+        intent = self.kernel.get("payment_intent", payment["payment"]["payment_intent"])
+        with self.kernel.changing(payment):
+            payment["amount_requested"] = invoice["amount_remaining"]
+        with self.kernel.changing(intent):
+            intent["amount"] = invoice["amount_remaining"]
+
+    def find_payment(self, invoice: Obj) -> Obj | None:
+        """The default invoice payment, which only an invoice finalised with something due has."""
+        payments = self.kernel.store.newest_first("invoice_payment", of=("invoice", invoice["id"]))
+        return next((payment for payment in payments if payment["is_default"]), None)
+
+    def payment_of(self, invoice: Obj) -> Obj:
+        """The default invoice payment; refuses where there is none."""
+        payment = self.find_payment(invoice)
+        if payment is None:
+            raise invalid("This invoice has no payment.")
+        return payment
+
+    def intent_of(self, invoice: Obj) -> Obj:
+        """The payment intent behind a finalised invoice."""
+        return self.kernel.get("payment_intent", self.payment_of(invoice)["payment"]["payment_intent"])
+
+
+def _outcome(network_status: str, word: str, reason: str | None, seller_message: str) -> Obj:
+    return {
+        "advice_code": None,
+        "network_advice_code": None,
+        "network_decline_code": None,
+        "network_status": word,
+        "reason": reason,
+        "risk_level": "normal",
+        "risk_score": 20,
+        "seller_message": seller_message,
+        "type": network_status,
+    }
+
+
+def _card_error(decline: Decline) -> StripeError:
+    return StripeError(402, "card_error", decline.code, decline.message, None, decline_code=decline.decline_code)
+
+
+def _no_method() -> StripeError:
+    return invalid(
+        "This customer has no attached payment source or default payment method. Please consider adding a default"
+        " payment method. For more information, visit https://stripe.com/docs/billing/subscriptions/payment-methods-setting.",
+        code="resource_missing",
+    )

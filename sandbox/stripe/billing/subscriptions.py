@@ -1,0 +1,379 @@
+"""Subscriptions over time: start, renewal, trial end, changes, cancellation, and what their invoices do to them.
+
+`current_period_*` live on the items, each counted from the subscription's anchor. One look (`run_due`) does all that
+is due at an instant in a fixed order: the schedule's phase change, the end, the trial's end, then one renewal invoice
+for every item whose cycle begins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sandbox.stripe.billing import discounts, items, shapes
+from sandbox.stripe.billing.calendar import Interval, longer
+from sandbox.stripe.billing.invoices import HOUR_S, subscription_parent
+from sandbox.stripe.billing.items import ExtraTerms, ItemTerms
+from sandbox.stripe.billing.lines import LineDraft
+from sandbox.stripe.kernel import Obj
+
+if TYPE_CHECKING:
+    from sandbox.stripe.billing.engine import Billing
+
+INCOMPLETE_S = 23 * HOUR_S
+"""How long the first payment may take before the subscription expires."""
+TRIAL_WARNING_S = 3 * 24 * HOUR_S
+ENDED = ("canceled", "incomplete_expired")
+
+
+@dataclass
+class NewSubscription:
+    """What a request or a schedule asks for, checked and resolved."""
+
+    customer: Obj
+    currency: str
+    items: list[ItemTerms]
+    start_date: int
+    anchor: int
+    values: dict[str, Any] = field(default_factory=dict)
+    discounts: list[dict[str, Any]] = field(default_factory=list)
+    extras: list[ExtraTerms] = field(default_factory=list)
+    prorate: bool = True
+    draft_first: bool = False
+    """The first invoice waits an hour as a draft: `send_invoice`, or started by a schedule."""
+    payment_behavior: str = "allow_incomplete"
+    phase_period: tuple[int, int] | None = None
+
+
+class Subscriptions:
+    """The subscriptions of one account."""
+
+    def __init__(self, billing: Billing) -> None:
+        self.billing = billing
+        self.kernel = billing.kernel
+
+    # ------------------------------------------------------------------ start
+
+    def create(self, asked: NewSubscription) -> Obj:
+        """Create the subscription, and its first invoice if there is anything to put on it."""
+        now = self.kernel.now_s()
+        made = shapes.subscription(self.kernel.new_id("sub"), asked.customer["id"], asked.currency, now)
+        made.update(asked.values)
+        made["start_date"], made["billing_cycle_anchor"] = asked.start_date, asked.anchor
+        made["_items"] = []
+        owner = {"customer": asked.customer["id"], "currency": asked.currency, "subscription": made["id"]}
+        made["discounts"] = discounts.attach(self.kernel, asked.discounts, owner, now)
+        self._adopt_currency(asked.customer, asked.currency)
+        made["_items"] = [items.new_item(self.kernel, made, terms, asked.start_date) for terms in asked.items]
+        trialing = made["trial_end"] is not None and made["trial_end"] > now
+        for item in made["_items"]:
+            items.set_period(item, asked.anchor, max(now, asked.start_date))
+            item["current_period_start"] = max(item["current_period_start"], asked.start_date)
+            if trialing:
+                item["current_period_start"], item["current_period_end"] = now, made["trial_end"]
+        self.refresh_items(made)
+        self.resolve_cancel_at(made)
+        extras = self.add_extras(made, asked.extras, asked.phase_period)
+        drafts = self._first_drafts(made, trialing, asked.prorate)
+        pending = self.billing.invoices.pending_items(made["customer"], made["currency"], made["id"])
+        billed = bool(drafts or extras or pending)
+        active = "trialing" if trialing else "active"
+        waits = billed and not asked.draft_first and not trialing
+        made["status"] = "incomplete" if waits else active
+        self.kernel.add(made, "customer.subscription.created")
+        self.wake(made)
+        if billed:
+            invoice = self.invoice(made, "subscription_create", drafts, period=(now, now))
+            self._collect_first(made, invoice, asked)
+        return made
+
+    def _first_drafts(self, made: Obj, trialing: bool, prorate: bool) -> list[LineDraft]:
+        drafts: list[LineDraft] = []
+        for item in made["_items"]:
+            if trialing:
+                period = (item["current_period_start"], item["current_period_end"])
+                line = items.cycle_line(self.kernel, made, item, period, amount=0)
+                line.description = f"Trial period for {line.description}"
+                drafts.append(line)
+            else:
+                drafts.extend(items.first_lines(self.kernel, made, item, prorate))
+        return drafts
+
+    def _adopt_currency(self, customer: Obj, currency: str) -> None:
+        if customer["currency"] is None:
+            with self.kernel.changing(customer, "customer.updated"):
+                customer["currency"] = currency
+
+    def _collect_first(self, made: Obj, invoice: Obj, asked: NewSubscription) -> None:
+        """Finalise the first invoice inside the request, unless it is to wait as a draft."""
+        if asked.draft_first and invoice["total"] > 0:
+            return
+        self.billing.invoices.finalize(invoice)
+        if invoice["status"] == "open" and asked.payment_behavior != "default_incomplete":
+            self.billing.collection.attempt(invoice, automatic=True)
+        if made["status"] == "incomplete" and invoice["status"] == "open":
+            self.billing.wake(made["created"] + INCOMPLETE_S, "subscription", made["id"])
+
+    def add_extras(self, subscription: Obj, extras: list[ExtraTerms], phase: tuple[int, int] | None) -> list[Obj]:
+        """Make pending invoice items of `add_invoice_items`; the subscription's next invoice takes them."""
+        return [self._extra(subscription, extra, phase) for extra in extras]
+
+    def _extra(self, subscription: Obj, extra: ExtraTerms, phase: tuple[int, int] | None) -> Obj:
+        starts = [item["current_period_start"] for item in subscription["_items"]]
+        ends = [item["current_period_end"] for item in subscription["_items"]]
+        now = self.kernel.now_s()
+        ways = {
+            "max_item_period_start": max(starts),
+            "min_item_period_end": min(ends),
+            "now": now,
+            "phase_start": phase[0] if phase else now,
+            "phase_end": phase[1] if phase else now,
+        }
+        period = extra.period or {"start": {"type": "max_item_period_start"}, "end": {"type": "min_item_period_end"}}
+        bounds = {side: (ways | {"timestamp": period[side].get("timestamp")})[period[side]["type"]] for side in period}
+        made = self.billing.price_item(
+            subscription["customer"], subscription["currency"], extra.price, extra.quantity, extra.discounts
+        )
+        made["period"] = bounds
+        made["discountable"] = extra.discountable
+        made["metadata"] = extra.metadata
+        made["_subscription"] = subscription["id"]
+        made["parent"] = {
+            "type": "subscription_details",
+            "subscription_details": {"subscription": subscription["id"], "subscription_item": None},
+        }
+        return self.kernel.add(made, "invoiceitem.created")
+
+    # ------------------------------------------------------------------ invoices
+
+    def invoice(
+        self,
+        subscription: Obj,
+        reason: str,
+        drafts: list[LineDraft],
+        *,
+        period: tuple[int, int],
+        proration_date: int | None = None,
+    ) -> Obj:
+        """A draft for the subscription with these lines and all that is pending for it."""
+        invoices = self.billing.invoices
+        customer = self.kernel.get("customer", subscription["customer"])
+        pending = invoices.pending_items(customer["id"], subscription["currency"], subscription["id"])
+        values = self.invoice_values(subscription, proration_date)
+        values["period_start"], values["period_end"] = period
+        made = invoices.draft(customer, subscription["currency"], reason, values, invoices.pull_in(pending) + drafts)
+        invoices.settle_items(pending, made)
+        items.remember_debits(subscription["_items"], made)
+        with self.kernel.changing(subscription):
+            subscription["latest_invoice"] = made["id"]
+        self._spend_once(subscription)
+        return made
+
+    def invoice_values(self, subscription: Obj, proration_date: int | None = None) -> dict[str, Any]:
+        """What an invoice takes over from its subscription."""
+        settings = subscription["invoice_settings"]
+        customer = self.kernel.get("customer", subscription["customer"])
+        defaults = customer["invoice_settings"]
+        paused = subscription["pause_collection"]
+        return {
+            "parent": subscription_parent(subscription, proration_date),
+            "collection_method": subscription["collection_method"],
+            "_days_until_due": subscription["days_until_due"],
+            "auto_advance": not (paused and paused["behavior"] == "keep_as_draft")
+            and subscription["status"] != "unpaid",
+            "custom_fields": settings["custom_fields"] or defaults.get("custom_fields"),
+            "description": settings["description"],
+            "footer": settings["footer"] or defaults.get("footer"),
+            "default_payment_method": subscription["default_payment_method"],
+            "payment_settings": {
+                "default_mandate": None,
+                "payment_method_options": None,
+                "payment_method_types": subscription["payment_settings"]["payment_method_types"],
+            },
+            "discounts": list(subscription["discounts"]),
+        }
+
+    def _spend_once(self, subscription: Obj) -> None:
+        """Discounts of duration `once` have done their work with the first invoice."""
+        subscription["discounts"] = discounts.used_once(self.kernel, subscription["discounts"])
+        for item in subscription["_items"]:
+            item["discounts"] = discounts.used_once(self.kernel, item["discounts"])
+
+    # ------------------------------------------------------------------ time
+
+    def wake(self, subscription: Obj) -> None:
+        """Have the subscription looked at when something next falls due on it."""
+        stamps = [item["current_period_end"] for item in subscription["_items"]]
+        if subscription["cancel_at"] is not None:
+            stamps.append(subscription["cancel_at"])
+        if subscription["trial_end"] is not None and subscription["status"] == "trialing":
+            stamps += [subscription["trial_end"], subscription["trial_end"] - TRIAL_WARNING_S]
+        now = self.kernel.now_s()
+        for stamp in {stamp for stamp in stamps if stamp > now}:
+            self.billing.wake(stamp, "subscription", subscription["id"])
+
+    def run_due(self, subscription: Obj, at: int) -> None:
+        """Do what is due at this instant."""
+        if subscription["status"] == "incomplete":
+            self._expire(subscription, at)
+        if subscription["status"] in ENDED or subscription["status"] == "incomplete":
+            return
+        self.billing.schedules.enter_due_phase(subscription, at)
+        if subscription["status"] in ENDED:
+            return
+        if subscription["cancel_at"] is not None and subscription["cancel_at"] <= at:
+            self.end(subscription, "cancellation_requested", asked_now=False)
+            return
+        self._mind_trial(subscription, at)
+        self.renew(subscription, at)
+        self.wake(subscription)
+
+    def _expire(self, subscription: Obj, at: int) -> None:
+        if at < subscription["created"] + INCOMPLETE_S:
+            return
+        invoice = self.kernel.get("invoice", subscription["latest_invoice"])
+        with self.kernel.changing(subscription, "customer.subscription.updated"):
+            subscription["status"] = "incomplete_expired"
+            subscription["ended_at"] = at
+        if invoice["status"] == "open":
+            self.billing.invoices.void(invoice)
+
+    def _mind_trial(self, subscription: Obj, at: int) -> None:
+        end = subscription["trial_end"]
+        if subscription["status"] != "trialing" or end is None:
+            return
+        if at >= end:
+            with self.kernel.changing(subscription, "customer.subscription.updated"):
+                subscription["status"] = "active"
+        elif at >= end - TRIAL_WARNING_S and not subscription.get("_trial_warned"):
+            subscription["_trial_warned"] = True
+            self.kernel.emit("customer.subscription.trial_will_end", subscription)
+
+    def renew(self, subscription: Obj, at: int, reason: str = "subscription_cycle") -> Obj | None:
+        """One invoice for every item whose cycle ends by now; the next cycle is billed in advance."""
+        due = [item for item in subscription["_items"] if item["current_period_end"] <= at]
+        if not due:
+            return None
+        before = min(item["current_period_start"] for item in due)
+        with self.kernel.changing(subscription, "customer.subscription.updated"):
+            for item in due:
+                items.set_period(item, subscription["billing_cycle_anchor"], at)
+            self._drop_ended_discounts(subscription, at)
+            self.refresh_items(subscription)
+            self._follow_period_end(subscription)
+        drafts = [items.cycle_line(self.kernel, subscription, item, (at, item["current_period_end"])) for item in due]
+        made = self.invoice(subscription, reason, drafts, period=(before, at))
+        self._mind_pause(subscription, made)
+        return made
+
+    def _drop_ended_discounts(self, subscription: Obj, at: int) -> None:
+        subscription["discounts"] = discounts.still_running(self.kernel, subscription["discounts"], at)
+        for item in subscription["_items"]:
+            item["discounts"] = discounts.still_running(self.kernel, item["discounts"], at)
+
+    def _follow_period_end(self, subscription: Obj) -> None:
+        if subscription["cancel_at_period_end"]:
+            subscription["cancel_at"] = min(item["current_period_end"] for item in subscription["_items"])
+
+    def _mind_pause(self, subscription: Obj, invoice: Obj) -> None:
+        """What `pause_collection` makes of an invoice: a lasting draft, a void one or a bad debt."""
+        behavior = (subscription["pause_collection"] or {}).get("behavior")
+        if behavior in ("void", "mark_uncollectible"):
+            self.billing.invoices.finalize(invoice)
+            if invoice["status"] == "open" and behavior == "void":
+                self.billing.invoices.void(invoice)
+            elif invoice["status"] == "open":
+                self.billing.invoices.mark_uncollectible(invoice, "subscription_paused")
+
+    @staticmethod
+    def resolve_cancel_at(subscription: Obj) -> None:
+        """Turn `min_period_end` and `max_period_end` into the stamp they mean now; follow `cancel_at_period_end`."""
+        ends = [item["current_period_end"] for item in subscription["_items"]]
+        named = {"min_period_end": min(ends), "max_period_end": max(ends)}
+        subscription["cancel_at"] = named.get(subscription["cancel_at"], subscription["cancel_at"])
+        if subscription["cancel_at_period_end"]:
+            subscription["cancel_at"] = min(ends)
+
+    def refresh_items(self, subscription: Obj) -> None:
+        """Show the items that the subscription has now."""
+        url = f"/v1/subscription_items?subscription={subscription['id']}"
+        subscription["items"] = shapes.embedded_list(subscription["_items"], url)
+
+    def invoice_prorations(self, subscription: Obj, at: int) -> Obj | None:
+        """Invoice what is pending for the subscription at once (`always_invoice`, a final invoice)."""
+        pending = self.billing.invoices.pending_items(
+            subscription["customer"], subscription["currency"], subscription["id"]
+        )
+        if not pending:
+            return None
+        made = self.invoice(subscription, "subscription_update", [], period=(at, at), proration_date=at)
+        if made["collection_method"] == "charge_automatically" or made["total"] <= 0:
+            self.billing.invoices.finalize(made)
+            if made["status"] == "open":
+                self.billing.collection.attempt(made, automatic=True)
+        return made
+
+    def cancel_now(self, subscription: Obj, *, invoice_now: bool, prorate: bool) -> None:
+        """Cancel by request: with `prorate` the unused time is credited, with `invoice_now` all pending is invoiced."""
+        at = self.kernel.now_s()
+        if prorate:
+            for item in subscription["_items"]:
+                items.credits_for_rest(self.kernel, subscription, item, at)
+        if invoice_now:
+            self.invoice_prorations(subscription, at)
+        self.end(subscription, "cancellation_requested", asked_now=True)
+
+    # ------------------------------------------------------------------ end and payment state
+
+    def end(self, subscription: Obj, reason: str, *, asked_now: bool) -> None:
+        """Cancel now. Finalised invoices are no longer collected by themselves; a schedule ends with it."""
+        now = self.kernel.now_s()
+        subscription["status"] = "canceled"
+        subscription["ended_at"] = now
+        if asked_now or subscription["canceled_at"] is None:
+            subscription["canceled_at"] = now
+        subscription["cancellation_details"]["reason"] = reason
+        self.kernel.touch()
+        self.kernel.emit("customer.subscription.deleted", subscription)
+        self.billing.schedules.subscription_ended(subscription)
+        self.billing.invoices.stop_collecting(subscription["id"])
+
+    def customer_deleted(self, customer: Obj) -> None:
+        """A deleted customer's subscriptions and schedules end at once."""
+        for subscription in self.kernel.store.all("subscription", of=("customer", customer["id"])):
+            if subscription["status"] not in ENDED:
+                self.end(subscription, "cancellation_requested", asked_now=True)
+        self.billing.schedules.customer_deleted(customer)
+
+    def payment_state_changed(self, invoice: Obj) -> None:
+        """Bring the subscription's status in line with its latest finalised invoice."""
+        subscription = self.kernel.store.get("subscription", invoice["_subscription"] or "")
+        if subscription is None or subscription["status"] in (*ENDED, "trialing", "paused"):
+            return
+        newest = self.kernel.store.newest_first("invoice", of=("_subscription", subscription["id"]))
+        latest = next((found for found in newest if found["status"] != "draft"), invoice)
+        status = self._status_after(subscription["status"], latest)
+        with self.kernel.changing(subscription, "customer.subscription.updated"):
+            subscription["status"] = status
+        customer = self.kernel.store.get("customer", subscription["customer"])
+        if customer is not None:
+            with self.kernel.changing(customer, "customer.updated"):
+                customer["delinquent"] = status in ("past_due", "unpaid")
+
+    @staticmethod
+    def _status_after(status: str, latest: Obj) -> str:
+        if status == "incomplete":
+            return "active" if latest["status"] in ("paid", "uncollectible") else status
+        if latest["status"] != "open":
+            return "active"
+        failed = latest["collection_method"] == "charge_automatically" and latest["attempted"]
+        return "past_due" if failed or latest.get("_overdue") else status
+
+
+def longest_interval(prices: list[Obj]) -> Interval:
+    """The longest of the prices' intervals."""
+    found = Interval.of_price(prices[0])
+    for price in prices[1:]:
+        other = Interval.of_price(price)
+        found = other if longer(other, found) else found
+    return found
