@@ -1,0 +1,144 @@
+"""Typed records of the CRM side, as `mappings/` fills them. Salesforce's words stay Salesforce's; dates are plain days.
+
+A blank CRM field is ``None``. Amounts and quantities are ``Decimal`` in major units, percents 10 = 10 %.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+
+
+@dataclass(frozen=True)
+class CrmAccount:
+    id: str
+    name: str
+    website: str | None = None
+    billing_email: str | None = None
+    person_email: str | None = None
+    billing_timezone: str | None = None
+    stripe_customer_id: str | None = None
+    street: str | None = None
+    city: str | None = None
+    state: str | None = None
+    postal_code: str | None = None
+    country: str | None = None
+    master_record_id: str | None = None
+    is_deleted: bool = False
+
+
+@dataclass(frozen=True)
+class CrmProduct:
+    id: str
+    name: str
+    is_active: bool = True
+    product_code: str | None = None
+    description: str | None = None
+    charge_type: str | None = None  # Recurring, One-Time, Usage
+    price_period: str | None = None  # Month, Quarter, Year, Term
+    tier_mode: str | None = None
+    meter_event: str | None = None
+    tax_code: str | None = None
+    stripe_product_id: str | None = None
+    is_deleted: bool = False
+
+
+@dataclass(frozen=True)
+class CrmQuoteLine:
+    id: str
+    quote_id: str
+    product_id: str | None
+    quantity: Decimal | None
+    unit_price: Decimal | None
+    line_number: str | None = None
+    sort_order: int | None = None
+    description: str | None = None
+    discount_percent: Decimal | None = None
+    discount_amount: Decimal | None = None
+    discount_months: int | None = None
+    change: str | None = None  # Add, Remove; blank = Add
+    charge_type: str | None = None
+    price_period: str | None = None
+    billing_frequency: str | None = None
+    start_date: date | None = None
+    end_date: date | None = None
+    ramp_key: str | None = None
+    optional: bool = False
+    contract_amount: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class CrmQuote:
+    id: str
+    number: str
+    name: str
+    status: str
+    account_id: str | None
+    opportunity_id: str | None = None
+    contact_id: str | None = None
+    contact_email: str | None = None
+    contact_name: str | None = None
+    email: str | None = None
+    currency: str | None = None  # CurrencyIsoCode; None in a single-currency org
+    quote_type: str | None = None  # New, Amendment, Renewal, Cancellation; blank = New
+    billing_subscription_id: str | None = None
+    start_date: date | None = None
+    end_date: date | None = None
+    term_months: int | None = None
+    billing_frequency: str | None = None
+    billing_day: int | None = None
+    collection_method: str | None = None  # Send Invoice, Charge Automatically
+    payment_methods: str | None = None
+    days_until_due: int | None = None
+    po_number: str | None = None
+    trial_days: int | None = None
+    auto_renew: bool = False
+    quote_discount: Decimal | None = None
+    quote_discount_months: int | None = None
+    proration_policy: str | None = None
+    credit_policy: str | None = None
+    skip_past_invoices: bool = False
+    signed_at: datetime | None = None
+    billing_request: str | None = None  # Check, Start, Retry, Cancel, Refresh
+    customer_choice: str | None = None
+    is_deleted: bool = False
+    # ours, as the CRM shows them now (display only, never evidence)
+    billing_status: str | None = None
+    billing_code: str | None = None
+    billing_message: str | None = None
+    billing_preview: str | None = None
+    billing_reference: str | None = None
+    contract_total: Decimal | None = None
+    first_invoice_amount: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class QuoteGraph:
+    """A quote and all that its meaning depends on, read together. ``account`` is None when AccountId is blank."""
+
+    quote: CrmQuote
+    lines: tuple[CrmQuoteLine, ...]
+    account: CrmAccount | None
+    products: Mapping[str, CrmProduct] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CrmRow:
+    """A row as it should stand in the CRM: upserted by ``key_field`` (an External Id, or "Id" for standard records).
+
+    ``fields`` are API names (un-namespaced) to JSON values; Decimals stay Decimal. ``parents`` maps a relationship name
+    (``Account__r``, ``Billing_Invoice__r``) to the external key of a row of ours; real Salesforce ids go in ``fields``.
+    ``group`` is the Account id: rows of one group travel in one chunk. ``quiet`` names fields that alone never cause a write (As_Of__c).
+    """
+
+    sobject: str
+    key_field: str
+    key: str
+    fields: Mapping[str, object]
+    group: str
+    parents: Mapping[str, tuple[str, str, str]] = field(
+        default_factory=dict
+    )  # relationship -> (sobject, key field, key)
+    quiet: tuple[str, ...] = ("As_Of__c", "Billing_As_Of__c")

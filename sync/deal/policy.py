@@ -1,0 +1,26 @@
+"""What an installation decides about billing. Defaults are the rules' own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True)
+class BillingPolicy:
+    """Choices that change what a quote means. ``currency`` stands in where the org has only one and names none."""
+
+    billing_timezone: str = "UTC"
+    signed_statuses: tuple[str, ...] = ("Accepted",)
+    currency: str = "USD"
+    collection_method: str = "send_invoice"  # or charge_automatically: where the quote says nothing
+    days_until_due: int = 30
+    max_days_until_due: int | None = None  # DATA-208 beyond it; None = no limit
+    max_days_back: int | None = None  # DATA-204 beyond it; None = no limit
+    rounding_step: bool = False  # round what the currency can't carry, and show the difference, instead of refusing
+    #: A schedule is not made in the last moments before its start: were it late, Stripe would take it as back-dated.
+    start_margin: timedelta = timedelta(minutes=3)
+
+    def is_signed(self, status: str) -> bool:
+        """Whether a quote in this status is signed."""
+        return status in self.signed_statuses

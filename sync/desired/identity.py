@@ -1,0 +1,108 @@
+"""Whose customer it is, seen from Stripe (BILLING_RULES 5 and 6): which Account a self-serve customer belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sync import catalogue
+from sync.crm import CrmAccount
+from sync.desired.customer import confirmation
+from sync.desired.keys import ACCOUNT
+from sync.errors import Refusal
+from sync.facts import Customer
+
+Mode = Literal["match", "create", "leave"]
+
+
+@dataclass(frozen=True)
+class Belongs:
+    """The customer is this Account's; ``evidence`` says why."""
+
+    account_id: str
+    evidence: str
+
+
+@dataclass(frozen=True)
+class MakeAccount:
+    """Nobody in the CRM is this customer, and policy is to create an Account."""
+
+    fields: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Nobody in the CRM is this customer; it is left alone."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """There are candidates but no proof: people decide (DATA-213)."""
+
+    refusal: Refusal
+
+
+Answer = Belongs | MakeAccount | Unknown | Ask
+
+
+def match_account(customer: Customer, accounts: Sequence[CrmAccount], taken: Mapping[str, str], mode: Mode) -> Answer:
+    """The Account of a customer: our id in its metadata, its id on an Account, the billing e-mail with a confirmation.
+
+    ``accounts`` are the Accounts named by metadata, or carrying the customer's id or e-mail; ``taken`` gives the customer that an Account is linked to already.
+    """
+    living = [a for a in accounts if not a.is_deleted]
+    named = [a for a in living if a.id == customer.metadata.get(ACCOUNT)]
+    marked = [a for a in living if a.stripe_customer_id == customer.id]
+    for found, evidence in ((named, "our id in its metadata"), (marked, "its id on the Account")):
+        if len(found) == 1 and taken.get(found[0].id, customer.id) == customer.id:
+            return Belongs(found[0].id, evidence)
+        if found:
+            return _ask(customer, found, "more than one Account, or one that has another customer, carries its id")
+    mailed = [
+        a
+        for a in living
+        if customer.email
+        and customer.email.casefold() in {(a.billing_email or "").casefold(), (a.person_email or "").casefold()}
+    ]
+    if not mailed:
+        return MakeAccount(_fields(customer)) if mode == "create" else Unknown()
+    if len(mailed) > 1:
+        return _ask(customer, mailed, f"{len(mailed)} Accounts have its e-mail")
+    only = mailed[0]
+    if only.id in taken and taken[only.id] != customer.id:
+        return _ask(customer, mailed, f"the Account with its e-mail has customer {taken[only.id]} already")
+    proof = confirmation(only, customer, customer.email or "")
+    return (
+        Belongs(only.id, f"the billing e-mail, confirmed by {proof}")
+        if proof
+        else _ask(customer, mailed, "neither web domain nor company name confirm the e-mail")
+    )
+
+
+def _fields(customer: Customer) -> Mapping[str, object]:
+    """What a new Account carries: enough to find it again by the customer's id."""
+    return {
+        "Name": customer.name or customer.email or customer.id,
+        "Billing_Email__c": customer.email,
+        "Stripe_Customer_Id__c": customer.id,
+    }
+
+
+def _ask(customer: Customer, accounts: Sequence[CrmAccount], evidence: str) -> Ask:
+    ids = tuple(a.id for a in accounts)
+    detail = (
+        f"Customer {customer.id}: {evidence}. Candidates: {', '.join(f'{a.name} ({a.id})' for a in accounts)}. "
+        "Write the customer's id into Stripe_Customer_Id__c of the right Account."
+    )
+    return Ask(
+        catalogue.refusal(
+            "DATA-213",
+            detail,
+            record_id=ids[0],
+            field="Stripe_Customer_Id__c",
+            blocked_on=ids,
+            count=str(len(ids)),
+            account=accounts[0].name,
+        )
+    )

@@ -1,0 +1,51 @@
+"""The metadata by which Tandem knows its own objects in Stripe again, and what they belong to in the CRM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sync.deal.deal import Deal
+from sync.deal.pricing import DealItem
+
+#: Our key of the object itself: the key of its `Ref`.
+KEY = "tandem_key"
+#: The deal it belongs to; one row in the CRM, whatever number of Stripe objects.
+DEAL = "tandem_deal"
+#: Unix seconds of the first boundary that Stripe bills by itself; what began before is an invoice that we stated.
+PLAIN_FROM = "tandem_from"
+QUOTE = "salesforce_quote_id"
+ACCOUNT = "salesforce_account_id"
+OPPORTUNITY = "salesforce_opportunity_id"
+PRODUCT = "salesforce_product_id"
+#: Quote line ids, comma-separated; ``salesforce_line_ids_2`` and so on where one value is too short.
+LINES = "salesforce_line_ids"
+
+#: What is said of a schedule that nobody ended before its time.
+AS_PLANNED = "as planned"
+
+_VALUE_LENGTH = 500  # Stripe's limit of a metadata value
+_MOST_VALUES = 40  # of Stripe's 50 keys, the rest is for others
+
+
+def deal_metadata(deal: Deal, key: str) -> dict[str, str]:
+    """What every object of a deal carries: its own key, the deal's, and the CRM ids."""
+    found = {KEY: key, DEAL: deal.key, QUOTE: deal.quote_id, ACCOUNT: deal.payer.account_id}
+    if deal.opportunity_id:
+        found[OPPORTUNITY] = deal.opportunity_id
+    return found
+
+
+def item_metadata(item: DealItem) -> dict[str, str]:
+    """What an item or an invoice line carries: the product and the quote lines it stands for."""
+    return {PRODUCT: item.product.id, **_line_ids(item.line_ids)}
+
+
+def _line_ids(ids: Iterable[str]) -> dict[str, str]:
+    values: list[str] = []
+    for id_ in ids:
+        if values and len(values[-1]) + 1 + len(id_) <= _VALUE_LENGTH:
+            values[-1] += f",{id_}"
+        else:
+            values.append(id_)
+    names = (LINES if n == 1 else f"{LINES}_{n}" for n in range(1, _MOST_VALUES + 1))
+    return dict(zip(names, values, strict=False))

@@ -1,0 +1,146 @@
+"""What the quote shows of its billing (BILLING_RULES 7, 8): our fields only, in words for the rep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from sync import catalogue
+from sync.deal.deal import Deal
+from sync.deal.forecast import Forecast
+from sync.deal.money import to_major
+from sync.deal.timeline import tracks
+from sync.desired.keys import KEY
+from sync.desired.made import schedule_of
+from sync.errors import SyncError, Terminal, Transient
+from sync.facts import Fact, Schedule, Subscription
+
+NOT_STARTED = "Not Started"
+WAITING = "Waiting"
+CREATING = "Creating"
+SCHEDULED = "Scheduled"
+LIVE = "Live"
+ENDED = "Ended"
+NEEDS_ATTENTION = "Needs Attention"
+WITH_BILLING = "With Billing Team"
+ON_HOLD = "On Hold"
+
+_OVER = frozenset({"canceled", "incomplete_expired", "completed"})
+_MESSAGE_LENGTH = 10_000
+
+
+@dataclass(frozen=True)
+class QuoteView:
+    """All that the quote's billing fields follow from.
+
+    ``objects`` are the customer's subscriptions and schedules as read last; ``failure`` is what the run ended with and
+    ``reference`` its short name; ``preview`` None leaves what is written there; ``on_hold`` is operations' reason.
+    """
+
+    signed: bool
+    now: datetime
+    deal: Deal | None = None
+    forecast: Forecast | None = None
+    preview: str | None = None
+    objects: tuple[Fact, ...] = ()
+    failure: SyncError | None = None
+    reference: str = ""
+    on_hold: str | None = None
+
+
+def quote_fields(view: QuoteView) -> Mapping[str, object]:
+    """The quote's own billing fields by API name. Code and message are blank (None) when all is well."""
+    found: dict[str, object] = {
+        "Billing_Status__c": status(view),
+        "Billing_Code__c": view.failure.code if view.failure else None,
+        "Billing_Message__c": _message(view),
+        "Billing_Reference__c": _reference(view),
+    }
+    if view.preview is not None:
+        found["Billing_Preview__c"] = view.preview
+    if view.deal and view.forecast:
+        found["Contract_Total__c"] = to_major(view.forecast.total, view.deal.currency)
+        found["First_Invoice_Amount__c"] = to_major(view.forecast.first, view.deal.currency)
+    return found
+
+
+def line_fields(amounts: Mapping[str, Decimal]) -> Mapping[str, Mapping[str, object]]:
+    """The lines' own fields by line id: `Contract_Amount__c`, in major units."""
+    return {id_: {"Contract_Amount__c": amount} for id_, amount in amounts.items()}
+
+
+def blank_fields() -> Mapping[str, object]:
+    """Our fields reset: a quote without a link of its own may carry values that cloning copied (DESIGN 5)."""
+    names = ("Code", "Message", "Preview", "Reference")
+    blank: dict[str, object] = {f"Billing_{name}__c": None for name in names}
+    totals: dict[str, object] = {"Contract_Total__c": None, "First_Invoice_Amount__c": None}
+    return {"Billing_Status__c": NOT_STARTED, **blank, **totals}
+
+
+def status(view: QuoteView) -> str:
+    """The word for where the deal's billing stands."""
+    if view.on_hold:
+        return ON_HOLD
+    objects = deal_objects(view.deal, view.objects)
+    if isinstance(view.failure, Transient):
+        return CREATING if objects else WAITING
+    if view.failure is not None:
+        return _failed(view.failure, view)
+    if not view.signed and not objects:
+        return NOT_STARTED
+    if view.deal is None or not objects:
+        return WAITING
+    if len(objects) < len(tracks(view.deal)):
+        return CREATING
+    if view.now >= view.deal.boundary(view.deal.end) or all(_is_over(fact) for fact in objects):
+        return ENDED
+    return LIVE if view.now >= view.deal.boundary(view.deal.start) else SCHEDULED
+
+
+def _failed(failure: SyncError, view: QuoteView) -> str:
+    """A rep hears of what a rep can act on; the rest is with the billing team (users.md 3)."""
+    if not isinstance(failure, Terminal) or "rep" not in catalogue.entry(failure.code).told:
+        return WITH_BILLING
+    if catalogue.entry(failure.code).kind is catalogue.Kind.BUG:
+        return WITH_BILLING
+    return NEEDS_ATTENTION if view.signed else NOT_STARTED
+
+
+def deal_objects(deal: Deal | None, facts: Iterable[Fact]) -> tuple[Schedule | Subscription, ...]:
+    """For each track of the deal its schedule, else its subscription; tracks that have neither are left out."""
+    if deal is None:
+        return ()
+    seen = [fact for fact in facts if not fact.deleted]
+    subscriptions = {s.metadata.get(KEY): s for s in seen if isinstance(s, Subscription)}
+    schedules = [s for s in seen if isinstance(s, Schedule)]
+    found: list[Schedule | Subscription] = []
+    for track in tracks(deal):
+        subscription = subscriptions.get(track.key)
+        mine = schedule_of(track.key, subscription, schedules) or subscription
+        if mine is not None:
+            found.append(mine)
+    return tuple(found)
+
+
+def _is_over(fact: Schedule | Subscription) -> bool:
+    return fact.status in _OVER
+
+
+def _message(view: QuoteView) -> str | None:
+    if view.on_hold:
+        return f"On hold: {view.on_hold}"[:_MESSAGE_LENGTH]
+    if view.failure is None:
+        return None
+    refusals = view.failure.refusals if isinstance(view.failure, Terminal) else ()
+    words = dict.fromkeys(refusal.message for refusal in refusals) or {view.failure.message: None}
+    return "\n".join(words)[:_MESSAGE_LENGTH]
+
+
+def _reference(view: QuoteView) -> str | None:
+    """Of a failure its code and short reference; else the id of the Stripe object that starts first."""
+    if view.failure is not None:
+        return " . ".join(part for part in (view.failure.code, view.reference) if part)
+    objects = deal_objects(view.deal, view.objects)
+    return objects[0].id if objects else None

@@ -1,0 +1,35 @@
+"""What a deal run has to read of Stripe, so that it is one set-wise read before and one after the customer is known."""
+
+from __future__ import annotations
+
+from sync.crm import CrmAccount
+from sync.deal.deal import Deal
+from sync.deal.timeline import tracks
+from sync.desired.catalog import phase_refs
+from sync.records import Ref
+
+
+def catalogue_refs(deal: Deal) -> tuple[Ref, ...]:
+    """Products by id, prices by lookup_key and coupons by id, each once."""
+    products = tuple(Ref("product", key) for key in deal.products)
+    rest = tuple(ref for track in tracks(deal) for phase in track.phases for ref in phase_refs(phase, deal))
+    return tuple(dict.fromkeys((*products, *rest)))
+
+
+def candidate_refs(account: CrmAccount, email: str, held: str | None, choice: str | None = None) -> tuple[Ref, ...]:
+    """Where the payer may be in Stripe: the customer we hold, else the ids named, and all with the billing e-mail."""
+    if held:
+        return (Ref("customer_id", held),)
+    named = (account.stripe_customer_id, choice if choice and choice != "New" else None)
+    by_id = tuple(Ref("customer_id", id_.strip()) for id_ in named if id_ and id_.strip())
+    return tuple(dict.fromkeys((*by_id, Ref("customers_by_email", email))))
+
+
+def live_refs(customer_id: str) -> tuple[Ref, ...]:
+    """What already runs or is planned for a customer: all its subscriptions and schedules."""
+    return (Ref("subscriptions_of", customer_id), Ref("schedules_of", customer_id))
+
+
+def stated_refs(subscription_ids: tuple[str, ...]) -> tuple[Ref, ...]:
+    """The invoices of the deal's subscriptions, among them the ones that we stated."""
+    return tuple(Ref("invoices_of", id_) for id_ in subscription_ids)

@@ -1,0 +1,108 @@
+"""What must be written so that what is there becomes what should be there. Pure; knows order and what can't be changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from sync.deal.money import plain
+from sync.desired.keys import KEY
+from sync.observed import Actual
+from sync.plan import Drift, Plan
+from sync.records import Desired, Operation, Ref, Value, Verb
+
+#: Objects that others point at come first; money moves (ACT) come last.
+ORDER = ("customer", "product", "price", "coupon", "subscription", "schedule", "invoice", "invoiceitem")
+#: Lists whose order says nothing.
+UNORDERED = frozenset({"items"})
+
+
+def diff(desired: Sequence[Desired], actual: Mapping[Ref, Actual]) -> Plan:
+    """The plan that makes ``desired`` true. Objects that nobody desires are left alone: we delete nothing.
+
+    A part that differs and can't be changed by us is drift, never an operation; see `Plan.raise_if_unsafe`.
+    """
+    ids: dict[Ref, Value] = {ref: found.remote_id for ref, found in actual.items()}
+    operations: list[Operation] = []
+    drift: list[Drift] = []
+    complete = True
+    for want in desired:
+        have = actual.get(want.ref)
+        if have is None:
+            operations.append(Operation(Verb.CREATE, want.ref, want.create, shared=want.shared, money=want.money))
+            complete = complete and not want.unfinished
+            continue
+        changed = [part for part in want.compare if part in have.compare and not _same(part, want, have, ids)]
+        operations += _changes(want, have, changed)
+        if not _is_half_made(want, have):
+            drift += [_drift(want, have, part) for part in changed if part not in want.update]
+    return Plan(tuple(sorted(operations, key=_rank)), tuple(drift), complete)
+
+
+def _is_half_made(want: Desired, have: Actual) -> bool:
+    """An object that takes two steps and carries no key of ours yet is half made, not changed by somebody."""
+    metadata = have.compare.get("metadata")
+    return want.unfinished and isinstance(metadata, Mapping) and KEY not in metadata
+
+
+def _changes(want: Desired, have: Actual, changed: Sequence[str]) -> list[Operation]:
+    """One update of all that is changeable, and one action for each part that only an action brings about."""
+    plain_parts = [part for part in changed if part in want.update and part not in want.acts]
+    found = []
+    if plain_parts:
+        payload: dict[str, Value] = {}
+        for part in plain_parts:
+            payload.update(want.update[part])
+        found.append(_operation(Verb.UPDATE, want, have, plain_parts, payload))
+    for part in (part for part in changed if part in want.acts):
+        payload = dict(want.update.get(part, {}))
+        found.append(_operation(Verb.ACT, want, have, [part], payload, action=want.acts[part]))
+    return found
+
+
+def _operation(
+    verb: Verb, want: Desired, have: Actual, parts: Sequence[str], payload: Mapping[str, Value], *, action: str = ""
+) -> Operation:
+    before = {part: have.compare[part] for part in parts}
+    return Operation(
+        verb,
+        want.ref,
+        payload,
+        remote_id=have.remote_id,
+        action=action,
+        before=before,
+        changed=tuple(parts),
+        shared=want.shared,
+        money=want.money,
+    )
+
+
+def _drift(want: Desired, have: Actual, part: str) -> Drift:
+    return Drift(want.ref, have.remote_id, part, want.compare[part], have.compare[part], shared=want.shared)
+
+
+def _same(part: str, want: Desired, have: Actual, ids: Mapping[Ref, Value]) -> bool:
+    wanted, found = want.compare[part], have.compare[part]
+    if part == "metadata" and isinstance(wanted, Mapping) and isinstance(found, Mapping):
+        found = {key: found.get(key) for key in wanted}  # keys of others are none of our business
+    return _canonical(wanted, ids, part) == _canonical(found, ids, part)
+
+
+def _canonical(value: Value, ids: Mapping[Ref, Value], name: str = "") -> object:
+    """Equal for equal things: references as Stripe ids where they exist, 8.50 as 8.5, lists without order sorted."""
+    if isinstance(value, Ref):
+        return ids.get(value, f"{value} (not there)")
+    if isinstance(value, Decimal):
+        return format(plain(value), "f")
+    if isinstance(value, Mapping):
+        return {key: _canonical(part, ids, key) for key, part in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        parts = [_canonical(part, ids) for part in value]
+        return sorted(parts, key=repr) if name in UNORDERED else parts
+    return value
+
+
+def _rank(operation: Operation) -> int:
+    if operation.verb is Verb.ACT:
+        return len(ORDER)
+    return ORDER.index(operation.ref.kind)

@@ -1,0 +1,205 @@
+"""What was last read of each Stripe object, normalised: only what we decide on or show, in stable types.
+
+Amounts are integer minor units, stamps are Unix seconds (UTC), unit amounts are ``Decimal`` minor units.
+Built from Stripe's JSON by `sync.gateways.stripe_facts`; kept as JSON in the store. Enumerations are open (Stripe adds
+values): they stay text and unknown ones are translated to "unknown" where they are shown, never a crash.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Fact(BaseModel):
+    """Base: immutable, comparable, JSON both ways. ``id`` is Stripe's; ``deleted`` is true for an object known to be gone."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    KIND: ClassVar[str]
+    id: str
+    created_s: int = 0
+    livemode: bool = False
+    deleted: bool = False
+    metadata: dict[str, str] = {}
+
+
+class Coupon(Fact):
+    KIND: ClassVar[str] = "coupon"
+    percent_off: Decimal | None = None
+    amount_off_minor: int | None = None
+    currency: str | None = None
+    duration: str = "forever"
+    duration_in_months: int | None = None
+    valid: bool = True
+
+
+class Product(Fact):
+    KIND: ClassVar[str] = "product"
+    name: str = ""
+    description: str | None = None
+    active: bool = True
+    tax_code: str | None = None
+
+
+class Price(Fact):
+    KIND: ClassVar[str] = "price"
+    product: str = ""
+    currency: str = ""
+    active: bool = True
+    lookup_key: str | None = None
+    unit_amount_decimal: Decimal | None = None  # minor units, up to 12 decimals; None for tiers
+    interval: str | None = None  # day week month year; None = one-time
+    interval_count: int = 1
+    usage_type: str | None = None
+    billing_scheme: str = "per_unit"
+
+
+class Customer(Fact):
+    KIND: ClassVar[str] = "customer"
+    email: str | None = None
+    name: str | None = None
+    currency: str | None = None
+    balance_minor: int = 0  # negative = credit in the customer's favour
+    payment_method: str | None = None  # "visa •••• 4242, 12/2030" of the default method, if known
+    delinquent: bool = False
+
+
+class Item(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    id: str = ""
+    price: Price
+    quantity: int | None = None
+    coupons: tuple[str, ...] = ()
+    period_start_s: int = 0
+    period_end_s: int = 0
+    metadata: dict[str, str] = {}
+
+
+class Subscription(Fact):
+    KIND: ClassVar[str] = "subscription"
+    customer: str = ""
+    status: str = ""
+    currency: str = ""
+    schedule: str | None = None
+    collection_method: str = ""
+    days_until_due: int | None = None
+    start_date_s: int = 0
+    billing_cycle_anchor_s: int = 0
+    trial_end_s: int | None = None
+    cancel_at_s: int | None = None
+    cancel_at_period_end: bool = False
+    canceled_at_s: int | None = None
+    ended_at_s: int | None = None
+    paused: bool = False  # pause_collection is set
+    items: tuple[Item, ...] = ()
+    coupons: tuple[str, ...] = ()  # on the subscription as a whole
+
+
+class PhaseItem(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    price: str  # id
+    quantity: int | None = None
+    coupons: tuple[str, ...] = ()
+    metadata: dict[str, str] = {}
+
+
+class Phase(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    start_s: int
+    end_s: int
+    items: tuple[PhaseItem, ...]
+    add_invoice_items: tuple[PhaseItem, ...] = ()
+    coupons: tuple[str, ...] = ()
+    proration_behavior: str = ""
+    metadata: dict[str, str] = {}
+
+
+class Schedule(Fact):
+    KIND: ClassVar[str] = "schedule"
+    customer: str = ""
+    status: str = ""  # not_started active completed released canceled
+    subscription: str | None = None
+    released_subscription: str | None = None
+    end_behavior: str = ""
+    collection_method: str = ""
+    days_until_due: int | None = None
+    custom_fields: tuple[tuple[str, str], ...] = ()
+    currency: str = ""
+    phases: tuple[Phase, ...] = ()
+    canceled_at_s: int | None = None
+    completed_at_s: int | None = None
+
+
+class InvoicePayment(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    id: str
+    status: str  # open paid canceled
+    amount_minor: int
+    created_s: int
+    paid_at_s: int | None = None
+    payment_intent: str | None = None
+    out_of_band: bool = False
+
+
+class Charge(Fact):
+    KIND: ClassVar[str] = "charge"
+    payment_intent: str | None = None
+    customer: str | None = None
+    amount_minor: int = 0
+    currency: str = ""
+    status: str = ""  # succeeded pending failed
+    failure_code: str | None = None
+    failure_message: str | None = None
+    method: str | None = None
+
+
+class Line(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    amount_minor: int
+    quantity: int | None = None
+    description: str | None = None
+    price: str | None = None
+    proration: bool = False
+    period_start_s: int = 0
+    period_end_s: int = 0
+    metadata: dict[str, str] = {}
+
+
+class Invoice(Fact):
+    KIND: ClassVar[str] = "invoice"
+    customer: str = ""
+    subscription: str | None = None
+    number: str | None = None
+    status: Literal["draft", "open", "paid", "void", "uncollectible"] | str = "draft"
+    currency: str = ""
+    billing_reason: str | None = None
+    collection_method: str = ""
+    subtotal_minor: int = 0
+    tax_minor: int = 0
+    total_minor: int = 0
+    amount_due_minor: int = 0
+    amount_paid_minor: int = 0
+    amount_remaining_minor: int = 0
+    credited_minor: int = 0  # credit notes, before and after payment
+    attempt_count: int = 0
+    next_payment_attempt_s: int | None = None
+    due_date_s: int | None = None
+    finalized_at_s: int | None = None
+    paid_at_s: int | None = None
+    voided_at_s: int | None = None
+    period_start_s: int = 0  # of the recurring lines, else of all lines, else Stripe's own
+    period_end_s: int = 0
+    hosted_url: str | None = None
+    pdf_url: str | None = None
+    subscription_metadata: dict[str, str] = {}
+    payments: tuple[InvoicePayment, ...] = ()
+    lines: tuple[Line, ...] = ()
+    last_error: str | None = None  # of the payment intent: Stripe's own words
+    last_error_code: str | None = None
+
+
+FACT_TYPES: dict[str, type[Fact]] = {
+    t.KIND: t for t in (Coupon, Product, Price, Customer, Subscription, Schedule, Charge, Invoice)
+}

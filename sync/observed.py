@@ -1,0 +1,153 @@
+"""What is there, in the normalised form that `sync.desired` writes too: a fresh object must diff to nothing.
+
+Pure: facts in, comparable values out. A part that a fact can't tell is left out, and then it isn't compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sync import facts
+from sync.desired.keys import AS_PLANNED, KEY
+from sync.facts import Fact
+from sync.records import Fields, Ref, Value
+
+
+@dataclass(frozen=True)
+class Actual:
+    """An object that exists in Stripe: its id there, and its facts in comparable form."""
+
+    remote_id: str
+    compare: Fields
+
+
+def actuals(found: Iterable[Fact], *, customer: tuple[str, facts.Customer] | None = None) -> Mapping[Ref, Actual]:
+    """Everything of ours among ``found``, by our reference; of two alike the active one.
+
+    ``customer`` is the Account id with the customer that it was matched to (`sync.desired.customer`). Objects that
+    belong to nobody we know are left out.
+    """
+    seen = [fact for fact in found if not fact.deleted]
+    known: dict[Ref, Actual] = {}
+    if customer and not customer[1].deleted:
+        known[Ref("customer", customer[0])] = observe(customer[1])
+    for fact in sorted(seen, key=_inactive_last):
+        ref = _ref(fact)
+        if ref is not None:
+            known.setdefault(ref, observe(fact))
+    for subscription in (f for f in seen if isinstance(f, facts.Subscription)):
+        _attach(subscription, seen, known)
+    for invoice in (f for f in seen if isinstance(f, facts.Invoice)):
+        _lines(invoice, known)
+    return known
+
+
+def _ref(fact: Fact) -> Ref | None:
+    if isinstance(fact, (facts.Product, facts.Coupon)):
+        return Ref(fact.KIND, fact.id)
+    if isinstance(fact, facts.Price):
+        return Ref("price", fact.lookup_key) if fact.lookup_key else None
+    if isinstance(fact, (facts.Subscription, facts.Schedule, facts.Invoice)):
+        key = fact.metadata.get(KEY)
+        return Ref(fact.KIND, key) if key else None
+    return None
+
+
+def _inactive_last(fact: Fact) -> bool:
+    return isinstance(fact, facts.Price) and not fact.active
+
+
+def _attach(subscription: facts.Subscription, seen: Iterable[Fact], known: dict[Ref, Actual]) -> None:
+    """A schedule fresh from a subscription of ours carries no key yet: it is known by its subscription."""
+    key = subscription.metadata.get(KEY)
+    if key and subscription.schedule:
+        mine = (f for f in seen if isinstance(f, facts.Schedule) and f.id == subscription.schedule)
+        for schedule in mine:
+            known.setdefault(Ref("schedule", key), observe(schedule))
+
+
+def _lines(invoice: facts.Invoice, known: dict[Ref, Actual]) -> None:
+    """The items that we stated are known by the metadata of the invoice's lines."""
+    for line in invoice.lines:
+        key = line.metadata.get(KEY)
+        if key and invoice.metadata.get(KEY):
+            known.setdefault(Ref("invoiceitem", key), Actual(invoice.id, {"amount": line.amount_minor}))
+
+
+def observe(fact: Fact) -> Actual:
+    """One fact in comparable form. A kind that nothing is held against compares as empty."""
+    return Actual(fact.id, _compare(fact))
+
+
+def _compare(fact: Fact) -> dict[str, Value]:
+    if isinstance(fact, facts.Product):
+        return {"name": fact.name, "active": fact.active, "tax_code": fact.tax_code}
+    if isinstance(fact, facts.Price):
+        return _price(fact)
+    if isinstance(fact, facts.Coupon):
+        return {"percent_off": fact.percent_off, "duration": fact.duration, "amount_off": fact.amount_off_minor}
+    if isinstance(fact, facts.Customer):
+        return {"name": fact.name, "email": fact.email, "metadata": dict(fact.metadata)}
+    if isinstance(fact, facts.Schedule):
+        return _schedule(fact)
+    if isinstance(fact, facts.Subscription):
+        return {"customer": fact.customer}
+    if isinstance(fact, facts.Invoice):
+        return _invoice(fact)
+    return {}
+
+
+def _price(price: facts.Price) -> dict[str, Value]:
+    return {
+        "product": price.product,
+        "currency": price.currency,
+        "unit_amount_decimal": price.unit_amount_decimal,
+        "interval": price.interval,
+        "interval_count": price.interval_count if price.interval else 1,
+        "active": price.active,
+    }
+
+
+def _schedule(schedule: facts.Schedule) -> dict[str, Value]:
+    """A schedule that is over is only asked whether it ended as planned; what it billed is on its invoices."""
+    if schedule.status == "completed":
+        return {"customer": schedule.customer, "standing": AS_PLANNED}
+    if schedule.status in ("canceled", "released"):
+        return {"customer": schedule.customer, "standing": schedule.status}
+    invoiced = schedule.collection_method == "send_invoice"
+    found: dict[str, Value] = {
+        "customer": schedule.customer,
+        "standing": AS_PLANNED,
+        "end_behavior": schedule.end_behavior,
+        "collection": [schedule.collection_method, schedule.days_until_due if invoiced else None],
+        "custom_fields": [list(pair) for pair in schedule.custom_fields],
+        "phases": [_phase(phase) for phase in schedule.phases],
+        "metadata": dict(schedule.metadata),
+    }
+    if schedule.status == "not_started":
+        found["once"] = [{"items": [_item(item) for item in phase.add_invoice_items]} for phase in schedule.phases]
+    return found
+
+
+def _phase(phase: facts.Phase) -> Value:
+    return {
+        "start": phase.start_s,
+        "end": phase.end_s,
+        "items": [_item(item) for item in phase.items],
+        "discounts": list(phase.coupons),
+        "proration_behavior": phase.proration_behavior,
+    }
+
+
+def _item(item: facts.PhaseItem) -> Value:
+    quantity = 1 if item.quantity is None else item.quantity
+    return {"price": item.price, "quantity": quantity, "discounts": list(item.coupons)}
+
+
+def _invoice(invoice: facts.Invoice) -> dict[str, Value]:
+    """A draft may still lack items, so its sum says nothing yet."""
+    found: dict[str, Value] = {"customer": invoice.customer, "finalized": invoice.status != "draft"}
+    if invoice.status != "draft":
+        found["subtotal"] = invoice.subtotal_minor
+    return found

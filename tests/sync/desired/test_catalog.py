@@ -1,0 +1,91 @@
+"""One catalogue that does not grow with deals: objects derive from what they are."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.desired.catalog import desire_catalogue
+from sync.desired.references import candidate_refs, catalogue_refs, live_refs
+from sync.records import Ref
+from tests.sync.deal.factory import ACCOUNT, FEE, SEATS, SEATS_ID, a_deal, a_fee, a_line
+
+
+def of_kind(deal, kind):
+    return [want for want in desire_catalogue(deal) if want.ref.kind == kind]
+
+
+def test_a_product_has_an_id_of_its_own_whatever_the_crm_says():
+    copied = replace(SEATS, stripe_product_id="prod_copied")
+    (product,) = of_kind(a_deal(products=(copied,)), "product")
+    assert product.create["id"] == f"tandem_{SEATS_ID}"
+    assert (product.create["name"], product.shared) == ("Pro", True)
+
+
+def test_a_price_says_exactly_what_the_deal_bills():
+    line = a_line(unit_price=Decimal("1000.00"), price_period="Term")
+    (price,) = of_kind(a_deal(line), "price")
+    assert price.create["unit_amount_decimal"] == Decimal("8333.333333333333")
+    assert price.create["recurring"] == {"interval": "month", "interval_count": 1}
+    assert (price.create["currency"], price.create["product"]) == ("usd", Ref("product", f"tandem_{SEATS_ID}"))
+    assert price.ref.key.startswith("tdm_")
+    assert len(price.ref.key) <= 200
+
+
+def test_an_annual_price_is_one_year_and_a_one_time_price_has_no_interval():
+    deal = a_deal(a_line(price_period="Year", billing_frequency="Annual"), a_fee(), products=(SEATS, FEE))
+    annual, fee = of_kind(deal, "price")
+    assert annual.create["recurring"] == {"interval": "year", "interval_count": 1}
+    assert "recurring" not in fee.create
+
+
+def test_equal_terms_are_one_price_and_any_difference_is_another():
+    base = a_deal()
+    (key,) = [p.ref.key for p in of_kind(base, "price")]
+    same = a_deal(a_line(7, quantity=Decimal(3)), id="0Q0AA0000000002AAA")
+    assert [p.ref.key for p in of_kind(same, "price")] == [key]
+    others = [
+        a_deal(a_line(unit_price=Decimal("100.01"))),
+        a_deal(currency="EUR"),
+        a_deal(billing_frequency="Quarterly"),
+        a_deal(a_line(product_id=FEE.id, charge_type="Recurring", price_period="Month")),
+    ]
+    assert key not in {p.ref.key for deal in others for p in of_kind(deal, "price")}
+
+
+def test_two_items_at_one_price_with_unlike_discounts_stand_on_twin_prices():
+    deal = a_deal(a_line(1), a_line(2, discount_percent=Decimal(10)))
+    prices = of_kind(deal, "price")
+    assert len({p.ref.key for p in prices}) == 2
+    assert len({p.create["unit_amount_decimal"] for p in prices}) == 1
+
+
+def test_a_coupon_is_named_after_its_percentage_and_lasts_for_ever():
+    (coupon,) = of_kind(a_deal(a_line(discount_percent=Decimal("12.50"))), "coupon")
+    assert coupon.ref.key == "tdm-pct-12_5"
+    assert (coupon.create["percent_off"], coupon.create["duration"]) == (Decimal("12.5"), "forever")
+
+
+@given(st.decimals("0.01", "100", places=2), st.decimals("0.01", "100", places=2))
+def test_coupons_are_the_same_exactly_when_the_percentages_are(one, two):
+    keys = [of_kind(a_deal(a_line(discount_percent=p)), "coupon")[0].ref.key for p in (one, two)]
+    assert (keys[0] == keys[1]) == (one == two)
+
+
+def test_what_a_run_reads_is_what_the_catalogue_wants():
+    deal = a_deal(a_line(1, discount_percent=Decimal(10)), a_line(2), a_fee())
+    assert set(catalogue_refs(deal)) == {want.ref for want in desire_catalogue(deal)}
+
+
+def test_a_customer_that_we_hold_is_the_only_one_looked_for():
+    account = replace(ACCOUNT, stripe_customer_id="cus_7")
+    assert candidate_refs(account, "a@b.example", "cus_1") == (Ref("customer_id", "cus_1"),)
+    looked_for = candidate_refs(account, "a@b.example", None, "cus_8")
+    assert looked_for == (
+        Ref("customer_id", "cus_7"),
+        Ref("customer_id", "cus_8"),
+        Ref("customers_by_email", "a@b.example"),
+    )
+    assert candidate_refs(ACCOUNT, "a@b.example", None, "New") == (Ref("customers_by_email", "a@b.example"),)
+    assert live_refs("cus_1") == (Ref("subscriptions_of", "cus_1"), Ref("schedules_of", "cus_1"))

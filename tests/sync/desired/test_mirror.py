@@ -1,0 +1,201 @@
+"""What the CRM shows of one Account's money, from facts alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from sync.desired.mirror import AccountView, show
+from sync.errors import Terminal
+from sync.facts import (
+    Charge,
+    Coupon,
+    Customer,
+    Invoice,
+    InvoicePayment,
+    Item,
+    Phase,
+    PhaseItem,
+    Price,
+    Schedule,
+    Subscription,
+)
+
+JAN_1, FEB_1, MAR_1 = 1767225600, 1769904000, 1772323200
+JAN_1_2027 = 1798761600
+
+
+def price(id_: str = "price_1", amount: str = "5000", interval: str | None = "month", **more: Any) -> Price:
+    fields = {"product": "prod_1", "currency": "usd", "unit_amount_decimal": Decimal(amount), "interval": interval}
+    return Price(id=id_, **(fields | more))
+
+
+def item(quantity: int = 10, **more: Any) -> Item:
+    fields: dict[str, Any] = {"id": "si_1", "price": price(), "period_start_s": JAN_1, "period_end_s": FEB_1}
+    return Item(quantity=quantity, **(fields | more))
+
+
+def subscription(**more: Any) -> Subscription:
+    fields: dict[str, Any] = {
+        "id": "sub_1", "customer": "cus_1", "status": "active", "currency": "usd", "collection_method": "send_invoice",
+        "start_date_s": JAN_1, "created_s": JAN_1, "items": (item(),),
+    }  # fmt: skip
+    return Subscription(**(fields | more))
+
+
+def schedule(**more: Any) -> Schedule:
+    phase = Phase(start_s=JAN_1, end_s=JAN_1_2027, items=(PhaseItem(price="price_1", quantity=10),))
+    fields: dict[str, Any] = {
+        "id": "sub_sched_1", "customer": "cus_1", "status": "not_started", "end_behavior": "cancel", "currency": "usd", "phases": (phase,),
+        "metadata": {"tandem_deal": "0Q0A", "salesforce_quote_id": "0Q0A"}, "created_s": JAN_1 - 100,
+    }  # fmt: skip
+    return Schedule(**(fields | more))
+
+
+def invoice(**more: Any) -> Invoice:
+    fields: dict[str, Any] = {
+        "id": "in_1", "customer": "cus_1", "subscription": "sub_1", "status": "open", "currency": "usd", "collection_method": "send_invoice",
+        "total_minor": 50000, "subtotal_minor": 50000, "amount_due_minor": 50000, "amount_remaining_minor": 50000, "created_s": JAN_1,
+        "due_date_s": FEB_1, "period_start_s": JAN_1, "period_end_s": FEB_1,
+    }  # fmt: skip
+    return Invoice(**(fields | more))
+
+
+def view(now_s: int = JAN_1 + 3600, **more: Any) -> AccountView:
+    fields: dict[str, Any] = {
+        "account_id": "001A", "zone": "UTC", "now": datetime.fromtimestamp(now_s, UTC), "customers": [Customer(id="cus_1")],
+        "subscriptions": [], "schedules": [], "invoices": [], "prices": {"price_1": price()},
+    }  # fmt: skip
+    return AccountView(**(fields | more))
+
+
+def test_a_self_serve_subscription_is_a_row_of_its_own() -> None:
+    shown = show(view(subscriptions=[subscription()]), frozenset())
+
+    (row,) = shown.subscriptions
+    assert (row.billing_key, row.channel, row.status, row.quote) == ("sub_1", "Self-Serve", "Active", None)
+    assert (row.mrr, row.arr, row.contracted_mrr, row.quantity) == (Decimal("500.00"), Decimal("6000.00"), Decimal("500.00"), 10)
+    assert (row.start_date, row.end_date, row.ends_on, row.current_period_end) == (date(2026, 1, 1), None, None, date(2026, 1, 31))
+    assert shown.account.billing_channel == "Self-Serve"
+    assert shown.account.billing_health == "Good"
+
+
+def test_a_deal_before_its_start_is_scheduled_and_worth_nothing_yet() -> None:
+    shown = show(view(JAN_1 - 3600, schedules=[schedule()]), frozenset())
+
+    (row,) = shown.subscriptions
+    assert (row.billing_key, row.status, row.mrr, row.contracted_mrr) == ("0Q0A", "Scheduled", Decimal("0.00"), Decimal("500.00"))
+    assert (row.start_date, row.end_date) == (date(2026, 1, 1), date(2026, 12, 31))
+    assert (row.stripe_id, row.stripe_schedule_id, row.quantity) == ("sub_sched_1", "sub_sched_1", 0)
+    assert (shown.account.next_invoice_date, shown.account.next_invoice_amount) == (date(2026, 1, 1), Decimal("500.00"))
+    (line,) = shown.items
+    assert (line.quantity, line.unit_amount, line.mrr) == (Decimal(10), Decimal("50.00000000"), Decimal("0.00"))
+
+
+def test_the_row_of_a_deal_stays_the_same_when_its_subscription_begins() -> None:
+    running = subscription(schedule="sub_sched_1", metadata={"tandem_deal": "0Q0A"})
+    shown = show(view(subscriptions=[running], schedules=[schedule(status="active", subscription="sub_1")]), frozenset())
+
+    (row,) = shown.subscriptions
+    assert (row.billing_key, row.stripe_id, row.stripe_ids, row.channel) == ("0Q0A", "sub_1", "sub_1,sub_sched_1", "Sales-Led")
+    assert (row.status, row.mrr, row.ends_on, row.end_date) == ("Active", Decimal("500.00"), None, date(2026, 12, 31))
+
+
+def test_two_objects_of_one_deal_are_one_row() -> None:
+    yearly = Item(id="si_2", price=price("price_2", "1200000", "year"), quantity=1, period_start_s=JAN_1, period_end_s=JAN_1_2027)
+    deal = {"tandem_deal": "0Q0A"}
+    shown = show(view(subscriptions=[subscription(metadata=deal), subscription(id="sub_2", items=(yearly,), metadata=deal)]), frozenset())
+
+    (row,) = shown.subscriptions
+    assert (row.mrr, row.quantity, row.stripe_ids) == (Decimal("1500.00"), 11, "sub_2,sub_1")
+
+
+def test_mrr_counts_discounts_and_leaves_usage_out() -> None:
+    usage = Item(id="si_2", price=price("price_2", "99", usage_type="metered"), quantity=None)
+    discounted = item(30, price=price(amount="4900"), coupons=("pct15",))
+    coupons = {"pct15": Coupon(id="pct15", percent_off=Decimal(15))}
+    shown = show(view(subscriptions=[subscription(items=(discounted, usage))], coupons=coupons), frozenset())
+
+    assert shown.subscriptions[0].mrr == Decimal("1249.50")
+    assert shown.items[0].discount == Decimal("15.00")
+
+
+@pytest.mark.parametrize(("status", "shown_as"), [("past_due", "Past Due"), ("canceled", "Canceled"), ("incomplete", "Incomplete"), ("trialing", "Trialing")])
+def test_stripes_status_is_said_in_the_crms_words(status: str, shown_as: str) -> None:
+    assert show(view(subscriptions=[subscription(status=status)]), frozenset()).subscriptions[0].status == shown_as
+
+
+def test_a_status_that_stripe_added_is_a_loud_bug_and_no_guess() -> None:
+    with pytest.raises(Terminal, match="BUG-502"):
+        show(view(subscriptions=[subscription(status="hibernating")]), frozenset())
+
+
+def test_a_planned_end_of_a_self_serve_plan_is_shown_at_once() -> None:
+    (row,) = show(view(subscriptions=[subscription(cancel_at_period_end=True)]), frozenset()).subscriptions
+
+    assert (row.ends_on, row.contracted_mrr, row.mrr) == (date(2026, 1, 31), Decimal("0.00"), Decimal("500.00"))
+
+
+def test_an_open_invoice_shows_what_is_owed_and_wakes_on_its_due_date() -> None:
+    shown = show(view(subscriptions=[subscription()], invoices=[invoice()]), frozenset({"in_1"}))
+
+    (row,) = shown.invoices
+    assert (row.status, row.total, row.amount_remaining, row.due_on) == ("Open", Decimal("500.00"), Decimal("500.00"), date(2026, 2, 1))
+    assert (row.period_start, row.period_end, row.billing_subscription) == (date(2026, 1, 1), date(2026, 1, 31), "sub_1")
+    assert (shown.account.open_balance, shown.account.overdue_amount) == (Decimal("500.00"), Decimal("0.00"))
+    assert shown.wake_at == datetime(2026, 2, 1, tzinfo=UTC)
+
+
+def test_an_overdue_invoice_makes_the_account_past_due_and_counts_days() -> None:
+    shown = show(view(FEB_1 + 3 * 86400 + 60, subscriptions=[subscription()], invoices=[invoice()]), frozenset())
+
+    assert (shown.account.billing_health, shown.account.overdue_amount, shown.account.overdue_days) == ("Past Due", Decimal("500.00"), 3)
+    assert shown.wake_at == datetime(2026, 2, 5, tzinfo=UTC)
+
+
+def test_a_failed_attempt_is_said_in_plain_words_and_clears_on_payment() -> None:
+    waiting = InvoicePayment(id="inpay_1", status="open", amount_minor=50000, created_s=JAN_1, payment_intent="pi_1")
+    refused = Charge(id="ch_1", payment_intent="pi_1", amount_minor=50000, currency="usd", status="failed", failure_code="insufficient_funds", created_s=JAN_1)
+    failing = invoice(collection_method="charge_automatically", due_date_s=None, attempt_count=1, next_payment_attempt_s=FEB_1, payments=(waiting,))
+    shown = show(view(invoices=[failing], charges={"pi_1": [refused]}), frozenset({"in_1"}))
+
+    assert shown.invoices[0].failure == "The card has not enough money."
+    assert (shown.invoices[0].attempts, shown.invoices[0].next_attempt_at) == (1, datetime(2026, 2, 1, tzinfo=UTC))
+    assert [(p.type, p.status, p.billing_key) for p in shown.payments] == [("Attempt", "Failed", "ch_1")]
+
+    taken = InvoicePayment(id="inpay_1", status="paid", amount_minor=50000, created_s=JAN_1, paid_at_s=FEB_1, payment_intent="pi_1")
+    paid = failing.model_copy(update={"status": "paid", "amount_paid_minor": 50000, "amount_remaining_minor": 0, "payments": (taken,), "attempt_count": 2})
+    shown = show(view(invoices=[paid], charges={"pi_1": [refused]}), frozenset({"in_1"}))
+
+    assert (shown.invoices[0].failure, shown.invoices[0].next_attempt_at, shown.invoices[0].attempts) == (None, None, 2)
+    assert [(p.type, p.billing_key) for p in shown.payments] == [("Attempt", "ch_1"), ("Payment", "inpay_1")]
+    assert (shown.account.last_payment_amount, shown.account.last_payment_date) == (Decimal("500.00"), date(2026, 2, 1))
+
+
+def test_a_void_invoice_owes_nothing_and_an_uncollectible_one_keeps_its_rest() -> None:
+    void, lost = invoice(status="void"), invoice(id="in_2", status="uncollectible")
+    shown = show(view(invoices=[void, lost]), frozenset({"in_1", "in_2"}))
+
+    assert [(i.status, i.amount_remaining) for i in shown.invoices] == [("Void", Decimal("0.00")), ("Uncollectible", Decimal("500.00"))]
+
+
+def test_amounts_of_a_second_currency_are_never_added() -> None:
+    euro = invoice(id="in_2", currency="eur", amount_remaining_minor=999)
+    shown = show(view(subscriptions=[subscription()], invoices=[invoice(), euro]), frozenset())
+
+    assert (shown.account.billing_currency, shown.account.open_balance) == ("USD", Decimal("500.00"))
+
+
+def test_yen_have_no_decimals() -> None:
+    yen = subscription(currency="jpy", items=(item(3, price=price(amount="1200", currency="jpy")),))
+    assert str(show(view(subscriptions=[yen]), frozenset()).subscriptions[0].mrr) == "3600"
+
+
+def test_dates_are_days_of_the_billing_zone() -> None:
+    late_evening = JAN_1 + 3 * 3600  # still 31 December in New York
+    shown = show(view(zone="America/New_York", invoices=[invoice(created_s=late_evening)]), frozenset({"in_1"}))
+
+    assert shown.invoices[0].issued_on == date(2025, 12, 31)

@@ -1,0 +1,103 @@
+"""What the rep reads before accepting."""
+
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from sync.deal.forecast import forecast
+from sync.desired.customer import Linked
+from sync.desired.preview import cannot_bill, preview
+from sync.facts import Customer
+from tests.sync.deal.factory import EARLY, a_deal, a_fee, a_line
+
+
+def said(deal, now=EARLY, customer=None, notes=()):
+    return preview(deal, forecast(deal, now), customer, notes).text
+
+
+def test_it_says_who_pays_what_and_when():
+    seats = a_line(quantity=Decimal(15), unit_price=Decimal("80.00"))
+    text = said(a_deal(seats, a_fee(), start_date=date(2026, 11, 1), days_until_due=45, po_number="PO-2291"))
+    assert text.splitlines()[:4] == [
+        "READY  Acme Ltd: new subscription, 1 Nov 2026 to 31 Oct 2027 (12 months), invoiced monthly in advance, Net 45, PO PO-2291",
+        "Goes to Acme Ltd <ap@acme.example>, a new customer in Stripe",
+        "15 × Pro at 80.00 USD, monthly: 1,200.00 USD",
+        "1 × Implementation at 2,500.00 USD, once: 2,500.00 USD",
+    ]
+    assert "First invoice 1 Nov 2026: 3,700.00 USD, due 16 Dec 2026" in text
+    assert "Then 11 × 1,200.00 USD: 1 Dec 2026, 1 Jan 2027," in text
+    assert "Total: signed 16,900.00 USD, billed 16,900.00 USD, no rounding difference" in text
+
+
+def test_what_rounding_leaves_is_never_silent():
+    line = a_line(quantity=Decimal(7), unit_price=Decimal("1000.00"), price_period="Term")
+    text = said(a_deal(line))
+    assert "signed 7,000.00 USD, billed 6,999.96 USD; rounding bills 0.04 USD less than was signed" in text
+
+
+def test_rounding_up_is_said_as_more():
+    line = a_line(quantity=Decimal(1), unit_price=Decimal("0.07"), price_period="Year")
+    assert "rounding bills 0.05 USD more than was signed" in said(a_deal(line))
+
+
+def test_a_discount_shows_what_it_takes_off():
+    line = a_line(quantity=Decimal(30), unit_price=Decimal("49.00"), discount_percent=Decimal(15))
+    assert "30 × Pro at 49.00 USD, monthly: 1,470.00 USD less 15 % (220.50 USD) = 1,249.50 USD" in said(a_deal(line))
+
+
+def test_an_invoice_for_time_already_begun_says_which():
+    text = said(a_deal(start_date=date(2026, 2, 1)), datetime(2026, 4, 10, 10, tzinfo=UTC))
+    assert (
+        "First invoice 10 Apr 2026: 3,000.00 USD, due 10 May 2026, for the time already begun, 1 Feb 2026 to 30 Apr 2026"
+        in text
+    )
+
+
+def test_a_single_invoice_says_that_none_follows():
+    assert "No later invoice" in said(a_deal(a_line(price_period="Year"), billing_frequency="Annual"))
+
+
+def test_two_frequencies_name_both_and_both_first_invoices():
+    platform = a_line(
+        1, quantity=Decimal(1), unit_price=Decimal(12000), price_period="Year", billing_frequency="Annual"
+    )
+    text = said(a_deal(platform, a_line(2)))
+    assert "invoiced monthly and annually in advance" in text
+    assert text.count("First invoice 1 Jan 2026") == 2
+
+
+def test_a_matched_customer_is_named_with_the_evidence():
+    linked = Linked(
+        Customer(id="cus_7", payment_method="visa"), "the billing e-mail, confirmed by the web domain acme.example"
+    )
+    assert "customer cus_7 in Stripe (matched by the billing e-mail, confirmed by the web domain acme.example)" in said(
+        a_deal(), customer=linked
+    )
+
+
+def test_a_card_deal_without_a_card_is_noted():
+    deal = a_deal(collection_method="Charge Automatically")
+    assert "Note: no payment method is stored" in said(deal)
+    assert "Note" not in said(deal, customer=Linked(Customer(id="cus_7", payment_method="visa"), "our own link"))
+
+
+def test_amounts_have_the_currencys_own_decimals():
+    assert "1,000 JPY" in said(a_deal(a_line(unit_price=Decimal(100)), currency="JPY"))
+    assert "10.050 KWD" in said(a_deal(a_line(unit_price=Decimal("1.005")), currency="KWD"))
+
+
+def test_the_json_form_holds_every_invoice_in_plain_types():
+    deal = a_deal(a_line(), a_fee())
+    data = json.loads(json.dumps(preview(deal, forecast(deal, EARLY), None).data))
+    assert (data["schema"], data["billed"], data["first_invoice"], len(data["invoices"])) == (
+        1,
+        "14500.00",
+        "3500.00",
+        12,
+    )
+    assert sum(Decimal(invoice["total"]) for invoice in data["invoices"]) == Decimal(data["billed"])
+    assert sum(Decimal(amount) for amount in data["lines"].values()) == Decimal(data["billed"])
+
+
+def test_a_quote_that_cannot_be_billed_shows_no_amount():
+    assert cannot_bill(["A.", "B."]) == "CANNOT BILL YET\n- A.\n- B."

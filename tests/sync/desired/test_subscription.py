@@ -1,0 +1,274 @@
+"""Deals as Stripe objects, with the numbers of the worked cases."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from sync import facts
+from sync.deal.deal import Deal
+from sync.desired.made import made
+from sync.desired.subscription import desire
+from sync.errors import Refused, Unsafe
+from sync.records import Ref
+from tests.sync.deal.factory import ACCOUNT_ID, EARLY, QUOTE_ID, a_deal, a_fee, a_line
+from tests.sync.desired.stripe_answers import StripeAnswers, creates, verbs
+
+LATE = datetime(2026, 4, 10, 10, tzinfo=UTC)
+
+
+def the_schedule(deal: Deal, now: datetime = EARLY):
+    (only,) = desire(deal, now).objects
+    assert only.ref == Ref("schedule", QUOTE_ID)
+    return only.create
+
+
+def test_case_01_annual_seats_are_one_phase_with_the_stamps_of_the_case():
+    line = a_line(quantity=Decimal(25), unit_price=Decimal("588.00"), price_period="Year")
+    made_of = the_schedule(a_deal(line, start_date=date(2026, 3, 1), billing_frequency="Annual"))
+    (phase,) = made_of["phases"]
+    assert made_of["start_date"] == 1772323200
+    assert (phase["end_date"], phase["items"][0]["quantity"]) == (1803859200, 25)
+    assert made_of["end_behavior"] == "cancel"
+
+
+def test_case_04_a_31_january_start_ends_on_31_january():
+    deal = a_deal(a_line(quantity=Decimal(1)), start_date=date(2027, 1, 31))
+    made_of = the_schedule(deal)
+    assert (made_of["start_date"], made_of["phases"][0]["end_date"]) == (1801353600, 1832889600)
+
+
+def test_case_16_a_fee_terms_and_order_number_travel_on_the_schedule():
+    seats = a_line(quantity=Decimal(15), unit_price=Decimal("80.00"))
+    deal = a_deal(seats, a_fee(), start_date=date(2026, 11, 1), days_until_due=45, po_number="PO-2291")
+    made_of = the_schedule(deal)
+    (phase,) = made_of["phases"]
+    assert [item["quantity"] for item in phase["add_invoice_items"]] == [1]
+    assert made_of["default_settings"] == {
+        "collection_method": "send_invoice",
+        "invoice_settings": {"days_until_due": 45, "custom_fields": [{"name": "PO number", "value": "PO-2291"}]},
+    }
+
+
+def test_every_phase_is_without_proration_and_inherits_no_discount():
+    (phase,) = the_schedule(a_deal())["phases"]
+    assert (phase["proration_behavior"], phase["discounts"]) == ("none", "")
+    assert the_schedule(a_deal())["billing_mode"]["type"] == "flexible"
+
+
+def test_schedule_phase_and_items_carry_our_key_and_the_crm_ids():
+    made_of = the_schedule(a_deal())
+    (phase,) = made_of["phases"]
+    for metadata in (made_of["metadata"], phase["metadata"]):
+        assert metadata["tandem_key"] == metadata["tandem_deal"] == metadata["salesforce_quote_id"] == QUOTE_ID
+        assert metadata["salesforce_account_id"] == ACCOUNT_ID
+    assert phase["items"][0]["metadata"]["salesforce_line_ids"] == a_line().id
+
+
+def test_a_card_deal_names_no_due_days():
+    made_of = the_schedule(a_deal(collection_method="Charge Automatically"))
+    assert made_of["default_settings"] == {"collection_method": "charge_automatically"}
+
+
+def test_a_line_discount_stands_on_its_item_only():
+    lines = (a_line(1, discount_percent=Decimal(15)), a_line(2, unit_price=Decimal(200), quantity=Decimal(1)))
+    (phase,) = the_schedule(a_deal(*lines))["phases"]
+    first, second = phase["items"]
+    assert first["discounts"] == [{"coupon": Ref("coupon", "tdm-pct-15")}]
+    assert "discounts" not in second
+
+
+def test_case_37_two_frequencies_are_two_objects_of_one_deal_the_shortest_cycle_first():
+    platform = a_line(
+        1, quantity=Decimal(1), unit_price=Decimal(12000), price_period="Year", billing_frequency="Annual"
+    )
+    deal = a_deal(platform, a_line(2, quantity=Decimal(20), unit_price=Decimal(50)))
+    objects = desire(deal, EARLY).objects
+    assert [o.ref.key for o in objects] == [QUOTE_ID, f"{QUOTE_ID}#2"]
+    assert {o.create["metadata"]["tandem_deal"] for o in objects} == {QUOTE_ID}
+    assert [o.create["phases"][0]["items"][0]["quantity"] for o in objects] == [20, 1]
+
+
+def test_more_than_twenty_items_are_a_second_object():
+    lines = [a_line(n, unit_price=Decimal(n)) for n in range(1, 24)]
+    objects = desire(a_deal(*lines), EARLY).objects
+    assert [len(o.create["phases"][0]["items"]) for o in objects] == [20, 3]
+
+
+def test_it_wakes_at_the_start_and_then_at_the_end():
+    deal = a_deal()
+    start, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+    stripe = StripeAnswers()
+    stripe.converge(deal, EARLY)
+    assert [stripe.want(deal, now).wake_at for now in (EARLY, start, end)] == [start, end, None]
+
+
+def test_a_start_in_the_next_seconds_is_waited_for():
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    wanted = desire(a_deal(), start - timedelta(seconds=30))
+    assert (wanted.waiting, wanted.objects, wanted.wake_at) == (True, (), start)
+
+
+# ---------------------------------------------------------------- made ahead: plans
+
+
+def test_a_fresh_deal_is_one_pass_and_then_nothing():
+    stripe = StripeAnswers()
+    deal = a_deal(a_line(1, discount_percent=Decimal("12.5")), a_fee(), po_number="PO-1")
+    plans = stripe.converge(deal, EARLY)
+    kinds = ["customer", "product", "product", "price", "price", "coupon", "schedule"]
+    assert [verbs(plan) for plan in plans] == [[f"create {kind}" for kind in kinds]]
+    assert not stripe.plan(deal, EARLY)
+
+
+def test_a_deal_made_ahead_stays_a_schedule_after_its_start():
+    stripe = StripeAnswers()
+    deal = a_deal()
+    stripe.converge(deal, EARLY)
+    (schedule,) = stripe.of(facts.Schedule)
+    stripe.change(schedule, status="active", subscription="sub_x")
+    assert not stripe.plan(deal, LATE)
+    stripe.change(schedule, status="completed", phases=())
+    assert not stripe.plan(deal, datetime(2027, 6, 1, tzinfo=UTC))
+
+
+def test_a_second_deal_on_the_same_terms_reuses_product_price_and_coupon():
+    stripe = StripeAnswers()
+    stripe.converge(a_deal(a_line(discount_percent=Decimal(10))), EARLY)
+    other = a_deal(a_line(discount_percent=Decimal(10), quantity=Decimal(3)), id="0Q0AA0000000002AAA")
+    assert [verbs(plan) for plan in stripe.converge(other, EARLY)] == [["create schedule"]]
+
+
+@pytest.mark.parametrize("crash_after", range(7))
+def test_a_crash_after_any_write_ends_with_one_of_everything(crash_after):
+    stripe = StripeAnswers()
+    deal = a_deal(a_line(1, discount_percent=Decimal(10)), a_fee())
+    stripe.apply(stripe.plan(deal, EARLY), stop_after=crash_after)
+    stripe.converge(deal, EARLY + timedelta(days=3))
+    kinds = ("customer", "product", "price", "coupon", "schedule")
+    assert {kind: creates(stripe, kind) for kind in kinds} == dict(zip(kinds, (1, 2, 2, 1, 1), strict=True))
+
+
+def test_a_quantity_changed_in_stripe_is_told_and_never_overwritten():
+    stripe = StripeAnswers()
+    deal = a_deal()
+    stripe.converge(deal, EARLY)
+    (schedule,) = stripe.of(facts.Schedule)
+    phase = schedule.phases[0]
+    fewer = phase.items[0].model_copy(update={"quantity": 8})
+    stripe.change(schedule, phases=(phase.model_copy(update={"items": (fewer,)}),))
+    plan = stripe.plan(deal, EARLY)
+    assert plan.operations == ()
+    with pytest.raises(Unsafe, match="DATA-219"):
+        plan.raise_if_unsafe()
+
+
+def test_a_schedule_canceled_outside_is_told_and_not_made_again():
+    stripe = StripeAnswers()
+    deal = a_deal()
+    stripe.converge(deal, EARLY)
+    (schedule,) = stripe.of(facts.Schedule)
+    stripe.change(schedule, status="canceled")
+    plan = stripe.plan(deal, EARLY)
+    assert plan.operations == ()
+    assert [d.part for d in plan.drift] == ["standing"]
+
+
+# ---------------------------------------------------------------- the start has come
+
+
+def test_case_31_a_back_dated_deal_states_what_has_begun_and_ends_where_it_should():
+    stripe = StripeAnswers()
+    deal = a_deal(start_date=date(2026, 2, 1))
+    plans = stripe.converge(deal, LATE)
+    assert [plan.complete for plan in plans] == [False, True]
+    assert not stripe.plan(deal, LATE)
+    (subscription,) = stripe.of(facts.Subscription)
+    assert subscription.start_date_s == 1769904000
+    assert subscription.billing_cycle_anchor_s == 1777593600  # 2026-05-01
+    (invoice,) = stripe.of(facts.Invoice)
+    assert (invoice.subtotal_minor, invoice.status, len(invoice.lines)) == (300_000, "open", 3)
+    assert [line.period_start_s for line in invoice.lines] == [1769904000, 1772323200, 1775001600]
+    (schedule,) = stripe.of(facts.Schedule)
+    assert (schedule.end_behavior, schedule.phases[-1].end_s) == ("cancel", 1801440000)
+
+
+def test_a_deal_accepted_on_its_start_day_is_billed_its_first_cycle_at_once():
+    stripe = StripeAnswers()
+    deal = a_deal(a_line(), a_fee(), days_until_due=30, po_number="PO-9")
+    stripe.converge(deal, datetime(2026, 1, 1, 10, tzinfo=UTC))
+    (invoice,) = stripe.of(facts.Invoice)
+    assert invoice.subtotal_minor == 100_000 + 250_000
+    (subscription,) = stripe.of(facts.Subscription)
+    assert subscription.billing_cycle_anchor_s == 1769904000  # 2026-02-01
+
+
+def test_an_annual_deal_that_has_begun_is_anchored_at_its_end_and_never_billed_again():
+    stripe = StripeAnswers()
+    deal = a_deal(a_line(price_period="Year"), billing_frequency="Annual")
+    stripe.converge(deal, datetime(2026, 1, 1, 10, tzinfo=UTC))
+    (subscription,) = stripe.of(facts.Subscription)
+    (schedule,) = stripe.of(facts.Schedule)
+    assert subscription.billing_cycle_anchor_s == schedule.phases[-1].end_s == 1798761600
+
+
+def test_the_discount_of_a_stated_cycle_is_taken_off_its_amount():
+    stripe = StripeAnswers()
+    stripe.converge(a_deal(a_line(discount_percent=Decimal(15))), datetime(2026, 1, 1, 10, tzinfo=UTC))
+    (invoice,) = stripe.of(facts.Invoice)
+    assert invoice.subtotal_minor == 85_000
+
+
+@pytest.mark.parametrize("crash_after", range(1, 12))
+def test_a_crash_anywhere_in_a_back_dated_deal_ends_with_one_of_everything(crash_after):
+    stripe = StripeAnswers()
+    deal = a_deal(start_date=date(2026, 2, 1))
+    left = crash_after
+    for _ in range(3):
+        plan = stripe.plan(deal, LATE)
+        stripe.apply(plan, stop_after=min(left, len(plan.operations)))
+        left -= len(plan.operations)
+        if left <= 0:
+            break
+    # Three weeks later another cycle has begun: it is Stripe's, as was settled when the subscription was made,
+    # unless there is no subscription yet.
+    stripe.converge(deal, LATE + timedelta(days=30))
+    assert not stripe.plan(deal, LATE + timedelta(days=30))
+    kinds = ("customer", "product", "price", "subscription", "schedule", "invoice")
+    assert {kind: creates(stripe, kind) for kind in kinds} == dict.fromkeys(kinds, 1)
+    (invoice,) = stripe.of(facts.Invoice)
+    begun = 3 if crash_after >= 4 else 4
+    assert (invoice.subtotal_minor, invoice.status) == (begun * 100_000, "open")
+
+
+def test_a_stated_invoice_that_somebody_changed_is_told():
+    stripe = StripeAnswers()
+    deal = a_deal(start_date=date(2026, 2, 1))
+    stripe.converge(deal, LATE)
+    (invoice,) = stripe.of(facts.Invoice)
+    stripe.change(invoice, subtotal_minor=1)
+    with pytest.raises(Unsafe, match="DATA-219"):
+        stripe.plan(deal, LATE).raise_if_unsafe()
+
+
+def test_how_a_deal_was_begun_is_settled_once():
+    stripe = StripeAnswers()
+    deal = a_deal(start_date=date(2026, 2, 1))
+    stripe.converge(deal, LATE)
+    settled = made(deal, stripe.facts.values())
+    assert {m.plain_s for m in settled.values()} == {1777593600}
+    for now in (LATE + timedelta(days=90), datetime(2028, 1, 1, tzinfo=UTC)):
+        assert not stripe.plan(deal, now)
+
+
+def test_a_deal_that_is_over_before_it_gets_here_is_refused():
+    with pytest.raises(Refused) as refused:
+        desire(a_deal(), datetime(2027, 1, 1, tzinfo=UTC))
+    assert refused.value.code == "CONF-311"
+    assert "Start_Date__c" in refused.value.message
+
+
+def test_a_start_too_far_back_for_one_invoice_is_refused():
+    lines = [a_line(n, unit_price=Decimal(n)) for n in range(1, 14)]
+    with pytest.raises(Refused, match="250 lines"):
+        desire(a_deal(*lines, term_months=36), datetime(2028, 1, 1, tzinfo=UTC))
