@@ -1,0 +1,102 @@
+"""Claiming what is due: a unit with all its due subjects, or a batch of subjects whatever their unit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from sync.ports import Claim, Due, Lane
+from sync.store.sql import in_seconds, machine_now
+from sync.store.tables import fences, subjects, units
+
+_HELD = ("key", "revision", "attempts", "hint_created_s", "error_code")
+
+
+def claimable() -> ColumnElement[bool]:
+    """Pending, settled, past its back-off, and held by nobody whose lease still runs."""
+    s = subjects.c
+    free = s.lease_until_machine_at.is_(None) | (s.lease_until_machine_at <= machine_now())
+    return (s.revision > s.done_revision) & (s.ready_machine_at <= machine_now()) & free
+
+
+def unit_free() -> ColumnElement[bool]:
+    """The unit is held by nobody whose lease still runs."""
+    return units.c.lease_until_machine_at.is_(None) | (units.c.lease_until_machine_at <= machine_now())
+
+
+def claim_unit(connection: Connection, lane: Lane, lease_s: float, unit: str | None) -> Claim | None:
+    """Lease the unit due longest; None when every unit with something due in this lane is busy, or none is due.
+
+    The unit that looked due may have been finished by another between our look and our lock: then the next one is tried.
+    """
+    passed_over: list[str] = []
+    while (chosen := connection.scalar(_longest_due(lane, unit, passed_over))) is not None:
+        rows = connection.execute(
+            select(subjects.c.key)
+            .where(subjects.c.unit == chosen, subjects.c.lane == lane, claimable())
+            .order_by(subjects.c.key)
+            .with_for_update()
+        ).all()
+        if rows:
+            token = _next_token(connection)
+            lease = {"lease_token": token, "lease_until_machine_at": in_seconds(lease_s)}
+            connection.execute(update(units).where(units.c.unit == chosen).values(lease))
+            return Claim(lane, chosen, token, _hold(connection, token, [row.key for row in rows], lease_s))
+        passed_over.append(chosen)
+    return None
+
+
+def claim_batch(connection: Connection, lane: Lane, limit: int, lease_s: float) -> Claim | None:
+    """Lease up to ``limit`` due subjects, those due longest first; None when none is due."""
+    rows = connection.execute(
+        select(subjects.c.key)
+        .where(subjects.c.lane == lane, claimable())
+        .order_by(subjects.c.ready_machine_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    if not rows:
+        return None
+    token = _next_token(connection)
+    return Claim(lane, "", token, _hold(connection, token, [row.key for row in rows], lease_s))
+
+
+def _longest_due(lane: Lane, unit: str | None, passed_over: list[str]) -> Select[Any]:
+    wanted = (
+        select(units.c.unit)
+        .join(subjects, subjects.c.unit == units.c.unit)
+        .where(subjects.c.lane == lane, claimable(), unit_free())
+        .order_by(subjects.c.ready_machine_at)
+        .limit(1)
+        .with_for_update(of=units, skip_locked=True, key_share=True)
+    )
+    if unit is not None:
+        wanted = wanted.where(units.c.unit == unit)
+    return wanted.where(units.c.unit.not_in(passed_over)) if passed_over else wanted
+
+
+def _next_token(connection: Connection) -> int:
+    return int(connection.scalar(select(fences.next_value())) or 0)
+
+
+def _hold(connection: Connection, token: int, keys: list[str], lease_s: float) -> tuple[Due, ...]:
+    """Lease these locked subjects; the try is counted before anything is called."""
+    s = subjects.c
+    rows = connection.execute(
+        update(subjects)
+        .where(s.key.in_(keys))
+        .values(
+            attempts=s.attempts + 1,
+            lease_token=token,
+            lease_revision=s.revision,
+            lease_until_machine_at=in_seconds(lease_s),
+        )
+        .returning(*(subjects.c[name] for name in _HELD))
+    )
+    return tuple(_due(row) for row in sorted(rows, key=lambda row: str(row.key)))
+
+
+def _due(row: Row[Any]) -> Due:
+    return Due(row.key, row.revision, row.attempts, row.hint_created_s, row.error_code)

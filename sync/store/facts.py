@@ -1,0 +1,84 @@
+"""The port `Facts`: the last read of each Stripe object. A newer read is never overwritten by an older one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import BigInteger, Boolean, Engine, Row, Text, cast, select
+from sqlalchemy.dialects.postgresql import JSONB, insert
+
+from sync.errors import Terminal
+from sync.facts import FACT_TYPES, Customer, Fact
+from sync.store.engine import storable_json
+from sync.store.sql import machine_now, unnested
+from sync.store.tables import facts, fences
+
+_f = facts.c
+
+
+class StoredFacts:
+    """`sync.ports.Facts` in PostgreSQL, for one Stripe account."""
+
+    def __init__(self, engine: Engine, *, stripe_account: str) -> None:
+        self._engine = engine
+        self._account = stripe_account
+
+    def fence(self) -> int:
+        with self._engine.begin() as connection:
+            return int(connection.execute(select(fences.next_value())).scalar_one())
+
+    def put(self, facts_: Iterable[Fact], fence: int) -> None:
+        newest = {(fact.KIND, fact.id): fact for fact in facts_}
+        if not newest:
+            return
+        # In the order of their keys, so that two writers never wait for each other.
+        ordered = [newest[key] for key in sorted(newest)]
+        given = unnested(
+            "given",
+            kind=(Text(), [fact.KIND for fact in ordered]),
+            id=(Text(), [fact.id for fact in ordered]),
+            customer=(Text(), [_customer(fact) for fact in ordered]),
+            deleted=(Boolean(), [fact.deleted for fact in ordered]),
+            body=(Text(), [storable_json(fact.model_dump_json()) for fact in ordered]),
+            fence=(BigInteger(), [fence for _ in ordered]),
+        )
+        columns = ["kind", "id", "customer", "deleted", "body", "fence"]
+        values = [cast(given.c.body, JSONB) if name == "body" else given.c[name] for name in columns]
+        account = cast(self._account, Text)
+        rows = select(account, *values).order_by(given.c.kind, given.c.id)
+        store = insert(facts).from_select(["stripe_account", *columns], rows)
+        replaced = {name: store.excluded[name] for name in ("customer", "deleted", "body", "fence")}
+        with self._engine.begin() as connection:
+            connection.execute(
+                store.on_conflict_do_update(
+                    index_elements=[_f.stripe_account, _f.kind, _f.id],
+                    set_={**replaced, "stored_machine_at": machine_now()},
+                    where=_f.fence <= store.excluded.fence,
+                )
+            )
+
+    def get(self, kind: str, ids: Iterable[str]) -> Mapping[str, Fact]:
+        found = self._find(kind, _f.id.in_(list(ids)))
+        return {fact.id: fact for fact in found}
+
+    def of_customers(self, kind: str, customers: Iterable[str]) -> Sequence[Fact]:
+        return self._find(kind, _f.customer.in_(list(customers)) & ~_f.deleted)
+
+    def _find(self, kind: str, condition: Any) -> list[Fact]:
+        wanted = select(_f.kind, _f.id, _f.body).where(_f.stripe_account == self._account, _f.kind == kind, condition)
+        with self._engine.begin() as connection:
+            return [_fact(row) for row in connection.execute(wanted.order_by(_f.id))]
+
+
+def _customer(fact: Fact) -> str | None:
+    return fact.id if isinstance(fact, Customer) else getattr(fact, "customer", None) or None
+
+
+def _fact(row: Row[*tuple[Any, ...]]) -> Fact:
+    try:
+        return FACT_TYPES[row.kind].model_validate(row.body)
+    except ValidationError as fault:
+        # Written by a release that knew other fields. Guessing would put wrong sums on an account.
+        raise Terminal("BUG-502", f"What was stored of {row.kind} {row.id} can't be read by this release.") from fault

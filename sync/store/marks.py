@@ -1,0 +1,193 @@
+"""Making subjects due: revisions, settling, wakes. A mark says "look again", never what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Connection, Float, Text, case, func, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+
+from sync.ports import Mark
+from sync.store.sql import machine_now, seconds, unnested
+from sync.store.tables import LANES, subjects, units
+
+_URGENCY = {lane: rank for rank, lane in enumerate(LANES)}
+
+
+def checked(marks: Iterable[Mark]) -> list[Mark]:
+    """The marks, each of them sound; ValueError for one that names no subject, or a deal without its unit."""
+    sound = list(marks)
+    for mark in sound:
+        kind, _, name = mark.key.partition(":")
+        if not kind or not name or "\x00" in mark.key:
+            raise ValueError(f"{mark.key!r} names no subject; a key reads kind:id.")
+        if mark.lane not in _URGENCY:
+            raise ValueError(f"{mark.key} is marked in the unknown lane {mark.lane!r}.")
+        if mark.lane == "deal" and not mark.unit:
+            raise ValueError(f"{mark.key} is marked in the deal lane without a unit.")
+        if mark.settle_s < 0:
+            raise ValueError(f"{mark.key} settles for {mark.settle_s} s.")
+    return sound
+
+
+def together(marks: Sequence[Mark]) -> list[Mark]:
+    """One mark a subject, by key: the most urgent lane, the shortest settling, whatever unit and hint are known."""
+    merged: dict[str, Mark] = {}
+    for mark in marks:
+        known = merged.get(mark.key)
+        merged[mark.key] = mark if known is None else _both(known, mark)
+    return [merged[key] for key in sorted(merged)]
+
+
+def raise_due(connection: Connection, marks: Iterable[Mark], *, reason: str, settle_max_s: float) -> int:
+    """Raise the revision of each subject, creating those that are new; returns how many subjects were marked."""
+    wanted = together(checked(marks))
+    if not wanted:
+        return 0
+    _create_units(connection, {mark.unit for mark in wanted if mark.unit})
+    wanted = _under_living_units(connection, wanted)
+    _create_subjects(connection, wanted)
+    _lock(connection, [mark.key for mark in wanted])
+    _raise(connection, wanted, reason, settle_max_s)
+    return len(wanted)
+
+
+def raise_where_woken(connection: Connection, now: datetime) -> int:
+    """Mark every subject whose wake has come and clear that wake."""
+    s = subjects.c
+    woken = list(connection.scalars(select(s.key).where(s.wake_at <= now).order_by(s.key).with_for_update()))
+    return _again(connection, woken, "wake", uses_wake=True)
+
+
+def set_wake(connection: Connection, mark: Mark, at: datetime) -> None:
+    """The subject, created if it is new, wakes at this business instant unless it wakes earlier already. It is not made due."""
+    wanted = checked([mark])
+    _create_units(connection, {mark.unit for mark in wanted if mark.unit})
+    _create_subjects(connection, _under_living_units(connection, wanted))
+    s = subjects.c
+    connection.execute(update(subjects).where(s.key == mark.key).values(wake_at=func.least(s.wake_at, at)))
+
+
+def raise_where_blocked_on(connection: Connection, record_ids: Sequence[str], reason: str) -> int:
+    """Mark every subject that failed and waits for one of these records."""
+    s = subjects.c
+    waiting = s.failed_at.is_not(None) & (s.revision == s.done_revision)
+    ids = literal(sorted(set(record_ids)), ARRAY(Text))
+    keys = select(s.key).where(waiting, s.blocked_on.op("&&")(ids)).order_by(s.key).with_for_update()
+    return _again(connection, list(connection.scalars(keys)), reason, uses_wake=False)
+
+
+def _again(connection: Connection, keys: Sequence[str], reason: str, *, uses_wake: bool) -> int:
+    """Raise known, locked subjects in the lane and unit that they have."""
+    if not keys:
+        return 0
+    s = subjects.c
+    pending = s.revision > s.done_revision
+    connection.execute(
+        update(subjects)
+        .where(s.key == func.any(list(keys)))
+        .values(
+            revision=s.revision + 1,
+            reason=reason,
+            attempts=case((pending, s.attempts), else_=0),
+            marked_machine_at=machine_now(),
+            ready_machine_at=machine_now(),
+            retry_machine_at=None,
+            wake_at=None if uses_wake else s.wake_at,
+        )
+    )
+    return len(keys)
+
+
+def _both(first: Mark, second: Mark) -> Mark:
+    return replace(
+        first,
+        lane=min(first.lane, second.lane, key=lambda lane: _URGENCY[lane]),
+        unit=first.unit or second.unit,
+        settle_s=min(first.settle_s, second.settle_s),
+        hint_created_s=first.hint_created_s if second.hint_created_s is None else second.hint_created_s,
+    )
+
+
+def _under_living_units(connection: Connection, marks: list[Mark]) -> list[Mark]:
+    """A unit that was merged into another stands for that other; none is merged until this transaction ends."""
+    named = sorted({mark.unit for mark in marks if mark.unit})
+    if not named:
+        return marks
+    rows = connection.execute(
+        select(units.c.unit, units.c.merged_into)
+        .where(units.c.unit == func.any(named))
+        .order_by(units.c.unit)
+        .with_for_update(read=True, key_share=True)
+    )
+    now_in = {row.unit: row.merged_into for row in rows if row.merged_into}
+    return [replace(mark, unit=now_in.get(mark.unit, mark.unit)) for mark in marks]
+
+
+def _create_units(connection: Connection, names: set[str]) -> None:
+    if names:
+        given = unnested("given", unit=(Text(), sorted(names)))
+        missing = ~select(1).where(units.c.unit == given.c.unit).exists()
+        rows = select(given.c.unit).where(missing).order_by(given.c.unit)
+        connection.execute(insert(units).from_select(["unit"], rows).on_conflict_do_nothing())
+
+
+def _create_subjects(connection: Connection, marks: Sequence[Mark]) -> None:
+    """Subjects never heard of, with nothing due yet. Known ones are filtered first, so that they use up no number."""
+    given = unnested(
+        "given",
+        key=(Text(), [mark.key for mark in marks]),
+        lane=(Text(), [mark.lane for mark in marks]),
+        unit=(Text(), [mark.unit for mark in marks]),
+    )
+    missing = ~select(1).where(subjects.c.key == given.c.key).exists()
+    rows = select(given.c.key, given.c.lane, given.c.unit).where(missing).order_by(given.c.key)
+    connection.execute(insert(subjects).from_select(["key", "lane", "unit"], rows).on_conflict_do_nothing())
+
+
+def _lock(connection: Connection, keys: Sequence[str]) -> None:
+    """Everybody locks subjects in the order of their keys: nobody waits in a circle."""
+    rows = select(subjects.c.key).where(subjects.c.key == func.any(list(keys)))
+    connection.execute(rows.order_by(subjects.c.key).with_for_update())
+
+
+def _raise(connection: Connection, marks: Sequence[Mark], reason: str, settle_max_s: float) -> None:
+    s = subjects.c
+    said = unnested(
+        "said",
+        key=(Text(), [mark.key for mark in marks]),
+        lane=(Text(), [mark.lane for mark in marks]),
+        unit=(Text(), [mark.unit for mark in marks]),
+        settle_s=(Float(), [min(mark.settle_s, settle_max_s) for mark in marks]),
+        hint=(BigInteger(), [mark.hint_created_s for mark in marks]),
+    )
+    now = machine_now()
+    pending = s.revision > s.done_revision
+    unseen = s.revision > func.greatest(s.done_revision, func.coalesce(s.lease_revision, 0))
+    first_said = case((unseen, s.marked_machine_at), else_=now)
+    at_once = said.c.settle_s == 0
+    settled = func.least(now + seconds(said.c.settle_s), s.marked_machine_at + seconds(settle_max_s))
+    ready = case(
+        (unseen & (s.ready_machine_at <= now), s.ready_machine_at),
+        (at_once, now),
+        (unseen, settled),
+        else_=now + seconds(said.c.settle_s),
+    )
+    more_urgent = case(_URGENCY, value=said.c.lane) < case(_URGENCY, value=s.lane)
+    connection.execute(
+        update(subjects)
+        .where(s.key == said.c.key)
+        .values(
+            revision=s.revision + 1,
+            reason=reason,
+            lane=case((~pending | more_urgent, said.c.lane), else_=s.lane),
+            unit=case((said.c.unit == "", s.unit), else_=said.c.unit),
+            attempts=case((pending, s.attempts), else_=0),
+            hint_created_s=func.coalesce(said.c.hint, s.hint_created_s),
+            marked_machine_at=first_said,
+            ready_machine_at=ready,
+            retry_machine_at=None,
+        )
+    )

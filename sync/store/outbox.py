@@ -1,0 +1,111 @@
+"""The port `Outbox`: rows on their way to Salesforce, one flusher at a time, and what Salesforce last acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import Engine, select, update
+
+from sync.crm import CrmRow
+from sync.ports import Flush, OutRow, RowResult
+from sync.store import flush_claim, flush_results, leases, outbox_put
+from sync.store.backoff import Backoff
+from sync.store.crm_content import row_from
+from sync.store.tables import crm_rows, crm_writes
+
+BURST_ROWS = 1000
+CALLS_A_COMPOSITE = 5
+
+
+class StoredOutbox:
+    """`sync.ports.Outbox` in PostgreSQL, for one org. Durations are seconds of machine time.
+
+    Flushes start at least ``flush_every_s`` apart (0 in a drain), or at once when 1,000 rows may go: few calls, each full.
+    A flush never holds more than one Composite carries: ``calls_per_flush`` calls of 200 rows of one object each.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        org: str = "",
+        lease_s: float = leases.LEASE_S,
+        call_deadline_s: float = leases.CALL_DEADLINE_S,
+        flush_every_s: float = 10.0,
+        calls_per_flush: int = CALLS_A_COMPOSITE,
+        backoff: Backoff | None = None,
+        backoff_cap_s: float | None = None,
+    ) -> None:
+        leases.check_durations(lease_s, call_deadline_s)
+        self._engine = engine
+        self._org = org
+        self._backoff = backoff or Backoff(cap_s=backoff_cap_s)
+        self._pace = flush_claim.Pace(lease_s, call_deadline_s, flush_every_s, BURST_ROWS, calls_per_flush)
+
+    def put(self, rows: Iterable[CrmRow], fence: int) -> int:
+        with self._engine.begin() as connection:
+            return outbox_put.put(connection, rows, fence)
+
+    def claim_flush(self, limit: int = 1000) -> Flush | None:
+        with self._engine.begin() as connection:
+            return flush_claim.claim(connection, self._org, limit, self._pace)
+
+    def finish_flush(self, flush: Flush, results: Mapping[int, RowResult], *, request_id: str | None) -> None:
+        with self._engine.begin() as connection:
+            flush_results.finish(connection, self._org, flush, results, request_id=request_id, backoff=self._backoff)
+
+    def abandon_flush(self, flush: Flush, *, code: str, message: str, after_s: float | None, unknown: bool) -> None:
+        """As the port says. With ``after_s`` no flush of any rows starts before; with ``unknown`` none before the call's deadline."""
+        with self._engine.begin() as connection:
+            flush_results.abandon(
+                connection,
+                self._org,
+                flush,
+                code=code,
+                message=message,
+                after_s=after_s,
+                unknown=unknown,
+                backoff=self._backoff,
+            )
+
+    def waiting(self) -> tuple[int, float | None]:
+        """As the port says. Rows that only wait for a parent which needs a person count, but never give a time."""
+        with self._engine.begin() as connection:
+            return flush_claim.waiting_in_s(connection, self._org, self._pace)
+
+    def forget(self, keys: Iterable[tuple[str, str]]) -> None:
+        with self._engine.begin() as connection:
+            names = sorted(set(keys))
+            outbox_put.lock_rows(connection, names)
+            outbox_put.forget(connection, names)
+
+    def retry_failed(self, code: str | None = None) -> int:
+        """Rows that wait for a person go with the next flush (an operator's replay); returns how many."""
+        wanted = crm_writes.c.state == "failed"
+        if code is not None:
+            wanted &= crm_writes.c.error_code == code
+        with self._engine.begin() as connection:
+            names = connection.execute(select(crm_writes.c.sobject, crm_writes.c.key).where(wanted)).all()
+            outbox_put.lock_rows(connection, [(row.sobject, row.key) for row in names])
+            changed = update(crm_writes).where(wanted).values(dict(outbox_put.FRESH)).returning(crm_writes.c.id)
+            return len(connection.execute(changed).all())
+
+    def salesforce_ids(self, object_: str, keys: Iterable[str]) -> Mapping[str, str]:
+        c = crm_rows.c
+        known = select(c.key, c.salesforce_id).where(
+            c.sobject == object_, c.key.in_(list(keys)), c.salesforce_id.is_not(None)
+        )
+        with self._engine.begin() as connection:
+            return {row.key: row.salesforce_id for row in connection.execute(known)}
+
+    def failed_rows(self) -> Sequence[tuple[OutRow, str, str]]:
+        failed = select(crm_writes).where(crm_writes.c.state == "failed").order_by(crm_writes.c.id)
+        with self._engine.begin() as connection:
+            return [
+                (
+                    OutRow(row.id, row_from(row.sobject, row.key, row.content), row.hash, row.fence, row.attempts),
+                    row.error_code or "",
+                    row.error_message or "",
+                )
+                for row in connection.execute(failed)
+            ]

@@ -1,0 +1,63 @@
+"""The port `Promises`: when a quote was first seen signed, and what was agreed with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from sync.ports import Promise
+from sync.store.tables import promises, signatures
+
+
+class StoredPromises:
+    """`sync.ports.Promises` in PostgreSQL. ``now`` gives business time: it stamps a promise that brings no stamp of its own."""
+
+    def __init__(self, engine: Engine, *, now: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._now = now
+
+    def signed(self, quote_id: str, when: datetime) -> datetime:
+        with self._engine.begin() as connection:
+            first = insert(signatures).values(quote_id=quote_id, signed_at=when).on_conflict_do_nothing()
+            connection.execute(first)
+            stamp = select(signatures.c.signed_at).where(signatures.c.quote_id == quote_id)
+            first_seen: datetime = connection.execute(stamp).scalar_one()
+            return first_seen
+
+    def freeze(self, promise: Promise) -> Promise:
+        kept = {
+            "graph": dict(promise.graph),
+            "preview": dict(promise.preview),
+            "signed_at": promise.signed_at,
+            "frozen_at": promise.frozen_at or self._now(),
+        }
+        names = {"quote_id": promise.quote_id, "input_digest": promise.input_digest}
+        with self._engine.begin() as connection:
+            # One freezing of a quote at a time, so that the second sees the first.
+            lock = func.pg_advisory_xact_lock(func.hashtextextended("promise:" + promise.quote_id, 0))
+            connection.execute(select(lock))
+            first = _in_force(connection, promise.quote_id)
+            if first is not None:
+                return first
+            store = insert(promises).values({**names, **kept})
+            keys = [promises.c.quote_id, promises.c.input_digest]
+            frozen = store.on_conflict_do_update(index_elements=keys, set_=kept).returning(promises)
+            return _promise(connection.execute(frozen).one())
+
+    def frozen(self, quote_id: str) -> Promise | None:
+        with self._engine.begin() as connection:
+            return _in_force(connection, quote_id)
+
+
+def _in_force(connection: Connection, quote_id: str) -> Promise | None:
+    frozen = select(promises).where(promises.c.quote_id == quote_id, promises.c.frozen_at.is_not(None))
+    row = connection.execute(frozen).one_or_none()
+    return _promise(row) if row else None
+
+
+def _promise(row: Row[Any]) -> Promise:
+    return Promise(row.quote_id, row.input_digest, row.graph, row.preview, row.signed_at, row.frozen_at)

@@ -1,0 +1,125 @@
+"""Looking at the queue: one subject, the failures, the counts. Nothing here changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Connection, Row, func, or_, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from sync.ports import Lane, QueueCounts, SubjectState
+from sync.store import claims, inbox
+from sync.store.references import number_of, reference_of
+from sync.store.sql import machine_now, seconds_until
+from sync.store.tables import LANES, subjects, units
+
+_s = subjects.c
+_PENDING = _s.revision > _s.done_revision
+
+
+def state(connection: Connection, key: str) -> SubjectState | None:
+    """One subject as it stands, or None when it was never heard of."""
+    row = connection.execute(select(subjects).where(_s.key == key)).one_or_none()
+    return _state(row) if row else None
+
+
+def by_reference(connection: Connection, reference: str) -> SubjectState | None:
+    """The subject with this reference, or None."""
+    number = number_of(reference)
+    if number is None:
+        return None
+    row = connection.execute(select(subjects).where(_s.number == number)).one_or_none()
+    return _state(row) if row else None
+
+
+def failures(
+    connection: Connection, *, code: str | None, keys: Sequence[str], since: datetime | None
+) -> list[SubjectState]:
+    """Failed subjects that are not due again already."""
+    wanted = select(subjects).where(_s.failed_at.is_not(None), _s.revision == _s.done_revision)
+    if code is not None:
+        wanted = wanted.where(_s.error_code == code)
+    if since is not None:
+        wanted = wanted.where(_s.failed_at >= since)
+    if keys:
+        numbers = [number for key in keys if (number := number_of(key)) is not None]
+        wanted = wanted.where(or_(_s.key.in_(keys), _s.number.in_(numbers)))
+    return [_state(row) for row in connection.execute(wanted.order_by(_s.failed_at, _s.key))]
+
+
+def counts(connection: Connection, now: datetime) -> QueueCounts:
+    """As `sync.ports.QueueCounts` says; ``now`` is business time. A subject whose wake has come counts as due, marked or not."""
+    free = ~_leased()
+    retrying = _PENDING & free & (_s.retry_machine_at > machine_now())
+    settling = _PENDING & free & _s.retry_machine_at.is_(None) & (_s.ready_machine_at > machine_now())
+    totals = connection.execute(
+        select(
+            func.count().filter(retrying).label("retrying"),
+            seconds_until(func.min(_s.retry_machine_at).filter(retrying)).label("next_retry_in_s"),
+            func.count().filter(_leased()).label("leased"),
+            func.count().filter(settling).label("settling"),
+        ).where(_PENDING | _s.lease_token.is_not(None))
+    ).one()
+    return QueueCounts(
+        due=_due_by_lane(connection, now),
+        retrying=totals.retrying,
+        next_retry_in_s=max(0.0, totals.next_retry_in_s) if totals.retrying else None,
+        leased=totals.leased,
+        settling=totals.settling,
+        failed=_failed_by_code(connection),
+        next_wake_at=connection.scalar(select(func.min(_s.wake_at)).where(_s.wake_at > now)),
+        notices=inbox.waiting(connection),
+    )
+
+
+def oldest_due_s(connection: Connection) -> Mapping[Lane, float]:
+    """Machine seconds since the oldest claimable subject of each lane became ready."""
+    age = func.date_part("epoch", machine_now() - func.min(_s.ready_machine_at))
+    rows = connection.execute(select(_s.lane, age.label("age")).where(claims.claimable()).group_by(_s.lane))
+    return {cast("Lane", row.lane): float(row.age) for row in rows}
+
+
+def _leased() -> ColumnElement[bool]:
+    return _s.lease_token.is_not(None) & (_s.lease_until_machine_at > machine_now())
+
+
+def _due_by_lane(connection: Connection, now: datetime) -> dict[str, int]:
+    """What can run now. A deal whose unit is being worked on can't, and is not counted: it is behind what is leased."""
+    busy = select(1).where(units.c.unit == _s.unit, ~claims.unit_free()).exists()
+    claimable = claims.claimable() & ((_s.lane == "mirror") | ~busy)
+    woken = ~_PENDING & (_s.wake_at <= now) & ~_leased()
+    rows = connection.execute(select(_s.lane, func.count().label("n")).where(claimable | woken).group_by(_s.lane))
+    found = {row.lane: row.n for row in rows}
+    return {lane: found.get(lane, 0) for lane in LANES}
+
+
+def _failed_by_code(connection: Connection) -> dict[str, int]:
+    rows = connection.execute(
+        select(_s.error_code, func.count().label("n"))
+        .where(_s.failed_at.is_not(None), _s.revision == _s.done_revision)
+        .group_by(_s.error_code)
+        .order_by(_s.error_code)
+    )
+    return {str(row.error_code): row.n for row in rows}
+
+
+def _state(row: Row[Any]) -> SubjectState:
+    return SubjectState(
+        key=row.key,
+        lane=row.lane,
+        unit=row.unit,
+        revision=row.revision,
+        done_revision=row.done_revision,
+        attempts=row.attempts,
+        error_code=row.error_code,
+        error_message=row.error_message,
+        blocked_on=tuple(row.blocked_on),
+        sum_minor=row.sum_minor,
+        currency=row.currency,
+        wake_at=row.wake_at,
+        retry_machine_at=row.retry_machine_at,
+        failed_at=row.failed_at,
+        reference=reference_of(row.number),
+    )

@@ -1,0 +1,59 @@
+"""Two units become one: what belongs to a customer belongs to the account that it was linked to."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from sync.errors import Transient
+from sync.store.claims import unit_free
+from sync.store.tables import subjects, units
+
+
+def merge(connection: Connection, into: str, other: str, *, token: int | None) -> None:
+    """Move all subjects of ``other``, and all that is said of it later, to ``into``. Merged already, or the same unit: nothing to do.
+
+    ``token`` is the caller's own claim, on either of them. Raises Transient TEMP-402 when another holds one of them.
+    """
+    pair = sorted({into, other})
+    if "" in pair:
+        raise ValueError("a unit without a name can't be merged")
+    connection.execute(insert(units).values([{"unit": unit} for unit in pair]).on_conflict_do_nothing())
+    target = _living(connection, into)
+    source = _living(connection, other)
+    if target == source:
+        return
+    _take_both(connection, sorted([target, source]), token)
+    if token is not None:
+        _hold_both(connection, [target, source], token)
+    connection.execute(update(units).where(units.c.merged_into == source).values(merged_into=target))
+    connection.execute(update(units).where(units.c.unit == source).values(merged_into=target))
+    keys = select(subjects.c.key).where(subjects.c.unit == source).order_by(subjects.c.key).with_for_update()
+    moved = list(connection.scalars(keys))
+    connection.execute(update(subjects).where(subjects.c.key.in_(moved)).values(unit=target))
+
+
+def _living(connection: Connection, unit: str) -> str:
+    merged_into = connection.scalar(select(units.c.merged_into).where(units.c.unit == unit))
+    return merged_into or unit
+
+
+def _take_both(connection: Connection, pair: list[str], token: int | None) -> None:
+    rows = connection.execute(
+        select(units.c.unit, units.c.lease_token, unit_free().label("free"))
+        .where(units.c.unit.in_(pair))
+        .order_by(units.c.unit)
+        .with_for_update()
+    )
+    for row in rows:
+        if not row.free and row.lease_token != token:
+            raise Transient("TEMP-402", f"Somebody else is working on {row.unit}; it is linked afterwards.")
+
+
+def _hold_both(connection: Connection, pair: list[str], token: int) -> None:
+    """The caller's claim, if it holds one of the two, holds the other as long: nobody starts on it before the caller ends."""
+    until = select(func.max(units.c.lease_until_machine_at)).where(units.c.lease_token == token).scalar_subquery()
+    held = select(1).where(units.c.lease_token == token).exists()
+    lease = {"lease_token": token, "lease_until_machine_at": until}
+    if connection.scalar(select(held)):
+        connection.execute(update(units).where(units.c.unit.in_(pair)).values(lease))
