@@ -1,0 +1,156 @@
+"""One HTTP call with a total deadline, for both vendors. It retries nothing and follows no redirect (a redirect would
+carry the token away).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+
+#: No call may wait longer than this for the connection itself, whatever its deadline.
+CONNECT_TIMEOUT_S = 3.0
+#: The shortest time to read that is still worth trying.
+_LEAST_S = 0.05
+
+
+class NotSent(Exception):
+    """No connection came about: the other side has not seen the request."""
+
+
+class NoAnswer(Exception):
+    """The request went out, no complete answer came back: the other side may have acted."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A complete answer. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    def json(self) -> Any:
+        """The body as JSON with every fraction a Decimal (``1.98E3`` included), or None where it is no JSON (an HTML
+        error page).
+        """
+        return self._parsed
+
+    @cached_property
+    def _parsed(self) -> Any:
+        try:
+            return json.loads(self.body, parse_float=Decimal)
+        except ValueError:
+            return None
+
+    def retry_after_s(self) -> float | None:
+        """Seconds of Retry-After; None where it is absent or a date (neither vendor sends dates)."""
+        try:
+            seconds = float(self.headers.get("retry-after", ""))
+        except ValueError:
+            return None
+        return seconds if 0 <= seconds < 86_400 else None
+
+
+class Deadline:
+    """A point in machine time by which a call, its waiting included, has to be over."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def left_s(self) -> float:
+        return max(0.0, self._end - time.monotonic())
+
+
+class Transport:
+    """A pool of connections shared by all threads of a process."""
+
+    def __init__(
+        self, *, user_agent: str, call_deadline_s: float = 30.0, threads: int = 32, proxy: str | None = None
+    ) -> None:
+        self.user_agent = user_agent
+        self.call_deadline_s = call_deadline_s
+        self._session = requests.Session()
+        self._session.trust_env = False  # a .netrc of the machine would replace our Authorization header
+        self._session.proxies = {"http": proxy, "https": proxy} if proxy else {}
+        adapter = HTTPAdapter(pool_connections=8, pool_maxsize=threads, max_retries=0)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def deadline(self) -> Deadline:
+        """A fresh deadline for one call, in machine seconds from now."""
+        return Deadline(self.call_deadline_s)
+
+    def call(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        params: Mapping[str, str] | None = None,
+        deadline: Deadline | None = None,
+    ) -> Answer:
+        """The whole answer, read before the deadline. Raises NotSent or NoAnswer, nothing else of the network's."""
+        deadline = deadline or self.deadline()
+        left = deadline.left_s()
+        if left < _LEAST_S:
+            raise NotSent("the deadline had passed before the call began")
+        try:
+            response = self._session.request(
+                method,
+                url,
+                data=body,
+                params=params,
+                headers={"User-Agent": self.user_agent, **headers},
+                timeout=(min(CONNECT_TIMEOUT_S, left), left),
+                allow_redirects=False,
+                stream=True,
+            )
+            with response:
+                return _read(response, deadline)
+        except requests.RequestException as error:
+            if _never_left(error):
+                raise NotSent(_words(error)) from error
+            raise NoAnswer(_words(error)) from error
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self._session.close()
+
+
+def _read(response: requests.Response, deadline: Deadline) -> Answer:
+    chunks: list[bytes] = []
+    for chunk in response.iter_content(65_536):
+        chunks.append(chunk)
+        if not deadline.left_s():  # a trickle keeps every single read inside its time-out
+            raise NoAnswer("the answer was not complete at the deadline")
+    return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, b"".join(chunks))
+
+
+def _never_left(error: requests.RequestException) -> bool:
+    if isinstance(error, (requests.ConnectTimeout, requests.exceptions.SSLError, requests.exceptions.ProxyError)):
+        return True
+    if not isinstance(error, requests.ConnectionError):
+        return isinstance(error, ValueError)  # a bad URL or header
+    reason: object = error.args[0] if error.args else None
+    if isinstance(reason, MaxRetryError):
+        reason = reason.reason
+    return isinstance(reason, (NewConnectionError, ConnectTimeoutError))
+
+
+def _words(error: Exception) -> str:
+    """What happened, without the URL (it may carry ids of people) and without headers."""
+    return type(error).__name__

@@ -1,0 +1,223 @@
+"""Calls to one org: token, replay after its renewal, deadline, limit header, exact numbers, Composite (DESIGN 5)."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import quote
+
+from sync.errors import Terminal
+from sync.gateways.http import Answer, NoAnswer, NotSent, Transport
+from sync.gateways.salesforce_auth import Token, Tokens
+from sync.gateways.salesforce_errors import is_expired, of_call, of_failure
+
+#: The most parts of one Composite, and the most of them that may be queries or Collections.
+PARTS, HEAVY_PARTS = 25, 5
+_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?\Z")
+_USAGE = re.compile(r"api-usage=(\d+)/(\d+)")
+
+
+def checked_id(value: str) -> str:
+    """``value``, which is a Salesforce id. Anything else never reaches a path or a query: Terminal BUG-502."""
+    if not _ID.match(value):
+        raise Terminal("BUG-502", "A value that is no Salesforce id was to be used as one.")
+    return value
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a Composite. ``path`` is below the version: ``/queryAll?q=...``."""
+
+    method: str
+    path: str
+    body: Mapping[str, object] | None = None
+    what: str = ""
+
+
+@dataclass(frozen=True)
+class PartAnswer:
+    """What one part answered."""
+
+    status: int
+    body: Any
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+
+@dataclass(frozen=True)
+class CompositeAnswer:
+    """Answers in the order of the parts; ``at`` is Salesforce's own clock, ``request_id`` its name for the call."""
+
+    parts: Sequence[PartAnswer]
+    at: datetime | None
+    request_id: str | None
+
+
+@dataclass
+class Usage:
+    """The daily allowance as the last answer told it."""
+
+    used: int | None = None
+    allowed: int | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def note(self, header: str) -> None:
+        if found := _USAGE.search(header):
+            with self.lock:
+                self.used, self.allowed = int(found[1]), int(found[2])
+
+
+class SalesforceHttp:
+    """One org. Thread-safe."""
+
+    def __init__(self, tokens: Tokens, transport: Transport, *, api_version: str = "66.0") -> None:
+        if not re.fullmatch(r"\d{2,3}\.0", api_version):
+            raise Terminal("CONF-307", f"{api_version!r} is not an API version of Salesforce.")
+        self._tokens = tokens
+        self._transport = transport
+        self.root = f"/services/data/v{api_version}"
+        self.usage = Usage()
+
+    @property
+    def organization_id(self) -> str:
+        """Of the token in use; logs in if need be."""
+        return self._tokens.current().organization_id
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        what: str,
+        writing: bool = False,
+    ) -> Answer:
+        """A successful answer of ``path`` below the version (or of a full ``/services/data/...`` path). Raises what
+        `salesforce_errors` sorts.
+        """
+        url = path if path.startswith("/services/data/") else self.root + path
+        if "//" in url or ".." in url.split("?")[0]:
+            raise Terminal("BUG-502", "A path to Salesforce was not one of ours.")
+        content = json_text(body).encode() if body is not None else None
+        answer = self._with_token(method, url, content, params or {}, headers or {}, what=what, writing=writing)
+        if not answer.ok or (answer.body and answer.json() is None):
+            request_id = answer.headers.get("x-request-id") or answer.headers.get("sforce-request-id")
+            raise of_call(answer.status, answer.json(), what=what, writing=writing, request_id=request_id)
+        return answer
+
+    def composite(self, parts: Sequence[Part], *, writing: bool = False) -> CompositeAnswer:
+        """Every part's own answer, run in order and independently (``allOrNone=false``, ``collateSubrequests=false``)."""
+        request = {
+            "allOrNone": False,
+            "collateSubrequests": False,
+            "compositeRequest": [_part(i, p, self.root) for i, p in enumerate(parts)],
+        }
+        answer = self.call("POST", "/composite", body=request, what=_summary(parts), writing=writing)
+        parsed = answer.json()
+        rows = parsed.get("compositeResponse") if isinstance(parsed, dict) else None
+        if not isinstance(rows, list) or len(rows) != len(parts):
+            raise of_call(answer.status, None, what=_summary(parts), writing=writing)
+        by_name = {str(r.get("referenceId")): r for r in rows if isinstance(r, dict)}
+        answers = [by_name.get(_name(i), {}) for i in range(len(parts))]
+        return CompositeAnswer(
+            [PartAnswer(int(a.get("httpStatusCode") or 0), a.get("body")) for a in answers],
+            answered_at(answer),
+            answer.headers.get("x-request-id") or answer.headers.get("sforce-request-id"),
+        )
+
+    def _with_token(
+        self,
+        method: str,
+        url: str,
+        content: bytes | None,
+        params: Mapping[str, str],
+        headers: Mapping[str, str],
+        *,
+        what: str,
+        writing: bool,
+    ) -> Answer:
+        """One call; after a 401 one renewal and one replay with the very same headers."""
+        token = self._tokens.current()
+        for last in (False, True):
+            answer = self._once(method, url, content, params, headers, token, what=what, writing=writing)
+            if last or not is_expired(answer):
+                break
+            token = self._tokens.renew(token)
+        self.usage.note(answer.headers.get("sforce-limit-info", ""))
+        return answer
+
+    def _once(
+        self,
+        method: str,
+        url: str,
+        content: bytes | None,
+        params: Mapping[str, str],
+        headers: Mapping[str, str],
+        token: Token,
+        *,
+        what: str,
+        writing: bool,
+    ) -> Answer:
+        ours = {"Authorization": f"Bearer {token.value}", "Accept": "application/json"}
+        if content is not None:
+            ours["Content-Type"] = "application/json; charset=UTF-8"
+        try:
+            return self._transport.call(
+                method, token.instance_url + url, headers={**headers, **ours}, body=content, params=params
+            )
+        except (NotSent, NoAnswer) as error:
+            raise of_failure(error, what=what, writing=writing) from error
+
+
+def answered_at(answer: Answer) -> datetime | None:
+    """Salesforce's clock when it answered (the Date header, whole seconds, UTC)."""
+    try:
+        return parsedate_to_datetime(answer.headers.get("date", ""))
+    except ValueError:
+        return None
+
+
+def query_path(soql: str, *, deleted: bool = False) -> str:
+    """The path of a query; with ``deleted`` also rows in the recycle bin."""
+    return f"/{'queryAll' if deleted else 'query'}?q={quote(soql, safe='')}"
+
+
+def json_text(value: object) -> str:
+    """JSON with Decimals as exact numbers (``1200.50``, never a float); raises TypeError for floats and anything else
+    that is no JSON.
+    """
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return json.dumps(value)
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, Decimal) and value.is_finite():
+        return format(value, "f")
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{json.dumps(str(k))}:{json_text(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(json_text(v) for v in value) + "]"
+    raise TypeError(f"a {type(value).__name__} has no exact form in JSON")
+
+
+def _name(index: int) -> str:
+    return f"part{index}"
+
+
+def _part(index: int, part: Part, root: str) -> dict[str, object]:
+    request: dict[str, object] = {"method": part.method, "url": root + part.path, "referenceId": _name(index)}
+    return {**request, "body": part.body} if part.body is not None else request
+
+
+def _summary(parts: Sequence[Part]) -> str:
+    return ", ".join(dict.fromkeys(p.what for p in parts if p.what)) or "several records"

@@ -1,0 +1,113 @@
+"""The Salesforce gateway: `sync.ports.SalesforceGateway` for one org."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from sync.crm import CrmAccount, QuoteGraph
+from sync.errors import Terminal
+from sync.gateways.http import Transport
+from sync.gateways.names import Names
+from sync.gateways.salesforce_auth import Credentials, Tokens
+from sync.gateways.salesforce_changes import Changes, rewound
+from sync.gateways.salesforce_client import SalesforceHttp
+from sync.gateways.salesforce_reads import Reads, Schema
+from sync.gateways.salesforce_writes import Writes
+from sync.mapping import Mappings
+from sync.ports import ChangePage, OutRow, RowResult
+
+
+class SalesforceOrg:
+    """One org. Thread-safe; one for each process."""
+
+    def __init__(
+        self, http: SalesforceHttp, mappings: Mappings, names: Names, *, signed_statuses: Sequence[str]
+    ) -> None:
+        self._http = http
+        self._mappings = mappings
+        self._names = names
+        self._schema = Schema(http, names)
+        self._reads = Reads(http, mappings, names, self._schema, signed_statuses=signed_statuses)
+        self._changes = Changes(http, mappings, names, self._schema)
+        self._writes = Writes(http, mappings, names, self._schema)
+
+    @property
+    def organization_id(self) -> str:
+        """The org's 18-character id; logs in if need be."""
+        return self._http.organization_id
+
+    def quotes(self, ids: Sequence[str]) -> Mapping[str, QuoteGraph]:
+        return self._reads.quotes(ids)
+
+    def quotes_of_deal(self, opportunity_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        return self._reads.quotes_of_deal(opportunity_ids)
+
+    def accounts(self, ids: Sequence[str]) -> Mapping[str, CrmAccount]:
+        return self._reads.accounts(ids)
+
+    def find_accounts(
+        self, *, stripe_customer_ids: Sequence[str] = (), emails: Sequence[str] = ()
+    ) -> Sequence[CrmAccount]:
+        return self._reads.find_accounts(stripe_customer_ids=stripe_customer_ids, emails=emails)
+
+    def create_account(self, fields: Mapping[str, object]) -> str:
+        return self._writes.create("Account", fields)
+
+    def changes(self, heat: Literal["hot", "cold"], cursor: Mapping[str, object] | None) -> ChangePage:
+        return self._changes.read(heat, cursor)
+
+    def rewound(self, cursor: Mapping[str, object] | None, seconds: int) -> Mapping[str, object]:
+        """A cursor of `changes` that begins ``seconds`` earlier, for the overlap that catches rows committed behind the
+        watermark.
+        """
+        return rewound(cursor, seconds)
+
+    def flush(self, rows: Sequence[OutRow]) -> tuple[Mapping[int, RowResult], str | None]:
+        return self._writes.flush(rows)
+
+    def limits(self) -> Mapping[str, int]:
+        usage = self._http.usage
+        if usage.used is None or usage.allowed is None:
+            daily = self._http.call("GET", "/limits", what="limits").json().get("DailyApiRequests")
+            if not isinstance(daily, dict):
+                raise Terminal("BUG-502", "Unexpected answer from Salesforce: limits without DailyApiRequests.")
+            return {"used": int(daily["Max"]) - int(daily["Remaining"]), "allowed": int(daily["Max"])}
+        return {"used": usage.used, "allowed": usage.allowed}
+
+    def missing_rights(self) -> Sequence[str]:
+        """What the log-in may not do and has to, in plain words, one entry a field; empty when all mapped fields can be
+        read and ours written. One call.
+        """
+        objects = list(self._mappings.objects)
+        described = self._schema.fields(objects)
+        return [fault for name in objects for fault in self._faults_of(name, described[name])]
+
+    def _faults_of(self, object_: str, described: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        faults = []
+        for one in self._mappings[object_].fields:
+            if "." in one.api_name or one.optional:
+                continue
+            found = described.get(self._names.to_org(one.api_name).lower())
+            if found is None:
+                faults.append(f"{object_}.{one.api_name} can't be read (CONF-302)")
+            elif one.written and not (found.get("updateable") or found.get("createable")):
+                faults.append(f"{object_}.{one.api_name} can't be written (CONF-302)")
+        return faults
+
+
+def connect(
+    *,
+    credentials: Credentials,
+    mappings: Mappings,
+    user_agent: str,
+    api_version: str = "66.0",
+    namespace: str = "",
+    signed_statuses: Sequence[str] = ("Accepted",),
+    call_deadline_s: float = 30.0,
+    proxy: str | None = None,
+) -> SalesforceOrg:
+    """A gateway to the org; nothing is called yet. Raises Terminal CONF-307 for credentials that can't work."""
+    transport = Transport(user_agent=user_agent, call_deadline_s=call_deadline_s, proxy=proxy)
+    http = SalesforceHttp(Tokens(credentials, transport), transport, api_version=api_version)
+    return SalesforceOrg(http, mappings, Names(namespace), signed_statuses=signed_statuses)

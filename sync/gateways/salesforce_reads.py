@@ -1,0 +1,211 @@
+"""Reading records whole and set-wise: the graph of a quote in two queries, many quotes in one Composite (DESIGN 5)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from simple_salesforce.format import format_soql
+
+from sync.crm import CrmAccount, CrmProduct, CrmQuote, CrmQuoteLine, QuoteGraph
+from sync.errors import Terminal
+from sync.gateways.names import Names
+from sync.gateways.salesforce_client import HEAVY_PARTS, PARTS, Part, PartAnswer, SalesforceHttp, checked_id, query_path
+from sync.gateways.salesforce_errors import of_call
+from sync.gateways.salesforce_records import record_of, select
+from sync.mapping import Mappings
+
+Json = dict[str, Any]
+
+#: Ids in one IN list: 4,000 characters are the most that a condition may have.
+IDS = 150
+#: E-mail addresses and customer ids in one IN list, of a query that travels in a URL.
+VALUES = 40
+
+
+class Schema:
+    """What the org has: its fields, found out by describe once, when first asked."""
+
+    def __init__(self, http: SalesforceHttp, names: Names) -> None:
+        self._http = http
+        self._names = names
+        self._fields: dict[str, Mapping[str, Json]] = {}
+        self._lock = threading.Lock()
+
+    def fields(self, objects: Sequence[str]) -> Mapping[str, Mapping[str, Json]]:
+        """Field descriptions by lower-case API name, for each object (our names). One call for those not yet known."""
+        with self._lock:
+            unknown = [o for o in objects if o not in self._fields]
+            for some in (unknown[i : i + PARTS] for i in range(0, len(unknown), PARTS)):
+                parts = [Part("GET", f"/sobjects/{self._names.to_org(o)}/describe", what=o) for o in some]
+                for name, answer in zip(some, self._http.composite(parts).parts, strict=True):
+                    self._fields[name] = _described(answer, name)
+            return {o: self._fields[o] for o in objects}
+
+    def has(self, object_: str) -> frozenset[str]:
+        """The lower-case API names of an object's fields."""
+        return frozenset(self.fields([object_])[object_])
+
+    @property
+    def multi_currency(self) -> bool:
+        """Whether records carry a currency of their own."""
+        return "currencyisocode" in self.has("Account")
+
+
+def _described(answer: PartAnswer, what: str) -> Mapping[str, Json]:
+    if not answer.ok or not isinstance(answer.body, dict):
+        raise of_call(answer.status, answer.body, what=what, writing=False)
+    return {str(f["name"]).lower(): f for f in answer.body.get("fields", [])}
+
+
+class Reads:
+    """Records as they are now. Holds nothing but the org's schema."""
+
+    def __init__(
+        self, http: SalesforceHttp, mappings: Mappings, names: Names, schema: Schema, *, signed_statuses: Sequence[str]
+    ) -> None:
+        self._http = http
+        self._mappings = mappings
+        self._names = names
+        self._schema = schema
+        self._signed = tuple(signed_statuses)
+
+    def quotes(self, ids: Sequence[str]) -> Mapping[str, QuoteGraph]:
+        """As `sync.ports.SalesforceGateway.quotes` says: two queries for each 150 quotes, four of them in one call."""
+        wanted = [checked_id(i) for i in dict.fromkeys(ids)]
+        soqls = [soql for some in _batches(wanted, IDS) for soql in (self._quote_soql(some), self._line_soql(some))]
+        answers = self._rows(soqls, deleted=True)
+        lines: dict[str, list[Json]] = {}
+        for row in (r for rows in answers[1::2] for r in rows):
+            if not row.get("IsDeleted"):
+                lines.setdefault(str(row["QuoteId"]), []).append(row)
+        return {
+            str(row["Id"]): self._graph(row, lines.get(str(row["Id"]), [])) for rows in answers[0::2] for row in rows
+        }
+
+    def quotes_of_deal(self, opportunity_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """Ids of the signed quotes of each Opportunity, in the order of their numbers."""
+        wanted = [checked_id(i) for i in dict.fromkeys(opportunity_ids)]
+        soqls = [
+            format_soql(
+                "SELECT Id, OpportunityId FROM Quote WHERE OpportunityId IN {} AND Status IN {} ORDER BY QuoteNumber, Id",
+                list(some),
+                list(self._signed),
+            )
+            for some in _batches(wanted, IDS)
+        ]
+        found: dict[str, list[str]] = {i: [] for i in wanted}
+        for row in (r for rows in self._rows(soqls) for r in rows):
+            found.setdefault(str(row["OpportunityId"]), []).append(str(row["Id"]))
+        return found
+
+    def accounts(self, ids: Sequence[str]) -> Mapping[str, CrmAccount]:
+        """Accounts by id, deleted and merged ones with what is left of them."""
+        wanted = [checked_id(i) for i in dict.fromkeys(ids)]
+        soqls = [
+            f"{self._account_select()} WHERE {format_soql('Id IN {}', list(some))}" for some in _batches(wanted, IDS)
+        ]
+        rows = [row for rows in self._rows(soqls, deleted=True) for row in rows]
+        return {a.id: a for a in (self._account(row) for row in rows)}
+
+    def find_accounts(self, *, stripe_customer_ids: Sequence[str], emails: Sequence[str]) -> Sequence[CrmAccount]:
+        """Accounts carrying one of these Stripe ids or billing e-mails, by id, each once. Salesforce compares e-mails
+        without regard to case.
+        """
+        has = self._schema.has("Account")
+        columns = [("Stripe_Customer_Id__c", stripe_customer_ids), ("Billing_Email__c", emails)]
+        columns += [("PersonEmail", emails)] if "personemail" in has else []
+        found: dict[str, CrmAccount] = {}
+        for column, values in columns:
+            for some in _batches([v for v in dict.fromkeys(values) if v], VALUES):
+                condition = f"{self._names.to_org(column)} {format_soql('IN {}', list(some))}"
+                path = query_path(f"{self._account_select()} WHERE {condition}")
+                for row in self._all(self._http.call("GET", path, what="Account").json()):
+                    found[str(row["Id"])] = self._account(row)
+        return [found[i] for i in sorted(found)]
+
+    # ------------------------------------------------------------------ queries
+
+    def _quote_soql(self, ids: Sequence[str]) -> str:
+        fields = self._select("Quote") + [f for f in self._select("Account", through="Account") if f != "Account.Id"]
+        return f"SELECT {', '.join([*fields, 'Account.Id'])} FROM Quote WHERE {format_soql('Id IN {}', list(ids))}"
+
+    def _line_soql(self, ids: Sequence[str]) -> str:
+        fields = [*self._select("QuoteLineItem"), "IsDeleted", *self._select("Product2", through="Product2")]
+        condition = format_soql("QuoteId IN {}", list(ids))
+        return f"SELECT {', '.join(fields)} FROM QuoteLineItem WHERE {condition} ORDER BY QuoteId, SortOrder NULLS LAST, Id"
+
+    def _account_select(self) -> str:
+        return f"SELECT {', '.join(self._select('Account'))} FROM Account"
+
+    def _select(self, object_: str, *, through: str = "") -> list[str]:
+        mapped = self._mappings[object_]
+        asks = any(f.optional for f in mapped.read_fields())
+        available = self._schema.has(object_) if asks else None
+        return select(mapped, self._names, available=available, through=through)
+
+    def _rows(self, soqls: Sequence[str], *, deleted: bool = False) -> list[list[Json]]:
+        """All rows of each query, in order; five queries travel in one call."""
+        found: list[list[Json]] = []
+        for some in _batches(soqls, HEAVY_PARTS):
+            parts = [Part("GET", query_path(q, deleted=deleted), what=_object_of(q)) for q in some]
+            for part, answer in zip(parts, self._http.composite(parts).parts, strict=True):
+                if not answer.ok:
+                    raise of_call(answer.status, answer.body, what=part.what, writing=False)
+                found.append(list(self._all(answer.body)))
+        return found
+
+    def _all(self, page: Any) -> Iterable[Json]:
+        """Rows of a query's answer and of the pages that follow it."""
+        while True:
+            if not isinstance(page, dict) or not isinstance(page.get("records"), list):
+                raise Terminal("BUG-502", "Unexpected answer from Salesforce: a query without records.")
+            yield from page["records"]
+            following = page.get("nextRecordsUrl")
+            if page.get("done", True) or not isinstance(following, str):
+                return
+            page = self._http.call("GET", following, what="further rows").json()
+
+    # ------------------------------------------------------------------ records
+
+    def _graph(self, row: Json, lines: Sequence[Json]) -> QuoteGraph:
+        quote = record_of(self._mappings["Quote"], row, self._names)
+        assert isinstance(quote, CrmQuote)
+        products = [self._product(line["Product2"]) for line in lines if isinstance(line.get("Product2"), dict)]
+        return QuoteGraph(
+            quote=quote,
+            lines=tuple(self._line(line) for line in lines),
+            account=self._account_of(quote, row.get("Account")),
+            products={p.id: p for p in products},
+        )
+
+    def _account_of(self, quote: CrmQuote, raw: object) -> CrmAccount | None:
+        if quote.account_id is None:
+            return None
+        if not isinstance(raw, dict):
+            raise Terminal("CONF-302", f"We can't read Account {quote.account_id}. Give the permission set access.")
+        return self._account({**raw, "Id": quote.account_id})
+
+    def _line(self, raw: Json) -> CrmQuoteLine:
+        line = record_of(self._mappings["QuoteLineItem"], raw, self._names)
+        assert isinstance(line, CrmQuoteLine)
+        return line
+
+    def _product(self, raw: Json) -> CrmProduct:
+        product = record_of(self._mappings["Product2"], raw, self._names)
+        assert isinstance(product, CrmProduct)
+        return product
+
+    def _account(self, raw: Json) -> CrmAccount:
+        account = record_of(self._mappings["Account"], raw, self._names)
+        assert isinstance(account, CrmAccount)
+        return account
+
+
+def _object_of(soql: str) -> str:
+    return soql.partition(" FROM ")[2].partition(" ")[0]
+
+
+def _batches(values: Sequence[str], size: int) -> list[Sequence[str]]:
+    return [values[i : i + size] for i in range(0, len(values), size)]

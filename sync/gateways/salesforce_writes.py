@@ -1,0 +1,263 @@
+"""Rows to Salesforce: Collections of one object, up to five in one Composite, parents first, one result for each row
+(DESIGN 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sync.crm import CrmRow
+from sync.errors import Terminal, Transient
+from sync.gateways.names import Names
+from sync.gateways.salesforce_client import HEAVY_PARTS, Part, PartAnswer, SalesforceHttp, checked_id
+from sync.gateways.salesforce_errors import first_error, of_call, sorted_error
+from sync.gateways.salesforce_reads import Schema
+from sync.mapping import Mappings
+from sync.ports import OutRow, RowResult
+
+Json = dict[str, Any]
+Key = tuple[str, str]  # (object, external key)
+
+#: Records in one Collections call.
+RECORDS = 200
+#: Parents before children.
+ORDER = (
+    "Account",
+    "Opportunity",
+    "Quote",
+    "QuoteLineItem",
+    "Product2",
+    "Billing_Subscription__c",
+    "Billing_Subscription_Item__c",
+    "Billing_Invoice__c",
+    "Billing_Payment__c",
+    "Billing_Issue__c",
+)
+CURRENCY = "CurrencyIsoCode"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Rows of one object and key field that travel in one Collections call."""
+
+    sobject: str
+    key_field: str
+    rows: tuple[OutRow, ...]
+
+
+class Writes:
+    """Flushing of one org."""
+
+    def __init__(self, http: SalesforceHttp, mappings: Mappings, names: Names, schema: Schema) -> None:
+        self._http = http
+        self._mappings = mappings
+        self._names = names
+        self._schema = schema
+
+    def flush(self, rows: Sequence[OutRow]) -> tuple[Mapping[int, RowResult], str | None]:
+        """As `sync.ports.SalesforceGateway.flush` says. Raises when the first call fails as a whole; a later one that
+        does leaves its rows with a transient result.
+        """
+        sent, doubles = _once_each(rows)
+        results: dict[int, RowResult] = {}
+        good = [r for r in sent if self._sendable(r, results)]
+        request_ids: list[str] = []
+        for number, chunks in enumerate(self._calls(good)):
+            try:
+                request_id = self._send(chunks, results)
+            except Transient as error:
+                if number == 0:
+                    raise
+                lost = RowResult(ok=False, code=error.code, message=error.message, transient=True)
+                results.update({r.id: lost for c in chunks for r in c.rows if r.id not in results})
+                continue
+            request_ids += [request_id] if request_id else []
+        _hold_children(good, results)
+        results.update({double: results[kept] for double, kept in doubles.items()})
+        return results, request_ids[0] if request_ids else None
+
+    def create(self, sobject: str, fields: Mapping[str, object]) -> str:
+        """The id of a record made now. OutcomeUnknown when there was no answer."""
+        body = {self._names.to_org(k): v for k, v in fields.items()}
+        answer = self._http.call(
+            "POST", f"/sobjects/{self._names.to_org(sobject)}", body=body, what=sobject, writing=True
+        )
+        parsed = answer.json()
+        if not isinstance(parsed, dict) or not parsed.get("success"):
+            raise of_call(
+                400, (parsed or {}).get("errors") if isinstance(parsed, dict) else None, what=sobject, writing=True
+            )
+        return checked_id(str(parsed.get("id")))
+
+    # ------------------------------------------------------------------ what travels together
+
+    def _sendable(self, row: OutRow, results: dict[int, RowResult]) -> bool:
+        """Rows that could only do harm or spoil a whole call stay here with a reason."""
+        problem = self._problem(row.row)
+        if problem is not None:
+            results[row.id] = RowResult(ok=False, code="BUG-502", message=problem)
+        return problem is None
+
+    def _problem(self, row: CrmRow) -> str | None:
+        if row.sobject not in self._mappings.objects:
+            return f"{row.sobject} is not mapped; Tandem does not write it."
+        allowed = self._mappings[row.sobject].written()
+        foreign = sorted(f for f in row.fields if f not in allowed and f != CURRENCY)
+        if foreign:
+            return f"{row.sobject}.{foreign[0]} is not ours to write."
+        if row.key_field == "Id":
+            try:
+                checked_id(row.key)
+            except Terminal:
+                return f"{row.sobject}: a row to be updated has no Salesforce id."
+        elif row.key_field not in allowed:
+            return f"{row.sobject}.{row.key_field} is no key of ours."
+        return None if row.key else f"{row.sobject}: a row has no key."
+
+    def _calls(self, rows: Sequence[OutRow]) -> Iterator[list[Chunk]]:
+        """Chunks that travel together: five at most, in order. Text that Composite would take for a reference (``@{``)
+        travels outside it.
+        """
+        inside = [r for r in rows if not _refers(r.row)]
+        chunks = _chunks(inside)
+        for i in range(0, len(chunks), HEAVY_PARTS):
+            yield chunks[i : i + HEAVY_PARTS]
+        for chunk in _chunks([r for r in rows if _refers(r.row)]):
+            yield [chunk]
+
+    def _send(self, chunks: Sequence[Chunk], results: dict[int, RowResult]) -> str | None:
+        """Results of every row of one call; returns its request id."""
+        parts = [self._part(chunk) for chunk in chunks]
+        if any(_refers(r.row) for c in chunks for r in c.rows):
+            answer = self._http.call("PATCH", parts[0].path, body=parts[0].body, what=parts[0].what, writing=True)
+            _read_chunk(chunks[0], PartAnswer(answer.status, answer.json()), results)
+            return answer.headers.get("x-request-id")
+        composite = self._http.composite(parts, writing=True)
+        for chunk, answered in zip(chunks, composite.parts, strict=True):
+            _read_chunk(chunk, answered, results)
+        return composite.request_id
+
+    def _part(self, chunk: Chunk) -> Part:
+        records = [self._record(r.row) for r in chunk.rows]
+        path = "/composite/sobjects"
+        if chunk.key_field != "Id":
+            key_field = self._names.to_org(self._mappings[chunk.sobject].written()[chunk.key_field].api_name)
+            path += f"/{self._names.to_org(chunk.sobject)}/{key_field}"
+        return Part("PATCH", path, {"allOrNone": False, "records": records}, what=chunk.sobject)
+
+    def _record(self, row: CrmRow) -> Json:
+        """The record as JSON: the org's names, None as null (which clears), parents by their external ids."""
+        written = self._mappings[row.sobject].written()
+        fields = {written[k].api_name: v for k, v in row.fields.items() if k != CURRENCY}
+        key_field = "Id" if row.key_field == "Id" else written[row.key_field].api_name
+        record: Json = {"attributes": {"type": self._names.to_org(row.sobject)}}
+        record |= {self._names.to_org(k): v for k, v in {**fields, key_field: row.key}.items()}
+        for relationship, (_, parent_field, key) in row.parents.items():
+            record[self._names.to_org(relationship)] = {self._names.to_org(parent_field): key}
+        currency = row.fields.get(CURRENCY) or row.fields.get("Currency__c")
+        if row.sobject.endswith("__c") and currency and self._schema.multi_currency:
+            record[CURRENCY] = currency
+        return record
+
+
+def _once_each(rows: Sequence[OutRow]) -> tuple[list[OutRow], dict[int, int]]:
+    """Each external id once: of several rows for one record the newest fence is sent, the others share its result."""
+    newest: dict[Key, OutRow] = {}
+    for row in rows:
+        key = _key(row.row)
+        if key not in newest or row.fence >= newest[key].fence:
+            newest[key] = row
+    doubles = {r.id: newest[_key(r.row)].id for r in rows if newest[_key(r.row)].id != r.id}
+    return [r for r in rows if r.id not in doubles], doubles
+
+
+def _chunks(rows: Sequence[OutRow]) -> list[Chunk]:
+    """Rows by object, parents first, at most 200 together; the rows of one Account are not parted unless they are more
+    than that.
+    """
+    by_object: dict[tuple[str, str], list[OutRow]] = {}
+    for row in rows:
+        by_object.setdefault((row.row.sobject, row.row.key_field), []).append(row)
+    return [
+        Chunk(sobject, key_field, some)
+        for (sobject, key_field), group in sorted(by_object.items(), key=lambda item: (_rank(item[0][0]), item[0]))
+        for some in _filled(group)
+    ]
+
+
+def _filled(rows: Sequence[OutRow]) -> Iterator[tuple[OutRow, ...]]:
+    groups: dict[str, list[OutRow]] = {}
+    for row in rows:
+        groups.setdefault(row.row.group, []).append(row)
+    chunk: list[OutRow] = []
+    for group in groups.values():
+        if chunk and len(chunk) + len(group) > RECORDS:
+            yield tuple(chunk)
+            chunk = []
+        chunk += group
+        while len(chunk) > RECORDS:
+            yield tuple(chunk[:RECORDS])
+            chunk = chunk[RECORDS:]
+    if chunk:
+        yield tuple(chunk)
+
+
+def _rank(sobject: str) -> int:
+    return ORDER.index(sobject) if sobject in ORDER else len(ORDER)
+
+
+def _key(row: CrmRow) -> Key:
+    return row.sobject, row.key
+
+
+def _refers(row: CrmRow) -> bool:
+    """Composite replaces ``@{...}`` in any text; ours is to be kept as it is."""
+    return any(isinstance(v, str) and "@{" in v for v in (*row.fields.values(), row.key))
+
+
+def _read_chunk(chunk: Chunk, answer: PartAnswer, results: dict[int, RowResult]) -> None:
+    """One result for each row, by position. A part that failed as a whole failed for each of its rows."""
+    body = answer.body
+    if answer.ok and isinstance(body, list) and len(body) == len(chunk.rows):
+        for row, one in zip(chunk.rows, body, strict=True):
+            results[row.id] = _result(chunk.sobject, row, one if isinstance(one, dict) else {})
+        return
+    error = of_call(answer.status, None if answer.ok else body, what=chunk.sobject, writing=True)
+    status_code = (first_error(body) or ("", "", ()))[0] or None
+    whole = RowResult(
+        ok=False,
+        code=error.code,
+        message=error.message,
+        transient=isinstance(error, Transient),
+        status_code=status_code,
+    )
+    results.update({r.id: whole for r in chunk.rows})
+
+
+def _result(sobject: str, row: OutRow, one: Json) -> RowResult:
+    if one.get("success") is True:
+        return RowResult(ok=True, salesforce_id=str(one.get("id") or "") or None, created=bool(one.get("created")))
+    code, message, fields = first_error(one.get("errors")) or ("", "no reason given", ())
+    found = sorted_error(code, message, fields, what=sobject)
+    return RowResult(
+        ok=False,
+        code=found.code,
+        message=found.message,
+        transient=found.transient,
+        status_code=found.status_code or None,
+    )
+
+
+def _hold_children(rows: Sequence[OutRow], results: dict[int, RowResult]) -> None:
+    """A row whose parent was refused in this very flush waits for it, whatever Salesforce said of the row itself."""
+    refused = {_key(r.row) for r in rows if r.id in results and not results[r.id].ok}
+    for row in rows:
+        result = results.get(row.id)
+        parents = {(sobject, key) for sobject, _, key in row.row.parents.values()}
+        if result is not None and not result.ok and parents & refused:
+            message = f"{row.row.sobject} waits for the record that it belongs to."
+            results[row.id] = RowResult(
+                ok=False, code="TEMP-404", message=message, transient=True, status_code=result.status_code
+            )

@@ -1,0 +1,174 @@
+"""Calls to one Stripe account: reads by plain HTTP and JSON, writes through the SDK's client, both on the same pool,
+pace and clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import stripe
+
+from sync.errors import SyncError, Transient
+from sync.gateways.http import Answer, Deadline, NoAnswer, NotSent, Transport
+from sync.gateways.stripe_budget import Budget
+from sync.gateways.stripe_errors import is_missing, sorted_answer, sorted_failure
+from sync.gateways.stripe_operations import Endpoint
+from sync.gateways.stripe_wire import form
+
+#: The SDK's own version: shapes, enumerations and the contract checker all go by it.
+API_VERSION: str = stripe.api_version
+#: Stripe's largest page.
+PAGE = 100
+
+
+class _Sdk(stripe.HTTPClient):
+    """The SDK's wire, laid over our transport: total deadline, no retries, no redirects."""
+
+    name = "tandem"
+
+    def __init__(self, transport: Transport, deadline: Deadline) -> None:
+        super().__init__()
+        self._transport = transport
+        self._deadline = deadline
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        post_data: Any = None,
+        *,
+        _usage: list[str] | None = None,
+    ) -> tuple[str, int, Mapping[str, str]]:
+        body = post_data.encode() if isinstance(post_data, str) else post_data
+        product = f"{self._transport.user_agent} {(headers or {}).get('User-Agent', '')}".strip()
+        sent = {**(headers or {}), "User-Agent": product}
+        try:
+            answer = self._transport.call(method.upper(), url, headers=sent, body=body, deadline=self._deadline)
+        except (NotSent, NoAnswer) as error:
+            raise stripe.APIConnectionError(str(error), should_retry=False) from error  # type: ignore[no-untyped-call]
+        return answer.body.decode("utf-8", "replace"), answer.status, answer.headers
+
+    def close(self) -> None:
+        """The transport is the gateway's."""
+
+
+class StripeHttp:
+    """One Stripe account, addressed by its key. Thread-safe."""
+
+    def __init__(self, *, api_key: str, api_base: str, transport: Transport, budget: Budget) -> None:
+        self._key = api_key
+        self._base = api_base.rstrip("/")
+        self._transport = transport
+        self._budget = budget
+
+    @property
+    def livemode(self) -> bool:
+        """What the key is for; Stripe's keys say it."""
+        return "_live_" in self._key
+
+    def get(self, endpoint: Endpoint, params: Mapping[str, object] | None = None, *, id: str = "") -> dict[str, Any]:
+        """One object or one page. Raises what `stripe_errors` sorts."""
+        return _object(self._checked(self._read(endpoint, params or {}, id), endpoint, writing=False))
+
+    def find(
+        self, endpoint: Endpoint, params: Mapping[str, object] | None = None, *, id: str = ""
+    ) -> dict[str, Any] | None:
+        """One object (or the page beside one), or None when Stripe says that it has no such object. Any other failure
+        raises: it never means "none".
+        """
+        answer = self._read(endpoint, params or {}, id)
+        return None if is_missing(answer) else _object(self._checked(answer, endpoint, writing=False))
+
+    def pages(
+        self, endpoint: Endpoint, params: Mapping[str, object], *, id: str = ""
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Every page of a list, newest first as Stripe gives them, each read when it is asked for."""
+        after: dict[str, object] = {}
+        while True:
+            page = self.get(endpoint, {"limit": PAGE, **params, **after}, id=id)
+            members = [m for m in page.get("data") or [] if isinstance(m, dict)]
+            yield members
+            if not page.get("has_more") or not members:
+                return
+            after = {"starting_after": members[-1]["id"]}
+
+    def listed(self, endpoint: Endpoint, params: Mapping[str, object], *, id: str = "") -> list[dict[str, Any]]:
+        """The whole list."""
+        return [member for page in self.pages(endpoint, params, id=id) for member in page]
+
+    def post(self, endpoint: Endpoint, params: Mapping[str, object], *, id: str = "", key: str) -> Answer:
+        """The answer of a write sent once under this idempotency key, through the SDK; it is 2xx and JSON, anything else
+        raises.
+        """
+        deadline = self._turn(endpoint)
+        client = stripe.StripeClient(
+            self._key,
+            base_addresses={"api": self._base},
+            max_network_retries=0,
+            http_client=_Sdk(self._transport, deadline),
+        )
+        fields = form({**endpoint.always, **params})
+        try:
+            response = client.raw_request(endpoint.method.lower(), _path(endpoint, id), idempotency_key=key, **fields)
+            answer = Answer(response.code, dict(response.headers), response.body.encode())
+        except stripe.StripeError as error:
+            answer = self._answer_of(error, endpoint)
+        return self._checked(answer, endpoint, writing=True)
+
+    def ask(self, endpoint: Endpoint, params: Mapping[str, object]) -> dict[str, Any]:
+        """A POST that changes nothing (a preview): no idempotency key, and a failure is only a failure."""
+        body = urlencode(form(params)).encode()
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return _object(
+            self._checked(self._call(endpoint, "", headers=headers, body=body, query={}), endpoint, writing=False)
+        )
+
+    def _answer_of(self, error: stripe.StripeError, endpoint: Endpoint) -> Answer:
+        if isinstance(error.__cause__, (NotSent, NoAnswer)):
+            raise sorted_failure(error.__cause__, what=endpoint.words, writing=True) from error
+        body = error.http_body or b""
+        return Answer(
+            error.http_status or 0, dict(error.headers or {}), body if isinstance(body, bytes) else body.encode()
+        )
+
+    def _read(self, endpoint: Endpoint, params: Mapping[str, object], id: str) -> Answer:
+        return self._call(endpoint, id, headers={}, body=None, query=form(params))
+
+    def _call(
+        self, endpoint: Endpoint, id: str, *, headers: Mapping[str, str], body: bytes | None, query: Mapping[str, str]
+    ) -> Answer:
+        deadline = self._turn(endpoint)
+        ours = {"Authorization": f"Bearer {self._key}", "Stripe-Version": API_VERSION, "Accept": "application/json"}
+        url = self._base + _path(endpoint, id)
+        try:
+            return self._transport.call(
+                endpoint.method, url, headers={**ours, **headers}, body=body, params=query, deadline=deadline
+            )
+        except (NotSent, NoAnswer) as error:
+            raise sorted_failure(error, what=endpoint.words, writing=False) from error
+
+    def _turn(self, endpoint: Endpoint) -> Deadline:
+        deadline = self._transport.deadline()
+        self._budget.turn(f"{endpoint.method} {endpoint.path}", deadline)
+        return deadline
+
+    def _checked(self, answer: Answer, endpoint: Endpoint, *, writing: bool) -> Answer:
+        if answer.ok and isinstance(answer.json(), dict):
+            return answer
+        error: SyncError = sorted_answer(answer, what=endpoint.words, right=endpoint.right, writing=writing)
+        if isinstance(error, Transient) and error.code == "TEMP-401":
+            self._budget.slow_down(f"{endpoint.method} {endpoint.path}", error.retry_after_s or 1.0)
+        raise error
+
+
+def _object(answer: Answer) -> dict[str, Any]:
+    body = answer.json()
+    assert isinstance(body, dict)
+    return body
+
+
+def _path(endpoint: Endpoint, id: str) -> str:
+    return endpoint.path.replace("{id}", quote(id, safe=""))

@@ -1,0 +1,276 @@
+"""Set-wise reading: all references of a run at once, by list or by retrieve, whichever costs fewer calls (DESIGN 1, 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sync.errors import Terminal
+from sync.facts import Fact, Price
+from sync.gateways.stripe_facts import fact_of, facts_of, ref_id, rows
+from sync.gateways.stripe_http import PAGE, StripeHttp
+from sync.gateways.stripe_operations import READS
+from sync.records import Ref
+
+Json = dict[str, Any]
+
+#: From so many objects of a kind on, a list of the newest is tried before each is retrieved.
+LIST_FROM = 3
+#: A page that brings fewer wanted objects than this costs more than retrieving them.
+WORTH_A_PAGE = 2
+#: Stripe takes at most this many lookup keys in one list.
+LOOKUP_KEYS = 10
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where objects of a kind are: one by one, and as a list with what narrows it. ``expand`` is for a single object, at
+    most four levels deep either way.
+    """
+
+    one: str
+    many: str
+    expand: tuple[str, ...] = ()
+    everything: Mapping[str, object] | None = None
+
+    def expand_one(self) -> dict[str, object]:
+        return {"expand": list(self.expand)} if self.expand else {}
+
+    def expand_many(self) -> dict[str, object]:
+        expand = {"expand": [f"data.{path}" for path in self.expand]} if self.expand else {}
+        return {**(self.everything or {}), **expand}
+
+
+SOURCES: Mapping[str, Source] = {
+    "customer_id": Source("customer", "customers", ("invoice_settings.default_payment_method",)),
+    "subscription_id": Source(
+        "subscription", "subscriptions", ("discounts", "items.data.discounts"), {"status": "all"}
+    ),
+    "schedule_id": Source("schedule", "schedules"),
+    "invoice_id": Source("invoice", "invoices", ("payments",)),
+    "payment_intent": Source("payment_intent", "payment_intents"),
+}
+
+
+class Reads:
+    """One `read` of the gateway. Holds no state between reads."""
+
+    def __init__(self, http: StripeHttp) -> None:
+        self._http = http
+
+    def read(self, refs: Iterable[Ref], hints: Mapping[Ref, int] | None = None) -> Mapping[Ref, tuple[Fact, ...]]:
+        """As `sync.ports.StripeGateway.read` says. A kind that is not known is a fault of ours: BUG-502."""
+        by_kind: dict[str, list[Ref]] = {}
+        for ref in sorted(set(refs)):
+            by_kind.setdefault(ref.kind, []).append(ref)
+        found: dict[Ref, tuple[Fact, ...]] = {}
+        for kind, wanted in by_kind.items():
+            created = {r.key: hints[r] for r in wanted if hints and r in hints}
+            answers = self._read_kind(kind, [r.key for r in wanted], created)
+            found.update({r: answers.get(r.key, ()) for r in wanted})
+        return found
+
+    def _read_kind(self, kind: str, keys: Sequence[str], created: Mapping[str, int]) -> Mapping[str, tuple[Fact, ...]]:
+        match kind:
+            case "product":
+                return self._products(keys)
+            case "price":
+                return self._prices(keys)
+            case "price_id" | "coupon":
+                return self._each("price" if kind == "price_id" else kind, keys)
+            case "invoice_id":
+                objects = self._objects(kind, keys, created)
+                return {key: facts_of([o]) for key, o in self._invoices(objects).items()}
+            case "subscription_id":
+                return {key: facts_of([self._with_items(o)]) for key, o in self._objects(kind, keys, created).items()}
+            case "customer_id" | "schedule_id":
+                return {key: facts_of([o]) for key, o in self._objects(kind, keys, created).items()}
+            case "charges_of":
+                return self._charges(keys, created)
+            case _:
+                return {key: self._related(kind, key) for key in keys}
+
+    # ------------------------------------------------------------------ catalogue
+
+    def _products(self, ids: Sequence[str]) -> Mapping[str, tuple[Fact, ...]]:
+        found: dict[str, tuple[Fact, ...]] = {}
+        for some in _batches(ids, PAGE):
+            for obj in self._http.get(READS["products"], {"ids": list(some), "limit": PAGE}).get("data", []):
+                found[obj["id"]] = facts_of([obj])
+        return found
+
+    def _prices(self, lookup_keys: Sequence[str]) -> Mapping[str, tuple[Fact, ...]]:
+        """By lookup key, archived ones too: the active one first (a key is unique among active prices only), then the
+        newest.
+        """
+        found: dict[str, list[Price]] = {}
+        for some in _batches(lookup_keys, LOOKUP_KEYS):
+            for obj in self._http.listed(READS["prices"], {"lookup_keys": list(some)}):
+                price = fact_of(obj)
+                assert isinstance(price, Price)
+                found.setdefault(price.lookup_key or "", []).append(price)
+        for prices in found.values():
+            prices.sort(key=lambda p: (not p.active, -p.created_s, p.id))
+        return {key: tuple(prices) for key, prices in found.items()}
+
+    def _each(self, name: str, ids: Sequence[str]) -> Mapping[str, tuple[Fact, ...]]:
+        objects = {i: self._http.find(READS[name], id=i) for i in ids}
+        return {i: facts_of([o]) for i, o in objects.items() if o is not None}
+
+    # ------------------------------------------------------------------ by id
+
+    def _objects(self, kind: str, ids: Sequence[str], created: Mapping[str, int]) -> dict[str, Json]:
+        """Objects by id; those that Stripe does not have are absent."""
+        source = SOURCES[kind]
+        found = self._by_listing(source, ids, created)
+        for id in ids:
+            if id not in found and (obj := self._http.find(READS[source.one], source.expand_one(), id=id)) is not None:
+                found[id] = obj
+        return found
+
+    def _by_listing(self, source: Source, ids: Sequence[str], created: Mapping[str, int]) -> dict[str, Json]:
+        """What a few pages bring. Every round looks at the span of creation times of what is still missing, newest
+        first.
+        """
+        found: dict[str, Json] = {}
+        while len(missing := [i for i in ids if i not in found]) >= LIST_FROM:
+            gained = 0
+            for page in self._http.pages(READS[source.many], {**source.expand_many(), **_span(missing, created)}):
+                hits = {o["id"]: o for o in page if o["id"] in missing}
+                found.update(hits)
+                gained += len(hits)
+                if len(hits) < WORTH_A_PAGE:
+                    break
+            if gained < WORTH_A_PAGE or not created:
+                break
+        return found
+
+    # ------------------------------------------------------------------ embedded lists that go on
+
+    def _with_items(self, subscription: Json) -> Json:
+        items = subscription.get("items") or {}
+        if not items.get("has_more"):
+            return subscription
+        params = {"subscription": subscription["id"], "expand": ["data.discounts"]}
+        return {**subscription, "items": {"data": self._http.listed(READS["subscription_items"], params)}}
+
+    def _invoices(self, objects: Mapping[str, Json]) -> dict[str, Json]:
+        """Invoices with all their lines, all their payments, and what the bank said where a payment failed."""
+        complete = {key: self._with_lines(obj) for key, obj in objects.items()}
+        failing = {_open_intent(o): key for key, o in complete.items() if _open_intent(o)}
+        created = {i: _payment_created(complete[key], i) for i, key in failing.items()}
+        for id, intent in self._objects("payment_intent", list(failing), created).items():
+            complete[failing[id]] = _with_intent(complete[failing[id]], intent)
+        return complete
+
+    def _with_lines(self, invoice: Json) -> Json:
+        more: Json = {}
+        if (invoice.get("lines") or {}).get("has_more"):
+            more["lines"] = {"data": self._http.listed(READS["invoice_lines"], {}, id=invoice["id"])}
+        if (invoice.get("payments") or {}).get("has_more"):
+            more["payments"] = {"data": self._http.listed(READS["invoice_payments"], {"invoice": invoice["id"]})}
+        return {**invoice, **more}
+
+    # ------------------------------------------------------------------ all of something
+
+    def _related(self, kind: str, key: str) -> tuple[Fact, ...]:
+        match kind:
+            case "customers_by_email":
+                return self._customers_by_email(key)
+            case "schedules_of":
+                return facts_of(self._http.listed(READS["schedules"], {"customer": key}))
+            case "subscriptions_of":
+                params = {**SOURCES["subscription_id"].expand_many(), "customer": key}
+                return facts_of(self._with_items(o) for o in self._http.listed(READS["subscriptions"], params))
+            case "invoices_of":
+                params = {**SOURCES["invoice_id"].expand_many(), "subscription": key}
+                return self._invoice_facts(self._http.listed(READS["invoices"], params))
+            case "invoice_of":
+                params = {
+                    "payment": {"type": "payment_intent", "payment_intent": key},
+                    "expand": ["data.invoice.payments"],
+                }
+                payments = self._http.listed(READS["invoice_payments"], params)
+                return self._invoice_facts([p["invoice"] for p in payments if isinstance(p.get("invoice"), dict)])
+            case _:
+                raise Terminal("BUG-502", f"The Stripe gateway can't read references of kind {kind!r}.")
+
+    def _invoice_facts(self, objects: Iterable[Json]) -> tuple[Fact, ...]:
+        return facts_of(self._invoices({o["id"]: o for o in objects}).values())
+
+    def _customers_by_email(self, email: str) -> tuple[Fact, ...]:
+        """Every customer with this address in any spelling we can ask for: Stripe's filter minds upper and lower case."""
+        source = SOURCES["customer_id"]
+        spellings = dict.fromkeys((email, email.lower()))
+        found = [
+            obj
+            for spelling in spellings
+            for obj in self._http.listed(READS["customers"], {**source.expand_many(), "email": spelling})
+        ]
+        return facts_of({o["id"]: o for o in found}.values())
+
+    def _charges(self, intents: Sequence[str], created: Mapping[str, int]) -> Mapping[str, tuple[Fact, ...]]:
+        """All charges of each payment intent, oldest first. One list for all when their age is known and it ends soon;
+        it counts only when it was read to its end.
+        """
+        found: dict[str, list[Json]] = {i: [] for i in intents}
+        if len(intents) >= LIST_FROM and all(i in created for i in intents):
+            listed = self._charges_since(min(created[i] for i in intents), most_pages=max(1, len(intents) // 2))
+            if listed is not None:
+                for obj in listed:
+                    found.get(ref_id(obj.get("payment_intent")) or "", []).append(obj)
+                return {i: _oldest_first(objects) for i, objects in found.items()}
+        return {i: _oldest_first(self._http.listed(READS["charges"], {"payment_intent": i})) for i in intents}
+
+    def _charges_since(self, since_s: int, *, most_pages: int) -> list[Json] | None:
+        charges: list[Json] = []
+        for number, page in enumerate(self._http.pages(READS["charges"], {"created": {"gte": since_s}})):
+            charges += page
+            if number + 1 == most_pages and len(page) == PAGE:
+                return None
+        return charges
+
+
+def _batches(keys: Sequence[str], size: int) -> list[Sequence[str]]:
+    return [keys[i : i + size] for i in range(0, len(keys), size)]
+
+
+def _span(ids: Sequence[str], created: Mapping[str, int]) -> dict[str, object]:
+    known = [created[i] for i in ids if i in created]
+    return {"created": {"gte": min(known), "lte": max(known)}} if known else {}
+
+
+def _oldest_first(objects: Iterable[Json]) -> tuple[Fact, ...]:
+    return tuple(sorted(facts_of(objects), key=lambda f: (f.created_s, f.id)))
+
+
+def _open_intent(invoice: Json) -> str:
+    """The payment intent that may say why the invoice is not paid, '' where nothing was tried or all is paid."""
+    if invoice.get("status") not in ("open", "uncollectible") or not invoice.get("attempt_count"):
+        return ""
+    payments = sorted(rows(invoice.get("payments")), key=lambda p: (p.get("created") or 0, str(p.get("id"))))
+    intents = [i for p in payments if (i := ref_id((p.get("payment") or {}).get("payment_intent")))]
+    return intents[-1] if intents else ""
+
+
+def _payment_created(invoice: Json, intent: str) -> int:
+    """Stripe makes an invoice's intent when it finalises it, its payment row in the same second: exact enough for a
+    span, a miss is retrieved.
+    """
+    of_intent = [
+        p for p in rows(invoice.get("payments")) if ref_id((p.get("payment") or {}).get("payment_intent")) == intent
+    ]
+    return int(of_intent[-1].get("created") or 0) if of_intent else 0
+
+
+def _with_intent(invoice: Json, intent: Json) -> Json:
+    def placed(payment: Mapping[str, Any]) -> Mapping[str, Any]:
+        inner = payment.get("payment") or {}
+        return (
+            {**payment, "payment": {**inner, "payment_intent": intent}}
+            if ref_id(inner.get("payment_intent")) == intent["id"]
+            else payment
+        )
+
+    return {**invoice, "payments": {"data": [placed(p) for p in rows(invoice.get("payments"))]}}

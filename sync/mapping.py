@@ -1,0 +1,326 @@
+"""WHAT corresponds to what: the files of ``mappings/``, loaded and checked as a whole (DESIGN 2).
+
+One file an object, one line a field: its API name without namespace, the attribute of our typed record, its type, its
+one owner, and whether a change of it matters. SELECT lists, change digests, written fields and the permission check
+derive from here. A folder named by ``TANDEM_MAPPINGS`` replaces files by name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+
+from sync import crm
+
+Owner = Literal["crm", "tandem"]
+
+#: Types of a mapping and what they are in Python. Money and percent are decimals in major units; 10 = 10 %.
+TYPES: Mapping[str, type] = {
+    "text": str,
+    "id": str,
+    "picklist": str,
+    "date": date,
+    "datetime": datetime,
+    "decimal": Decimal,
+    "money": Decimal,
+    "percent": Decimal,
+    "integer": int,
+    "boolean": bool,
+}
+#: Records of `sync.crm` that a mapping may fill.
+RECORDS: Mapping[str, type] = {t.__name__: t for t in (crm.CrmQuote, crm.CrmQuoteLine, crm.CrmAccount, crm.CrmProduct)}
+_FILE_KEYS = {"object", "record", "fields"}
+_FIELD_KEYS = {"as", "type", "owner", "input", "related", "optional", "cleared", "for"}
+_FLAGS = ("input", "optional", "cleared")
+
+
+@dataclass(frozen=True, order=True)
+class MappingFault:
+    """One thing wrong with one line of one file. ``line`` counts from 1; 0 = the file as a whole."""
+
+    file: str
+    line: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.what}" if self.line else f"{self.file}: {self.what}"
+
+
+class MappingFaults(Exception):
+    """The mappings can't be used; every fault at once. Commands exit 2."""
+
+    def __init__(self, faults: Iterable[MappingFault]) -> None:
+        self.faults = tuple(sorted(faults))
+        super().__init__("\n".join(str(f) for f in self.faults))
+
+
+@dataclass(frozen=True)
+class FieldMap:
+    """One field. ``api_name`` may go through a parent (``Contact.Email``); ``name`` is what our code calls a field that
+    it writes.
+    """
+
+    api_name: str
+    name: str
+    attribute: str | None
+    type: str
+    owner: Owner
+    input: bool = False
+    related: str | None = None
+    optional: bool = False
+    cleared: bool = False  # the rep's, but emptied by us once answered
+    line: int = 0
+
+    @property
+    def written(self) -> bool:
+        """Whether we may write it."""
+        return "." not in self.api_name and (self.owner == "tandem" or self.cleared)
+
+
+@dataclass(frozen=True)
+class ObjectMap:
+    """One CRM object with its fields in the order of the file."""
+
+    api_name: str
+    record: type | None
+    fields: tuple[FieldMap, ...]
+    file: str
+
+    def read_fields(self) -> tuple[FieldMap, ...]:
+        """The fields that fill the typed record."""
+        return tuple(f for f in self.fields if f.attribute)
+
+    def inputs(self) -> tuple[FieldMap, ...]:
+        """The fields whose change matters."""
+        return tuple(f for f in self.fields if f.input)
+
+    def related(self) -> tuple[FieldMap, ...]:
+        """The fields that are told together with a change."""
+        return tuple(f for f in self.fields if f.related)
+
+    def written(self) -> Mapping[str, FieldMap]:
+        """The fields that we write, by our name for them."""
+        return {f.name: f for f in self.fields if f.written}
+
+
+@dataclass(frozen=True)
+class Mappings:
+    """Every object map by API name (without namespace)."""
+
+    objects: Mapping[str, ObjectMap] = field(default_factory=dict)
+
+    def __getitem__(self, api_name: str) -> ObjectMap:
+        return self.objects[api_name]
+
+    def custom_fields(self) -> Iterator[tuple[str, FieldMap]]:
+        """(object, field) of every mapped field of the package, for the permission check."""
+        for name, one in self.objects.items():
+            yield from ((name, f) for f in one.fields if "." not in f.api_name and f.api_name.endswith("__c"))
+
+
+def load(override: Path | None = None, *, folder: Path | None = None) -> Mappings:
+    """The mappings in use: those of the product, files of ``override`` in place of files of the same name. Raises
+    MappingFaults with every fault of every file.
+    """
+    files = {p.name: p for p in sorted((folder or builtin()).glob("*.yaml"))}
+    faults: list[MappingFault] = []
+    if override is not None:
+        faults += _override(files, override)
+    objects = [o for path in files.values() if (o := _File(path, faults).read()) is not None]
+    faults += _across(objects)
+    if faults:
+        raise MappingFaults(faults)
+    return Mappings({o.api_name: o for o in objects})
+
+
+def builtin() -> Path:
+    """The folder of the product's own mappings: beside the packages in a clone, inside this one in the wheel."""
+    packaged = Path(__file__).parent / "mappings"
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "mappings"
+
+
+def _override(files: dict[str, Path], folder: Path) -> list[MappingFault]:
+    if not folder.is_dir():
+        return [MappingFault(str(folder), 0, "TANDEM_MAPPINGS names a folder that is not there")]
+    faults = []
+    for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
+        if path.name in files:
+            files[path.name] = path
+        else:
+            known = ", ".join(sorted(files))
+            faults.append(MappingFault(str(path), 0, f"replaces no mapping; the names are {known}"))
+    return faults
+
+
+def _across(objects: list[ObjectMap]) -> list[MappingFault]:
+    """Faults between files: an object mapped twice would give its fields two owners."""
+    faults, seen = [], dict[str, str]()
+    for one in objects:
+        if first := seen.get(one.api_name):
+            faults.append(
+                MappingFault(one.file, 0, f"{one.api_name} is mapped in {first} already; a field has one owner")
+            )
+        seen.setdefault(one.api_name, one.file)
+    return faults
+
+
+class _File:
+    """Reads one file; what is wrong goes to ``faults`` with its line."""
+
+    def __init__(self, path: Path, faults: list[MappingFault]) -> None:
+        self._path = path
+        self._faults = faults
+
+    def read(self) -> ObjectMap | None:
+        before = len(self._faults)
+        root = self._parse()
+        top = self._members(root, "the file") if root is not None else None
+        if top is None:
+            return None
+        self._known(top, _FILE_KEYS)
+        api_name = self._text(top, "object", self._line(root))
+        record = self._record(top)
+        body = self._members(top["fields"], "fields") if "fields" in top else None
+        if body is None:
+            self._fault(self._line(root), "fields are missing")
+            return None
+        fields = tuple(f for name, node in body.items() if (f := self._field(name, node, record)) is not None)
+        self._whole(fields, record, self._line(root))
+        return ObjectMap(api_name or "", record, fields, str(self._path)) if len(self._faults) == before else None
+
+    def _parse(self) -> Node | None:
+        yaml = YAML(typ="safe", pure=True)  # YAML 1.2: "no" is text, not false
+        try:
+            root: Node | None = yaml.compose(self._path.read_text(encoding="utf-8"))
+        except MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            self._fault(mark.line + 1 if mark else 0, f"not valid YAML: {error.problem}")
+            return None
+        except (YAMLError, OSError, UnicodeDecodeError) as error:
+            self._fault(0, f"can't be read: {error}")
+            return None
+        if root is None:
+            self._fault(0, "is empty")
+        return root
+
+    def _members(self, node: Node, what: str) -> dict[str, Node] | None:
+        if not isinstance(node, MappingNode):
+            self._fault(self._line(node), f"{what} must be a mapping of names to values")
+            return None
+        members: dict[str, Node] = {}
+        for key, value in node.value:
+            name = str(key.value)
+            if name in members:
+                self._fault(self._line(key), f"{name} stands here twice")
+            members[name] = value
+        return members
+
+    def _field(self, api_name: str, node: Node, record: type | None) -> FieldMap | None:
+        line = self._line(node)
+        members = self._members(node, api_name)
+        if members is None:
+            return None
+        self._known(members, _FIELD_KEYS)
+        type_ = self._one_of(members, "type", TYPES, line, api_name)
+        owner = self._one_of(members, "owner", ("crm", "tandem"), line, api_name)
+        flags = {name: self._flag(members, name) for name in _FLAGS}
+        attribute = self._text(members, "as", line) if "as" in members else None
+        if attribute is not None:
+            self._attribute(attribute, type_, record, line, api_name)
+        if owner == "tandem" and flags["input"]:
+            self._fault(line, f"{api_name} is ours: our own writing must not count as a change (input)")
+        if "." in api_name and owner == "tandem":
+            self._fault(line, f"{api_name} belongs to another record; ours to write are fields of the object itself")
+        return FieldMap(
+            api_name=api_name,
+            name=(self._text(members, "for", line) or api_name) if "for" in members else api_name,
+            attribute=attribute,
+            type=type_,
+            owner="tandem" if owner == "tandem" else "crm",
+            related=self._text(members, "related", line) if "related" in members else None,
+            line=line,
+            **flags,
+        )
+
+    def _attribute(self, attribute: str, type_: str, record: type | None, line: int, api_name: str) -> None:
+        if record is None:
+            self._fault(line, f"{api_name}: as is given but the file names no record")
+            return
+        hints = typing.get_type_hints(record)
+        if attribute not in hints:
+            self._fault(line, f"{api_name}: {record.__name__} has no attribute {attribute}")
+        elif type_ in TYPES and TYPES[type_] not in (typing.get_args(hints[attribute]) or (hints[attribute],)):
+            wanted = " or ".join(
+                t.__name__ for t in (typing.get_args(hints[attribute]) or (hints[attribute],)) if t is not type(None)
+            )
+            self._fault(line, f"{api_name}: type {type_} does not fit {record.__name__}.{attribute}, which is {wanted}")
+
+    def _whole(self, fields: tuple[FieldMap, ...], record: type | None, line: int) -> None:
+        """Faults of the fields together: attributes filled twice or not at all, names written twice."""
+        for kind, values in (
+            ("attribute", [(f.attribute, f) for f in fields if f.attribute]),
+            ("field", [(f.name, f) for f in fields]),
+        ):
+            seen: set[str | None] = set()
+            for value, one in values:
+                if value in seen:
+                    self._fault(one.line, f"{one.api_name}: another line fills the {kind} {value}")
+                seen.add(value)
+        if record is None:
+            return
+        filled = {f.attribute for f in fields}
+        for a in dataclasses.fields(record):
+            if a.default is dataclasses.MISSING and a.default_factory is dataclasses.MISSING and a.name not in filled:
+                self._fault(line, f"no field fills {record.__name__}.{a.name}")
+
+    def _record(self, top: Mapping[str, Node]) -> type | None:
+        if "record" not in top:
+            return None
+        name = self._one_of(top, "record", RECORDS, self._line(top["record"]), "record")
+        return RECORDS.get(name)
+
+    def _one_of(self, members: Mapping[str, Node], key: str, options: Iterable[str], line: int, of: str) -> str:
+        value = self._text(members, key, line)
+        if value is not None and value not in options:
+            self._fault(self._line(members[key]), f"{of}: {key} {value!r} is none of {', '.join(options)}")
+        return value or ""
+
+    def _flag(self, members: Mapping[str, Node], key: str) -> bool:
+        if key not in members:
+            return False
+        node = members[key]
+        if not isinstance(node, ScalarNode) or node.tag != "tag:yaml.org,2002:bool":
+            self._fault(self._line(node), f"{key} must be true or false")
+            return False
+        return str(node.value).lower() == "true"
+
+    def _text(self, members: Mapping[str, Node], key: str, line: int) -> str | None:
+        node = members.get(key)
+        if node is None:
+            self._fault(line, f"{key} is missing")
+            return None
+        if not isinstance(node, ScalarNode) or node.tag != "tag:yaml.org,2002:str" or not node.value:
+            self._fault(self._line(node), f"{key} must be text")
+            return None
+        return str(node.value)
+
+    def _known(self, members: Mapping[str, Node], known: set[str]) -> None:
+        for name, node in members.items():
+            if name not in known:
+                self._fault(self._line(node), f"unknown key {name}; known are {', '.join(sorted(known))}")
+
+    def _line(self, node: Any) -> int:
+        return int(node.start_mark.line) + 1
+
+    def _fault(self, line: int, what: str) -> None:
+        self._faults.append(MappingFault(str(self._path), line, what))

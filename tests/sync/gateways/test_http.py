@@ -1,0 +1,81 @@
+"""One call with a total deadline."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from decimal import Decimal
+
+import pytest
+
+from sync.gateways.http import Answer, Deadline, NoAnswer, NotSent, Transport
+from tests.sync.gateways.stand_in import Reply, always, serving
+
+
+def transport(deadline_s: float = 5.0) -> Transport:
+    return Transport(user_agent="Tandem/0.1", call_deadline_s=deadline_s)
+
+
+def test_a_closed_port_means_that_nothing_was_sent() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    with pytest.raises(NotSent):
+        transport().call("GET", f"http://127.0.0.1:{port}/", headers={})
+
+
+def test_a_closed_connection_means_that_it_may_have_acted() -> None:
+    with serving(always(Reply(drop=True))) as vendor, pytest.raises(NoAnswer):
+        transport().call("POST", vendor.url, headers={}, body=b"a=b")
+    assert vendor.calls == ["POST /"]
+
+
+def test_a_silent_vendor_is_left_at_the_deadline() -> None:
+    release = threading.Event()
+    with serving(always(Reply(hold=release))) as vendor:
+        with pytest.raises(NoAnswer):
+            transport(0.2).call("GET", vendor.url, headers={})
+        release.set()
+
+
+def test_a_trickle_does_not_outlive_the_deadline() -> None:
+    slow = Reply(body="x" * 200_000, trickle_s=0.05)
+    with serving(always(slow)) as vendor, pytest.raises(NoAnswer):
+        transport(0.4).call("GET", vendor.url, headers={})
+
+
+def test_a_deadline_that_has_passed_sends_nothing() -> None:
+    with serving(always(Reply())) as vendor:
+        with pytest.raises(NotSent):
+            transport().call("GET", vendor.url, headers={}, deadline=Deadline(0))
+        assert vendor.seen == []
+
+
+def test_a_redirect_is_not_followed_so_that_the_token_stays_here() -> None:
+    with serving(always(Reply())) as elsewhere:
+        away = Reply(status=302, headers={"Location": elsewhere.url})
+        with serving(always(away)) as vendor:
+            answer = transport().call("GET", vendor.url, headers={"Authorization": "Bearer x"})
+        assert answer.status == 302
+        assert elsewhere.seen == []
+
+
+def test_the_user_agent_names_the_product() -> None:
+    with serving(always(Reply())) as vendor:
+        transport().call("GET", vendor.url, headers={})
+    assert vendor.seen[0].headers["user-agent"] == "Tandem/0.1"
+
+
+def test_fractions_are_read_exactly_in_any_notation() -> None:
+    answer = Answer(200, {}, b'{"a": 1.98E3, "b": 0.1, "c": 7}')
+    assert answer.json() == {"a": Decimal("1980"), "b": Decimal("0.1"), "c": 7}
+
+
+@pytest.mark.parametrize("body", [b"<html>Down for maintenance</html>", b"", b"{", b"\xff\xfe"])
+def test_a_body_that_is_no_json_is_none(body: bytes) -> None:
+    assert Answer(503, {}, body).json() is None
+
+
+@pytest.mark.parametrize(("header", "seconds"), [("2", 2.0), ("0.5", 0.5), ("", None), ("-1", None), ("soon", None), ("nan", None)])
+def test_retry_after_is_seconds_or_nothing(header: str, seconds: float | None) -> None:
+    assert Answer(429, {"retry-after": header}, b"").retry_after_s() == seconds
