@@ -1,0 +1,61 @@
+"""The command line: one file a verb, thin. `main` is the program `tandem`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import structlog
+from typer.exceptions import TyperException
+
+from sync.cli.application import application
+from sync.cli.exits import Exit, is_expected, of_error
+from sync.cli.output import console
+
+log = structlog.get_logger()
+
+
+def main() -> None:
+    """Run `tandem` with the arguments of this process, and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The exit code (reference: users, 4). What went wrong is on stderr in plain words, never as a traceback."""
+    try:
+        code = application()(list(arguments), prog_name="tandem", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else Exit.DONE
+    except TyperException as error:
+        return _misused(error)
+    except (KeyboardInterrupt, EOFError):
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has enough. What is still buffered must not raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.DONE
+    except Exception as error:
+        if type(error).__name__ == "Abort":
+            return Exit.INTERRUPTED
+        return _failed(error)
+
+
+def _misused(error: TyperException) -> int:
+    context = getattr(error, "ctx", None)
+    voice = console(stderr=True)
+    if context is not None:
+        voice.print(context.get_usage(), soft_wrap=True)
+        voice.print(f"Try: {context.command_path} --help", soft_wrap=True)
+    voice.print(f"tandem: {error.format_message()}", soft_wrap=True)
+    return Exit.CONFIGURATION
+
+
+def _failed(error: Exception) -> int:
+    code, lines = of_error(error)
+    if not is_expected(error):
+        log.error("command_broke", code="BUG-502", exc_info=error)
+    voice = console(stderr=True)
+    for number, line in enumerate(lines):
+        voice.print(line if number else f"tandem: {line}", soft_wrap=True)
+    return code

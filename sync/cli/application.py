@@ -1,0 +1,65 @@
+"""The program's verbs, in the order in which `tandem --help` shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
+
+import typer
+
+from sync.cli import check, db, demo, drain, failures, preview, processes, replay, sandbox, status, sync, timeline, up
+
+EPILOG = "Exit codes: 0 done, 1 some failed, 2 usage or configuration, 3 not found, 4 log-in or right missing, 5 refused by a guard, 6 a side is away."
+
+VERBS: tuple[Callable[..., Any], ...] = (
+    demo.demo,
+    up.up,
+    processes.web,
+    processes.worker,
+    processes.scheduler,
+    drain.drain,
+    sandbox.sandbox,
+    check.check,
+    status.status,
+    preview.preview,
+    sync.sync,
+    failures.failures,
+    replay.replay,
+    timeline.timeline,
+)
+
+
+def application() -> typer.Typer:
+    """The program with all its verbs."""
+    app = typer.Typer(
+        name="tandem",
+        help="Keeps Salesforce and Stripe telling the same story: a signed quote becomes a subscription, and what is billed shows on the CRM record.",
+        epilog=EPILOG,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_tandem)
+    for verb in VERBS:
+        app.command()(verb)
+    app.add_typer(db.application(), name="db")
+    return app
+
+
+def _tandem(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which version this is.", is_eager=True, callback=lambda v: _version(v))
+    ] = False,
+) -> None:
+    pass
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        try:
+            typer.echo(f"tandem {version('tandem')}")
+        except PackageNotFoundError:
+            typer.echo("tandem (not installed)")
+        raise typer.Exit

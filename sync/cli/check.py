@@ -1,0 +1,169 @@
+"""`tandem check`: is everything there and allowed? Each line says OK, WARN or FAIL, and what to do. A gate for deployments."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import typer
+
+from sync.cli import places
+from sync.cli.exits import Exit, of_error
+from sync.cli.options import Json, Yes
+from sync.cli.output import Out, table
+from sync.cli.places import Place
+
+Level = Literal["OK", "WARN", "FAIL"]
+#: Part of Salesforce's daily allowance from which on we warn.
+MUCH = 0.8
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing looked at. ``exit_code`` counts only for FAIL."""
+
+    level: Level
+    what: str
+    detail: str
+    exit_code: int = Exit.DONE
+
+
+@dataclass
+class Findings:
+    """What was looked at, in order."""
+
+    lines: list[Line] = field(default_factory=list)
+
+    def ok(self, what: str, detail: str = "") -> None:
+        """It is as it should be."""
+        self.lines.append(Line("OK", what, detail))
+
+    def warn(self, what: str, detail: str) -> None:
+        """It works, and somebody should look at it."""
+        self.lines.append(Line("WARN", what, detail))
+
+    def fail(self, what: str, detail: str, exit_code: int = Exit.CONFIGURATION) -> None:
+        """It can't work so."""
+        self.lines.append(Line("FAIL", what, detail, exit_code))
+
+    @contextlib.contextmanager
+    def looking(self, what: str) -> Iterator[None]:
+        """A failure inside the block is a FAIL line, one for each fault it names; the next look goes on."""
+        try:
+            yield
+        except Exception as error:
+            code, said = of_error(error)
+            faults = getattr(error, "faults", None)
+            for fault in faults or [" ".join(said)]:
+                self.fail(what, str(fault), code)
+
+    @property
+    def exit_code(self) -> int:
+        """0 when nothing failed; else configuration (2) before rights (4) before a side that is away (6)."""
+        codes = {line.exit_code for line in self.lines if line.level == "FAIL"}
+        return min(codes, default=Exit.DONE)
+
+
+def check(
+    online: Annotated[bool, typer.Option("--online", help="Ask Stripe and Salesforce too: log-ins, rights, allowance.")] = False,
+    json: Json = False,
+    yes: Yes = False,
+) -> int:
+    """Look at configuration, mappings, servers and schema; with --online at both vendors. Nothing is changed.
+
+    Exit 0: all fine. 2: configuration. 4: a log-in or right is missing. 6: a side does not answer.
+
+    Examples:
+
+      tandem check
+
+      tandem check --online --json
+    """
+    found = Findings()
+    if look_at_configuration(found):
+        with found.looking("servers"), places.place(start=True) as here:
+            found.ok("configuration", f"home {here.home}")
+            look_at_servers(found, here)
+            if online:
+                look_at_vendors(found, here)
+    lines = [{"level": x.level, "what": x.what, "detail": x.detail} for x in found.lines]
+    rows = [(x.level, x.what, x.detail) for x in found.lines]
+    Out(json).answer("check", {"ok": found.exit_code == Exit.DONE, "lines": lines}, table(("", "", ""), rows))
+    return found.exit_code
+
+
+def look_at_configuration(found: Findings) -> bool:
+    """Settings, mappings and credentials, each fault a line. Whether the settings could be read at all."""
+    from sync import mapping, wiring
+
+    with found.looking("configuration"):
+        given = places.settings()
+        with found.looking("mappings"):
+            maps = mapping.load(given.tandem_mappings)
+            found.ok("mappings", f"{len(maps.objects)} objects")
+        with found.looking("credentials"):
+            wiring.endpoints(given)
+            found.ok("credentials", "the sandbox's" if given.tandem_sandbox_url else "given")
+            with found.looking("webhook secret"):
+                wiring.webhook_verifier(given)
+                found.ok("webhook secret", "given")
+        return True
+    return False
+
+
+def look_at_servers(found: Findings, here: Place) -> None:
+    """Database, its schema, and the queue."""
+    import redis
+
+    from sync import wiring
+
+    with found.looking("database"):
+        found.ok("database", f"PostgreSQL {wiring.database_version(here.database_url)}")
+        with found.looking("schema"):
+            found.ok("schema", wiring.check_schema(here.database_url))
+    try:
+        with redis.Redis.from_url(here.redis_url, socket_timeout=5, socket_connect_timeout=3) as client:
+            client.ping()
+            found.ok("queue", "answers")
+    except (redis.RedisError, ValueError) as error:
+        found.fail("queue", f"REDIS_URL: nothing answers there ({type(error).__name__})", Exit.AWAY)
+
+
+def look_at_vendors(found: Findings, here: Place) -> None:
+    """Log-ins, rights on every mapped field, endpoints of webhooks, the daily allowance."""
+    from sync import wiring
+
+    stripe, salesforce = wiring.vendors(here.settings, redis_url=here.redis_url)
+    with found.looking("Stripe log-in"):
+        mode = "live" if stripe.livemode else "test"
+        found.ok("Stripe log-in", f"{stripe.account}, {mode} mode")
+        with found.looking("Stripe webhooks"):
+            _look_at_webhooks(found, [dict(e) for e in stripe.webhook_endpoints()])
+        with found.looking("Stripe events"):
+            stripe.events(None)
+            found.ok("Stripe events", "can be read")
+    with found.looking("Salesforce log-in"):
+        found.ok("Salesforce log-in", f"org {salesforce.organization_id}")
+        with found.looking("Salesforce rights"):
+            missing = salesforce.missing_rights()
+            for fault in missing:
+                found.fail("Salesforce rights", fault, Exit.NO_RIGHT)
+            if not missing:
+                found.ok("Salesforce rights", "every mapped field can be read, ours can be written")
+        with found.looking("Salesforce allowance"):
+            calls = salesforce.limits()
+            say = found.warn if calls["used"] > MUCH * calls["allowed"] else found.ok
+            say("Salesforce allowance", f"{calls['used']} of {calls['allowed']} calls used today")
+    with found.looking("store"):
+        wiring.check_realm(here.database_url, stripe, salesforce)
+        found.ok("store", "belongs to this pair of accounts, or to nobody yet")
+
+
+def _look_at_webhooks(found: Findings, endpoints: list[dict[str, object]]) -> None:
+    enabled = [e for e in endpoints if e.get("status") == "enabled" and str(e.get("url", "")).endswith("/webhooks/stripe")]
+    if not enabled:
+        found.warn("Stripe webhooks", "no enabled endpoint ends in /webhooks/stripe; events are only read from time to time")
+    for endpoint in enabled:
+        found.ok("Stripe webhooks", f"{endpoint.get('url')}, version {endpoint.get('api_version') or 'of the account'}")

@@ -1,0 +1,121 @@
+"""`tandem failures`: what waits for a person, grouped by cause, with the money behind it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from sync import catalogue
+from sync.cli import places
+from sync.cli.options import Json, Yes
+from sync.cli.output import Out, instant, table
+from sync.cli.since import since_of
+from sync.deal.money import format_amount, format_major
+from sync.ports import OutRow, SubjectState
+
+Code = Annotated[str | None, typer.Option("--code", help="Only this code, for example CONF-301.")]
+Since = Annotated[str | None, typer.Option("--since", help="Failed within: 24h, 7d, 90min, or a date and time with zone.")]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Failures of one code and one cause. Sums are minor units by currency; ``oldest`` is business time."""
+
+    code: str
+    cause: str
+    keys: tuple[str, ...]
+    sums: Mapping[str, int]
+    oldest: datetime | None
+    references: tuple[str, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """As JSON types, sums in major units."""
+        found = catalogue.entry(self.code)
+        return {
+            "code": self.code,
+            "cause": self.cause,
+            "count": len(self.keys),
+            "sums": {c: format_major(v, c).replace(",", "") for c, v in self.sums.items()},
+            "oldest": self.oldest,
+            "subjects": list(self.keys),
+            "references": list(self.references),
+            "told": list(found.told),
+            "fix": found.fix,
+        }
+
+
+def failures(code: Code = None, since: Since = None, json: Json = False, yes: Yes = False) -> int:
+    """List what waits for a person, grouped by code and cause: the most first.
+
+    Examples:
+
+      tandem failures
+
+      tandem failures --code CONF-301 --since 24h --json
+    """
+    with places.services(start=True) as services:
+        found = services.subjects.failures(code=code, since=since_of(since, services.clock.now()))
+        rows = [] if code else services.outbox.failed_rows()
+        show(Out(json), grouped(found), rows)
+    return 0
+
+
+def grouped(found: Sequence[SubjectState]) -> list[Group]:
+    """By code and cause; the largest groups first, then the oldest."""
+    together: dict[tuple[str, str], list[SubjectState]] = defaultdict(list)
+    for state in found:
+        together[(state.error_code or "BUG-502", cause_of(state))].append(state)
+    groups = [_group(code, cause, states) for (code, cause), states in together.items()]
+    return sorted(groups, key=lambda g: (-len(g.keys), g.oldest.timestamp() if g.oldest else 0.0, g.code))
+
+
+def cause_of(state: SubjectState) -> str:
+    """What failures have in common: the words up to the first that names the record (a headline names product and field)."""
+    message = (state.error_message or "").strip()
+    headline, dot, _ = message.partition(". ")
+    return headline + (dot.strip() if dot else "")
+
+
+def show(out: Out, groups: Sequence[Group], rows: Sequence[tuple[OutRow, str, str]]) -> None:
+    """The groups, and the rows that Salesforce refused."""
+    value = {
+        "groups": [g.to_json() for g in groups],
+        "rows": [{"object": r.row.sobject, "key": r.row.key, "code": c, "message": m} for r, c, m in rows],
+    }
+    if not groups and not rows:
+        out.answer("failures", value, "nothing waits for a person")
+        return
+    lines = [
+        (g.code, len(g.keys), _sums(g.sums), instant(g.oldest), ", ".join(g.references[:3]), g.cause) for g in groups
+    ]
+    refused = Counter((c, r.row.sobject, m) for r, c, m in rows)
+    lines += [(c, n, "", "", sobject, m) for (c, sobject, m), n in refused.most_common()]
+    headings = ("CODE", "COUNT", "SUM", "OLDEST", "FOR EXAMPLE", "CAUSE")
+    out.answer("failures", value, table(headings, lines, right=("COUNT", "SUM")))
+    for code in sorted({g.code for g in groups}):
+        out.say(f"{code}: {catalogue.entry(code).fix} Then: tandem replay --code {code}")
+
+
+def _group(code: str, cause: str, states: Sequence[SubjectState]) -> Group:
+    sums: Counter[str] = Counter()
+    for state in states:
+        if state.sum_minor is not None and state.currency:
+            sums[state.currency.upper()] += state.sum_minor
+    stamps = [s.failed_at for s in states if s.failed_at]
+    return Group(
+        code=code,
+        cause=cause,
+        keys=tuple(s.key for s in states),
+        sums=dict(sorted(sums.items())),
+        oldest=min(stamps) if stamps else None,
+        references=tuple(s.reference for s in states),
+    )
+
+
+def _sums(sums: Mapping[str, int]) -> str:
+    return ", ".join(format_amount(v, c) for c, v in sums.items())

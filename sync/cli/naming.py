@@ -1,0 +1,75 @@
+"""Which subject a person means: a subject key, an id of either side, or a reference that was read out ("7F3K")."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from sync.cli.exits import Misused, NotFound
+from sync.ports import Mark
+from sync.run.intake import account_mark, quote_mark, unit_of
+
+if TYPE_CHECKING:
+    from sync.wiring import Services
+
+KINDS = ("quote", "account", "customer", "subscription", "invoice", "payment", "product")
+#: Prefixes of ids and the kind of subject that they name (Salesforce's are fixed for standard objects).
+PREFIXES = {
+    "0Q0": "quote",
+    "001": "account",
+    "01t": "product",
+    "cus_": "customer",
+    "sub_sched_": "subscription",
+    "sub_": "subscription",
+    "in_": "invoice",
+    "pi_": "payment",
+    "prod_": "product",
+}
+SALESFORCE_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
+
+
+def subject_of(text: str, services: Services) -> str:
+    """The subject's key. NotFound for a reference nobody has; Misused for what can name nothing."""
+    kind, colon, rest = text.partition(":")
+    if colon and kind in KINDS and rest:
+        return f"{kind}:{_full_id(rest)}"
+    for prefix, named in PREFIXES.items():
+        if text.startswith(prefix) and (prefix.endswith("_") or SALESFORCE_ID.fullmatch(text)):
+            return f"{named}:{_full_id(text)}"
+    if (found := services.subjects.by_reference(text)) is not None:
+        return found.key
+    if re.fullmatch(r"[0-9A-Za-z]{4,12}", text):
+        raise NotFound(f"nothing has the reference {text}.")
+    raise Misused(f"{text!r} names no subject: give kind:id ({', '.join(KINDS)}), an id of Salesforce or Stripe, or a reference.")
+
+
+def mark_of(key: str, services: Services) -> Mark:
+    """The mark that makes this subject due, in the lane and unit where it belongs. NotFound for a quote that Salesforce does not know."""
+    state = services.subjects.state(key)
+    if state is not None:
+        return Mark(key, state.lane, state.unit)
+    kind, _, id_ = key.partition(":")
+    if kind == "quote":
+        graph = services.salesforce.quotes([id_]).get(id_)
+        if graph is None:
+            raise NotFound(f"there is no quote {id_} in Salesforce.")
+        return quote_mark(id_, graph.quote.account_id or "")
+    if kind == "account":
+        return account_mark(id_)
+    if kind == "customer":
+        return Mark(key, "deal", unit_of(id_))
+    if kind == "product":
+        raise Misused("products have no run of their own: they are made with the first deal that sells them.")
+    return Mark(key, "mirror", "")
+
+
+def _full_id(text: str) -> str:
+    """A 15-character Salesforce id with the three that make it whole; anything else unchanged.
+
+    Each of the three stands for five characters: bit n is set where the n-th of them is a capital (Salesforce, "18-character IDs").
+    """
+    if not (len(text) == 15 and SALESFORCE_ID.fullmatch(text)):
+        return text
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+    blocks = (text[i : i + 5] for i in (0, 5, 10))
+    return text + "".join(letters[sum(1 << n for n, c in enumerate(block) if c.isupper())] for block in blocks)

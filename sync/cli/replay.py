@@ -1,0 +1,125 @@
+"""`tandem replay`: failed records once more, rehearsed first; each re-reads the present, so an old event restores nothing (DESIGN 1)."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sync.cli import places
+from sync.cli.exits import Exit, Misused, NotFound
+from sync.cli.failures import Code, Since
+from sync.cli.naming import mark_of, subject_of
+from sync.cli.options import Apply, Json, PlanDigest, Yes, agreed
+from sync.cli.output import Out
+from sync.cli.rehearsal import Rehearsal, keep, rehearse, reviewed, unlike
+from sync.cli.since import since_of
+from sync.cli.sync import exit_of, show
+from sync.ports import Mark
+
+if TYPE_CHECKING:
+    from sync.wiring import Services
+
+#: More than this many are applied only with a person's agreement.
+ASK_ABOVE = 50
+
+
+def replay(
+    subjects: Annotated[list[str] | None, typer.Argument(help="Subjects, ids or references; none: use an option.")] = None,
+    code: Code = None,
+    since: Since = None,
+    everything: Annotated[bool, typer.Option("--all", help="Everything that waits for a person.")] = False,
+    rate: Annotated[int, typer.Option(min=1, max=6000, help="How many a minute are made due.")] = 600,
+    apply: Apply = False,
+    plan: PlanDigest = None,
+    json: Json = False,
+    yes: Yes = False,
+) -> int:
+    """Make failed records due again: say first what that would do, with counts, calls and the sum of money.
+
+    The workers do the rest. Running it twice does no harm: what is as it should be stays so.
+
+    Examples:
+
+      tandem replay --code CONF-301 --since 24h
+
+      tandem replay --code CONF-301 --apply --plan 9c41e2d07b11 --rate 120
+
+      tandem replay 7F3K --apply
+    """
+    out = Out(json)
+    with places.services(start=True) as services:
+        keys = chosen(services, subjects or (), code=code, since=since, everything=everything, plan=plan)
+        as_of, seen = reviewed(services, plan) if plan else (None, None)
+        rehearsal = rehearse(services, keys, as_of=as_of)
+        if not apply:
+            keep(services, rehearsal)
+            show(out, rehearsal)
+            out.say(
+                f"nothing was written. apply with: tandem replay --apply --plan {rehearsal.digest}"
+                " (valid 30 min, refused for what changes)"
+            )
+            return exit_of(rehearsal)
+        changed = unlike(rehearsal, seen) if seen is not None else []
+        go = [key for key in keys if key not in changed]
+        if len(go) > ASK_ABOVE:
+            out.say(rehearsal.headline)
+            agreed(f"Replay {len(go)} records?", yes=yes)
+        marked = make_due(services, [mark_of(key, services) for key in go], rate=rate, out=out)
+        _audit(services, rehearsal, go, changed, plan)
+        return _told(out, rehearsal, marked, changed)
+
+
+def chosen(
+    services: Services,
+    named: Sequence[str],
+    *,
+    code: str | None,
+    since: str | None,
+    everything: bool,
+    plan: str | None,
+) -> list[str]:
+    """The keys that are meant, in the order in which they failed. NotFound when there are none; Misused when nothing was said."""
+    if named:
+        if code or since or everything:
+            raise Misused("give subjects, or --code, --since, --all: not both.")
+        return list(dict.fromkeys(subject_of(name, services) for name in named))
+    if not (code or since or everything):
+        if plan is None:
+            raise Misused("say which: subjects, --code, --since, --all, or --plan DIGEST.")
+        return list(reviewed(services, plan)[1])
+    found = services.subjects.failures(code=code, since=since_of(since, services.clock.now()))
+    if not found:
+        raise NotFound("nothing that waits for a person matches.")
+    return [state.key for state in found]
+
+
+def make_due(services: Services, marks: Sequence[Mark], *, rate: int, out: Out) -> int:
+    """All are due, ``rate`` a minute of machine time; returns how many."""
+    pause_s = 60.0 / rate
+    for number, mark in enumerate(marks):
+        if number:
+            time.sleep(pause_s)
+        services.subjects.mark([mark], reason="replay")
+        if (number + 1) % 25 == 0:
+            out.say(f"{number + 1} of {len(marks)}")
+    return len(marks)
+
+
+def _audit(
+    services: Services, rehearsal: Rehearsal, go: Sequence[str], changed: Sequence[str], plan: str | None
+) -> None:
+    detail = {"subjects": list(go), "skipped": list(changed), "plan": plan or rehearsal.digest, "sums_minor": rehearsal.sums}
+    target = go[0] if len(go) == 1 else f"{len(go)} subjects"
+    services.audit.write(
+        actor=getpass.getuser(), action="replay", target=target, detail=detail, happened_at=services.clock.now()
+    )
+
+
+def _told(out: Out, rehearsal: Rehearsal, marked: int, changed: Sequence[str]) -> int:
+    lines = [f"{marked} due again", *(f"skipped, not as reviewed: {key}" for key in changed), rehearsal.headline]
+    out.answer("replay", {**rehearsal.to_json(), "marked": marked, "skipped": list(changed)}, lines)
+    return Exit.REFUSED if changed else Exit.DONE

@@ -1,0 +1,140 @@
+"""`tandem up`: everything on one machine, started in order and stopped in the opposite one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sync.cli import places
+from sync.cli.options import Host, Json, Port, Yes
+from sync.cli.output import Out
+from sync.config import Settings
+from workers.embedded import attach
+from workers.home import Home
+from workers.sandbox import database_of_world, redis_database_of_world, register_webhook, sandbox_service, world_id
+from workers.service import Service
+from workers.supervisor import State, Up, run_up
+
+#: Machine seconds beyond the longest call that a process has for its graceful end.
+STOP_MARGIN_S = 15.0
+
+
+def up(
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="A sandbox too: a Salesforce and a Stripe to play with.")] = False,
+    host: Host = None,
+    port: Port = None,
+    json: Json = False,
+    yes: Yes = False,
+) -> int:
+    """Run everything: the servers (unless DATABASE_URL and REDIS_URL are set), web, worker and scheduler.
+
+    While it runs, the other verbs in another terminal work on the same world.
+
+    Examples:
+
+      tandem up --sandbox
+
+      tandem up --port 8080
+    """
+    out = Out(json)
+    given = up_settings(sandbox)
+    home = places.home_of(os.environ)
+    at = (host or given.host, _free_port(host or given.host) if port == 0 else given.port if port is None else port)
+    description = Up(
+        services=services(given),
+        sandbox=sandbox_service(Home.at(home).locks / "sandbox.json", namespace=given.salesforce_namespace) if sandbox else None,
+        release=[tandem("db", "upgrade")],
+        database_url=given.database_url.get_secret_value() if given.database_url else None,
+        redis_url=given.redis_url.get_secret_value() if given.redis_url else None,
+        prepare=preparation(home, given, at, sandbox=sandbox),
+        announce=lambda state: announce(out, state, at),
+    )
+    return run_up(home, description, say=out.say)
+
+
+def up_settings(sandbox: bool) -> Settings:
+    """The settings of this environment alone: what another `up` told its children is not for us. ConfigFault lists every fault."""
+    from sync import config, log
+
+    env = dict(os.environ)
+    if sandbox:
+        # The sandbox's URL is not known yet; a stand-in has the settings judged as they will be.
+        env.setdefault("TANDEM_SANDBOX_URL", "http://127.0.0.1/")
+    given = config.load(env)
+    log.configure(level=given.log_level, process="up")
+    return given
+
+
+def services(given: Settings) -> list[Service]:
+    """The three processes in the order of their start. The worker is first, so that nothing waits for it."""
+    within_s = given.call_deadline_s + STOP_MARGIN_S
+    return [Service(name, tandem(name), stop_within_s=within_s) for name in ("worker", "web", "scheduler")]
+
+
+def tandem(*arguments: str) -> list[str]:
+    """This very program, with other arguments."""
+    return [sys.executable, "-m", "sync", *arguments]
+
+
+def preparation(
+    home: Path, given: Settings, at: tuple[str, int], *, sandbox: bool
+) -> Callable[[State], Mapping[str, str]]:
+    """What is done once servers and sandbox serve: where the processes listen, and a database of its own for a sandbox's world."""
+
+    def prepare(state: State) -> Mapping[str, str]:
+        told = {"HOST": at[0], "PORT": str(at[1])}
+        control_url = state["environment"].get("TANDEM_SANDBOX_URL") or given.tandem_sandbox_url
+        if not control_url:
+            return told
+        if not (given.database_url and given.redis_url):
+            told |= _world_of_its_own(home, given, control_url)
+        if sandbox:
+            register_webhook(state["services"]["sandbox"]["ready"], f"{_address(at)}/webhooks/stripe")
+        return told
+
+    return prepare
+
+
+def announce(out: Out, state: State, at: tuple[str, int]) -> None:
+    """Said once everything runs."""
+    control_url = state["environment"].get("TANDEM_SANDBOX_URL")
+    value: dict[str, object] = {"web": _address(at), "control_url": control_url, "home": state["home"], "pid": state["pid"]}
+    lines = [f"web {_address(at)}", f"home {state['home']}"]
+    ready: Mapping[str, Any] = state["services"].get("sandbox", {}).get("ready", {})
+    if ready:
+        value["sandbox"] = ready
+        lines += [
+            f"sandbox's Stripe {ready['stripe_url']}, Salesforce {ready['salesforce']['url']}",
+            f"move its time: curl -X POST {control_url}/clock -d '{{\"now\": \"2026-03-01T00:00:00Z\"}}'",
+        ]
+    if out.as_json:
+        out.answer("up", value, lines)
+        sys.stdout.flush()
+    else:
+        for line in [*lines, "everything runs; Ctrl-C stops it"]:
+            out.say(f"tandem up: {line}")
+
+
+def _world_of_its_own(home: Path, given: Settings, control_url: str) -> dict[str, str]:
+    world = world_id(control_url)
+    with attach(home, database=database_of_world(world), redis_database=redis_database_of_world(world)) as servers:
+        # The supervisor holds the servers; this attachment only makes the database and learns the addresses.
+        own = {"DATABASE_URL": servers.database_url, "REDIS_URL": servers.redis_url}
+    return {name: url for name, url in own.items() if not getattr(given, name.lower())}
+
+
+def _free_port(host: str) -> int:
+    from workers.web import listen
+
+    with listen(host, 0) as bound:
+        return int(bound.getsockname()[1])
+
+
+def _address(at: tuple[str, int]) -> str:
+    host = "127.0.0.1" if at[0] in ("0.0.0.0", "::") else at[0]
+    return f"http://[{host}]:{at[1]}" if ":" in host else f"http://{host}:{at[1]}"

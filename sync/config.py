@@ -1,0 +1,204 @@
+"""Settings: read once from the environment (and `.env`), checked as a whole, frozen. All faults are reported together.
+
+A secret may also come from a file: ``STRIPE_API_KEY_FILE=/run/secrets/stripe`` fills STRIPE_API_KEY.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+FILE_SUFFIX = "_FILE"
+
+
+class ConfigFault(Exception):
+    """The configuration can't be used. ``faults`` names each variable and what is wrong with it; commands exit 2."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Names are the environment variables' in lower case; units are in the names."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, case_sensitive=False)
+
+    # where things are
+    tandem_home: Path = Path("~/.local/share/tandem")
+    tandem_mappings: Path | None = Field(None, description="Folder whose files replace those of mappings/ by name.")
+    tandem_sandbox_url: str | None = Field(
+        None, description="Control URL of a sandbox: gives addresses, credentials and the business clock."
+    )
+    database_url: SecretStr | None = None
+    redis_url: SecretStr | None = None
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+
+    # Stripe
+    stripe_api_key: SecretStr | None = None
+    stripe_webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), validation_alias="stripe_webhook_secret"
+    )
+    stripe_api_base: str = "https://api.stripe.com"
+    stripe_requests_per_s: float = Field(20.0, gt=0, description="Per endpoint class; Stripe allows 25 by default.")
+
+    # Salesforce
+    salesforce_url: str | None = None
+    salesforce_token_url: str | None = None
+    salesforce_client_id: str | None = None
+    salesforce_client_secret: SecretStr | None = None
+    salesforce_username: str | None = Field(None, description="Run-as user of the JWT flow.")
+    salesforce_private_key: SecretStr | None = None
+    salesforce_api_version: str = "66.0"
+    salesforce_namespace: str = ""
+
+    # what things mean
+    billing_timezone: str = "UTC"
+    quote_signed_statuses: Annotated[tuple[str, ...], NoDecode] = ("Accepted",)
+    default_collection_method: Literal["Send Invoice", "Charge Automatically"] = "Send Invoice"
+    default_days_until_due: int = Field(30, ge=0, le=365)
+    rounding_step: bool = False
+    self_serve_accounts: Literal["match", "create", "leave"] = "match"
+
+    # how it runs (machine seconds)
+    lease_s: float = Field(45.0, gt=0)
+    call_deadline_s: float = Field(30.0, gt=0)
+    settle_s: float = Field(1.0, ge=0)
+    flush_every_s: float = Field(10.0, ge=0)
+    poll_hot_s: float = Field(30.0, gt=0)
+    poll_cold_s: float = Field(120.0, gt=0)
+    poll_events_s: float = Field(60.0, gt=0)
+    worker_deal_threads: int = Field(4, ge=1, le=64)
+    worker_mirror_threads: int = Field(2, ge=1, le=64)
+    worker_bulk_threads: int = Field(1, ge=1, le=64)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, dotenv_settings
+
+    @field_validator("stripe_webhook_secrets", "quote_signed_statuses", mode="before")
+    @classmethod
+    def _comma_list(cls, value: Any) -> Any:
+        """Several values in one variable are separated by commas (two webhook secrets while one is rotated)."""
+        return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value
+
+    @field_validator("billing_timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"{value!r} is no IANA time zone (for example Europe/Madrid)")
+        ZoneInfo(value)
+        return value
+
+    @field_validator("salesforce_api_version")
+    @classmethod
+    def _supported_version(cls, value: str) -> str:
+        major, _, minor = value.partition(".")
+        if not (major.isdigit() and minor == "0" and int(major) >= 62):
+            raise ValueError(f"{value!r} is not a supported version: 62.0 or later")
+        return value
+
+    @model_validator(mode="after")
+    def _one_world(self) -> Settings:
+        if self.lease_s <= self.call_deadline_s:
+            raise ValueError("LEASE_S must be longer than CALL_DEADLINE_S: a call has to end inside its lease")
+        if self.tandem_sandbox_url:
+            others = {
+                "STRIPE_API_KEY": self.stripe_api_key,
+                "SALESFORCE_CLIENT_ID": self.salesforce_client_id,
+                "SALESFORCE_CLIENT_SECRET": self.salesforce_client_secret,
+                "SALESFORCE_PRIVATE_KEY": self.salesforce_private_key,
+                "SALESFORCE_URL": self.salesforce_url,
+                "SALESFORCE_TOKEN_URL": self.salesforce_token_url,
+            }
+            named = [name for name, value in others.items() if value]
+            if self.stripe_api_base != "https://api.stripe.com":
+                named.append("STRIPE_API_BASE")
+            if named:
+                raise ValueError(
+                    f"TANDEM_SANDBOX_URL stands beside {', '.join(named)}: a sandbox is never mixed with another world; unset one side"
+                )
+        return self
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where both vendors are and how to speak to them, whoever they are."""
+
+    stripe_url: str
+    stripe_api_key: SecretStr
+    stripe_webhook_secrets: tuple[SecretStr, ...]
+    salesforce_url: str
+    salesforce_token_url: str
+    salesforce_client_id: str
+    salesforce_client_secret: SecretStr | None
+    salesforce_username: str | None
+    salesforce_private_key: SecretStr | None
+    salesforce_api_version: str
+    clock_url: str | None = None
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process. Raises ConfigFault with every fault at once; values of secrets are never repeated."""
+    env = dict(os.environ if environ is None else environ)
+    faults = _read_secret_files(env)
+    known = {name.upper() for name in Settings.model_fields} | {
+        "STRIPE_WEBHOOK_SECRET",
+        "TANDEM_PG_BIN",
+        "TANDEM_VALKEY_BIN",
+    }
+    faults += [f"{name}: no such setting" for name in sorted(env) if name.startswith("TANDEM_") and name not in known]
+    given: dict[str, Any] = {
+        name: env[alias.upper()]
+        for name, field in Settings.model_fields.items()
+        if (alias := str(field.validation_alias or name)).upper() in env and env[alias.upper()] != ""
+    }
+    try:
+        values = {str(Settings.model_fields[k].validation_alias or k): v for k, v in given.items()}
+        settings = Settings(**values)
+    except ValidationError as error:
+        faults += [
+            f"{_variable(e['loc'])}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors(include_input=False)
+        ]
+        raise ConfigFault(faults) from None
+    if faults:
+        raise ConfigFault(faults)
+    return settings
+
+
+def _variable(loc: tuple[int | str, ...]) -> str:
+    return str(loc[0]).upper() if loc else "configuration"
+
+
+def _read_secret_files(env: dict[str, str]) -> list[str]:
+    faults = []
+    secrets = [n.upper() for n, f in Settings.model_fields.items() if "SecretStr" in str(f.annotation)]
+    for name in [*secrets, "STRIPE_WEBHOOK_SECRET"]:
+        path = env.get(name + FILE_SUFFIX)
+        if path is None:
+            continue
+        if env.get(name):
+            faults.append(f"{name}{FILE_SUFFIX}: {name} is set too; give one of them")
+            continue
+        try:
+            env[name] = Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            faults.append(f"{name}{FILE_SUFFIX}: can't read {path}: {error.strerror}")
+    return faults

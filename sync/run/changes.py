@@ -1,0 +1,68 @@
+"""The two change sources, read to their head: Salesforce by polling, Stripe by its list of events (DESIGN 4, 5)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import structlog
+
+from sync.ports import Change, Cursors, SalesforceGateway, StripeGateway, Subjects
+from sync.run.intake import notice_of_change
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Reads what changed on both sides into notices. Cursors move only after the notices are stored, so nothing is lost."""
+
+    stripe: StripeGateway
+    salesforce: SalesforceGateway
+    subjects: Subjects
+    cursors: Cursors
+
+    def poll_stripe(self, *, undelivered_only: bool = False) -> int:
+        """Every event up to the head is a stored notice; returns how many were new."""
+        name = f"stripe:{self.stripe.account}:events"
+        new, more = 0, True
+        while more:
+            page = self.stripe.events(self.cursors.get(name), undelivered_only=undelivered_only)
+            new += self.subjects.add_notices(page.notices)
+            self.cursors.put(name, page.cursor)
+            more = page.more
+        return new
+
+    def poll_salesforce(self, heat: Literal["hot", "cold"]) -> int:
+        """Every changed record up to the head is a stored notice, or known to look as it did when last acted on. Returns how many were new."""
+        name = f"salesforce:{self.salesforce.organization_id}:{heat}"
+        new, more = 0, True
+        while more:
+            page = self.salesforce.changes(heat, self.cursors.get(name))
+            new += self._take(page.changes)
+            self.cursors.put(name, page.cursor)
+            more = page.more
+        return new
+
+    def _take(self, changes: Sequence[Change]) -> int:
+        by_object: dict[str, dict[str, Change]] = defaultdict(dict)
+        for change in changes:
+            by_object[change.object][change.id] = change
+        fresh: list[Change] = []
+        for name, rows in by_object.items():
+            digests = {i: _digest(c) for i, c in rows.items()}
+            fresh += [rows[i] for i in sorted(self.cursors.seen(name, digests))]
+        if not fresh:
+            return 0
+        self.subjects.add_notices([notice_of_change(c, self.salesforce.organization_id) for c in fresh])
+        self.subjects.mark_blocked_on([c.id for c in fresh], reason="record_changed")
+        for name in by_object:
+            self.cursors.act_on(name, {c.id: _digest(c) for c in fresh if c.object == name})
+        log.info("crm_changes", records=len(fresh))
+        return len(fresh)
+
+
+def _digest(change: Change) -> str:
+    return change.digest + ("/deleted" if change.deleted else "")

@@ -1,0 +1,80 @@
+"""From notices to subjects. A notice only names what to look at; what it says about it is never used (DESIGN 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sync.ports import Change, Mark, NewNotice, Notice
+
+#: Event families whose object leads to a subject of the mirror. Others are stored and make nothing due: the invoice's own
+#: events come with every payment, and a read per event is a trap (DESIGN 8.16).
+SUBSCRIPTION_KINDS = frozenset({"subscription", "subscription_schedule"})
+INVOICE_KINDS = frozenset({"invoice", "invoice_payment"})
+PAYMENT_KINDS = frozenset({"refund", "dispute", "credit_note"})
+PAYMENT_TYPES = frozenset({"charge.refunded", "charge.updated"})
+QUOTE_LINES = "QuoteLineItem"
+
+
+def unit_of(account_or_customer: str) -> str:
+    return f"unit:{account_or_customer}"
+
+
+def route(notice: Notice, *, settle_s: float) -> Iterable[Mark]:
+    """The subjects that this notice makes due; nothing for types that we don't use."""
+    if notice.source.startswith("stripe:"):
+        return _route_event(notice, settle_s)
+    if notice.source.startswith("salesforce:"):
+        return _route_record(notice)
+    return ()
+
+
+def _route_event(notice: Notice, settle_s: float) -> Iterable[Mark]:
+    kind, related = notice.object_kind, notice.related
+    customer = related.get("customer", "")
+    if kind == "customer":
+        yield Mark(f"customer:{notice.object_id}", "deal", unit_of(notice.object_id))
+    elif kind in SUBSCRIPTION_KINDS:
+        yield _mirror(f"subscription:{notice.object_id}", customer, settle_s, notice.object_created_s)
+    elif kind in INVOICE_KINDS:
+        own = kind == "invoice"
+        invoice = notice.object_id if own else related.get("invoice", "")
+        if invoice:
+            yield _mirror(f"invoice:{invoice}", customer, settle_s, notice.object_created_s if own else None)
+    elif kind in PAYMENT_KINDS or notice.type in PAYMENT_TYPES:
+        if related.get("invoice"):
+            yield _mirror(f"invoice:{related['invoice']}", customer, settle_s, None)
+        elif related.get("payment_intent"):
+            yield _mirror(f"payment:{related['payment_intent']}", customer, settle_s, None)
+
+
+def _mirror(key: str, customer: str, settle_s: float, created_s: int | None) -> Mark:
+    return Mark(key, "mirror", unit_of(customer) if customer else "", settle_s, created_s)
+
+
+def _route_record(notice: Notice) -> Iterable[Mark]:
+    if notice.object_kind == "Quote":
+        yield quote_mark(notice.object_id, notice.related.get("AccountId", ""))
+    elif notice.object_kind == QUOTE_LINES and notice.related.get("QuoteId"):
+        yield quote_mark(notice.related["QuoteId"], notice.related.get("AccountId", ""))
+    elif notice.object_kind == "Account":
+        yield account_mark(notice.object_id)
+
+
+def quote_mark(quote_id: str, account_id: str) -> Mark:
+    return Mark(f"quote:{quote_id}", "deal", unit_of(account_id or quote_id))
+
+
+def account_mark(account_id: str) -> Mark:
+    return Mark(f"account:{account_id}", "mirror", unit_of(account_id))
+
+
+def notice_of_change(change: Change, organization_id: str) -> NewNotice:
+    """A CRM change as it is kept: by record and by what its inputs looked like at that stamp."""
+    return NewNotice(
+        source=f"salesforce:{organization_id}",
+        external_id=f"{change.object}/{change.id}/{change.stamp}/{change.digest[:16]}{'/deleted' if change.deleted else ''}",
+        type=f"{change.object}.{'deleted' if change.deleted else 'changed'}",
+        object_kind=change.object,
+        object_id=change.id,
+        related=dict(change.related),
+    )

@@ -1,0 +1,93 @@
+"""One installation's work as steps that any process may take: the worker on a ring, the sweep, a drain, a test."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import structlog
+
+from sync.clock import Clock
+from sync.errors import LeaseLost, SyncError, Transient
+from sync.ports import Again, Claim, Due, Failed, Outbox, Outcome, Subjects
+from sync.run.changes import Changes
+from sync.run.flush import Flusher
+from sync.run.identity import Identity
+from sync.run.intake import route
+from sync.run.mirror import Mirror
+from sync.run.quote import QuoteRun
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Everything wired. Each method does one bounded piece of work and says how much it did."""
+
+    subjects: Subjects
+    outbox: Outbox
+    clock: Clock
+    changes: Changes
+    quotes: QuoteRun
+    identity: Identity
+    mirror: Mirror
+    flusher: Flusher
+    settle_s: float = 1.0
+
+    def poll(self) -> int:
+        """Both change sources are read to their head and taken in; returns how many notices were new."""
+        return self.changes.poll_salesforce("hot") + self.changes.poll_salesforce("cold") + self.changes.poll_stripe()
+
+    def take_in(self) -> int:
+        """Stored notices are marks, and what was to wake by now is due."""
+        taken = self.subjects.intake(lambda notice: route(notice, settle_s=self.settle_s))
+        self.subjects.wake_due(self.clock.now())
+        return taken
+
+    def step(self, runs: Counter[str], *, stop_at: int) -> int:
+        """Take in, then one deal unit and one mirror batch; returns how many subjects ran. A subject that ran ``stop_at`` times is stopped (BUG-503)."""
+        self.take_in()
+        return self.run_deal(runs, stop_at=stop_at) + self.run_mirror()
+
+    def run_deal(self, runs: Counter[str] | None = None, *, stop_at: int = 0) -> int:
+        """Run one unit of the deal lane, all its due subjects; returns how many ran."""
+        claim = self.subjects.claim_unit("deal")
+        if claim is None:
+            return 0
+        outcomes: dict[str, Outcome] = {}
+        for due in claim.subjects:
+            if runs is not None:
+                runs[due.key] += 1
+                if stop_at and runs[due.key] > stop_at:
+                    outcomes[due.key] = Failed(
+                        "BUG-503",
+                        f"{due.key} came due {stop_at} times in a row: something goes round in circles. It is stopped; nothing more is sent for it.",
+                    )
+                    continue
+            outcomes[due.key] = self._run(claim, due)
+        try:
+            self.subjects.finish(claim, outcomes)
+        except LeaseLost as error:
+            log.warning("lease_lost", unit=claim.unit, reason=error.message)
+        return len(claim.subjects)
+
+    def run_mirror(self, lane: str = "mirror") -> int:
+        """Run one batch of the mirror lane; returns how many subjects ran."""
+        return self.mirror.run_once(lane)
+
+    def _run(self, claim: Claim, due: Due) -> Outcome:
+        with structlog.contextvars.bound_contextvars(subject=due.key, attempt=due.attempts):
+            try:
+                return self.identity.run(claim, due) if due.kind == "customer" else self.quotes.run(claim, due)
+            except Transient as error:
+                log.warning("run_postponed", code=error.code, reason=error.message)
+                return Again(error.code, error.message, error.retry_after_s)
+            except SyncError as error:
+                log.error("run_failed", code=error.code, reason=error.message)
+                return Failed(error.code, error.message)
+            except Exception:
+                log.exception("run_broke", code="BUG-502")
+                return Failed(
+                    "BUG-502",
+                    "Tandem met something that it doesn't understand; this record is set aside for the engineers, others go on.",
+                )

@@ -1,0 +1,119 @@
+"""From typed records to rows of the CRM: which field, which key, which parent. What the fields are called is `mappings/`' business."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from sync.crm import CrmRow
+from sync.desired.mirror import Shown
+from sync.mapping import Mappings
+from sync.shown import (
+    AccountSummary,
+    BillingInvoice,
+    BillingPayment,
+    BillingSubscription,
+    BillingSubscriptionItem,
+)
+
+KEY = "Billing_Key__c"
+SUBSCRIPTION, ITEM, INVOICE, PAYMENT = (
+    "Billing_Subscription__c",
+    "Billing_Subscription_Item__c",
+    "Billing_Invoice__c",
+    "Billing_Payment__c",
+)
+#: Text that is too long for its field is cut: the field shows, the log and the timeline have it whole.
+LONGEST = {
+    "Billing_Message__c": 10_000,
+    "Billing_Preview__c": 32_768,
+    "Failure__c": 2_000,
+    "Detail__c": 5_000,
+    "Stripe_Ids__c": 5_000,
+}
+#: Overdue_Days__c has three digits; 999 stands for 999 or more.
+MOST_DAYS = 999
+
+
+class Rows:
+    """Builds rows under the mappings in use."""
+
+    def __init__(self, mappings: Mappings) -> None:
+        self._names = {
+            api_name: {_plain(name): name for name in one.written()} for api_name, one in mappings.objects.items()
+        }
+
+    def of_shown(self, shown: Shown) -> list[CrmRow]:
+        """Every row of an Account's mirror, parents first."""
+        return [
+            self.account(shown.account),
+            *map(self.subscription, shown.subscriptions),
+            *map(self.item, shown.items),
+            *map(self.invoice, shown.invoices),
+            *map(self.payment, shown.payments),
+        ]
+
+    def account(self, record: AccountSummary) -> CrmRow:
+        """The summary on the Account, by its Id."""
+        fields = self._fields("Account", record)
+        fields["Overdue_Days__c"] = min(record.overdue_days or 0, MOST_DAYS)
+        return CrmRow("Account", "Id", record.id, fields, record.id)
+
+    def subscription(self, record: BillingSubscription) -> CrmRow:
+        """The one row of a deal or a self-serve plan."""
+        return CrmRow(SUBSCRIPTION, KEY, record.billing_key, self._fields(SUBSCRIPTION, record), record.account)
+
+    def item(self, record: BillingSubscriptionItem) -> CrmRow:
+        """An item, under its subscription's row."""
+        fields = self._fields(ITEM, record, without=("billing_subscription",))
+        parent = {"Billing_Subscription__r": (SUBSCRIPTION, KEY, record.billing_subscription)}
+        return CrmRow(ITEM, KEY, record.billing_key, fields, record.account, parent)
+
+    def invoice(self, record: BillingInvoice) -> CrmRow:
+        """An invoice, under its Account, beside its contract's row if it has one."""
+        fields = self._fields(INVOICE, record, without=("billing_subscription",))
+        contract = record.billing_subscription
+        parent = {"Billing_Subscription__r": (SUBSCRIPTION, KEY, contract)} if contract else {}
+        return CrmRow(INVOICE, KEY, record.billing_key, fields, record.account, parent)
+
+    def payment(self, record: BillingPayment) -> CrmRow:
+        """A payment or an attempt, under its invoice's row."""
+        fields = self._fields(PAYMENT, record, without=("billing_invoice",))
+        parent = {"Billing_Invoice__r": (INVOICE, KEY, record.billing_invoice)}
+        return CrmRow(PAYMENT, KEY, record.billing_key, fields, record.account, parent)
+
+    def quote(self, quote_id: str, fields: Mapping[str, object], account_id: str | None, *, answered: bool) -> CrmRow:
+        """The quote's own panel. ``answered`` also empties Billing_Request__c, which by itself never causes a write."""
+        values = {name: _value(name, value) for name, value in fields.items()}
+        if answered:
+            values["Billing_Request__c"] = None
+        return CrmRow("Quote", "Id", quote_id, values, account_id or quote_id, quiet=("Billing_Request__c",))
+
+    def line(self, line_id: str, fields: Mapping[str, object], account_id: str | None) -> CrmRow:
+        """What a quote line comes to over the contract."""
+        return CrmRow("QuoteLineItem", "Id", line_id, dict(fields), account_id or line_id)
+
+    def _fields(self, sobject: str, record: Any, without: tuple[str, ...] = ()) -> dict[str, object]:
+        names: Mapping[str, str] = self._names[sobject]
+        return {
+            names[f.name]: _value(names[f.name], getattr(record, f.name))
+            for f in dataclasses.fields(record)
+            if f.name in names and f.name not in without
+        }
+
+
+def _plain(api_name: str) -> str:
+    return api_name.removesuffix("__c").lower()
+
+
+def _value(name: str, value: object) -> object:
+    """``value`` as it is compared and sent: stamps in UTC with whole seconds, text no longer than its field."""
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, str) and name in LONGEST:
+        return value[: LONGEST[name]]
+    return value

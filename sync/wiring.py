@@ -1,0 +1,312 @@
+"""The composition root: the one place that knows what is real (DESIGN 2)."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import redis
+import requests
+from pydantic import SecretStr
+from sqlalchemy import Engine
+
+from sync import mapping
+from sync.apply import Writer
+from sync.clock import Clock, RemoteClock, SystemClock
+from sync.config import ConfigFault, Endpoints, Settings
+from sync.deal.policy import BillingPolicy
+from sync.gateways import salesforce_auth, salesforce_gateway, stripe_client
+from sync.gateways.stripe_budget import Rate
+from sync.gateways.stripe_signature import verifier
+from sync.run.changes import Changes
+from sync.run.flush import SALESFORCE, Flusher
+from sync.run.identity import Identity
+from sync.run.mirror import Mirror
+from sync.run.pipeline import Pipeline
+from sync.run.planner import Planner
+from sync.run.quote import QuoteRun
+from sync.run.rows import Rows
+from sync.store import schema
+from sync.store.audit import StoredAudit
+from sync.store.budgets import StoredBudgets
+from sync.store.cursors import StoredCursors
+from sync.store.engine import make_engine
+from sync.store.facts import StoredFacts
+from sync.store.inbox import last_received
+from sync.store.ledger import StoredLedger
+from sync.store.links import StoredLinks
+from sync.store.outbox import StoredOutbox
+from sync.store.promises import StoredPromises
+from sync.store.subjects import StoredSubjects
+
+COLLECTION = {"Send Invoice": "send_invoice", "Charge Automatically": "charge_automatically"}
+#: A drain waits for what passes by itself, so its back-off is short (DESIGN 6).
+DRAIN_BACKOFF_S = 2.0
+REDIS_TIMEOUT_S = 5.0
+ZONES_FRESH_S = 600.0
+
+
+@dataclass(frozen=True)
+class Store:
+    """What PostgreSQL keeps, behind its ports. Opened without asking either vendor anything. `close` disconnects."""
+
+    settings: Settings
+    engine: Engine
+    clock: Clock
+    subjects: StoredSubjects
+    ledger: StoredLedger
+    links: StoredLinks
+    facts: StoredFacts
+    promises: StoredPromises
+    outbox: StoredOutbox
+    cursors: StoredCursors
+    budgets: StoredBudgets
+    audit: StoredAudit
+
+    def close(self) -> None:
+        """Disconnect from PostgreSQL."""
+        self.engine.dispose()
+
+    def last_notices(self) -> Mapping[str, datetime]:
+        """Machine instant of the newest notice by source."""
+        return last_received(self.engine)
+
+    def salesforce_calls(self) -> tuple[int, int] | None:
+        """(used, allowed) of Salesforce's day as it last told; None when it has not yet."""
+        return self.budgets.standing(SALESFORCE)
+
+
+@dataclass(frozen=True)
+class Services(Store):
+    """A process's whole equipment: the store, both gateways, and the pipeline built on them."""
+
+    policy: BillingPolicy
+    mappings: mapping.Mappings
+    stripe: stripe_client.StripeAccount
+    salesforce: salesforce_gateway.SalesforceOrg
+    pipeline: Pipeline
+    redis_client: redis.Redis | None
+
+    def close(self) -> None:
+        """Disconnect from both servers."""
+        super().close()
+        if self.redis_client is not None:
+            self.redis_client.close()
+
+
+def upgrade(database_url: str) -> str:
+    """The database has the schema of this release; returns its version."""
+    return schema.upgrade(database_url)
+
+
+def open_store(settings: Settings, *, database_url: str, drain: bool = False, stripe_account: str | None = None) -> Store:
+    """The store alone, its schema checked (SchemaNotOurs otherwise). Without ``stripe_account``, for the one it was pinned to."""
+    engine = make_engine(database_url)
+    schema.check_schema(engine)
+    cursors = StoredCursors(engine)
+    account = stripe_account or cursors.realm().get("stripe", "")
+    clock: Clock = RemoteClock(f"{settings.tandem_sandbox_url.rstrip('/')}/clock") if settings.tandem_sandbox_url else SystemClock()
+    lease_s, deadline_s = settings.lease_s, settings.call_deadline_s
+    backoff = DRAIN_BACKOFF_S if drain else None
+    links = StoredLinks(engine, stripe_account=account)
+    return Store(
+        settings=settings,
+        engine=engine,
+        clock=clock,
+        subjects=StoredSubjects(engine, now=clock.now, backoff_cap_s=backoff, lease_s=lease_s, call_deadline_s=deadline_s),
+        ledger=StoredLedger(engine, links, lease_s=lease_s, call_deadline_s=deadline_s),
+        links=links,
+        facts=StoredFacts(engine, stripe_account=account),
+        promises=StoredPromises(engine, now=clock.now),
+        outbox=StoredOutbox(
+            engine, flush_every_s=0.0 if drain else settings.flush_every_s, backoff_cap_s=backoff, lease_s=lease_s, call_deadline_s=deadline_s
+        ),
+        cursors=cursors,
+        budgets=StoredBudgets(engine),
+        audit=StoredAudit(engine, now=clock.now),
+    )
+
+
+def build(settings: Settings, *, database_url: str, redis_url: str | None, drain: bool = False) -> Services:
+    """Everything wired for one process, the store's realm checked. Calls both vendors once to learn who they are.
+
+    ``drain`` waits for nothing that could be done now: no settling, no pause between flushes, short back-off.
+    Raises ConfigFault, MappingFaults, or what the vendors' log-ins raise; Unsafe CONF-308 for a store of another realm.
+    """
+    places = endpoints(settings)
+    mappings = mapping.load(settings.tandem_mappings)
+    bell = redis.Redis.from_url(redis_url, socket_timeout=REDIS_TIMEOUT_S) if redis_url else None
+    stripe = _stripe(settings, places, bell)
+    salesforce = _salesforce(settings, places, mappings)
+    store = open_store(settings, database_url=database_url, drain=drain, stripe_account=stripe.account)
+    store.cursors.pin_realm({"salesforce": salesforce.organization_id, "stripe": stripe.account, "livemode": str(stripe.livemode)})
+    policy = _policy(settings)
+    pipeline = _pipeline(store, stripe, salesforce, mappings, policy, settle_s=0.0 if drain else settings.settle_s)
+    return Services(
+        **{f.name: getattr(store, f.name) for f in fields(Store)},
+        policy=policy,
+        mappings=mappings,
+        stripe=stripe,
+        salesforce=salesforce,
+        pipeline=pipeline,
+        redis_client=bell,
+    )
+
+
+def _pipeline(
+    store: Store,
+    stripe: stripe_client.StripeAccount,
+    salesforce: salesforce_gateway.SalesforceOrg,
+    mappings: mapping.Mappings,
+    policy: BillingPolicy,
+    *,
+    settle_s: float,
+) -> Pipeline:
+    rows = Rows(mappings)
+    writer = Writer(stripe=stripe, ledger=store.ledger, clock=store.clock, installation=store.cursors.installation())
+    planner = Planner(stripe=stripe, salesforce=salesforce, links=store.links, policy=policy)
+    quotes = QuoteRun(
+        salesforce=salesforce, planner=planner, writer=writer, ledger=store.ledger, links=store.links, facts=store.facts,
+        promises=store.promises, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock,
+    )  # fmt: skip
+    identity = Identity(
+        stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, subjects=store.subjects,
+        mode=store.settings.self_serve_accounts,
+    )  # fmt: skip
+    mirror = Mirror(
+        stripe=stripe, facts=store.facts, links=store.links, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock,
+        zone_of=zones(salesforce, policy.billing_timezone),
+    )  # fmt: skip
+    return Pipeline(
+        subjects=store.subjects, outbox=store.outbox, clock=store.clock,
+        changes=Changes(stripe=stripe, salesforce=salesforce, subjects=store.subjects, cursors=store.cursors),
+        quotes=quotes, identity=identity, mirror=mirror,
+        flusher=Flusher(salesforce=salesforce, outbox=store.outbox, budgets=store.budgets),
+        settle_s=settle_s,
+    )  # fmt: skip
+
+
+def endpoints(settings: Settings) -> Endpoints:
+    """Addresses and credentials of both vendors. Raises ConfigFault naming every one that is missing."""
+    if settings.tandem_sandbox_url:
+        return _endpoints_of(settings.tandem_sandbox_url, settings.stripe_webhook_secrets)
+    needed: Mapping[str, object] = {
+        "STRIPE_API_KEY": settings.stripe_api_key,
+        "SALESFORCE_URL": settings.salesforce_url,
+        "SALESFORCE_CLIENT_ID": settings.salesforce_client_id,
+        "SALESFORCE_CLIENT_SECRET (or SALESFORCE_USERNAME and SALESFORCE_PRIVATE_KEY)": settings.salesforce_client_secret
+        or (settings.salesforce_username and settings.salesforce_private_key),
+    }
+    if missing := [name for name, value in needed.items() if not value]:
+        raise ConfigFault([f"{name}: is not set (or set TANDEM_SANDBOX_URL to try Tandem without any account)" for name in missing])
+    assert settings.stripe_api_key and settings.salesforce_url and settings.salesforce_client_id
+    return Endpoints(
+        stripe_url=settings.stripe_api_base,
+        stripe_api_key=settings.stripe_api_key,
+        stripe_webhook_secrets=settings.stripe_webhook_secrets,
+        salesforce_url=settings.salesforce_url,
+        salesforce_token_url=settings.salesforce_token_url or f"{settings.salesforce_url.rstrip('/')}/services/oauth2/token",
+        salesforce_client_id=settings.salesforce_client_id,
+        salesforce_client_secret=settings.salesforce_client_secret,
+        salesforce_username=settings.salesforce_username,
+        salesforce_private_key=settings.salesforce_private_key,
+        salesforce_api_version=settings.salesforce_api_version,
+    )
+
+
+def webhook_verifier(settings: Settings) -> Callable[[bytes, str], bool]:
+    """Whether a raw body and its Stripe-Signature header were signed with one of our secrets within the last five minutes of machine time."""
+    secrets = endpoints(settings).stripe_webhook_secrets
+    if not secrets:
+        raise ConfigFault(["STRIPE_WEBHOOK_SECRET: is not set; webhooks can't be told from forgeries"])
+    return verifier([s.get_secret_value() for s in secrets])
+
+
+def build_version() -> str:
+    """The installed version of Tandem."""
+    try:
+        return version("tandem")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _endpoints_of(url: str, own_secrets: tuple[SecretStr, ...]) -> Endpoints:
+    """Addresses as the document at ``url``/ready gives them."""
+    try:
+        answer = requests.get(f"{url.rstrip('/')}/ready", timeout=(3, 10))
+        answer.raise_for_status()
+        told: dict[str, Any] = answer.json()
+        crm = told["salesforce"]
+        return Endpoints(
+            stripe_url=told["stripe_url"],
+            stripe_api_key=SecretStr(told["stripe"]["api_key"]),
+            stripe_webhook_secrets=own_secrets or (SecretStr(told["stripe"]["webhook_secret"]),),
+            salesforce_url=crm["url"],
+            salesforce_token_url=crm["token_url"],
+            salesforce_client_id=crm["client_id"],
+            salesforce_client_secret=SecretStr(crm["client_secret"]),
+            salesforce_username=None,
+            salesforce_private_key=None,
+            salesforce_api_version=crm["api_version"],
+            clock_url=f"{url.rstrip('/')}/clock",
+        )
+    except (requests.RequestException, ValueError, KeyError) as error:
+        raise ConfigFault([f"TANDEM_SANDBOX_URL: nothing usable answers there ({type(error).__name__})"]) from None
+
+
+def _stripe(settings: Settings, places: Endpoints, bell: redis.Redis | None) -> stripe_client.StripeAccount:
+    key = places.stripe_api_key.get_secret_value()
+    rate = Rate(per_s=settings.stripe_requests_per_s, burst=max(1, int(settings.stripe_requests_per_s)))
+    return stripe_client.connect(
+        api_key=key, api_base=places.stripe_url, user_agent=_user_agent(), bucket=hashlib.sha256(key.encode()).hexdigest()[:12],
+        redis_client=bell, account_rate=rate, endpoint_rate=rate, call_deadline_s=settings.call_deadline_s,
+    )  # fmt: skip
+
+
+def _salesforce(settings: Settings, places: Endpoints, mappings: mapping.Mappings) -> salesforce_gateway.SalesforceOrg:
+    secret, private_key = places.salesforce_client_secret, places.salesforce_private_key
+    credentials = salesforce_auth.Credentials(
+        token_url=places.salesforce_token_url,
+        client_id=places.salesforce_client_id,
+        client_secret=secret.get_secret_value() if secret else None,
+        username=places.salesforce_username,
+        private_key=private_key.get_secret_value() if private_key else None,
+        instance_url=places.salesforce_url,
+    )
+    return salesforce_gateway.connect(
+        credentials=credentials, mappings=mappings, user_agent=_user_agent(), api_version=places.salesforce_api_version,
+        namespace=settings.salesforce_namespace, signed_statuses=settings.quote_signed_statuses, call_deadline_s=settings.call_deadline_s,
+    )  # fmt: skip
+
+
+def _user_agent() -> str:
+    return f"Tandem/{build_version()}"
+
+
+def _policy(settings: Settings) -> BillingPolicy:
+    return BillingPolicy(
+        billing_timezone=settings.billing_timezone,
+        signed_statuses=settings.quote_signed_statuses,
+        collection_method=COLLECTION[settings.default_collection_method],
+        days_until_due=settings.default_days_until_due,
+        rounding_step=settings.rounding_step,
+    )
+
+
+def zones(salesforce: salesforce_gateway.SalesforceOrg, default: str) -> Callable[[Iterable[str]], Mapping[str, str]]:
+    """The billing time zone of Accounts: their own, else the installation's. An Account is asked again after ten minutes of machine time."""
+    known: dict[str, tuple[float, str]] = {}
+
+    def zone_of(account_ids: Iterable[str]) -> Mapping[str, str]:
+        wanted, now_s = list(account_ids), time.monotonic()
+        if stale := [a for a in wanted if known.get(a, (float("-inf"), ""))[0] < now_s - ZONES_FRESH_S]:
+            found = salesforce.accounts(stale)
+            known.update({a: (now_s, (found[a].billing_timezone if a in found else None) or default) for a in stale})
+        return {a: known[a][1] for a in wanted}
+
+    return zone_of

@@ -1,0 +1,70 @@
+"""The actors. Each takes its lane's work from the tables until there is none, whatever its message says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import dramatiq
+import structlog
+from dramatiq.brokers.redis import RedisBroker
+
+from sync.errors import LeaseLost, SyncError
+from sync.run.pipeline import Pipeline
+
+log = structlog.get_logger()
+
+#: Steps that one ring may take before it makes room for the next message of its queue.
+MOST_STEPS = 100
+
+
+class Tasks:
+    """The four actors on ``broker``, working on ``pipeline``. They stop between two steps once ``stopping`` says so."""
+
+    def __init__(self, broker: RedisBroker, pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
+        self._pipeline = pipeline
+        self._stopping = stopping
+        for name, queue in (("run_deal", "deal"), ("run_mirror", "mirror"), ("run_bulk", "bulk"), ("flush", "mirror")):
+            dramatiq.actor(actor_name=name, queue_name=queue, broker=broker)(getattr(self, name))
+
+    def run_deal(self, unit: str) -> None:
+        """No unit of the deal lane is due and free any more. ``unit`` is why the bell rang; the longest due goes first."""
+        work_off(self._pipeline.run_deal, self._stopping, what="deal")
+
+    def run_mirror(self, name: str) -> None:
+        """Nothing of the mirror lane is due and settled any more, and what it queued for Salesforce is on its way."""
+        work_off(self._pipeline.run_mirror, self._stopping, what="mirror")
+        self.flush(name)
+
+    def run_bulk(self, name: str) -> None:
+        """Nothing of the bulk lane is due any more."""
+        work_off(lambda: self._pipeline.run_mirror("bulk"), self._stopping, what="bulk")
+
+    def flush(self, name: str) -> None:
+        """No row may go to Salesforce any more, or another process sends them."""
+        work_off(self._pipeline.flusher.run_once, self._stopping, what="flush")
+
+
+def work_off(step: Callable[[], int], stopping: Callable[[], bool], *, what: str) -> int:
+    """Take ``step`` until it does nothing, fails, or somebody wants us to stop; returns how much was done. Raises nothing.
+
+    What failed is in the tables with its back-off already, or its lease runs out and another takes it (DESIGN 3).
+    """
+    done = 0
+    for _ in range(MOST_STEPS):
+        if stopping():
+            break
+        try:
+            moved = step()
+        except LeaseLost as error:
+            log.warning("lease_lost", lane=what, reason=error.message)
+            continue
+        except SyncError as error:
+            log.warning("step_postponed", lane=what, code=error.code, reason=error.message)
+            break
+        except Exception:
+            log.exception("step_broke", lane=what, code="BUG-502")
+            break
+        if not moved:
+            break
+        done += moved
+    return done

@@ -1,0 +1,307 @@
+"""The web process: takes Stripe's webhooks in, and says how the installation is doing.
+
+A webhook is verified, parsed and stored; nothing else happens in the request (DESIGN 3, Web). Concurrent requests share
+one multi-row INSERT and are answered after its commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import structlog
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from sync.notices import NotAnEvent, notice_of_event
+from sync.ports import NewNotice
+from workers.stopping import stop_signals
+
+log = structlog.get_logger()
+
+#: Stripe's largest events are far below this; what is larger is not Stripe's.
+MAX_BODY_BYTES = 1_000_000
+INSERT_TIMEOUT_S = 10.0
+#: Seconds that requests under way have when the process is asked to stop.
+GRACE_S = 15
+
+
+class StoreDown(Exception):
+    """The notice could not be stored; the sender has to come again."""
+
+
+#: What asyncpg raises when the store can't be reached, is going down, or refuses.
+STORE_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
+
+#: The arguments of the store's multi-row INSERT, one list a parameter.
+Columns = Callable[[Sequence[NewNotice]], list[list[Any]]]
+
+
+class NoticeWriter:
+    """Stores notices; those that arrive while a statement runs share the next one.
+
+    ``dsn`` is a ``postgresql://`` URL; ``statement`` and ``columns`` are the store's INSERT and what makes its arguments.
+    """
+
+    def __init__(self, dsn: str, statement: str, columns: Columns) -> None:
+        self._dsn = dsn
+        self._statement = statement
+        self._columns = columns
+        self._pool: asyncpg.Pool | None = None
+        self._connecting = asyncio.Lock()
+        self._waiting: list[Waiting] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def store(self, notice: NewNotice) -> None:
+        """On return the notice is committed, or was there before. Raises StoreDown."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((notice, done))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write())
+        await done
+
+    async def alive(self) -> bool:
+        """Whether the store answers."""
+        try:
+            async with (await self._connected()).acquire(timeout=3) as connection:
+                return bool(await connection.fetchval("SELECT true", timeout=3))
+        except STORE_ERRORS:
+            return False
+
+    async def fetch(self, statement: str) -> list[asyncpg.Record]:
+        """Rows of a read-only statement."""
+        async with (await self._connected()).acquire(timeout=3) as connection:
+            return list(await connection.fetch(statement, timeout=5))
+
+    async def close(self) -> None:
+        """Wait for what is being written, then disconnect."""
+        if self._writing is not None:
+            await self._writing
+        if self._pool is not None:
+            await self._pool.close()
+
+    async def _write(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting, []
+                await self._write_batch(batch)
+        finally:
+            self._writing = None
+
+    async def _write_batch(self, batch: list[Waiting]) -> None:
+        try:
+            await self._insert([notice for notice, _ in batch])
+        except STORE_ERRORS as error:
+            log.error("notices_not_stored", count=len(batch), error=type(error).__name__)
+            _settle(batch, StoreDown(type(error).__name__))
+        except BaseException:
+            # Whoever waits must not wait for ever, whatever this was.
+            _settle(batch, StoreDown("the writer ended"))
+            raise
+        else:
+            _settle(batch, None)
+
+    async def _insert(self, notices: Sequence[NewNotice]) -> None:
+        async with (await self._connected()).acquire(timeout=INSERT_TIMEOUT_S) as connection:
+            await connection.execute(self._statement, *self._columns(notices), timeout=INSERT_TIMEOUT_S)
+
+    async def _connected(self) -> asyncpg.Pool:
+        async with self._connecting:
+            if self._pool is None:
+                self._pool = await asyncpg.create_pool(self._dsn, min_size=1, max_size=4, timeout=5)
+            return self._pool
+
+
+Waiting = tuple[NewNotice, "asyncio.Future[None]"]
+
+
+def _settle(batch: Sequence[Waiting], error: StoreDown | None) -> None:
+    """Everyone who still waits is told."""
+    for _, done in batch:
+        if not done.done():
+            done.set_exception(error) if error else done.set_result(None)
+
+
+Verify = Callable[[bytes, str], bool]
+
+
+class Web:
+    """The application. ``verify`` says whether a raw body carries a signature made with one of our secrets, not too long ago."""
+
+    def __init__(
+        self,
+        *,
+        writer: NoticeWriter,
+        verify: Verify,
+        source: Callable[[], Awaitable[str]],
+        version: Mapping[str, str],
+        gauges_sql: str,
+    ) -> None:
+        self._writer = writer
+        self._verify = verify
+        self._source = source
+        self._version = version
+        self._gauges_sql = gauges_sql
+        self._registry = CollectorRegistry()
+        self._webhooks = Counter(
+            "tandem_webhooks", "Webhooks received, by type and result.", ["type", "result"], registry=self._registry
+        )
+        self._last_event = Gauge(
+            "tandem_last_event_timestamp_seconds",
+            "Machine time of the newest stored notice.",
+            ["source"],
+            registry=self._registry,
+        )
+        self._jobs = Gauge(
+            "tandem_queue_jobs", "Subjects by lane and state.", ["lane", "state"], registry=self._registry
+        )
+        self._oldest = Gauge(
+            "tandem_queue_oldest_age_seconds", "Age of the oldest due subject.", ["lane"], registry=self._registry
+        )
+        self._failed = Gauge(
+            "tandem_failed_records", "Subjects that wait for a person.", ["class", "code"], registry=self._registry
+        )
+        build = Gauge(
+            "tandem_build_info", "Always 1; the labels say what runs.", list(version), registry=self._registry
+        )
+        build.labels(**version).set(1)
+        self.app = Starlette(
+            routes=[
+                Route("/webhooks/stripe", self.webhook, methods=["POST"]),
+                Route("/livez", self.livez),
+                Route("/readyz", self.readyz),
+                Route("/metrics", self.metrics),
+                Route("/version", self.show_version),
+            ],
+            lifespan=self._lifespan,
+        )
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        yield
+        await self._writer.close()
+
+    async def webhook(self, request: Request) -> Response:
+        """200 when stored (or known, or of a type we don't use), 400 when it isn't Stripe's, 503 when the store is down."""
+        body = await _whole_body(request)
+        if body is None:
+            return self._answer("unknown", "too_large", 400, "The body is too large.")
+        if not self._verify(body, request.headers.get("stripe-signature", "")):
+            return self._answer(
+                "unknown", "bad_signature", 400, "The signature doesn't match, is missing, or is too old (CONF-306)."
+            )
+        try:
+            text = body.decode("utf-8")
+            event = json.loads(text)
+        except (ValueError, RecursionError):
+            return self._answer("unknown", "bad_body", 400, "This is no Stripe event: the body is not JSON.")
+        try:
+            notice = notice_of_event(event, await self._source(), body=text)
+        except NotAnEvent as error:
+            return self._answer("unknown", "bad_body", 400, f"This is no Stripe event: {error}.")
+        except StoreDown:
+            return self._answer("unknown", "store_down", 503, "The store is down; please send it again.")
+        try:
+            await self._writer.store(notice)
+        except StoreDown:
+            return self._answer(_label(notice.type), "store_down", 503, "The store is down; please send it again.")
+        return self._answer(_label(notice.type), "stored", 200, "")
+
+    def _answer(self, type_: str, result: str, status: int, text: str) -> Response:
+        self._webhooks.labels(type=type_, result=result).inc()
+        return PlainTextResponse(text, status_code=status)
+
+    async def livez(self, _: Request) -> Response:
+        """The process answers."""
+        return PlainTextResponse("ok")
+
+    async def readyz(self, _: Request) -> Response:
+        """The store answers too; an outage of Stripe or Salesforce must not restart us."""
+        return (
+            PlainTextResponse("ok")
+            if await self._writer.alive()
+            else PlainTextResponse("the store does not answer", status_code=503)
+        )
+
+    async def show_version(self, _: Request) -> Response:
+        """What runs here."""
+        return JSONResponse(self._version)
+
+    async def metrics(self, _: Request) -> Response:
+        """Prometheus text: counters of this process, and the state of the whole installation from the store."""
+        try:
+            rows = await self._writer.fetch(self._gauges_sql)
+        except STORE_ERRORS:
+            return PlainTextResponse("the store does not answer", status_code=503)
+        for gauge in (self._jobs, self._oldest, self._failed, self._last_event):
+            gauge.clear()
+        for row in rows:
+            self._set(row["metric"], row["a"], row["b"], float(row["value"]))
+        return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
+
+    def _set(self, metric: str, a: str, b: str, value: float) -> None:
+        if metric == "jobs":
+            self._jobs.labels(lane=a, state=b).set(value)
+        elif metric == "oldest":
+            self._oldest.labels(lane=a).set(value)
+        elif metric == "failed":
+            self._failed.labels(**{"class": a, "code": b}).set(value)
+        elif metric == "last_event":
+            self._last_event.labels(source=a).set(value)
+
+
+async def _whole_body(request: Request) -> bytes | None:
+    """The body as sent, or None when it is longer than any of Stripe's; no more than that is ever held."""
+    if int(request.headers.get("content-length") or 0) > MAX_BODY_BYTES:
+        return None
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            return None
+    return bytes(body)
+
+
+def _label(type_: str) -> str:
+    """The event's family: a label with few values."""
+    return type_.rpartition(".")[0] or type_
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket (port 0: a free one). OSError when the address can't be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def serve(app: Starlette, bound: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way are answered first."""
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+        backlog=2048,
+    )
+    # uvicorn raises the signal again once it has stopped; ours only takes note of it, so that the process ends with 0.
+    with stop_signals():
+        uvicorn.Server(config).run(sockets=[bound])
