@@ -13,6 +13,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 #: Anything that looks like a key, token or signing secret of either vendor, wherever it stands in a text.
 SECRET = re.compile(
@@ -22,7 +23,7 @@ SECRET = re.compile(
 )
 #: Fields whose values never belong into a log, whatever they look like.
 SECRET_NAMES = re.compile(r"secret|password|token$|authorization|api_key|private_key|signature", re.IGNORECASE)
-PERSONAL_NAMES = frozenset({"email", "name", "phone", "address", "billing_email", "customer_email"})
+PERSONAL_NAMES = frozenset({"email", "customer_name", "account_name", "phone", "address", "billing_email", "customer_email"})
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 
 
@@ -51,7 +52,8 @@ def configure(*, level: str = "INFO", process: str = "", version: str = "") -> N
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-        structlog.processors.dict_tracebacks,
+        # Without locals: they hold keys and personal data.
+        structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
         _redact,
     ]
     structlog.configure(

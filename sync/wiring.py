@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -23,6 +23,7 @@ from sync.deal.policy import BillingPolicy
 from sync.gateways import salesforce_auth, salesforce_gateway, stripe_client
 from sync.gateways.stripe_budget import Rate
 from sync.gateways.stripe_signature import verifier
+from sync.ports import NewNotice
 from sync.run.changes import Changes
 from sync.run.flush import SALESFORCE, Flusher
 from sync.run.identity import Identity
@@ -35,9 +36,10 @@ from sync.store import schema
 from sync.store.audit import StoredAudit
 from sync.store.budgets import StoredBudgets
 from sync.store.cursors import StoredCursors
-from sync.store.engine import make_engine
+from sync.store.engine import make_engine, plain_dsn
 from sync.store.facts import StoredFacts
-from sync.store.inbox import last_received
+from sync.store.gauges import GAUGES_SQL
+from sync.store.inbox import insert_notices_sql, last_received, notice_arrays
 from sync.store.ledger import StoredLedger
 from sync.store.links import StoredLinks
 from sync.store.outbox import StoredOutbox
@@ -102,6 +104,38 @@ class Services(Store):
 def upgrade(database_url: str) -> str:
     """The database has the schema of this release; returns its version."""
     return schema.upgrade(database_url)
+
+
+@dataclass(frozen=True)
+class WebStore:
+    """What the web process needs of the store: an address for its async driver and statements compiled from our tables."""
+
+    dsn: str
+    insert_sql: str
+    columns: Callable[[Sequence[NewNotice]], list[list[Any]]]
+    source: Callable[[], str]
+    gauges_sql: str
+
+
+def web_store(settings: Settings, *, database_url: str) -> WebStore:
+    """For the web process. ``source`` asks the store which Stripe account it belongs to, and Stripe itself while it belongs to none."""
+
+    def source() -> str:
+        engine = make_engine(database_url, pooled=False)
+        try:
+            pinned = StoredCursors(engine).realm().get("stripe")
+        finally:
+            engine.dispose()
+        return f"stripe:{pinned or _stripe(settings, endpoints(settings), None).account}"
+
+    return WebStore(plain_dsn(database_url), insert_notices_sql(), notice_arrays, source, GAUGES_SQL)
+
+
+def vendors(settings: Settings, *, redis_url: str | None = None) -> tuple[stripe_client.StripeAccount, salesforce_gateway.SalesforceOrg]:
+    """Both gateways without a store; nothing is called yet."""
+    places = endpoints(settings)
+    bell = redis.Redis.from_url(redis_url, socket_timeout=REDIS_TIMEOUT_S) if redis_url else None
+    return _stripe(settings, places, bell), _salesforce(settings, places, mapping.load(settings.tandem_mappings))
 
 
 def open_store(settings: Settings, *, database_url: str, drain: bool = False, stripe_account: str | None = None) -> Store:

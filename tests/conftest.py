@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from sync.store import engine as store_engine
 from sync.store.schema import upgrade
 from tests.e2e import traffic
-from tests.e2e.fixtures import make_tandem, sandbox_process, tandem, world  # noqa: F401
+from tests.e2e.fixtures import make_tandem, sandbox_process, tandem, webhooks, world  # noqa: F401
 from workers.embedded import Servers, attach_or_start
 
 _numbers = itertools.count(1)

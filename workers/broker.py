@@ -34,8 +34,8 @@ CONNECT_WITHIN_S = 3.0
 MAINTENANCE_CHANCE = 20_000
 
 
-def make_broker(redis_url: str, *, connections: int = 32) -> RedisBroker:
-    """A broker that connects when first used, with at most ``connections`` connections and no middleware.
+def make_client(redis_url: str, *, connections: int = 32) -> redis.Redis:
+    """A client that connects when first used, with at most ``connections`` connections, and retries nothing by itself.
 
     ``redis_url`` is ``redis://``, ``rediss://`` or ``unix://``; ValueError for anything else.
     """
@@ -48,11 +48,13 @@ def make_broker(redis_url: str, *, connections: int = 32) -> RedisBroker:
         health_check_interval=30,
         retry=Retry(NoBackoff(), 0),
     )
+    return redis.Redis(connection_pool=pool)
+
+
+def make_broker(client: redis.Redis) -> RedisBroker:
+    """A broker on ``client``, which several may share. It has no middleware: no retries, no delays, no time limits."""
     return RedisBroker(  # type: ignore[no-untyped-call]
-        client=redis.Redis(connection_pool=pool),
-        middleware=[],
-        namespace=NAMESPACE,
-        maintenance_chance=MAINTENANCE_CHANCE,
+        client=client, middleware=[], namespace=NAMESPACE, maintenance_chance=MAINTENANCE_CHANCE
     )
 
 

@@ -42,7 +42,7 @@ class Loop:
         while not self._stopping.is_set():
             moved = self.turn()
             if not moved:
-                self._stopping.wait(self._rest_s())
+                self._stopping.wait(self.rest_s())
 
     def turn(self) -> int:
         """One step; 0 when it did nothing or failed."""
@@ -68,7 +68,7 @@ class Loop:
         log.debug("loop_step", loop=self.name, moved=moved, duration_s=round(time.monotonic() - began, 3))
         return moved
 
-    def _rest_s(self) -> float:
+    def rest_s(self) -> float:
         """The idle rest, with jitter so that processes don't ask in step; doubled with each failure in a row."""
         base = self._idle_s * 2**self._failures if self._failures < 16 else LONGEST_REST_S
         return min(base, LONGEST_REST_S) * random.uniform(0.8, 1.2)

@@ -1,30 +1,39 @@
-"""The actors. Each takes its lane's work from the tables until there is none, whatever its message says."""
+"""The four actors. Each takes its lane's work from the tables until there is none, whatever its message says."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import dramatiq
 import structlog
 from dramatiq.brokers.redis import RedisBroker
 
 from sync.errors import LeaseLost, SyncError
+from sync.ports import Lane
 from sync.run.pipeline import Pipeline
 
 log = structlog.get_logger()
 
+#: The actors that listen to each lane's queue.
+LANE_ACTORS: Mapping[Lane, tuple[str, ...]] = MappingProxyType(
+    {"deal": ("run_deal",), "mirror": ("run_mirror", "flush"), "bulk": ("run_bulk",)}
+)
 #: Steps that one ring may take before it makes room for the next message of its queue.
 MOST_STEPS = 100
 
 
 class Tasks:
-    """The four actors on ``broker``, working on ``pipeline``. They stop between two steps once ``stopping`` says so."""
+    """What the actors do with ``pipeline``. They stop between two steps once ``stopping`` says so."""
 
-    def __init__(self, broker: RedisBroker, pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
+    def __init__(self, pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
         self._pipeline = pipeline
         self._stopping = stopping
-        for name, queue in (("run_deal", "deal"), ("run_mirror", "mirror"), ("run_bulk", "bulk"), ("flush", "mirror")):
-            dramatiq.actor(actor_name=name, queue_name=queue, broker=broker)(getattr(self, name))
+
+    def declare(self, broker: RedisBroker, lane: Lane) -> None:
+        """The lane's queue and actors are known to the broker."""
+        for name in LANE_ACTORS[lane]:
+            dramatiq.actor(actor_name=name, queue_name=lane, broker=broker)(getattr(self, name))
 
     def run_deal(self, unit: str) -> None:
         """No unit of the deal lane is due and free any more. ``unit`` is why the bell rang; the longest due goes first."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 
 import asyncpg
@@ -18,7 +19,7 @@ import structlog
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -133,43 +134,50 @@ def _settle(batch: Sequence[Waiting], error: StoreDown | None) -> None:
 
 Verify = Callable[[bytes, str], bool]
 
+#: Gauges of the whole installation, by what the store calls them: name, help, labels (reference: users, 4).
+GAUGES: Mapping[str, tuple[str, str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "jobs": ("tandem_queue_jobs", "Subjects by lane and state.", ("lane", "state")),
+        "oldest": ("tandem_queue_oldest_age_seconds", "Age of the oldest due subject.", ("lane",)),
+        "failed": ("tandem_failed_records", "Subjects that wait for a person.", ("class", "code")),
+        "last_event": ("tandem_last_event_timestamp_seconds", "Machine time of the newest notice.", ("source",)),
+        "rows_waiting": ("tandem_crm_rows", "Rows on their way to Salesforce, by state.", ("state",)),
+        "runs": ("tandem_runs", "Deal runs that were recorded, by outcome.", ("outcome",)),
+        "quota": ("tandem_salesforce_quota_used_ratio", "Part of Salesforce's daily allowance that is used.", ()),
+        "paused": ("tandem_paused", "1 while writes of the scope are paused.", ("scope",)),
+    }
+)
+
 
 class Web:
-    """The application. ``verify`` says whether a raw body carries a signature made with one of our secrets, not too long ago."""
+    """The application. ``source`` names the Stripe account whose events come (it may block, and is asked until it answers).
+
+    ``verify`` says whether a raw body carries a signature made with one of our secrets, not too long ago.
+    """
 
     def __init__(
         self,
         *,
         writer: NoticeWriter,
         verify: Verify,
-        source: Callable[[], Awaitable[str]],
+        source: Callable[[], str],
         version: Mapping[str, str],
         gauges_sql: str,
     ) -> None:
         self._writer = writer
         self._verify = verify
-        self._source = source
+        self._ask_source = source
+        self._known_source = ""
         self._version = version
         self._gauges_sql = gauges_sql
         self._registry = CollectorRegistry()
         self._webhooks = Counter(
             "tandem_webhooks", "Webhooks received, by type and result.", ["type", "result"], registry=self._registry
         )
-        self._last_event = Gauge(
-            "tandem_last_event_timestamp_seconds",
-            "Machine time of the newest stored notice.",
-            ["source"],
-            registry=self._registry,
-        )
-        self._jobs = Gauge(
-            "tandem_queue_jobs", "Subjects by lane and state.", ["lane", "state"], registry=self._registry
-        )
-        self._oldest = Gauge(
-            "tandem_queue_oldest_age_seconds", "Age of the oldest due subject.", ["lane"], registry=self._registry
-        )
-        self._failed = Gauge(
-            "tandem_failed_records", "Subjects that wait for a person.", ["class", "code"], registry=self._registry
-        )
+        self._gauges = {
+            metric: (Gauge(name, text, labels, registry=self._registry), labels)
+            for metric, (name, text, labels) in GAUGES.items()
+        }
         build = Gauge(
             "tandem_build_info", "Always 1; the labels say what runs.", list(version), registry=self._registry
         )
@@ -192,7 +200,10 @@ class Web:
 
     async def webhook(self, request: Request) -> Response:
         """200 when stored (or known, or of a type we don't use), 400 when it isn't Stripe's, 503 when the store is down."""
-        body = await _whole_body(request)
+        try:
+            body = await _whole_body(request)
+        except ClientDisconnect:
+            return self._answer("unknown", "hung_up", 400, "")
         if body is None:
             return self._answer("unknown", "too_large", 400, "The body is too large.")
         if not self._verify(body, request.headers.get("stripe-signature", "")):
@@ -216,6 +227,16 @@ class Web:
             return self._answer(_label(notice.type), "store_down", 503, "The store is down; please send it again.")
         return self._answer(_label(notice.type), "stored", 200, "")
 
+    async def _source(self) -> str:
+        """Whose events these are, asked once. Raises StoreDown while that can't be known."""
+        if not self._known_source:
+            try:
+                self._known_source = await asyncio.to_thread(self._ask_source)
+            except Exception as error:
+                log.error("source_not_known", error=type(error).__name__)
+                raise StoreDown("whose events these are can't be known now") from error
+        return self._known_source
+
     def _answer(self, type_: str, result: str, status: int, text: str) -> Response:
         self._webhooks.labels(type=type_, result=result).inc()
         return PlainTextResponse(text, status_code=status)
@@ -236,27 +257,20 @@ class Web:
         """What runs here."""
         return JSONResponse(self._version)
 
-    async def metrics(self, _: Request) -> Response:
+    async def metrics(self, request: Request) -> Response:
         """Prometheus text: counters of this process, and the state of the whole installation from the store."""
         try:
             rows = await self._writer.fetch(self._gauges_sql)
         except STORE_ERRORS:
             return PlainTextResponse("the store does not answer", status_code=503)
-        for gauge in (self._jobs, self._oldest, self._failed, self._last_event):
-            gauge.clear()
+        for gauge, labels in self._gauges.values():
+            if labels:
+                gauge.clear()
         for row in rows:
-            self._set(row["metric"], row["a"], row["b"], float(row["value"]))
+            known, labels = self._gauges[row["metric"]]
+            values = [row["a"], row["b"]][: len(labels)]
+            (known.labels(*values) if labels else known).set(float(row["value"]))
         return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
-
-    def _set(self, metric: str, a: str, b: str, value: float) -> None:
-        if metric == "jobs":
-            self._jobs.labels(lane=a, state=b).set(value)
-        elif metric == "oldest":
-            self._oldest.labels(lane=a).set(value)
-        elif metric == "failed":
-            self._failed.labels(**{"class": a, "code": b}).set(value)
-        elif metric == "last_event":
-            self._last_event.labels(source=a).set(value)
 
 
 async def _whole_body(request: Request) -> bytes | None:
@@ -289,8 +303,8 @@ def listen(host: str, port: int) -> socket.socket:
     return bound
 
 
-def serve(app: Starlette, bound: socket.socket) -> None:
-    """Serve until SIGTERM or SIGINT; requests under way are answered first."""
+def server_of(app: Starlette) -> uvicorn.Server:
+    """The server as it is run: httptools, no access log, requests under way answered before it ends."""
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -302,6 +316,11 @@ def serve(app: Starlette, bound: socket.socket) -> None:
         timeout_graceful_shutdown=GRACE_S,
         backlog=2048,
     )
+    return uvicorn.Server(config)
+
+
+def serve(app: Starlette, bound: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT. To be called in the main thread."""
     # uvicorn raises the signal again once it has stopped; ours only takes note of it, so that the process ends with 0.
     with stop_signals():
-        uvicorn.Server(config).run(sockets=[bound])
+        server_of(app).run(sockets=[bound])

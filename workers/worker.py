@@ -1,6 +1,6 @@
 """`tandem worker`: reserved threads for each lane, rung by the doorbell, and claims of its own, so that a lost ring costs only time.
 
-One process runs one dramatiq `Worker` a lane; they share a broker, and each listens to its own queue only.
+One process runs one dramatiq `Worker` a lane, each with a broker of its own on one shared pool of connections.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import redis
 import structlog
 from dramatiq import Worker
-from dramatiq.brokers.redis import RedisBroker
 
 from sync.ports import Lane
 from sync.run.pipeline import Pipeline
-from workers.broker import make_broker
+from workers.broker import make_broker, make_client
 from workers.loops import Loop
 from workers.tasks import Tasks
 
@@ -53,9 +53,9 @@ def run_worker(
     ``within_s`` is the longest deadline of a call. What has not ended by then keeps its lease until it runs out, and
     the next taker looks before it acts, so ending is safe (DESIGN 3, Leases).
     """
-    broker = make_broker(redis_url, connections=2 * (threads.deal + threads.mirror + threads.bulk) + 8)
-    Tasks(broker, pipeline, stop.is_set)
-    lanes = [lane_worker(broker, lane, count) for lane, count in threads.each().items()]
+    client = make_client(redis_url, connections=2 * (threads.deal + threads.mirror + threads.bulk) + 8)
+    tasks = Tasks(pipeline, stop.is_set)
+    lanes = [lane_worker(client, tasks, lane, count) for lane, count in threads.each().items()]
     loops = own_claims(pipeline, stop)
     for worker in lanes:
         worker.start()
@@ -64,11 +64,13 @@ def run_worker(
     log.info("worker_started", deal=threads.deal, mirror=threads.mirror, bulk=threads.bulk)
     stop.wait()
     _wind_up(lanes, loops, within_s)
-    broker.close()
+    client.close()
 
 
-def lane_worker(broker: RedisBroker, lane: Lane, threads: int) -> Worker:
-    """A dramatiq worker that hears this lane's bell only; not started."""
+def lane_worker(client: redis.Redis, tasks: Tasks, lane: Lane, threads: int) -> Worker:
+    """A dramatiq worker, not started, that hears this lane's bell only. It has a broker of its own, as dramatiq wants one worker a broker."""
+    broker = make_broker(client)
+    tasks.declare(broker, lane)
     worker = Worker(broker, queues={lane}, worker_timeout=WORKER_TIMEOUT_MS, worker_threads=threads)
     worker.queue_prefetch = PREFETCH_A_THREAD * threads
     worker.delay_prefetch = 1  # nothing is ever delayed in Redis

@@ -11,7 +11,7 @@ from sandbox.salesforce.calls import Call, Reply, Router
 from sandbox.salesforce.errors import BodyRefused, SalesforceError, SeveralMatches, not_found
 from sandbox.salesforce.ids import full_id
 from sandbox.salesforce.schema import Entity, Field
-from sandbox.salesforce.soql_run import address
+from sandbox.salesforce.soql_scope import address
 from sandbox.salesforce.store import Row
 from sandbox.salesforce.values import parse
 

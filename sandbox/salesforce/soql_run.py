@@ -9,7 +9,7 @@ from typing import Any
 from sandbox.salesforce.access import Access
 from sandbox.salesforce.errors import SalesforceError
 from sandbox.salesforce.org import Org
-from sandbox.salesforce.schema import NUMBER_TYPES, Entity, Field
+from sandbox.salesforce.schema import NUMBER_TYPES, Entity
 from sandbox.salesforce.soql_filter import candidates, compile_filter
 from sandbox.salesforce.soql_parse import parse_query
 from sandbox.salesforce.soql_scope import HINT, Getter, Scope
@@ -63,6 +63,18 @@ class QueryRun:
         scope = self._scope(self._entity(query), query)
         chosen = self._chooser(scope, query)
         return chosen(candidates(scope, scope.entity, query.where)), scope
+
+    def _scope(self, entity: Entity, query: Query) -> Scope:
+        return Scope(self.org, self.access, self.text, entity, query, self._semi_join)
+
+    def _semi_join(self, comparison: Comparison) -> set[Any]:
+        assert comparison.subquery is not None
+        selected = comparison.subquery.select
+        rows, scope = self.matching(comparison.subquery)
+        if len(selected) != 1 or not isinstance(selected[0], FieldRef):
+            raise scope.malformed(comparison.field.at, "semi join sub-selects select exactly one field")
+        _, get = scope.resolve(selected[0])
+        return {value for row in rows if (value := get(row)) is not None}
 
     def _chooser(self, scope: Scope, query: Query) -> Callable[[Iterable[Row]], list[Row]]:
         test = compile_filter(scope, query.where) if query.where else lambda row: True

@@ -10,10 +10,12 @@ from sandbox.salesforce.errors import SalesforceError
 from sandbox.salesforce.org import Org
 from sandbox.salesforce.schema import Entity, Field
 from sandbox.salesforce.soql_tokens import located
-from sandbox.salesforce.soql_tree import FieldRef, Query
+from sandbox.salesforce.soql_tree import Comparison, FieldRef, Query
 from sandbox.salesforce.store import Row
 
 Getter = Callable[[Row], Any]
+SemiJoin = Callable[[Comparison], set[Any]]
+"""Runs the query of an ``IN (SELECT …)`` and gives the values it allows."""
 _DEEPEST_PATH = 5
 HINT = "Please reference your WSDL or the describe call for the appropriate names."
 
@@ -21,8 +23,9 @@ HINT = "Please reference your WSDL or the describe call for the appropriate name
 class Scope:
     """What names mean in one query: its object, its alias, and the user's rights."""
 
-    def __init__(self, org: Org, access: Access, text: str, entity: Entity, query: Query) -> None:
+    def __init__(self, org: Org, access: Access, text: str, entity: Entity, query: Query, semi_join: SemiJoin) -> None:
         self.org, self.access, self.text, self.entity = org, access, text, entity
+        self.semi_join = semi_join
         self._names = {query.entity.lower(), query.alias.lower()} - {""}
 
     def resolve(self, ref: FieldRef) -> tuple[Field, Getter]:

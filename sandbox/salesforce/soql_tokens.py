@@ -12,7 +12,7 @@ _TOKEN = re.compile(
     |(?P<string>'(?:\\.|[^'\\])*')
     |(?P<datetime>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))
     |(?P<date>\d{4}-\d\d-\d\d(?![\dT]))
-    |(?P<number>[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.]))
+    |(?P<number>[+-]?\d+(?:\.\d+)?(?![\w.]))
     |(?P<name>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)
     |(?P<sign><=|>=|!=|<>|[=<>(),])""",
     re.VERBOSE,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import structlog
 from typer.exceptions import TyperException
 
+from sync import log as log_lines
 from sync.cli.application import application
 from sync.cli.exits import Exit, is_expected, of_error
 from sync.cli.output import console
@@ -23,6 +24,8 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """The exit code (reference: users, 4). What went wrong is on stderr in plain words, never as a traceback."""
+    # Whatever goes wrong before a verb has read its settings is logged redacted too.
+    log_lines.configure(level="WARNING", process="cli")
     try:
         code = application()(list(arguments), prog_name="tandem", standalone_mode=False)
         sys.stdout.flush()

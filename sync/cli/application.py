@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any
 
 import typer
 
-from sync.cli import check, db, demo, drain, failures, preview, processes, replay, sandbox, status, sync, timeline, up
+from sync.cli import (
+    check,
+    db,
+    demo,
+    drain,
+    failures,
+    places,
+    preview,
+    processes,
+    replay,
+    sandbox,
+    status,
+    sync,
+    timeline,
+    up,
+)
 
-EPILOG = "Exit codes: 0 done, 1 some failed, 2 usage or configuration, 3 not found, 4 log-in or right missing, 5 refused by a guard, 6 a side is away."
+EPILOG = (
+    "Exit codes: 0 done, 1 some failed, 2 usage or configuration, 3 not found, 4 log-in or right missing, "
+    "5 refused by a guard, 6 a side is away."
+)
 
 VERBS: tuple[Callable[..., Any], ...] = (
     demo.demo,
@@ -50,7 +67,8 @@ def application() -> typer.Typer:
 
 def _tandem(
     version: Annotated[
-        bool, typer.Option("--version", help="Say which version this is.", is_eager=True, callback=lambda v: _version(v))
+        bool,
+        typer.Option("--version", help="Say which version this is.", is_eager=True, callback=lambda v: _version(v)),
     ] = False,
 ) -> None:
     pass
@@ -58,8 +76,5 @@ def _tandem(
 
 def _version(asked: bool) -> None:
     if asked:
-        try:
-            typer.echo(f"tandem {version('tandem')}")
-        except PackageNotFoundError:
-            typer.echo("tandem (not installed)")
+        typer.echo(f"tandem {places.version()}")
         raise typer.Exit

@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
+import redis
 import typer
+from sqlalchemy import text
 
 from sync.cli import places
 from sync.cli.exits import Exit, of_error
 from sync.cli.options import Json, Yes
 from sync.cli.output import Out, table
 from sync.cli.places import Place
+from sync.config import Settings
 
 Level = Literal["OK", "WARN", "FAIL"]
 #: Part of Salesforce's daily allowance from which on we warn.
@@ -67,7 +70,9 @@ class Findings:
 
 
 def check(
-    online: Annotated[bool, typer.Option("--online", help="Ask Stripe and Salesforce too: log-ins, rights, allowance.")] = False,
+    online: Annotated[
+        bool, typer.Option("--online", help="Ask Stripe and Salesforce too: log-ins, rights, allowance.")
+    ] = False,
     json: Json = False,
     yes: Yes = False,
 ) -> int:
@@ -75,10 +80,8 @@ def check(
 
     Exit 0: all fine. 2: configuration. 4: a log-in or right is missing. 6: a side does not answer.
 
-    Examples:
-
+    For example:
       tandem check
-
       tandem check --online --json
     """
     found = Findings()
@@ -98,8 +101,10 @@ def look_at_configuration(found: Findings) -> bool:
     """Settings, mappings and credentials, each fault a line. Whether the settings could be read at all."""
     from sync import mapping, wiring
 
+    given: Settings | None = None
     with found.looking("configuration"):
         given = places.settings()
+    if given is not None:
         with found.looking("mappings"):
             maps = mapping.load(given.tandem_mappings)
             found.ok("mappings", f"{len(maps.objects)} objects")
@@ -109,20 +114,18 @@ def look_at_configuration(found: Findings) -> bool:
             with found.looking("webhook secret"):
                 wiring.webhook_verifier(given)
                 found.ok("webhook secret", "given")
-        return True
-    return False
+    return given is not None
 
 
 def look_at_servers(found: Findings, here: Place) -> None:
     """Database, its schema, and the queue."""
-    import redis
-
     from sync import wiring
 
     with found.looking("database"):
-        found.ok("database", f"PostgreSQL {wiring.database_version(here.database_url)}")
-        with found.looking("schema"):
-            found.ok("schema", wiring.check_schema(here.database_url))
+        with contextlib.closing(wiring.open_store(here.settings, database_url=here.database_url)) as store:
+            with store.engine.connect() as connection:
+                found.ok("database", f"PostgreSQL {connection.execute(text('SHOW server_version')).scalar_one()}")
+        found.ok("schema", "of this release, or the one before")
     try:
         with redis.Redis.from_url(here.redis_url, socket_timeout=5, socket_connect_timeout=3) as client:
             client.ping()
@@ -157,13 +160,22 @@ def look_at_vendors(found: Findings, here: Place) -> None:
             say = found.warn if calls["used"] > MUCH * calls["allowed"] else found.ok
             say("Salesforce allowance", f"{calls['used']} of {calls['allowed']} calls used today")
     with found.looking("store"):
-        wiring.check_realm(here.database_url, stripe, salesforce)
-        found.ok("store", "belongs to this pair of accounts, or to nobody yet")
+        pair = {"salesforce": salesforce.organization_id, "stripe": stripe.account, "livemode": str(stripe.livemode)}
+        with contextlib.closing(wiring.open_store(here.settings, database_url=here.database_url)) as store:
+            stamped = store.cursors.realm()
+        if stamped and dict(stamped) != pair:
+            found.fail("store", f"CONF-308: it belongs to another pair of accounts: {dict(stamped)}")
+        else:
+            found.ok("store", "belongs to this pair of accounts" if stamped else "belongs to nobody yet")
 
 
 def _look_at_webhooks(found: Findings, endpoints: list[dict[str, object]]) -> None:
-    enabled = [e for e in endpoints if e.get("status") == "enabled" and str(e.get("url", "")).endswith("/webhooks/stripe")]
+    enabled = [
+        e for e in endpoints if e.get("status") == "enabled" and str(e.get("url", "")).endswith("/webhooks/stripe")
+    ]
     if not enabled:
-        found.warn("Stripe webhooks", "no enabled endpoint ends in /webhooks/stripe; events are only read from time to time")
+        found.warn(
+            "Stripe webhooks", "no enabled endpoint ends in /webhooks/stripe; events are only read from time to time"
+        )
     for endpoint in enabled:
         found.ok("Stripe webhooks", f"{endpoint.get('url')}, version {endpoint.get('api_version') or 'of the account'}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from sync.cli import places
@@ -21,20 +23,23 @@ def _db() -> None:
     pass
 
 
-def upgrade(json: Json = False, yes: Yes = False) -> int:
+def upgrade(
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing when all went well.")] = False,
+    json: Json = False,
+    yes: Yes = False,
+) -> int:
     """Bring the database to the schema of this release; run it before the processes of a new release start.
 
     Several at once wait for each other; a second run changes nothing.
 
-    Examples:
-
+    For example:
       tandem db upgrade
-
       DATABASE_URL=postgresql://... REDIS_URL=redis://... tandem db upgrade
     """
     from sync import wiring
 
     with places.place(start=True) as here:
         version = wiring.upgrade(here.database_url)
-    Out(json).answer("db-upgrade", {"version": version}, f"schema {version}")
+    if not quiet:
+        Out(json).answer("db-upgrade", {"version": version}, f"schema {version}")
     return 0

@@ -8,8 +8,7 @@ from sync.cli.options import Json, Yes
 def demo(json: Json = False, yes: Yes = False) -> int:
     """Show what Tandem does, end to end, in under a minute: no account, no service, nothing to set up.
 
-    Examples:
-
+    For example:
       tandem demo
     """
     from workers.demo import run_demo

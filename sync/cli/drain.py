@@ -17,10 +17,8 @@ def drain(json: Json = False, yes: Yes = False) -> int:
 
     Exit 0: all done. 1: something failed or waits. 2: configuration.
 
-    Examples:
-
+    For example:
       tandem drain
-
       TANDEM_SANDBOX_URL=http://127.0.0.1:4711/x1 tandem drain --json
     """
     out = Out(json)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+import requests
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from sync.config import ConfigFault
 from sync.errors import SyncError, Transient, Unsafe
 from sync.mapping import MappingFaults
-
-import requests
 
 
 class Exit(IntEnum):

@@ -19,7 +19,9 @@ from sync.deal.money import format_amount, format_major
 from sync.ports import OutRow, SubjectState
 
 Code = Annotated[str | None, typer.Option("--code", help="Only this code, for example CONF-301.")]
-Since = Annotated[str | None, typer.Option("--since", help="Failed within: 24h, 7d, 90min, or a date and time with zone.")]
+Since = Annotated[
+    str | None, typer.Option("--since", help="Failed within: 24h, 7d, 90min, or a date and time with zone.")
+]
 
 
 @dataclass(frozen=True)
@@ -52,15 +54,13 @@ class Group:
 def failures(code: Code = None, since: Since = None, json: Json = False, yes: Yes = False) -> int:
     """List what waits for a person, grouped by code and cause: the most first.
 
-    Examples:
-
+    For example:
       tandem failures
-
       tandem failures --code CONF-301 --since 24h --json
     """
-    with places.services(start=True) as services:
-        found = services.subjects.failures(code=code, since=since_of(since, services.clock.now()))
-        rows = [] if code else services.outbox.failed_rows()
+    with places.store() as store:
+        found = store.subjects.failures(code=code, since=since_of(since, store.clock.now()))
+        rows = [] if code else store.outbox.failed_rows()
         show(Out(json), grouped(found), rows)
     return 0
 

@@ -25,6 +25,8 @@ PREFIXES = {
     "pi_": "payment",
     "prod_": "product",
 }
+OF_SALESFORCE = ("quote", "account", "product")
+SUFFIXES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 SALESFORCE_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
 
 
@@ -32,15 +34,17 @@ def subject_of(text: str, services: Services) -> str:
     """The subject's key. NotFound for a reference nobody has; Misused for what can name nothing."""
     kind, colon, rest = text.partition(":")
     if colon and kind in KINDS and rest:
-        return f"{kind}:{_full_id(rest)}"
+        return f"{kind}:{_full_id(rest) if kind in OF_SALESFORCE else rest}"
     for prefix, named in PREFIXES.items():
         if text.startswith(prefix) and (prefix.endswith("_") or SALESFORCE_ID.fullmatch(text)):
-            return f"{named}:{_full_id(text)}"
+            return f"{named}:{text if prefix.endswith('_') else _full_id(text)}"
     if (found := services.subjects.by_reference(text)) is not None:
         return found.key
     if re.fullmatch(r"[0-9A-Za-z]{4,12}", text):
         raise NotFound(f"nothing has the reference {text}.")
-    raise Misused(f"{text!r} names no subject: give kind:id ({', '.join(KINDS)}), an id of Salesforce or Stripe, or a reference.")
+    raise Misused(
+        f"{text!r} names no subject: give kind:id ({', '.join(KINDS)}), an id of Salesforce or Stripe, or a reference."
+    )
 
 
 def mark_of(key: str, services: Services) -> Mark:
@@ -64,12 +68,14 @@ def mark_of(key: str, services: Services) -> Mark:
 
 
 def _full_id(text: str) -> str:
-    """A 15-character Salesforce id with the three that make it whole; anything else unchanged.
+    """A 15-character Salesforce id with the three that make it whole; anything else unchanged. Misused for a mistyped one.
 
     Each of the three stands for five characters: bit n is set where the n-th of them is a capital (Salesforce, "18-character IDs").
     """
-    if not (len(text) == 15 and SALESFORCE_ID.fullmatch(text)):
+    if not SALESFORCE_ID.fullmatch(text):
         return text
-    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
     blocks = (text[i : i + 5] for i in (0, 5, 10))
-    return text + "".join(letters[sum(1 << n for n, c in enumerate(block) if c.isupper())] for block in blocks)
+    whole = text[:15] + "".join(SUFFIXES[sum(1 << n for n, c in enumerate(block) if c.isupper())] for block in blocks)
+    if len(text) == 18 and text != whole:
+        raise Misused(f"{text} is no id of Salesforce: its last three characters don't fit the others.")
+    return whole

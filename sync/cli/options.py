@@ -14,7 +14,9 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask; needed where 
 Apply = Annotated[bool, typer.Option("--apply", help="Do it. Without this, only say what would be done.")]
 PlanDigest = Annotated[
     str | None,
-    typer.Option("--plan", metavar="DIGEST", help="With --apply: only what was reviewed under this digest; else exit 5."),
+    typer.Option(
+        "--plan", metavar="DIGEST", help="With --apply: only what was reviewed under this digest; else exit 5."
+    ),
 ]
 Host = Annotated[str | None, typer.Option(help="Address to listen on; default is HOST, else 127.0.0.1.")]
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Default is PORT, else 8080; 0 takes a free one.")]

@@ -19,7 +19,9 @@ UNWRAPPED = 4000
 def console(*, stderr: bool = False) -> Console:
     """A console that colours only for a terminal, and never with NO_COLOR set."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else UNWRAPPED, highlight=False, markup=False, emoji=False)
+    return Console(
+        file=stream, width=None if stream.isatty() else UNWRAPPED, highlight=False, markup=False, emoji=False
+    )
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,9 @@ class Place:
 
 
 def environment() -> dict[str, str]:
-    """The environment of this command. If it says nothing about where, and `tandem up` runs on this home, what that one told its children is added."""
+    """The environment of this command. If it says nothing about where, and `tandem up` runs on this home, what that one
+    told its children is added.
+    """
     env = dict(os.environ)
     if any(env.get(name) for name in SAYS_WHERE):
         return env
@@ -49,8 +52,17 @@ def environment() -> dict[str, str]:
 def settings(*, process: str = "cli") -> Settings:
     """The settings, or ConfigFault with every fault; from here on log lines are JSON on stderr."""
     given = config.load(environment())
-    log.configure(level=given.log_level if process != "cli" else _quieter(given.log_level), process=process)
+    level = given.log_level if process != "cli" else _quieter(given.log_level)
+    log.configure(level=level, process=process, version=version())
     return given
+
+
+def version() -> str:
+    """The installed version of Tandem; "0" when it was never installed."""
+    try:
+        return metadata.version("tandem")
+    except metadata.PackageNotFoundError:
+        return "0"
 
 
 def home_of(env: Mapping[str, str]) -> Path:

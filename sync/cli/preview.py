@@ -21,10 +21,8 @@ def preview(
 ) -> int:
     """Show what a quote would bill: the customer, each invoice, totals and what rounding leaves. Nothing is written.
 
-    Examples:
-
+    For example:
       tandem preview 0Q0xx0000004C92AAE
-
       tandem preview 0Q0xx0000004C92AAE --json
     """
     out = Out(json)

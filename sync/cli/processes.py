@@ -17,10 +17,8 @@ def web(host: Host = None, port: Port = None, json: Json = False, yes: Yes = Fal
 
     Needs DATABASE_URL (or a running `tandem up` on this TANDEM_HOME) and STRIPE_WEBHOOK_SECRET.
 
-    Examples:
-
+    For example:
       tandem web
-
       tandem web --host 0.0.0.0 --port 8080
     """
     from sync import wiring
@@ -33,7 +31,11 @@ def web(host: Host = None, port: Port = None, json: Json = False, yes: Yes = Fal
         bound = _listen(host or here.settings.host, here.settings.port if port is None else port)
         writer = server.NoticeWriter(store.dsn, store.insert_sql, store.columns)
         app = server.Web(
-            writer=writer, verify=verify, source=store.source, version=wiring.version_facts(), gauges_sql=store.gauges_sql
+            writer=writer,
+            verify=verify,
+            source=store.source,
+            version={"version": wiring.build_version()},
+            gauges_sql=store.gauges_sql,
         ).app
         address = "http://{}:{}".format(*bound.getsockname()[:2])
         _serving(out, "web", {"url": address}, f"webhooks: {address}/webhooks/stripe")
@@ -46,10 +48,8 @@ def worker(json: Json = False, yes: Yes = False) -> int:
 
     Needs DATABASE_URL and REDIS_URL, or a running `tandem up` on this TANDEM_HOME.
 
-    Examples:
-
+    For example:
       tandem worker
-
       WORKER_DEAL_THREADS=8 tandem worker
     """
     from sync import wiring
@@ -71,14 +71,13 @@ def scheduler(json: Json = False, yes: Yes = False) -> int:
 
     Needs DATABASE_URL and REDIS_URL, or a running `tandem up` on this TANDEM_HOME.
 
-    Examples:
-
+    For example:
       tandem scheduler
-
       POLL_HOT_S=5 tandem scheduler
     """
     from sync import wiring
-    from workers.broker import Doorbell, make_broker
+    from sync.run.flush import SALESFORCE
+    from workers.broker import Doorbell, make_broker, make_client
     from workers.schedule import Pace, Scheduler
     from workers.stopping import stop_signals
 
@@ -86,11 +85,10 @@ def scheduler(json: Json = False, yes: Yes = False) -> int:
         given = here.settings
         pace = Pace(hot_s=given.poll_hot_s, cold_s=given.poll_cold_s, events_s=given.poll_events_s)
         built = wiring.build(given, database_url=here.database_url, redis_url=here.redis_url)
-        store = wiring.open_store(given, database_url=here.database_url)
-        with contextlib.closing(built), contextlib.closing(store):
-            bell = Doorbell(make_broker(here.redis_url, connections=4))
+        with contextlib.closing(built):
+            bell = Doorbell(make_broker(make_client(here.redis_url, connections=4)))
             _serving(Out(json), "scheduler", {}, "scheduler started")
-            Scheduler(built, bell, pace, tell_calls=store.tell_salesforce_calls).run(stop)
+            Scheduler(built, bell, pace, tell_calls=lambda calls: built.budgets.told(SALESFORCE, **calls)).run(stop)
     return Exit.DONE
 
 

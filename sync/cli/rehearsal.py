@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 #: Machine seconds that a reviewed plan is good for.
 VALID_S = 1800
 NOTHING = "nothing to do"
+GONE = "not in Salesforce, nothing to do"
 MIRRORED = "read again and shown in Salesforce"
 
 
@@ -38,6 +39,8 @@ class Rehearsed:
     code: str | None = None
     message: str = ""
     passing: bool = False
+    before: bool = False  # it failed already when this was worked out
+    gone: bool = False  # Salesforce has no such record
     sum_minor: int | None = None
     currency: str | None = None
 
@@ -45,7 +48,9 @@ class Rehearsed:
     def result(self) -> str:
         """In a few words: what would happen."""
         if self.code:
-            return f"{'not known now' if self.passing else 'still fails'} {self.code}"
+            return f"{'not known now' if self.passing else 'still fails' if self.before else 'fails'} {self.code}"
+        if self.gone:
+            return GONE
         if self.plan is None:
             return MIRRORED
         return ", ".join(f"{verb}" for verb in self.plan.counts) or NOTHING
@@ -53,7 +58,11 @@ class Rehearsed:
     @property
     def digest(self) -> str:
         """What a person reviewed of it."""
-        return self.plan.digest() if self.plan is not None and not self.code else f"{self.code or 'mirror'}"
+        return (
+            self.plan.digest()
+            if self.plan is not None and not self.code
+            else self.code or ("gone" if self.gone else "mirror")
+        )
 
     def to_json(self) -> dict[str, object]:
         """As JSON types."""
@@ -181,13 +190,17 @@ def _one(services: Services, key: str, instant: datetime) -> Rehearsed:
     kind, _, id_ = key.partition(":")
     if kind != "quote":
         return Rehearsed(key)
-    state = services.subjects.state(key)
-    at_stake = Rehearsed(key, sum_minor=state.sum_minor if state else None, currency=state.currency if state else None)
+    known = services.subjects.state(key)
+    at_stake = Rehearsed(key)
+    if known is not None:
+        at_stake = Rehearsed(
+            key, sum_minor=known.sum_minor, currency=known.currency, before=known.error_code is not None
+        )
     preview: Callable[[str], object] = replace(services.pipeline.quotes, clock=_Instant(instant)).preview
     try:
         worked = cast("Worked | None", preview(id_))
         if worked is None:
-            return replace(at_stake, code="DATA-215", message=f"There is no quote {id_} in Salesforce.")
+            return replace(at_stake, gone=True)
         worked.plan.raise_if_unsafe()
     except SyncError as error:
         return replace(at_stake, code=error.code, message=error.message, passing=isinstance(error, Transient))

@@ -28,7 +28,9 @@ ASK_ABOVE = 50
 
 
 def replay(
-    subjects: Annotated[list[str] | None, typer.Argument(help="Subjects, ids or references; none: use an option.")] = None,
+    subjects: Annotated[
+        list[str] | None, typer.Argument(help="Subjects, ids or references; none: use an option.")
+    ] = None,
     code: Code = None,
     since: Since = None,
     everything: Annotated[bool, typer.Option("--all", help="Everything that waits for a person.")] = False,
@@ -42,16 +44,13 @@ def replay(
 
     The workers do the rest. Running it twice does no harm: what is as it should be stays so.
 
-    Examples:
-
+    For example:
       tandem replay --code CONF-301 --since 24h
-
       tandem replay --code CONF-301 --apply --plan 9c41e2d07b11 --rate 120
-
       tandem replay 7F3K --apply
     """
     out = Out(json)
-    with places.services(start=True) as services:
+    with places.services() as services:
         keys = chosen(services, subjects or (), code=code, since=since, everything=everything, plan=plan)
         as_of, seen = reviewed(services, plan) if plan else (None, None)
         rehearsal = rehearse(services, keys, as_of=as_of)
@@ -112,11 +111,14 @@ def make_due(services: Services, marks: Sequence[Mark], *, rate: int, out: Out) 
 def _audit(
     services: Services, rehearsal: Rehearsal, go: Sequence[str], changed: Sequence[str], plan: str | None
 ) -> None:
-    detail = {"subjects": list(go), "skipped": list(changed), "plan": plan or rehearsal.digest, "sums_minor": rehearsal.sums}
+    detail = {
+        "subjects": list(go),
+        "skipped": list(changed),
+        "plan": plan or rehearsal.digest,
+        "sums_minor": rehearsal.sums,
+    }
     target = go[0] if len(go) == 1 else f"{len(go)} subjects"
-    services.audit.write(
-        actor=getpass.getuser(), action="replay", target=target, detail=detail, happened_at=services.clock.now()
-    )
+    services.audit.write(actor=getpass.getuser(), action="replay", target=target, detail=detail)
 
 
 def _told(out: Out, rehearsal: Rehearsal, marked: int, changed: Sequence[str]) -> int:

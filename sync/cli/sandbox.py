@@ -36,10 +36,8 @@ def sandbox(
 
     Tandem works against it with TANDEM_SANDBOX_URL set to its control URL, which is printed (or is in the ready file).
 
-    Examples:
-
+    For example:
       tandem sandbox
-
       tandem sandbox --port 4711 --ready-file ready.json
     """
     with tempfile.TemporaryDirectory(prefix="tandem-sandbox-") as folder:

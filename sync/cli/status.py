@@ -57,10 +57,8 @@ class Standing:
 def status(json: Json = False, yes: Yes = False) -> int:
     """Show the queue by lane, failures by code, the next wake, rows on their way to Salesforce, and the daily allowance.
 
-    Examples:
-
+    For example:
       tandem status
-
       tandem status --json | jq .failed
     """
     with places.store() as store:

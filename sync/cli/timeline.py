@@ -15,19 +15,18 @@ from sync.cli.output import Out, instant, table
 
 
 def timeline(
-    id: Annotated[str, typer.Argument(help="A subject key, an id of Salesforce or Stripe, or a reference such as 7F3K.")],
+    id: Annotated[
+        str, typer.Argument(help="A subject key, an id of Salesforce or Stripe, or a reference such as 7F3K.")
+    ],
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many entries at most.")] = 50,
     json: Json = False,
     yes: Yes = False,
 ) -> int:
     """Tell the story of one record: each run and each write, newest first. Machine time.
 
-    Examples:
-
+    For example:
       tandem timeline 0Q0xx0000004C92AAE
-
       tandem timeline sub_sched_1Qx --json
-
       tandem timeline 7F3K
     """
     with places.store() as store:
@@ -48,6 +47,24 @@ def _row(entry: Mapping[str, object]) -> tuple[str, ...]:
     at = entry.get("machine_at")
     when = instant(at) if isinstance(at, datetime) else "-"
     if entry.get("what") == "run":
-        return (when, f"run ({said('trigger')})", said("subject"), said("outcome") or "open", "", "", said("crm_request_id"), said("error_code"))
+        return (
+            when,
+            f"run ({said('trigger')})",
+            said("subject"),
+            said("outcome") or "open",
+            "",
+            "",
+            said("crm_request_id"),
+            said("error_code"),
+        )
     of = f"{said('ref_kind')}:{said('ref_key')}"
-    return (when, said("action") or said("verb"), of, said("state"), said("remote_id"), said("request_id"), "", said("error_code"))
+    return (
+        when,
+        said("action") or said("verb"),
+        of,
+        said("state"),
+        said("remote_id"),
+        said("request_id"),
+        "",
+        said("error_code"),
+    )

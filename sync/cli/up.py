@@ -22,10 +22,14 @@ from workers.supervisor import State, Up, run_up
 
 #: Machine seconds beyond the longest call that a process has for its graceful end.
 STOP_MARGIN_S = 15.0
+#: A sandbox's Salesforce has no allowance to save: who plays with it should not have to wait for the next look.
+PLAYFUL = {"POLL_HOT_S": "2", "POLL_COLD_S": "5"}
 
 
 def up(
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="A sandbox too: a Salesforce and a Stripe to play with.")] = False,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="A sandbox too: a Salesforce and a Stripe to play with.")
+    ] = False,
     host: Host = None,
     port: Port = None,
     json: Json = False,
@@ -35,10 +39,8 @@ def up(
 
     While it runs, the other verbs in another terminal work on the same world.
 
-    Examples:
-
+    For example:
       tandem up --sandbox
-
       tandem up --port 8080
     """
     out = Out(json)
@@ -47,8 +49,10 @@ def up(
     at = (host or given.host, _free_port(host or given.host) if port == 0 else given.port if port is None else port)
     description = Up(
         services=services(given),
-        sandbox=sandbox_service(Home.at(home).locks / "sandbox.json", namespace=given.salesforce_namespace) if sandbox else None,
-        release=[tandem("db", "upgrade")],
+        sandbox=sandbox_service(Home.at(home).locks / "sandbox.json", namespace=given.salesforce_namespace)
+        if sandbox
+        else None,
+        release=[tandem("db", "upgrade", "--quiet")],
         database_url=given.database_url.get_secret_value() if given.database_url else None,
         redis_url=given.redis_url.get_secret_value() if given.redis_url else None,
         prepare=preparation(home, given, at, sandbox=sandbox),
@@ -77,7 +81,7 @@ def services(given: Settings) -> list[Service]:
 
 
 def tandem(*arguments: str) -> list[str]:
-    """This very program, with other arguments."""
+    """The command for this very program with other arguments."""
     return [sys.executable, "-m", "sync", *arguments]
 
 
@@ -94,6 +98,7 @@ def preparation(
         if not (given.database_url and given.redis_url):
             told |= _world_of_its_own(home, given, control_url)
         if sandbox:
+            told |= {name: value for name, value in PLAYFUL.items() if name not in os.environ}
             register_webhook(state["services"]["sandbox"]["ready"], f"{_address(at)}/webhooks/stripe")
         return told
 
@@ -103,14 +108,19 @@ def preparation(
 def announce(out: Out, state: State, at: tuple[str, int]) -> None:
     """Said once everything runs."""
     control_url = state["environment"].get("TANDEM_SANDBOX_URL")
-    value: dict[str, object] = {"web": _address(at), "control_url": control_url, "home": state["home"], "pid": state["pid"]}
+    value: dict[str, object] = {
+        "web": _address(at),
+        "control_url": control_url,
+        "home": state["home"],
+        "pid": state["pid"],
+    }
     lines = [f"web {_address(at)}", f"home {state['home']}"]
     ready: Mapping[str, Any] = state["services"].get("sandbox", {}).get("ready", {})
     if ready:
         value["sandbox"] = ready
         lines += [
             f"sandbox's Stripe {ready['stripe_url']}, Salesforce {ready['salesforce']['url']}",
-            f"move its time: curl -X POST {control_url}/clock -d '{{\"now\": \"2026-03-01T00:00:00Z\"}}'",
+            f'move its time: curl -X POST {control_url}/clock -d \'{{"now": "2026-03-01T00:00:00Z"}}\'',
         ]
     if out.as_json:
         out.answer("up", value, lines)

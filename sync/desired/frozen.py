@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from sync.crm import CrmQuote, CrmQuoteLine, QuoteGraph
+from sync.crm import CrmAccount, CrmQuote, CrmQuoteLine, QuoteGraph
 
 _GRAPH = TypeAdapter(QuoteGraph)
 
@@ -31,6 +31,9 @@ NOT_SIGNED = frozenset(
     + ("billing_status", "billing_code", "billing_message", "billing_preview", "billing_reference")
     + ("contract_total", "first_invoice_amount", "contract_amount", "sort_order", "line_number", "description")
 )
+
+#: How to reach people: today's, whatever was signed.
+ADDRESSEE = ("email", "contact_id", "contact_email", "contact_name", "customer_choice")
 
 
 @dataclass(frozen=True)
@@ -78,13 +81,21 @@ def changed_since(signed: QuoteGraph, present: QuoteGraph) -> tuple[LateChange, 
 
 
 def as_signed(signed: QuoteGraph, present: QuoteGraph) -> QuoteGraph:
-    """The graph to bill: the signed quote and lines, with today's Account, addressee and products."""
-    addressee = {
-        name: getattr(present.quote, name)
-        for name in ("email", "contact_id", "contact_email", "contact_name", "customer_choice")
-    }
-    products = {**signed.products, **present.products}
-    return QuoteGraph(replace(signed.quote, **addressee), signed.lines, present.account or signed.account, products)
+    """The graph to bill: what was signed, said to today's addressee and under today's names.
+
+    Terms never move: the time zone of the boundaries and what the products mean are as signed, also where the Account or
+    a product was changed, switched off or deleted since.
+    """
+    addressee = {name: getattr(present.quote, name) for name in ADDRESSEE}
+    names = {i: present.products[i].name if i in present.products else p.name for i, p in signed.products.items()}
+    products = {i: replace(p, name=names[i]) for i, p in signed.products.items()}
+    return QuoteGraph(replace(signed.quote, **addressee), signed.lines, _payer(signed, present), products)
+
+
+def _payer(signed: QuoteGraph, present: QuoteGraph) -> CrmAccount | None:
+    if signed.account is None or present.account is None:
+        return signed.account
+    return replace(present.account, billing_timezone=signed.account.billing_timezone)
 
 
 def _signed(record: CrmQuote | CrmQuoteLine) -> dict[str, Any]:

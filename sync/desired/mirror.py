@@ -18,6 +18,7 @@ from sync.shown import AccountSummary, BillingInvoice, BillingPayment, BillingSu
 INVOICE_STATUS = {"draft": "Draft", "open": "Open", "paid": "Paid", "void": "Void", "uncollectible": "Uncollectible"}
 COLLECTION = {"send_invoice": "Send Invoice", "charge_automatically": "Charge Automatically"}
 DASHBOARD = "https://dashboard.stripe.com"
+OUTSIDE = "Paid outside Stripe"
 
 
 @dataclass(frozen=True)
@@ -207,20 +208,31 @@ def _payments(view: AccountView, invoice: Invoice) -> list[BillingPayment]:
         for c in _charges(view, invoice)
         if c.status == "failed"
     ]
-    for payment in invoice.payments:
-        if payment.status == "paid":
-            detail = "Paid outside Stripe" if payment.out_of_band else None
-            rows.append(
-                row(
-                    payment.id,
-                    "Payment",
-                    "Succeeded",
-                    payment.amount_minor,
-                    payment.paid_at_s or payment.created_s,
-                    detail,
-                )
-            )
+    rows += [row(p.key, "Payment", "Succeeded", p.minor, p.at_s, p.detail) for p in paid(invoice)]
     return rows
+
+
+@dataclass(frozen=True)
+class Paid:
+    """One payment that counts towards an invoice, in minor units."""
+
+    key: str
+    at_s: int
+    minor: int
+    detail: str | None = None
+
+
+def paid(invoice: Invoice) -> list[Paid]:
+    """The payments of an invoice, each once; what was paid outside Stripe has no payment object of its own."""
+    found = [
+        Paid(p.id, p.paid_at_s or p.created_s, p.amount_minor, OUTSIDE if p.out_of_band else None)
+        for p in invoice.payments
+        if p.status == "paid"
+    ]
+    outside = invoice.amount_paid_minor - sum(p.minor for p in found)
+    if outside > 0:
+        found.append(Paid(f"{invoice.id}/outside", invoice.paid_at_s or invoice.created_s, outside, OUTSIDE))
+    return found
 
 
 def _account(view: AccountView, deals: Sequence[Contract]) -> AccountSummary:
@@ -230,7 +242,7 @@ def _account(view: AccountView, deals: Sequence[Contract]) -> AccountSummary:
     same = [d for d in live if d.currency == currency]
     late = [i for i in ours if is_overdue(i, view.now)]
     charge_s, charge = _next_invoice(view, ours, same)
-    paid_s, paid = _last_payment(ours)
+    paid_s, paid_minor = _last_payment(ours)
 
     def amount(value: Fraction | int) -> Decimal | None:
         return _amount(Fraction(value), currency) if currency else None
@@ -254,7 +266,7 @@ def _account(view: AccountView, deals: Sequence[Contract]) -> AccountSummary:
         next_invoice_date=terms.day(charge_s) if charge_s else None,
         next_invoice_amount=amount(charge) if charge_s else None,
         last_payment_date=terms.day(paid_s) if paid_s else None,
-        last_payment_amount=amount(paid) if paid_s else None,
+        last_payment_amount=amount(paid_minor) if paid_s else None,
         payment_method=next((c.payment_method for c in view.customers if c.payment_method), None),
         billing_as_of=view.now,
     )
@@ -286,8 +298,8 @@ def _next_invoice(view: AccountView, invoices: Sequence[Invoice], deals: Sequenc
 
 
 def _last_payment(invoices: Sequence[Invoice]) -> tuple[int | None, int]:
-    paid = [(p.paid_at_s or p.created_s, p.amount_minor) for i in invoices for p in i.payments if p.status == "paid"]
-    return max(paid) if paid else (None, 0)
+    payments = [(p.at_s, p.minor) for i in invoices for p in paid(i)]
+    return max(payments) if payments else (None, 0)
 
 
 def _wake(view: AccountView) -> datetime | None:

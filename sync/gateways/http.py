@@ -14,7 +14,8 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+from urllib3 import HTTPResponse
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
 
 #: No call may wait longer than this for the connection itself, whatever its deadline.
 CONNECT_TIMEOUT_S = 3.0
@@ -132,12 +133,27 @@ class Transport:
 
 
 def _read(response: requests.Response, deadline: Deadline) -> Answer:
+    """The body, taken as it comes: a trickle keeps every single read inside its time-out, so the whole has one too."""
+    if response.is_redirect:  # requests has looked at its body already
+        return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, response.content)
     chunks: list[bytes] = []
-    for chunk in response.iter_content(65_536):
-        chunks.append(chunk)
-        if not deadline.left_s():  # a trickle keeps every single read inside its time-out
-            raise NoAnswer("the answer was not complete at the deadline")
-    return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, b"".join(chunks))
+    raw: HTTPResponse = response.raw
+    try:
+        while not chunks or chunks[-1]:
+            left = deadline.left_s()
+            if not left:
+                raise NoAnswer("the answer was not complete at the deadline")
+            socket = getattr(raw.connection, "sock", None)
+            if socket is not None:
+                socket.settimeout(left)
+            chunks.append(raw.read1(65_536, decode_content=True))
+    except (HTTPError, OSError) as error:
+        raise NoAnswer(type(error).__name__) from error
+    body = b"".join(chunks)
+    said = response.headers.get("Content-Length", "")
+    if said.isdigit() and "Content-Encoding" not in response.headers and len(body) < int(said):
+        raise NoAnswer("the answer broke off")
+    return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
 
 
 def _never_left(error: requests.RequestException) -> bool:

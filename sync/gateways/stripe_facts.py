@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from pydantic import ValidationError
+
 from sync.errors import Terminal
 from sync.facts import (
     Charge,
@@ -41,7 +43,11 @@ def fact_of(obj: object) -> Fact:
         raise _fault("an object of a kind we keep", "object", kind)
     if obj.get("deleted") is True:
         return _gone(kind, obj)
-    return maker(obj)
+    try:
+        return maker(obj)
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise _fault(f"{kind} {obj.get('id', '')}", where, error.errors()[0]["input"]) from error
 
 
 def _gone(kind: str, obj: Json) -> Fact:

@@ -125,9 +125,17 @@ class Reads:
         source = SOURCES[kind]
         found = self._by_listing(source, ids, created)
         for id in ids:
-            if id not in found and (obj := self._http.find(READS[source.one], source.expand_one(), id=id)) is not None:
+            if id not in found and (obj := self._one(source, id)) is not None:
                 found[id] = obj
         return found
+
+    def _one(self, source: Source, id: str) -> Json | None:
+        try:
+            return self._http.find(READS[source.one], source.expand_one(), id=id)
+        except Terminal as error:
+            if "cannot be expanded" not in error.message:
+                raise
+        return self._http.find(READS[source.one], id=id)  # a deleted object has no members left to expand
 
     def _by_listing(self, source: Source, ids: Sequence[str], created: Mapping[str, int]) -> dict[str, Json]:
         """What a few pages bring. Every round looks at the span of creation times of what is still missing, newest

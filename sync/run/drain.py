@@ -54,7 +54,8 @@ def drain(pipeline: Pipeline, *, progress: Callable[[str], None] = lambda _: Non
         counts = pipeline.subjects.counts(pipeline.clock.now())
         rows, rows_in_s = pipeline.outbox.waiting()
         pause_s = _pause(counts.next_retry_in_s if counts.retrying else None, rows_in_s if rows else None)
-        if counts.leased and time.monotonic() < deadline:
+        in_hand = counts.leased or counts.settling or counts.notices
+        if in_hand and time.monotonic() < deadline:
             pause_s = 0.1
         elif pause_s is None or waits >= TRIES:
             break

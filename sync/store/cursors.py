@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Engine, Text, delete, select
+from sqlalchemy import Engine, Text, cast, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from sync.store import pauses, realm
@@ -41,8 +41,7 @@ class StoredCursors:
             return
         ordered = sorted(digests)
         given = unnested("given", record_id=(Text(), ordered), digest=(Text(), [digests[i] for i in ordered]))
-        object_name = unnested("named", object=(Text(), [object_]))
-        rows = select(object_name.c.object, given.c.record_id, given.c.digest).order_by(given.c.record_id)
+        rows = select(cast(object_, Text), given.c.record_id, given.c.digest).order_by(given.c.record_id)
         a = inputs_acted_on.c
         store = insert(inputs_acted_on).from_select(["object", "record_id", "digest"], rows)
         replace = store.on_conflict_do_update(

@@ -111,6 +111,6 @@ def _insert_notices() -> ReturningInsert[Any]:
 
 def last_received(engine: Engine) -> Mapping[str, datetime]:
     """Machine instant of the newest notice, by source."""
-    newest = select(notices.c.source, func.max(notices.c.received_machine_at)).group_by(notices.c.source)
+    newest = select(notices.c.source, func.max(notices.c.received_machine_at).label("at")).group_by(notices.c.source)
     with engine.begin() as connection:
-        return {source: at for source, at in connection.execute(newest)}
+        return {row.source: row.at for row in connection.execute(newest)}

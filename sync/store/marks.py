@@ -62,11 +62,17 @@ def raise_where_woken(connection: Connection, now: datetime) -> int:
 
 
 def set_wake(connection: Connection, mark: Mark, at: datetime) -> None:
-    """The subject, created if it is new, wakes at this business instant unless it wakes earlier already. It is not made due."""
+    """The subject, created if it is new, wakes at this business instant unless it wakes earlier already.
+
+    It is not made due, unless somebody holds it: what that one will say of the next wake may rest on less than is known here,
+    so the subject is looked at once more.
+    """
     wanted = checked([mark])
     _create_units(connection, {mark.unit for mark in wanted if mark.unit})
     _create_subjects(connection, _under_living_units(connection, wanted))
     s = subjects.c
+    leased = select(s.key).where(s.key == mark.key, s.lease_token.is_not(None)).with_for_update()
+    _again(connection, list(connection.scalars(leased)), "wake told during a run", uses_wake=False)
     connection.execute(update(subjects).where(s.key == mark.key).values(wake_at=func.least(s.wake_at, at)))
 
 
@@ -160,7 +166,7 @@ def _raise(connection: Connection, marks: Sequence[Mark], reason: str, settle_ma
         key=(Text(), [mark.key for mark in marks]),
         lane=(Text(), [mark.lane for mark in marks]),
         unit=(Text(), [mark.unit for mark in marks]),
-        settle_s=(Float(), [min(mark.settle_s, settle_max_s) for mark in marks]),
+        settle_s=(Float(), [float(min(mark.settle_s, settle_max_s)) for mark in marks]),
         hint=(BigInteger(), [mark.hint_created_s for mark in marks]),
     )
     now = machine_now()

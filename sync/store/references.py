@@ -23,7 +23,7 @@ def reference_of(number: int) -> str:
 
 def number_of(reference: str) -> int | None:
     """The number behind a reference, or None when it is none. Case, and O for 0 or I and L for 1, do not matter."""
-    text = reference.strip().upper()
+    text = reference.strip().upper() if reference.isascii() else ""
     if len(text) < _SHORTEST or len(text) > 12 or any(char not in _VALUES for char in text):
         return None
     value = 0

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, func, or_, select
+from sqlalchemy.sql.elements import ColumnElement
 
 from sync.store.references import number_of
 from sync.store.tables import links, operations, runs, subjects
@@ -14,9 +15,17 @@ _LARGE = {"plan", "payload", "before"}
 
 
 def of(connection: Connection, name: str, limit: int) -> list[Mapping[str, object]]:
-    """Runs and operations, newest first. ``name``: subject key, unit, Salesforce id, Stripe id, our key or a reference."""
+    """Runs and operations, newest first. ``name``: subject key, unit, Salesforce id, Stripe id, our key or a reference.
+
+    A run of the record comes with all its operations; an operation on the record comes with its run.
+    """
     ids = sorted(_names(connection, name.strip()))
-    found = [*_runs(connection, ids, limit), *_operations(connection, ids, limit)]
+    own = _newest(connection, runs.c.id, _run_of(ids), limit)
+    told_in = _newest(connection, operations.c.run_id, _operation_of(ids), limit)
+    found = [
+        *_runs(connection, runs.c.id.in_({*own, *told_in}), limit),
+        *_operations(connection, or_(_operation_of(ids), operations.c.run_id.in_(own)), limit),
+    ]
     found.sort(key=lambda entry: (entry["machine_at"], entry["what"], entry["id"]), reverse=True)
     return list(found[:limit])
 
@@ -44,29 +53,24 @@ def _names(connection: Connection, name: str) -> set[str]:
     return {known for known in names if known}
 
 
-def _runs(connection: Connection, ids: list[str], limit: int) -> list[dict[str, Any]]:
-    # A subject or unit reads kind:id; the part after the first colon is the id.
-    def id_of(column: Any) -> Any:
-        return func.substring(column, func.strpos(column, ":") + 1)
+def _newest(connection: Connection, wanted: ColumnElement[int], condition: Any, limit: int) -> list[int]:
+    return list(connection.scalars(select(wanted).where(condition).order_by(wanted.desc()).limit(limit)))
 
-    touched = [
-        run_id
-        for (run_id,) in connection.execute(
-            select(operations.c.run_id).where(_operation_of(ids)).order_by(operations.c.id.desc()).limit(limit)
-        )
-    ]
-    r = runs.c
-    wanted = or_(
-        r.subject.in_(ids), r.unit.in_(ids), id_of(r.subject).in_(ids), id_of(r.unit).in_(ids), r.id.in_(touched)
-    )
-    rows = connection.execute(select(runs).where(wanted).order_by(r.id.desc()).limit(limit))
+
+def _runs(connection: Connection, condition: Any, limit: int) -> list[dict[str, Any]]:
+    rows = connection.execute(select(runs).where(condition).order_by(runs.c.id.desc()).limit(limit))
     return [_entry("run", row["opened_machine_at"], row) for row in rows.mappings()]
 
 
-def _operations(connection: Connection, ids: list[str], limit: int) -> list[dict[str, Any]]:
-    o = operations.c
-    rows = connection.execute(select(operations).where(_operation_of(ids)).order_by(o.id.desc()).limit(limit))
+def _operations(connection: Connection, condition: Any, limit: int) -> list[dict[str, Any]]:
+    rows = connection.execute(select(operations).where(condition).order_by(operations.c.id.desc()).limit(limit))
     return [_entry("operation", row["sent_machine_at"] or row["planned_machine_at"], row) for row in rows.mappings()]
+
+
+def _run_of(ids: list[str]) -> Any:
+    """Of this subject or unit; both read kind:id, and what follows the first colon is the id."""
+    named = (runs.c.subject, runs.c.unit)
+    return or_(*(name.in_(ids) | func.substring(name, func.strpos(name, ":") + 1).in_(ids) for name in named))
 
 
 def _operation_of(ids: list[str]) -> Any:

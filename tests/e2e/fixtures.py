@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.sandbox import World, fresh_world, running_sandbox
 from tests.e2e.tandem import Tandem
+from tests.e2e.webhooks import Webhooks, running_web
 from workers.embedded import Servers
 
 
@@ -44,3 +45,10 @@ def make_tandem(world: World, database: str, servers: Servers) -> Iterator[Calla
 def tandem(make_tandem: Callable[..., Tandem]) -> Tandem:
     """Tandem as it is installed: no setting but the address."""
     return make_tandem()
+
+
+@pytest.fixture
+def webhooks(world: World, tandem: Tandem, servers: Servers) -> Iterator[Webhooks]:
+    """A sender of webhooks to a real `tandem web` process on the database of ``tandem``."""
+    with running_web(world, tandem.database_url, servers.redis_url) as sender:
+        yield sender

@@ -16,7 +16,8 @@ from typing import Any
 import requests
 
 from tests.e2e import traffic
-from workers.demo.actors import Control, Crm, Stripe
+from tests.e2e.people import Rep
+from workers.demo.actors import Control, Stripe
 
 START_WITHIN_S = 30.0
 STOP_WITHIN_S = 10.0
@@ -77,11 +78,11 @@ class Exchange:
 class World:
     """A sandbox from its reset on: its clock, its faults, its log, a rep (``crm``) and a customer with finance (``stripe``)."""
 
-    def __init__(self, control_url: str) -> None:
-        self.control_url = control_url
+    def __init__(self, control_url: str, namespace: str = "") -> None:
+        self.control_url, self.namespace = control_url, namespace
         self.control = Control(control_url)
         self.ready: Mapping[str, Any] = self.control.ready()
-        self.crm = Crm(self.ready)
+        self.crm = Rep(self.ready, namespace)
         self.stripe = Stripe(self.ready)
 
     def at(self, day: str | datetime) -> None:
@@ -131,11 +132,11 @@ class World:
 
 
 @contextmanager
-def fresh_world(control_url: str) -> Iterator[World]:
+def fresh_world(control_url: str, namespace: str = "") -> Iterator[World]:
     """A reset sandbox; on leaving its traffic is kept for the judge."""
     requests.post(f"{control_url}/reset", timeout=(3, 30)).raise_for_status()
     try:
-        yield World(control_url)
+        yield World(control_url, namespace)
     finally:
         requests.delete(f"{control_url}/faults", timeout=(3, 10)).raise_for_status()
         traffic.keep(control_url)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from sync.config import Settings
+from sync.ports import QueueCounts
 from sync.run.drain import Drained, drain
 from sync.wiring import Services, build
 from tests.e2e.sandbox import World
@@ -21,8 +23,8 @@ class Tandem:
     def __init__(self, world: World, database_url: str, redis_url: str | None, **settings: Any) -> None:
         self.world = world
         self.database_url, self.redis_url = database_url, redis_url
-        self._given = settings
-        self.settings = settings_for(world, **settings)
+        self.given = settings
+        self.settings = settings_for_url(world.control_url, **settings)
         self.services: Services = build(self.settings, database_url=database_url, redis_url=redis_url, drain=True)
         self._others: list[Tandem] = []
 
@@ -33,7 +35,7 @@ class Tandem:
 
     def again(self) -> Tandem:
         """Another process on the same database: nothing that this one holds in memory."""
-        other = Tandem(self.world, self.database_url, self.redis_url, **self._given)
+        other = Tandem(self.world, self.database_url, self.redis_url, **self.given)
         self._others.append(other)
         return other
 
@@ -50,9 +52,9 @@ class Tandem:
             time.sleep(0.01)
 
 
-def settings_for(world: World, **more: Any) -> Settings:
-    """Settings of a process in this world, unlike production only in that it never waits for its own rate."""
-    values = {"stripe_requests_per_s": FASTER_THAN_ANYBODY_PER_S, "tandem_sandbox_url": world.control_url, **more}
+def settings_for_url(control_url: str, **more: Any) -> Settings:
+    """Settings of a process in this sandbox, unlike production only in that it never waits for its own rate."""
+    values = {"stripe_requests_per_s": FASTER_THAN_ANYBODY_PER_S, "tandem_sandbox_url": control_url, **more}
     return Settings(_env_file=None, **values)
 
 
@@ -61,3 +63,31 @@ def writes_of(world: World, work: Callable[[], object]) -> list[str]:
     before = world.mark()
     work()
     return [f"{e.system} {e.method} {e.path}" for e in world.writes(before)]
+
+
+def work_in_parallel(*workers: Tandem, within_s: float = 60.0) -> None:
+    """All that was said is done, by these workers at the same time; neither polls, so only what was delivered counts."""
+    deadline = time.monotonic() + within_s
+
+    def work(one: Tandem) -> None:
+        pipeline = one.services.pipeline
+        while time.monotonic() < deadline:
+            moved = pipeline.take_in() + pipeline.run_deal() + pipeline.run_mirror() + pipeline.flusher.run_once()
+            if not moved and _idle(one):
+                return
+            if not moved:
+                time.sleep(0.02)
+        raise AssertionError(f"not done within {within_s} s: {_state(one)}")
+
+    with ThreadPoolExecutor(len(workers)) as pool:
+        list(pool.map(work, workers))
+
+
+def _state(one: Tandem) -> tuple[QueueCounts, int]:
+    pipeline = one.services.pipeline
+    return pipeline.subjects.counts(one.services.clock.now()), pipeline.outbox.waiting()[0]
+
+
+def _idle(one: Tandem) -> bool:
+    counts, rows = _state(one)
+    return not (sum(counts.due.values()) or counts.leased or counts.retrying or counts.settling or counts.notices or rows)

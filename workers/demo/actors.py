@@ -10,7 +10,8 @@ from typing import Any
 import requests
 
 #: Marks what a person or a test does, so that the sandbox's traffic log and planted faults tell it from Tandem.
-HARNESS = {"X-Tandem-Client": "harness"}
+HARNESS_NAME = "harness"
+HARNESS = {"X-Tandem-Client": HARNESS_NAME}
 TIMEOUT_S = (3, 60)
 
 

@@ -98,6 +98,14 @@ def after(stamp: int, interval: Interval) -> int:
     return boundary(stamp, interval, 1)
 
 
+def longest(intervals: list[Interval]) -> Interval:
+    """The longest of some intervals, the first of equals."""
+    found = intervals[0]
+    for other in intervals[1:]:
+        found = other if longer(other, found) else found
+    return found
+
+
 def longer(first: Interval, second: Interval) -> bool:
     """Whether `first` is the longer of two intervals, months taken as 30 days."""
     return _days(first) > _days(second)

@@ -48,7 +48,8 @@ class Change:
 
 def apply(billing: Billing, subscription: Obj, change: Change) -> bool:
     """Make the change; prorations become pending invoice items. Says whether there are any."""
-    kernel, at, prorate = billing.kernel, change.at, change.behavior != "none"
+    kernel, at = billing.kernel, change.at
+    prorate = change.behavior != "none" and subscription["status"] != "trialing"
     altered = [each for each in change.items if each.alters_money()]
     made: list[Obj] = []
     if prorate:

@@ -7,7 +7,7 @@ retries follow a fixed plan like the one that an account can set in place of sma
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sandbox.stripe.billing import shapes_money
 from sandbox.stripe.errors import StripeError, invalid
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _DAY_S = 86_400
 RETRY_AFTER_S = (3 * _DAY_S, 5 * _DAY_S, 7 * _DAY_S)
-"""From each failed automatic try to the next; after the last one the subscription stays past due."""
+"""From each failed automatic try to the next."""
+AfterLastTry = Literal["past_due", "unpaid", "canceled"]
 
 
 class Collection:
@@ -29,6 +30,8 @@ class Collection:
     def __init__(self, billing: Billing) -> None:
         self.billing = billing
         self.kernel = billing.kernel
+        self.after_last_try: AfterLastTry = "past_due"
+        """The account's setting for a subscription whose last automatic try has failed."""
 
     def open_payment(self, invoice: Obj) -> None:
         """Make the intent and the default payment of an invoice that is being finalised."""
@@ -70,14 +73,14 @@ class Collection:
     def attempt(self, invoice: Obj, *, automatic: bool, method: Obj | None = None) -> StripeError | None:
         """Try to pay an open invoice. Returns the card's refusal, or `None` when the invoice is paid now."""
         method = method or self.method_for(invoice)
-        decline = self._charge(invoice, method) if method else None
+        decline = self._charge(invoice, method, automatic) if method else None
         if method and decline is None:
             return None
         error = _card_error(decline) if decline else _no_method()
         self._failed(invoice, automatic=automatic)
         return error
 
-    def _charge(self, invoice: Obj, method: Obj) -> Decline | None:
+    def _charge(self, invoice: Obj, method: Obj, automatic: bool) -> Decline | None:
         intent, payment = self.intent_of(invoice), self.payment_of(invoice)
         now = self.kernel.now_s()
         charge = shapes_money.charge(self.kernel.new_id("ch"), intent, method, now)
@@ -98,7 +101,7 @@ class Collection:
             payment["status_transitions"]["paid_at"] = now
         with self.kernel.changing(invoice):
             invoice["attempted"] = True
-            invoice["attempt_count"] = max(invoice["attempt_count"], 0) + (0 if invoice.get("_tries") else 1)
+            invoice["attempt_count"] += 1 if automatic or not invoice.get("_tries") else 0
             invoice["amount_paid"] += intent["amount"]
         invoice["_tries"] = invoice.get("_tries", 0) + 1
         self.kernel.emit("invoice_payment.paid", payment)
@@ -139,6 +142,8 @@ class Collection:
         self.kernel.emit("invoice.payment_failed", invoice)
         self.billing.invoices.wake(invoice)
         self.billing.subscriptions.payment_state_changed(invoice)
+        if automatic and invoice["attempt_count"] > len(RETRY_AFTER_S):
+            self.billing.subscriptions.give_up(invoice, self.after_last_try)
 
     def _next_try(self, invoice: Obj) -> int | None:
         incomplete = (self.kernel.store.get("subscription", invoice["_subscription"] or "") or {}).get("status")

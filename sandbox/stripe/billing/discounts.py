@@ -26,7 +26,9 @@ def coupon_of(kernel: Kernel, spec: dict[str, Any], currency: str, param: str) -
     if not coupon_id:
         raise invalid("You must provide one of `coupon`, `discount` or `promotion_code` for each discount.", param)
     coupon = kernel.get("coupon", coupon_id, param=f"{param}[coupon]")
-    if not coupon["valid"]:
+    used_up = coupon["max_redemptions"] is not None and coupon["times_redeemed"] >= coupon["max_redemptions"]
+    expired = coupon["redeem_by"] is not None and coupon["redeem_by"] <= kernel.now_s()
+    if not coupon["valid"] or used_up or expired:
         raise invalid(f"Coupon {coupon_id} is used up or expired and cannot be applied.", f"{param}[coupon]")
     if coupon.get("amount_off") is not None and coupon["currency"] != currency:
         raise invalid(
@@ -89,6 +91,7 @@ def _new(kernel: Kernel, coupon: Obj, owner: dict[str, Any], start: int) -> Obj:
     kernel.add(found)
     with kernel.changing(coupon):
         coupon["times_redeemed"] += 1
+        coupon["valid"] = coupon["max_redemptions"] is None or coupon["times_redeemed"] < coupon["max_redemptions"]
     return found
 
 

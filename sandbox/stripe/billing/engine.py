@@ -18,6 +18,7 @@ from sandbox.stripe.billing.credits import Credits
 from sandbox.stripe.billing.invoices import Invoices
 from sandbox.stripe.billing.lines import product_name
 from sandbox.stripe.billing.schedules import Schedules
+from sandbox.stripe.billing.starts import Starts
 from sandbox.stripe.billing.subscriptions import Subscriptions
 from sandbox.stripe.kernel import Kernel, Obj
 
@@ -48,6 +49,7 @@ class Billing:
         self.credits = Credits(self)
         self.collection = Collection(self)
         self.invoices = Invoices(self)
+        self.starts = Starts(self)
         self.subscriptions = Subscriptions(self)
         self.schedules = Schedules(self)
         self._wakes: list[tuple[int, int, int, str, str]] = []

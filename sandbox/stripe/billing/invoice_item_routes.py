@@ -52,14 +52,14 @@ def new_item(billing: Billing, given: Given) -> tuple[Obj, Obj | None]:
         kernel.get("subscription", given["subscription"], "subscription") if "subscription" in given else None
     )
     currency = _currency(billing, given, customer)
+    discounts.check(kernel, given.get("discounts"), currency)
+    _check_period(given)
     if invoice is not None and invoice["currency"] != currency:
         if invoice["_lines"]:
             raise invalid("The invoice item's currency must be the invoice's currency.", "currency")
         invoice["currency"] = currency
     elif invoice is None:
         requests.check_currency(billing, customer, currency)
-    discounts.check(kernel, given.get("discounts"), currency)
-    _check_period(given)
     item = shapes.invoice_item(kernel.new_id("ii"), customer["id"], currency, kernel.now_s())
     item["_price"], item["_taken"] = None, None
     item["_subscription"] = subscription["id"] if subscription else None

@@ -217,6 +217,15 @@ class Invoices:
         self.kernel.emit("invoice.marked_uncollectible", invoice)
         self.billing.subscriptions.payment_state_changed(invoice)
 
+    def customer_deleted(self, customer: Obj) -> None:
+        """Nothing advances by itself for a customer who is gone."""
+        for invoice in self.kernel.store.all("invoice", of=("customer", customer["id"])):
+            if invoice["status"] in ("draft", "open"):
+                with self.kernel.changing(invoice, "invoice.updated"):
+                    invoice["auto_advance"] = False
+                    invoice["automatically_finalizes_at"] = None
+                    invoice["next_payment_attempt"] = None
+
     def stop_collecting(self, subscription: str) -> None:
         """End automatic collection of a subscription's unpaid finalised invoices, as its cancellation does."""
         for invoice in self.kernel.store.all("invoice", of=("_subscription", subscription)):

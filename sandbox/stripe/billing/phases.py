@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.stripe.billing import discounts, items, shapes
-from sandbox.stripe.billing.calendar import Interval, after, period_at
+from sandbox.stripe.billing.calendar import Interval, after, longest, period_at
 from sandbox.stripe.billing.parameters import MOST_PHASES
-from sandbox.stripe.billing.subscriptions import longest_interval
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.kernel import Kernel, Obj
 
@@ -30,6 +29,8 @@ def check(kernel: Kernel, given: list[Given], customer: Obj, at: str = "phases")
         if "trial" in phase and "trial_end" in phase:
             raise invalid("You cannot set both `trial` and `trial_end`.", f"{here}[trial_end]", "parameters_exclusive")
         currencies |= check_items(kernel, phase["items"], f"{here}[items]")
+        if "currency" in phase:
+            currencies.add(phase["currency"])
         for number, extra in enumerate(phase.get("add_invoice_items") or []):
             items.check_price(kernel, extra, f"{here}[add_invoice_items][{number}]", "one_time")
             currencies.add(items.currency_of(kernel, extra))
@@ -114,7 +115,7 @@ def _end(kernel: Kernel, phase: Given, start: int, prices: list[Obj], anchor: in
         return kernel.now_s() if phase["end_date"] == "now" else int(phase["end_date"])
     if "duration" in phase:
         return after(start, Interval(phase["duration"]["interval"], phase["duration"].get("interval_count", 1)))
-    return period_at(anchor, longest_interval(prices), start)[1]
+    return period_at(anchor, longest([Interval.of_price(price) for price in prices]), start)[1]
 
 
 def _shown_item(terms: items.ItemTerms) -> Obj:

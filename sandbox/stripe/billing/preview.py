@@ -84,7 +84,7 @@ def _of_new_subscription(trial: Billing, given: Given) -> Obj:
                 "parameter_missing",
             )
         request["billing_cycle_anchor"] = anchor["timestamp"]
-    made = trial.subscriptions.create(requests.new_subscription(trial, request))
+    made = trial.starts.create(requests.new_subscription(trial, request))
     return _first_or_next(trial, made)
 
 

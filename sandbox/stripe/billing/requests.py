@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.stripe.billing import discounts, items, phases
 from sandbox.stripe.billing.calendar import DAY_S, Interval, after, longer
-from sandbox.stripe.billing.subscriptions import ENDED, NewSubscription
+from sandbox.stripe.billing.starts import NewSubscription
+from sandbox.stripe.billing.subscriptions import ENDED
 from sandbox.stripe.errors import StripeError, invalid
 from sandbox.stripe.kernel import Kernel, Obj
 

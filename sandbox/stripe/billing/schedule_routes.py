@@ -204,7 +204,8 @@ def change_schedule(billing: Billing, schedule: Obj, given: Given) -> Obj:
 def _bring_in_line(billing: Billing, schedule: Obj, given: Given) -> None:
     subscription = billing.kernel.get("subscription", schedule["subscription"])
     if "phases" in given or "default_settings" in given:
-        billing.schedules.update_current(schedule, given.get("proration_behavior", "create_prorations"))
+        behavior = given.get("proration_behavior", "create_prorations")
+        billing.schedules.update_current(schedule, behavior, extras="phases" in given)
     else:
         billing.schedules.replan_end(schedule, subscription)
     billing.subscriptions.wake(subscription)

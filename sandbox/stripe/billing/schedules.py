@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from sandbox.stripe.billing import changes, discounts, phases
 from sandbox.stripe.billing.changes import Change, ItemChange
 from sandbox.stripe.billing.items import ExtraTerms, ItemTerms
-from sandbox.stripe.billing.subscriptions import ENDED, NewSubscription
+from sandbox.stripe.billing.starts import NewSubscription
+from sandbox.stripe.billing.subscriptions import ENDED
 from sandbox.stripe.kernel import Obj
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Schedules:
         customer = self.kernel.get("customer", schedule["customer"])
         settings = self.invoice_settings(schedule, phase)
         trial_end = phase["trial_end"]
-        made = self.billing.subscriptions.create(
+        made = self.billing.starts.create(
             NewSubscription(
                 customer=customer,
                 currency=phase["currency"],
@@ -132,16 +133,18 @@ class Schedules:
     def _enter(self, schedule: Obj, subscription: Obj, phase: Obj, at: int) -> None:
         phase["_entered"] = True
         with self.kernel.changing(subscription, "customer.subscription.updated"):
-            pending = self.apply_phase(schedule, subscription, phase, at, phase["proration_behavior"], entering=True)
+            pending = self.apply_phase(
+                schedule, subscription, phase, at, phase["proration_behavior"], entering=True, extras=True
+            )
         with self.kernel.changing(schedule, "subscription_schedule.updated"):
             schedule["current_phase"] = _span(phase)
         if pending and phase["proration_behavior"] == "always_invoice":
             self.billing.subscriptions.invoice_prorations(subscription, at)
 
     def apply_phase(
-        self, schedule: Obj, subscription: Obj, phase: Obj, at: int, behavior: str, *, entering: bool
+        self, schedule: Obj, subscription: Obj, phase: Obj, at: int, behavior: str, *, entering: bool, extras: bool
     ) -> bool:
-        """Make the subscription what the phase says. Says whether prorations are pending."""
+        """Make the subscription what the phase says, its extra items too if asked. Says whether prorations are pending."""
         kernel, settings = self.kernel, self.invoice_settings(schedule, phase)
         wanted = self._terms(phase)
         anchor = self.setting(schedule, phase, "billing_cycle_anchor")
@@ -165,9 +168,9 @@ class Schedules:
         subscription["days_until_due"] = settings["days_until_due"]
         subscription["invoice_settings"] = {k: v for k, v in settings.items() if k != "days_until_due"}
         subscription["cancel_at"] = self._cancel_at(schedule, phase)
-        self.billing.subscriptions.add_extras(
-            subscription, self._extras(phase), (phase["start_date"], phase["end_date"])
-        )
+        if extras:
+            span = (phase["start_date"], phase["end_date"])
+            self.billing.subscriptions.add_extras(subscription, self._extras(phase), span)
         return pending
 
     def _terms(self, phase: Obj) -> list[ItemTerms]:
@@ -287,15 +290,18 @@ class Schedules:
                 schedule["phases"].insert(position + 1, rest)
             schedule["current_phase"] = _span(rest)
 
-    def update_current(self, schedule: Obj, behavior: str) -> None:
-        """Bring the subscription in line with a running phase that was rewritten."""
+    def update_current(self, schedule: Obj, behavior: str, *, extras: bool) -> None:
+        """Bring the subscription in line with a running phase or default settings that were rewritten.
+
+        A rewritten phase that names `add_invoice_items` bills them again (`extras`).
+        """
         phase, now = self.current_phase(schedule), self.kernel.now_s()
         subscription = self.kernel.store.get("subscription", schedule["subscription"] or "")
         if phase is None or subscription is None or subscription["status"] in ENDED:
             return
         phase["_entered"] = True
         with self.kernel.changing(subscription, "customer.subscription.updated"):
-            pending = self.apply_phase(schedule, subscription, phase, now, behavior, entering=False)
+            pending = self.apply_phase(schedule, subscription, phase, now, behavior, entering=False, extras=extras)
         if pending and behavior == "always_invoice":
             self.billing.subscriptions.invoice_prorations(subscription, now)
         self.billing.subscriptions.wake(subscription)

@@ -7,10 +7,11 @@ from typing import Any
 from sandbox.stripe.billing import parameters, requests
 from sandbox.stripe.billing.engine import Billing, billing_of
 from sandbox.stripe.billing.rehearsal import rehearsal
-from sandbox.stripe.billing.subscriptions import ENDED, NewSubscription
+from sandbox.stripe.billing.starts import NewSubscription
+from sandbox.stripe.billing.subscriptions import ENDED
 from sandbox.stripe.billing.update import update
 from sandbox.stripe.errors import StripeError, invalid
-from sandbox.stripe.kernel import Call, Obj, expandable, route
+from sandbox.stripe.kernel import Call, Kernel, Obj, expandable, route
 from sandbox.stripe.params import in_range
 
 for _path, _target in (
@@ -31,17 +32,19 @@ expandable("discount", "customer", "customer")
 def create_subscription(call: Call) -> Obj:
     """Create; the first invoice of `charge_automatically` is finalised and tried inside the request."""
     billing = billing_of(call.kernel)
-    if _needs_rehearsal(call.params):
+    if _needs_rehearsal(call.kernel, call.params):
         _refuse_unpayable(billing, call.params)
-    return billing.subscriptions.create(requests.new_subscription(billing, call.params))
+    return billing.starts.create(requests.new_subscription(billing, call.params))
 
 
-def _needs_rehearsal(given: dict[str, Any]) -> bool:
-    automatic = given.get("collection_method", "charge_automatically") == "charge_automatically"
-    return automatic and given.get("payment_behavior", "allow_incomplete") in (
-        "allow_incomplete",
-        "error_if_incomplete",
-    )
+def _needs_rehearsal(kernel: Kernel, given: dict[str, Any]) -> bool:
+    """Whether the request may turn out unpayable: no card at hand, or it asks to fail with the card."""
+    if given.get("collection_method", "charge_automatically") != "charge_automatically":
+        return False
+    behavior = given.get("payment_behavior", "allow_incomplete")
+    settings = (kernel.store.get("customer", given["customer"]) or {}).get("invoice_settings") or {}
+    card = given.get("default_payment_method") or settings.get("default_payment_method")
+    return behavior == "error_if_incomplete" or (behavior == "allow_incomplete" and card is None)
 
 
 def _refuse_unpayable(billing: Billing, given: dict[str, Any]) -> None:
@@ -49,7 +52,7 @@ def _refuse_unpayable(billing: Billing, given: dict[str, Any]) -> None:
     trial = rehearsal(billing)
     asked: NewSubscription = requests.new_subscription(trial, given)
     asked.payment_behavior = "default_incomplete"
-    made = trial.subscriptions.create(asked)
+    made = trial.starts.create(asked)
     invoice = trial.kernel.store.get("invoice", made["latest_invoice"] or "")
     if invoice is None or invoice["status"] != "open":
         return

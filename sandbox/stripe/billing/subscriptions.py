@@ -7,42 +7,20 @@ for every item whose cycle begins.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sandbox.stripe.billing import discounts, items, shapes
-from sandbox.stripe.billing.calendar import Interval, longer
 from sandbox.stripe.billing.invoices import HOUR_S, subscription_parent
-from sandbox.stripe.billing.items import ExtraTerms, ItemTerms
+from sandbox.stripe.billing.items import ExtraTerms
 from sandbox.stripe.billing.lines import LineDraft
+from sandbox.stripe.billing.starts import INCOMPLETE_S
 from sandbox.stripe.kernel import Obj
 
 if TYPE_CHECKING:
     from sandbox.stripe.billing.engine import Billing
 
-INCOMPLETE_S = 23 * HOUR_S
-"""How long the first payment may take before the subscription expires."""
 TRIAL_WARNING_S = 3 * 24 * HOUR_S
 ENDED = ("canceled", "incomplete_expired")
-
-
-@dataclass
-class NewSubscription:
-    """What a request or a schedule asks for, checked and resolved."""
-
-    customer: Obj
-    currency: str
-    items: list[ItemTerms]
-    start_date: int
-    anchor: int
-    values: dict[str, Any] = field(default_factory=dict)
-    discounts: list[dict[str, Any]] = field(default_factory=list)
-    extras: list[ExtraTerms] = field(default_factory=list)
-    prorate: bool = True
-    draft_first: bool = False
-    """The first invoice waits an hour as a draft: `send_invoice`, or started by a schedule."""
-    payment_behavior: str = "allow_incomplete"
-    phase_period: tuple[int, int] | None = None
 
 
 class Subscriptions:
@@ -52,67 +30,7 @@ class Subscriptions:
         self.billing = billing
         self.kernel = billing.kernel
 
-    # ------------------------------------------------------------------ start
-
-    def create(self, asked: NewSubscription) -> Obj:
-        """Create the subscription, and its first invoice if there is anything to put on it."""
-        now = self.kernel.now_s()
-        made = shapes.subscription(self.kernel.new_id("sub"), asked.customer["id"], asked.currency, now)
-        made.update(asked.values)
-        made["start_date"], made["billing_cycle_anchor"] = asked.start_date, asked.anchor
-        made["_items"] = []
-        owner = {"customer": asked.customer["id"], "currency": asked.currency, "subscription": made["id"]}
-        made["discounts"] = discounts.attach(self.kernel, asked.discounts, owner, now)
-        self._adopt_currency(asked.customer, asked.currency)
-        made["_items"] = [items.new_item(self.kernel, made, terms, asked.start_date) for terms in asked.items]
-        trialing = made["trial_end"] is not None and made["trial_end"] > now
-        for item in made["_items"]:
-            items.set_period(item, asked.anchor, max(now, asked.start_date))
-            item["current_period_start"] = max(item["current_period_start"], asked.start_date)
-            if trialing:
-                item["current_period_start"], item["current_period_end"] = now, made["trial_end"]
-        self.refresh_items(made)
-        self.resolve_cancel_at(made)
-        extras = self.add_extras(made, asked.extras, asked.phase_period)
-        drafts = self._first_drafts(made, trialing, asked.prorate)
-        pending = self.billing.invoices.pending_items(made["customer"], made["currency"], made["id"])
-        billed = bool(drafts or extras or pending)
-        active = "trialing" if trialing else "active"
-        waits = billed and not asked.draft_first and not trialing
-        made["status"] = "incomplete" if waits else active
-        self.kernel.add(made, "customer.subscription.created")
-        self.wake(made)
-        if billed:
-            invoice = self.invoice(made, "subscription_create", drafts, period=(now, now))
-            self._collect_first(made, invoice, asked)
-        return made
-
-    def _first_drafts(self, made: Obj, trialing: bool, prorate: bool) -> list[LineDraft]:
-        drafts: list[LineDraft] = []
-        for item in made["_items"]:
-            if trialing:
-                period = (item["current_period_start"], item["current_period_end"])
-                line = items.cycle_line(self.kernel, made, item, period, amount=0)
-                line.description = f"Trial period for {line.description}"
-                drafts.append(line)
-            else:
-                drafts.extend(items.first_lines(self.kernel, made, item, prorate))
-        return drafts
-
-    def _adopt_currency(self, customer: Obj, currency: str) -> None:
-        if customer["currency"] is None:
-            with self.kernel.changing(customer, "customer.updated"):
-                customer["currency"] = currency
-
-    def _collect_first(self, made: Obj, invoice: Obj, asked: NewSubscription) -> None:
-        """Finalise the first invoice inside the request, unless it is to wait as a draft."""
-        if asked.draft_first and invoice["total"] > 0:
-            return
-        self.billing.invoices.finalize(invoice)
-        if invoice["status"] == "open" and asked.payment_behavior != "default_incomplete":
-            self.billing.collection.attempt(invoice, automatic=True)
-        if made["status"] == "incomplete" and invoice["status"] == "open":
-            self.billing.wake(made["created"] + INCOMPLETE_S, "subscription", made["id"])
+    # ------------------------------------------------------------------ items
 
     def add_extras(self, subscription: Obj, extras: list[ExtraTerms], phase: tuple[int, int] | None) -> list[Obj]:
         """Make pending invoice items of `add_invoice_items`; the subscription's next invoice takes them."""
@@ -338,12 +256,24 @@ class Subscriptions:
         self.billing.schedules.subscription_ended(subscription)
         self.billing.invoices.stop_collecting(subscription["id"])
 
+    def give_up(self, invoice: Obj, outcome: str) -> None:
+        """All tries to collect have failed: the subscription becomes what the account's setting says."""
+        subscription = self.kernel.store.get("subscription", invoice["_subscription"] or "")
+        if subscription is None or subscription["status"] in ENDED:
+            return
+        if outcome == "canceled":
+            self.end(subscription, "payment_failed", asked_now=True)
+        elif outcome == "unpaid":
+            with self.kernel.changing(subscription, "customer.subscription.updated"):
+                subscription["status"] = "unpaid"
+
     def customer_deleted(self, customer: Obj) -> None:
         """A deleted customer's subscriptions and schedules end at once."""
         for subscription in self.kernel.store.all("subscription", of=("customer", customer["id"])):
             if subscription["status"] not in ENDED:
                 self.end(subscription, "cancellation_requested", asked_now=True)
         self.billing.schedules.customer_deleted(customer)
+        self.billing.invoices.customer_deleted(customer)
 
     def payment_state_changed(self, invoice: Obj) -> None:
         """Bring the subscription's status in line with its latest finalised invoice."""
@@ -368,12 +298,3 @@ class Subscriptions:
             return "active"
         failed = latest["collection_method"] == "charge_automatically" and latest["attempted"]
         return "past_due" if failed or latest.get("_overdue") else status
-
-
-def longest_interval(prices: list[Obj]) -> Interval:
-    """The longest of the prices' intervals."""
-    found = Interval.of_price(prices[0])
-    for price in prices[1:]:
-        other = Interval.of_price(price)
-        found = other if longer(other, found) else found
-    return found

@@ -67,6 +67,7 @@ def _check(billing: Billing, subscription: Obj, given: Given) -> None:
             next(key for key in _CANCELLING if key in given),
         )
     requests.check_cancel_at(given, now)
+    _check_trial(subscription, given.get("trial_end", "now"), now)
     customer = kernel.get("customer", subscription["customer"])
     phases.check_method(kernel, given.get("default_payment_method"), customer, "default_payment_method")
     method = str(given.get("collection_method") or subscription["collection_method"])
@@ -82,6 +83,15 @@ def _check(billing: Billing, subscription: Obj, given: Given) -> None:
         if not min(starts) <= date <= max(ends):
             raise invalid("`proration_date` must be within the current billing period.", "proration_date")
     _check_items(billing, subscription, given.get("items") or [])
+
+
+def _check_trial(subscription: Obj, end: int | str, now: int) -> None:
+    if end == "now":
+        return
+    if subscription["status"] != "trialing":
+        raise invalid("This sandbox extends running trials only.", "trial_end")
+    if int(end) <= now:
+        raise invalid("Invalid timestamp: must be an integer Unix timestamp in the future.", "trial_end")
 
 
 def _check_items(billing: Billing, subscription: Obj, given: list[Given]) -> None:
@@ -203,12 +213,8 @@ def _set_trial(billing: Billing, subscription: Obj, given: Given) -> None:
     """A running trial ends now or at another time; the cycles count from its end."""
     end = given.get("trial_end")
     if end is None or subscription["status"] != "trialing":
-        if end not in (None, "now"):
-            raise invalid("This sandbox extends running trials only.", "trial_end")
         return
     stamp = billing.kernel.now_s() if end == "now" else end
-    if stamp < billing.kernel.now_s():
-        raise invalid("Invalid timestamp: must be an integer Unix timestamp in the future.", "trial_end")
     subscription["trial_end"] = subscription["billing_cycle_anchor"] = stamp
     for item in subscription["_items"]:
         item["current_period_end"] = stamp

@@ -199,3 +199,13 @@ def test_dates_are_days_of_the_billing_zone() -> None:
     shown = show(view(zone="America/New_York", invoices=[invoice(created_s=late_evening)]), frozenset({"in_1"}))
 
     assert shown.invoices[0].issued_on == date(2025, 12, 31)
+
+
+def test_a_payment_outside_stripe_is_one_payment_and_the_last_one() -> None:
+    settled = invoice(status="paid", amount_paid_minor=50000, amount_remaining_minor=0, paid_at_s=FEB_1)
+    shown = show(view(invoices=[settled]), frozenset({"in_1"}))
+
+    assert [(p.billing_key, p.type, p.amount, p.detail) for p in shown.payments] == [
+        ("in_1/outside", "Payment", Decimal("500.00"), "Paid outside Stripe")
+    ]
+    assert (shown.account.last_payment_date, shown.account.last_payment_amount) == (date(2026, 2, 1), Decimal("500.00"))

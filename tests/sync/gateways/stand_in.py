@@ -39,7 +39,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What is answered. ``body`` as JSON unless it is text; ``drop`` closes without a word; ``hold`` waits to be released first; ``trickle_s`` pauses between bytes."""
+    """What is answered. ``body`` as JSON unless it is text; ``drop`` closes without a word; ``hold`` waits to be released first; ``trickle_s`` pauses between bytes; ``cut`` leaves so many bytes out."""
 
     status: int = 200
     body: object = field(default_factory=dict)
@@ -47,6 +47,7 @@ class Reply:
     drop: bool = False
     hold: threading.Event | None = None
     trickle_s: float = 0.0
+    cut: int = 0
 
     def content(self) -> bytes:
         return self.body.encode() if isinstance(self.body, str) else json.dumps(self.body).encode()
@@ -95,7 +96,8 @@ def serving(answer: Answerer) -> Iterator[StandIn]:
             self.send_response(reply.status)
             for name, value in {"Content-Type": "application/json", **reply.headers}.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
+            self.send_header("Content-Length", str(len(content) + reply.cut))
+            self.close_connection = self.close_connection or reply.cut > 0
             self.end_headers()
             pause = threading.Event()
             for piece in [content] if not reply.trickle_s else [content[i : i + 1] for i in range(len(content))]:

@@ -44,6 +44,11 @@ def test_a_trickle_does_not_outlive_the_deadline() -> None:
         transport(0.4).call("GET", vendor.url, headers={})
 
 
+def test_an_answer_that_breaks_off_is_no_answer() -> None:
+    with serving(always(Reply(body={"id": "cus_1"}, cut=10))) as vendor, pytest.raises(NoAnswer):
+        transport().call("GET", vendor.url, headers={})
+
+
 def test_a_deadline_that_has_passed_sends_nothing() -> None:
     with serving(always(Reply())) as vendor:
         with pytest.raises(NotSent):

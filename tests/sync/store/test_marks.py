@@ -228,3 +228,24 @@ def test_many_marking_the_same_subjects_in_any_order_lose_no_mark(
 
     revisions = {subjects.state(mark.key).revision for mark in marks}  # type: ignore[union-attr]
     assert revisions == {20}
+
+
+def test_a_wake_told_for_another_subject_does_not_make_it_due_and_the_earlier_holds(subjects: StoredSubjects) -> None:
+    mark = Mark("account:001A", "mirror", "")
+    subjects.wake(mark, NOW + timedelta(days=2))
+    subjects.wake(mark, NOW + timedelta(days=1))
+    subjects.wake(mark, NOW + timedelta(days=3))
+
+    assert subjects.claim_batch("mirror") is None
+    assert subjects.counts(NOW).next_wake_at == NOW + timedelta(days=1)
+
+
+def test_a_wake_told_while_its_subject_is_held_is_not_lost(subjects: StoredSubjects) -> None:
+    mark = Mark("account:001A", "mirror", "")
+    subjects.mark([mark], reason="notice")
+    claim = subjects.claim_batch("mirror")
+    assert claim is not None
+    subjects.wake(mark, NOW + timedelta(days=1))
+    subjects.finish(claim, {"account:001A": Done()})  # rests on what was read before
+
+    assert subjects.claim_batch("mirror") is not None

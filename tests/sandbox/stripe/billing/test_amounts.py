@@ -21,7 +21,9 @@ from sandbox.stripe.billing.amounts import (
 )
 
 
-@pytest.mark.parametrize(("exact", "rounded"), [("0.5", 1), ("-0.5", -1), ("2.5", 3), ("-2.5", -3), ("2.4999", 2), ("0", 0)])
+@pytest.mark.parametrize(
+    ("exact", "rounded"), [("0.5", 1), ("-0.5", -1), ("2.5", 3), ("-2.5", -3), ("2.4999", 2), ("0", 0)]
+)
 def test_halves_round_away_from_zero(exact: str, rounded: int) -> None:
     assert round_half_away(Decimal(exact)) == rounded
 
@@ -38,7 +40,12 @@ def test_rounding_is_never_further_than_half_a_unit(exact: Decimal) -> None:
 
 
 def test_decimals_have_no_exponent_and_no_trailing_zeros() -> None:
-    assert [decimal_text(Decimal(x)) for x in ("1E+2", "12.500", "0.000001", "100")] == ["100", "12.5", "0.000001", "100"]
+    assert [decimal_text(Decimal(x)) for x in ("1E+2", "12.500", "0.000001", "100")] == [
+        "100",
+        "12.5",
+        "0.000001",
+        "100",
+    ]
 
 
 def test_the_worked_proration_of_the_vendor_page() -> None:

@@ -5,6 +5,11 @@ from __future__ import annotations
 import pytest
 import stripe
 
+from sandbox.stripe.app import StripeHalf
+from sandbox.stripe.billing import billing_of
+from sandbox.stripe.billing.collection import AfterLastTry
+from sandbox.world import World
+from tests.sandbox.serving import Served
 from tests.sandbox.stripe.billing.story import Story, day, stamp
 
 
@@ -12,7 +17,12 @@ def test_a_good_card_pays_the_first_invoice_inside_the_request(story: Story) -> 
     customer = story.customer("pm_card_visa")
     subscription = story.subscribe(customer, [{"price": story.price("3900"), "quantity": 5}], expand=["latest_invoice"])
     invoice = subscription.latest_invoice
-    assert (subscription.status, invoice.status, invoice.amount_paid, invoice.attempt_count) == ("active", "paid", 19_500, 1)
+    assert (subscription.status, invoice.status, invoice.amount_paid, invoice.attempt_count) == (
+        "active",
+        "paid",
+        19_500,
+        1,
+    )
     assert invoice.number.endswith("-0001")
     assert invoice.hosted_invoice_url
     assert invoice.parent.subscription_details.subscription == subscription.id
@@ -108,7 +118,10 @@ def test_a_declined_renewal_is_retried_and_recovers(story: Story) -> None:
     assert story.v1.subscriptions.retrieve(subscription.id).status == "active"
     (payment,) = story.v1.invoice_payments.list({"invoice": paid.id}).data
     tries = story.v1.charges.list({"payment_intent": payment.payment.payment_intent}).data  # type: ignore[typeddict-item]
-    assert [(charge.status, charge.failure_code) for charge in tries] == [("succeeded", None), ("failed", "card_declined")]
+    assert [(charge.status, charge.failure_code) for charge in tries] == [
+        ("succeeded", None),
+        ("failed", "card_declined"),
+    ]
 
 
 def test_retries_end_and_the_subscription_stays_past_due(story: Story) -> None:
@@ -119,6 +132,25 @@ def test_retries_end_and_the_subscription_stays_past_due(story: Story) -> None:
     last = story.invoices(customer)[-1]
     assert (last.status, last.attempt_count, last.next_payment_attempt) == ("open", 4, None)
     assert story.v1.subscriptions.retrieve(subscription.id).status == "past_due"
+
+
+@pytest.mark.parametrize("outcome", ["unpaid", "canceled"])
+def test_the_account_can_give_up_on_a_subscription_after_the_last_try(outcome: AfterLastTry) -> None:
+    world = World(seed=1)
+    half = StripeHalf(world)
+    world.add(half)
+    with Served(world) as served:
+        served.clock("2026-01-01T00:00:00Z")
+        billing_of(half.kernel).collection.after_last_try = outcome
+        client = stripe.StripeClient(
+            served.ready["stripe"]["api_key"], base_addresses={"api": served.ready["stripe_url"]}
+        )
+        story = Story(served, client)
+        customer = story.customer("pm_card_visa")
+        subscription = story.subscribe(customer, [{"price": story.price("3900", "year")}])
+        replace_card(story, customer, "pm_card_chargeDeclined")
+        story.at("2027-02-01")
+        assert story.v1.subscriptions.retrieve(subscription.id).status == outcome
 
 
 def test_paying_with_a_declined_card_is_a_402_and_changes_only_the_attempt(story: Story) -> None:
@@ -142,12 +174,21 @@ def test_an_invoice_that_is_sent_waits_falls_overdue_and_is_paid_out_of_band(sto
     assert story.invoices(customer)[0].status == "draft"
     story.at("2026-01-01T01:00:00")
     invoice = story.invoices(customer)[0]
-    assert (invoice.status, day(invoice.due_date), invoice.next_payment_attempt) == ("open", "2026-01-31T01:00:00", None)
+    assert (invoice.status, day(invoice.due_date), invoice.next_payment_attempt) == (
+        "open",
+        "2026-01-31T01:00:00",
+        None,
+    )
     story.at("2026-02-05")
     assert "invoice.overdue" in story.event_types()
     assert story.v1.subscriptions.retrieve(subscription.id).status == "past_due"
     paid = story.v1.invoices.pay(invoice.id, {"paid_out_of_band": True})
-    assert (paid.status, paid.amount_paid, paid.amount_paid_off_stripe, paid.amount_remaining) == ("paid", 5000, 5000, 0)
+    assert (paid.status, paid.amount_paid, paid.amount_paid_off_stripe, paid.amount_remaining) == (
+        "paid",
+        5000,
+        5000,
+        0,
+    )
     assert story.v1.charges.list({"customer": customer}).data == []
     assert story.v1.subscriptions.retrieve(subscription.id).status == "active"
     with pytest.raises(stripe.InvalidRequestError, match="already paid"):

@@ -1,0 +1,228 @@
+"""`tandem worker`, wired as always, except that it stops dead at the points that a test has armed.
+
+`python -m tests.crash.mortal_worker FOLDER`. Each life is a process of its own, forked from one that has imported
+everything, so that dying thirty times does not mean importing thirty times. Deal units run one at a time in a life: then
+a death meets one deal at one known point, and every point armed is met.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from sync import wiring
+from sync.cli import places
+from sync.crm import CrmRow
+from sync.ports import Claim, Due, Flush, NewLink, OutRow, Outcome, RowResult
+from sync.records import Operation, Sent
+from sync.run.pipeline import Pipeline
+from sync.run.quote import QuoteRun
+from tests.crash.points import Points
+from workers.stopping import stop_signals
+from workers.worker import LaneThreads, run_worker
+
+
+class Around:
+    """The real thing, whose methods a subclass surrounds with points; everything else goes straight through."""
+
+    def __init__(self, real: Any, points: Points, now_at: Whose) -> None:
+        self._real, self._points, self._whose = real, points, now_at
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+class Whose(threading.local):
+    """Whose work this thread does, and which operation it is at."""
+
+    owner = ""
+    operation = ""
+
+
+def step(operation: Operation) -> str:
+    """The step of a plan as points name it."""
+    return ".".join(filter(None, (operation.ref.kind, str(operation.verb), operation.action)))
+
+
+class MortalLedger(Around):
+    """Before and after everything that the ledger is told of an operation."""
+
+    def plan_operation(self, run_id: int, operation: Operation, **more: Any) -> int:
+        self._whose.operation = step(operation)
+        return int(self._real.plan_operation(run_id, operation, **more))
+
+    def sent(self, op_id: int, claim: Claim, **more: Any) -> None:
+        self._at("before it is marked sent")
+        self._real.sent(op_id, claim, **more)
+        self._at("marked sent, not called")
+
+    def done(self, op_id: int, claim: Claim, sent: Sent, *, link: NewLink | None) -> None:
+        self._at("effect, not written down")
+        self._real.done(op_id, claim, sent, link=link)
+        self._at("done")
+
+    def _at(self, moment: str) -> None:
+        self._points.reached(self._whose.owner, self._whose.operation, moment)
+
+
+class MortalLinks(Around):
+    """In the middle of the transaction that closes an operation: done, and not yet linked."""
+
+    def add_on(self, connection: Any, link: NewLink) -> None:
+        self._points.reached(self._whose.owner, self._whose.operation, "done, not linked")
+        self._real.add_on(connection, link)
+
+
+class MortalStripe(Around):
+    """Inside a call to Stripe."""
+
+    def send(self, operation: Operation, payload: Mapping[str, object], key: str) -> Sent:
+        self._points.reached(self._whose.owner, step(operation), "inside the call")
+        return self._real.send(operation, payload, key)  # type: ignore[no-any-return]
+
+
+class MortalSubjects(Around):
+    """Before a claim's outcomes are stored."""
+
+    def finish(self, claim: Claim, outcomes: Mapping[str, Outcome]) -> None:
+        for due in claim.subjects:
+            self._points.reached(due.key, "run", "before it is finished")
+        self._real.finish(claim, outcomes)
+
+
+class MortalPromises(Around):
+    """After a quote was frozen, before anything is written to Stripe."""
+
+    def freeze(self, promise: Any) -> Any:
+        frozen = self._real.freeze(promise)
+        self._points.reached(self._whose.owner, "promise", "frozen")
+        return frozen
+
+
+class MortalOutbox(Around):
+    """Before rows are queued, and when a flush was claimed."""
+
+    def put(self, rows: Iterable[CrmRow], fence: int) -> int:
+        rows = list(rows)
+        for row in rows:
+            self._points.reached(row.group, row.sobject, "not queued")
+        return int(self._real.put(rows, fence))
+
+    def claim_flush(self, limit: int = 1000) -> Flush | None:
+        flush: Flush | None = self._real.claim_flush(limit)
+        for row in flush.rows if flush else ():
+            self._points.reached(row.row.group, row.row.sobject, "before the flush")
+        return flush
+
+
+class MortalSalesforce(Around):
+    """Inside a flush, and after it before anybody writes down what Salesforce said."""
+
+    def flush(self, rows: list[OutRow]) -> tuple[Mapping[int, RowResult], str | None]:
+        self._at(rows, "inside the flush")
+        answer = self._real.flush(rows)
+        self._at(rows, "flushed, not acknowledged")
+        return answer  # type: ignore[no-any-return]
+
+    def _at(self, rows: list[OutRow], moment: str) -> None:
+        for row in rows:
+            self._points.reached(row.row.group, row.row.sobject, moment)
+
+
+class MortalQuotes:
+    """Remembers whose deal this thread works on."""
+
+    def __init__(self, real: QuoteRun, whose: Whose) -> None:
+        self._real, self._whose = real, whose
+
+    def run(self, claim: Claim, due: Due) -> Outcome:
+        self._whose.owner = due.key
+        return self._real.run(claim, due)
+
+
+class OneDealAtATime(Pipeline):
+    """The pipeline, with the deal lane taken in turn."""
+
+    turn = threading.Lock()
+
+    def run_deal(self, runs: Any = None, *, stop_at: int = 0) -> int:
+        with self.turn:
+            return super().run_deal(runs, stop_at=stop_at)
+
+
+def mortal(services: wiring.Services, points: Points) -> Pipeline:
+    """The pipeline of these services with the points around what they call."""
+    whose, real = Whose(), services.pipeline
+    ledger: Any = MortalLedger(services.ledger, points, whose)
+    # The link is stored inside the ledger's own transaction: the only way between the two is the ledger's own links.
+    services.ledger._links = MortalLinks(services.links, points, whose)  # type: ignore[assignment]
+    stripe: Any = MortalStripe(services.stripe, points, whose)
+    subjects: Any = MortalSubjects(services.subjects, points, whose)
+    outbox: Any = MortalOutbox(services.outbox, points, whose)
+    promises: Any = MortalPromises(services.promises, points, whose)
+    salesforce: Any = MortalSalesforce(services.salesforce, points, whose)
+    writer = replace(real.quotes.writer, ledger=ledger, stripe=stripe)
+    quotes = replace(real.quotes, writer=writer, promises=promises)
+    parts: dict[str, Any] = {f.name: getattr(real, f.name) for f in fields(real)}
+    parts |= {
+        "subjects": subjects,
+        "quotes": MortalQuotes(quotes, whose),
+        "mirror": replace(real.mirror, outbox=outbox, subjects=subjects),
+        "flusher": replace(real.flusher, outbox=outbox, salesforce=salesforce),
+    }
+    return OneDealAtATime(**parts)
+
+
+def live(points: Points) -> int:
+    """One life of the worker; the exit code if it ends by being asked to."""
+    with places.place(start=False, process="worker") as here, stop_signals() as stop:
+        given = here.settings
+        built = wiring.build(given, database_url=here.database_url, redis_url=here.redis_url)
+        with contextlib.closing(built):
+            threads = LaneThreads(deal=2, mirror=1, bulk=1)
+            run_worker(mortal(built, points), here.redis_url, stop, threads=threads, within_s=given.call_deadline_s)
+    return 0
+
+
+def main(folder: Path) -> int:
+    """Live again after each violent death, until asked to stop; the last life's exit code."""
+    child, asked = 0, False
+
+    def ask(number: int, _: object) -> None:
+        nonlocal asked
+        asked = True
+        if child:
+            os.kill(child, number)
+
+    with _handling(signal.SIGTERM, ask):
+        while True:
+            child = os.fork()
+            if child == 0:
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                os._exit(live(Points(folder)))
+            if asked:
+                os.kill(child, signal.SIGTERM)
+            _, status = os.waitpid(child, 0)
+            code = os.waitstatus_to_exitcode(status)
+            if asked or code >= 0:
+                return max(code, 0)
+
+
+@contextlib.contextmanager
+def _handling(number: signal.Signals, handler: Any) -> Iterator[None]:
+    before = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,82 @@
+"""Points at which a worker is killed or frozen: armed by a test as a file, reached by the worker, fired once.
+
+The name of a file says whose work it is (a record's id), which step, and the moment in it. A rename decides which of
+several processes meets the point, and leaves the proof that it was met.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+KILL, FREEZE, FREEZE_SOON = "kill", "freeze", "freeze soon"
+#: Machine seconds after the start of a call at which its process is frozen "soon"; the call has to be held longer than this.
+SOON_S = 0.4
+
+
+@dataclass(frozen=True, order=True)
+class Point:
+    """The ``moment`` of the step ``what`` in the work for ``owner``."""
+
+    owner: str
+    what: str
+    moment: str
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return "--".join((self.owner.replace(":", "-"), self.what, self.moment)).replace(" ", "_")
+
+
+class Points:
+    """The points of one installation, in a folder that all its workers know."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._armed, self._fired = folder / "armed", folder / "fired"
+        for one in (self._armed, self._fired):
+            one.mkdir(parents=True, exist_ok=True)
+
+    def arm(self, point: Point, how: str = KILL) -> None:
+        """The first worker to get there is killed or frozen."""
+        part = self._armed.parent / point.name
+        part.write_text(how)
+        part.rename(self._armed / point.name)
+
+    def still_armed(self) -> list[str]:
+        """Names of the points that nobody has reached."""
+        return sorted(os.listdir(self._armed))
+
+    def fired(self) -> list[str]:
+        """Names of the points that were reached."""
+        return sorted(name for name in os.listdir(self._fired) if not name.endswith(".pid"))
+
+    def frozen(self, point: Point) -> int | None:
+        """The process that was frozen here, or None as long as none was."""
+        try:
+            return int((self._fired / f"{point.name}.pid").read_text() or 0) or None
+        except FileNotFoundError:
+            return None
+
+    def reached(self, owner: str, what: str, moment: str) -> None:
+        """A worker is here. It does not return from an armed point, or only once somebody lets it go on."""
+        point = Point(owner, what, moment)
+        fired = self._fired / point.name
+        try:
+            (self._armed / point.name).rename(fired)
+        except FileNotFoundError:
+            return
+        how = fired.read_text()
+        if how == KILL:
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif how == FREEZE:
+            self._freeze(point)
+        else:
+            threading.Timer(SOON_S, self._freeze, [point]).start()
+
+    def _freeze(self, point: Point) -> None:
+        (self._fired / f"{point.name}.pid").write_text(str(os.getpid()))
+        os.kill(os.getpid(), signal.SIGSTOP)

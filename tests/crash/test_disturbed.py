@@ -1,0 +1,156 @@
+"""Rings lost, webhooks reversed and doubled, workers frozen for longer than their lease: both sides end right all the same."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import itertools
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import requests
+
+from tests.crash.customers import Sold, all_are, draft, invoiced, judge
+from tests.crash.installation import Installation, eventually, frozen
+from tests.crash.points import FREEZE, FREEZE_SOON, Point
+from tests.e2e.sandbox import World
+
+#: How long a call is held, so that it can be frozen inside: longer than `points.SOON_S`, shorter than the call's deadline.
+HELD_S = 1.0
+
+_numbers = itertools.count(1)
+
+
+def test_nothing_is_lost_when_valkey_is_flushed_in_mid_run(installation: Installation) -> None:
+    world = installation.world
+    sold = [draft(world, next(_numbers)) for _ in range(5)]
+    before = world.mark()
+    world.crm.accept(*(s.quote for s in sold))
+
+    for number in range(1, 4):
+        eventually(lambda least=number: len(world.writes(before)) >= least, "Tandem is at work")  # type: ignore[misc]
+        installation.ring_is_lost()
+
+    installation.converges(all_are(world, sold, "Scheduled"), "every quote is scheduled")
+    judge(world, sold)
+    _second_pass_writes_nothing(installation)
+
+
+def test_webhooks_that_come_reversed_and_twice_leave_the_newest_state(installation: Installation) -> None:
+    world = installation.world
+    sold = [draft(world, next(_numbers), in_days=0) for _ in range(4)]
+    world.crm.accept(*(s.quote for s in sold))
+    installation.converges(all_are(world, sold, "Live"), "every quote is live")
+    [endpoint] = world.stripe.all("webhook_endpoints")
+    world.stripe.post(f"webhook_endpoints/{endpoint['id']}", disabled="true")
+    known = {e["id"] for e in world.stripe.all("events")}
+    world.at(world.now() + timedelta(hours=2))
+    for invoice in [i for i in world.stripe.all("invoices") if i["status"] == "open"][:3]:
+        world.stripe.post(f"invoices/{invoice['id']}/pay", paid_out_of_band="true")
+
+    newest_first = [e for e in world.stripe.all("events") if e["id"] not in known]
+    assert len(newest_first) > len(sold)
+    _deliver(installation, [e for e in newest_first for _ in range(2)])
+
+    eventually(lambda: sorted(_shown(world, sold)) == ["Open", "Paid", "Paid", "Paid"], "the CRM shows the payments")
+    installation.converges()
+    judge(world, sold)
+    _second_pass_writes_nothing(installation)
+    world.stripe.post(f"webhook_endpoints/{endpoint['id']}", disabled="false")
+
+
+@pytest.mark.parametrize("moment", ["marked sent, not called", "inside the call"])
+def test_a_worker_frozen_at_a_stripe_call_while_another_finishes_makes_nothing_twice(installation: Installation, moment: str) -> None:
+    world = installation.world
+    sold = draft(world, next(_numbers))
+    point = Point(f"quote:{sold.quote}", "schedule.create", moment)
+    inside = moment == "inside the call"
+    if inside:
+        world.fault("stripe", "delay", next=1, match="POST /v1/subscription_schedules", delay_s=HELD_S)
+    installation.points.arm(point, FREEZE_SOON if inside else FREEZE)
+    with installation.another_worker():
+        world.crm.accept(sold.quote)
+        with frozen(installation, point):
+            eventually(all_are(world, [sold], "Scheduled"), "the other worker finishes the deal")
+            before = world.mark()
+
+        installation.converges()
+
+    assert [w for w in world.writes(before, "stripe")] == [], "the thawed worker made something twice"
+    judge(world, [sold])
+    _second_pass_writes_nothing(installation)
+
+
+@pytest.mark.parametrize("moment", ["before the call", "inside the call"])
+def test_a_worker_frozen_at_a_crm_flush_leaves_no_older_value(installation: Installation, moment: str) -> None:
+    world = installation.world
+    sold = draft(world, next(_numbers), in_days=0)
+    world.crm.accept(sold.quote)
+    installation.converges(all_are(world, [sold], "Live"), "the quote is live")
+    point = Point(sold.account, "Billing_Invoice__c", "inside the flush")
+    if moment == "inside the call":
+        world.fault("salesforce", "delay", next=1, match="POST /services/data/v66.0/composite", delay_s=HELD_S)
+    installation.points.arm(point, FREEZE_SOON if moment == "inside the call" else FREEZE)
+    with installation.another_worker():
+        world.at(world.now() + timedelta(hours=2))
+        with frozen(installation, point):
+            customer = _customer(world, sold)
+            [invoice] = [i for i in world.stripe.all("invoices") if i["customer"] == customer]
+            world.stripe.post(f"invoices/{invoice['id']}/pay", paid_out_of_band="true")
+            eventually(invoiced(world, [sold], "Paid"), "the other worker shows the payment")
+
+        installation.converges()
+
+    sent = _sent(world, invoice["id"])
+    assert sent[-1] == "Paid"
+    if moment == "before the call":
+        assert sent[-3:] == ["Paid", "Open", "Paid"], "the frozen flush was to arrive late, and to be put right"
+    judge(world, [sold])
+    _second_pass_writes_nothing(installation)
+
+
+def _second_pass_writes_nothing(installation: Installation) -> None:
+    before = installation.world.mark()
+    with installation.drainer() as tandem:
+        assert tandem.drain().clean
+    assert installation.world.writes(before) == []
+
+
+def _deliver(installation: Installation, events: list[dict[str, Any]]) -> None:
+    """Each event is sent to the web process, in this order, signed as Stripe signs; several at a time."""
+    secret = installation.world.ready["stripe"]["webhook_secret"]
+
+    def deliver(event: dict[str, Any]) -> int:
+        body = json.dumps(event)
+        stamp = int(time.time())
+        digest = hmac.new(secret.encode(), f"{stamp}.{body}".encode(), hashlib.sha256).hexdigest()
+        headers = {"Stripe-Signature": f"t={stamp},v1={digest}", "Content-Type": "application/json"}
+        return requests.post(f"{installation.web}/webhooks/stripe", data=body.encode(), headers=headers, timeout=10).status_code
+
+    with ThreadPoolExecutor(4) as lanes:
+        assert set(lanes.map(deliver, events)) == {200}
+
+
+def _shown(world: World, sold: list[Sold]) -> list[str]:
+    accounts = {s.account for s in sold}
+    rows = world.crm.rows("Billing_Invoice__c", "Account__c Status__c")
+    return [str(r["Status__c"]) for r in rows if r["Account__c"] in accounts]
+
+
+def _customer(world: World, sold: Sold) -> str:
+    [customer] = [c for c in world.stripe.all("customers") if c["name"] == sold.name]
+    return str(customer["id"])
+
+
+def _sent(world: World, invoice: str) -> list[str]:
+    """Every status that Tandem sent for this invoice's row, in the order in which Salesforce took it."""
+    found = []
+    for exchange in world.writes(system="salesforce"):
+        parts = exchange.params.get("compositeRequest", []) if isinstance(exchange.params, dict) else []
+        records = [r for part in parts for r in part["body"]["records"]]
+        found += [r["Status__c"] for r in records if r.get("Stripe_Id__c") == invoice and "Status__c" in r]
+    return found

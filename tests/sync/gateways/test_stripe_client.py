@@ -1,0 +1,296 @@
+"""Writing to Stripe: one operation, one answer, sorted."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+from requests import get
+
+from sync.errors import AlreadyExists, OutcomeUnknown, SyncError, Terminal, Transient, Unsafe
+from sync.gateways import stripe_client
+from sync.gateways.stripe_client import StripeAccount
+from sync.gateways.stripe_operations import OPERATIONS, READS, rights
+from sync.records import Operation, Ref, Verb
+from tests.sync.gateways.stand_in import Reply, StandIn, always, in_turn, serving
+from tests.sync.gateways.world import FAST, World
+
+KEY = "sk_test_" + "0" * 24
+CUSTOMER = Operation(Verb.CREATE, Ref("customer", "001A"), {})
+
+
+def account_at(vendor: StandIn, deadline_s: float = 5.0) -> StripeAccount:
+    return stripe_client.connect(
+        api_key=KEY,
+        api_base=vendor.url,
+        user_agent="Tandem/0.1",
+        bucket="t",
+        account_rate=FAST,
+        endpoint_rate=FAST,
+        call_deadline_s=deadline_s,
+    )
+
+
+def error(status: int, *, body: object = None, **headers: str) -> Reply:
+    shown = {name.replace("_", "-"): value for name, value in headers.items()}
+    given = body if body is not None else {"error": {"type": "invalid_request_error", "message": "no"}}
+    return Reply(status, given, {"Request-Id": "req_1", **shown})
+
+
+def stripe_error(**error: object) -> dict[str, object]:
+    return {"error": error}
+
+
+def failure_of(reply: Reply, deadline_s: float = 5.0) -> SyncError:
+    with serving(always(reply)) as vendor:
+        with pytest.raises(SyncError) as caught:
+            account_at(vendor, deadline_s).send(CUSTOMER, {"name": "Acme"}, "k1")
+        assert len(vendor.seen) == 1, "a write is sent once"
+    return caught.value
+
+
+# ------------------------------------------------------------------ outcomes
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind", "code"),
+    [
+        (error(400), Terminal, "BUG-502"),
+        (error(400, body=stripe_error(type="idempotency_error", message="other parameters")), Unsafe, "BUG-501"),
+        (error(400, body=stripe_error(code="resource_already_exists", message="Product already exists.")), AlreadyExists, "TEMP-402"),
+        (error(400, body=stripe_error(message="You cannot combine currencies on a single customer.")), Terminal, "DATA-203"),
+        (error(401), Terminal, "CONF-305"),
+        (error(402, body=stripe_error(type="card_error", code="card_declined", message="declined")), Terminal, "DATA-218"),
+        (error(403), Terminal, "CONF-305"),
+        (error(404, body=stripe_error(code="resource_missing", message="No such customer")), Terminal, "BUG-502"),
+        (error(409), Transient, "TEMP-402"),
+        (error(424, Stripe_Should_Retry="true"), Transient, "TEMP-402"),
+        (error(429, body=stripe_error(code="rate_limit", message="slow down")), Transient, "TEMP-401"),
+        (error(429, body=stripe_error(code="lock_timeout", message="locked"), Stripe_Should_Retry="true"), Transient, "TEMP-402"),
+        (error(429, body="<html>busy</html>"), Transient, "TEMP-401"),
+        (error(500, body=stripe_error(type="api_error", message="oops")), OutcomeUnknown, "TEMP-403"),
+        (error(503, body="<html>down</html>"), OutcomeUnknown, "TEMP-403"),
+        (error(302, Location="https://elsewhere.example"), OutcomeUnknown, "TEMP-403"),
+        (Reply(200, "<html>a proxy</html>"), OutcomeUnknown, "TEMP-403"),
+        (Reply(drop=True), OutcomeUnknown, "TEMP-403"),
+    ],
+)
+def test_every_answer_to_a_write_has_one_meaning(reply: Reply, kind: type[SyncError], code: str) -> None:
+    found = failure_of(reply)
+    assert (type(found), found.code) == (kind, code)
+
+
+def test_a_5xx_ends_its_key_and_silence_does_not() -> None:
+    answered, silent = failure_of(error(500)), failure_of(Reply(drop=True))
+    assert isinstance(answered, OutcomeUnknown)
+    assert isinstance(silent, OutcomeUnknown)
+    assert (answered.answered, answered.request_id) == (True, "req_1")
+    assert (silent.answered, silent.request_id) == (False, None)
+
+
+def test_a_vendor_that_never_answers_is_left_within_the_deadline() -> None:
+    release = threading.Event()
+    found = failure_of(Reply(hold=release), deadline_s=0.3)
+    release.set()
+    assert isinstance(found, OutcomeUnknown)
+    assert not found.answered
+
+
+def test_a_vendor_that_cannot_be_reached_has_not_acted() -> None:
+    with serving(always(Reply())) as vendor:
+        stripe = account_at(vendor)
+    with pytest.raises(Transient) as caught:
+        stripe.send(CUSTOMER, {}, "k1")
+    assert type(caught.value) is Transient
+    assert caught.value.code == "TEMP-406"
+
+
+def test_retry_after_is_kept_and_a_missing_one_is_none() -> None:
+    body = stripe_error(code="rate_limit", message="slow down")
+    told, untold = failure_of(error(429, body=body, Retry_After="7")), failure_of(error(429, body=body))
+    assert isinstance(told, Transient)
+    assert isinstance(untold, Transient)
+    assert (told.retry_after_s, untold.retry_after_s) == (7.0, None)
+
+
+def test_a_missing_right_is_named() -> None:
+    assert "Customers: write" in failure_of(error(403)).message
+
+
+def test_a_write_carries_its_key_version_and_name_and_nothing_is_retried() -> None:
+    with serving(in_turn(Reply(200, {"id": "cus_1"}, {"Request-Id": "req_9", "Idempotent-Replayed": "true"}))) as vendor:
+        sent = account_at(vendor).send(CUSTOMER, {"name": "Acme", "metadata": {"a": "b"}, "balance": Decimal("1E+2")}, "key-1")
+    request = vendor.seen[0]
+    assert (sent.remote_id, sent.request_id, sent.replayed) == ("cus_1", "req_9", True)
+    assert request.headers["idempotency-key"] == "key-1"
+    assert request.headers["stripe-version"] == "2026-10-28.endive"
+    assert request.headers["user-agent"].startswith("Tandem/0.1")
+    assert request.fields == {"name": "Acme", "metadata[a]": "b", "balance": "100"}
+
+
+def test_what_is_not_in_the_table_is_not_sent() -> None:
+    with serving(always(Reply())) as vendor:
+        with pytest.raises(Terminal, match="BUG-502"):
+            account_at(vendor).send(Operation(Verb.ACT, Ref("invoice", "x"), {}, remote_id="in_1", action="pay"), {}, "k")
+        with pytest.raises(Terminal, match="BUG-502"):
+            account_at(vendor).send(Operation(Verb.UPDATE, Ref("customer", "x"), {}), {}, "k")
+        assert vendor.seen == []
+
+
+def test_an_id_cannot_lead_to_another_path() -> None:
+    with serving(always(Reply(200, {"id": "x"}))) as vendor:
+        operation = Operation(Verb.UPDATE, Ref("customer", "x"), {}, remote_id="../coupons/x?a=b")
+        account_at(vendor).send(operation, {}, "k")
+    assert vendor.seen[0].path == "/v1/customers/..%2Fcoupons%2Fx%3Fa%3Db"
+
+
+def test_no_key_is_in_an_error() -> None:
+    for reply in (error(401), error(500), Reply(drop=True)):
+        assert KEY not in repr(failure_of(reply))
+
+
+def test_the_rights_of_a_restricted_key_cover_every_endpoint() -> None:
+    assert "Subscriptions: write" in rights()
+    assert {e.right for e in OPERATIONS.values()} | {e.right for e in READS.values()} <= set(rights())
+
+
+# ------------------------------------------------------------------ against the sandbox
+
+
+@pytest.fixture
+def stripe(world: World) -> Iterator[StripeAccount]:
+    yield world.stripe()
+
+
+def test_every_operation_of_the_table_takes_effect(world: World, stripe: StripeAccount) -> None:
+    ids = make_deal(stripe)
+    assert set(ids) >= {"customer", "product", "price", "coupon", "schedule"}
+    assert world.billing("GET", f"/v1/subscription_schedules/{ids['schedule']}")["phases"][0]["items"][0]["quantity"] == 3
+    update(stripe, "customer", ids["customer"], {"name": "Acme Ltd"})
+    update(stripe, "product", ids["product"], {"name": "Seats"})
+    update(stripe, "price", ids["price"], {"nickname": "per seat"})
+    assert world.billing("GET", f"/v1/customers/{ids['customer']}")["name"] == "Acme Ltd"
+    act(stripe, "schedule", ids["schedule"], "cancel")
+    assert world.billing("GET", f"/v1/subscription_schedules/{ids['schedule']}")["status"] == "canceled"
+
+
+def test_a_subscription_is_made_scheduled_changed_and_released(world: World, stripe: StripeAccount) -> None:
+    ids = make_deal(stripe)
+    items = [{"price": ids["price"], "quantity": 2}]
+    common = {"customer": ids["customer"], "items": items, "collection_method": "send_invoice", "days_until_due": 30}
+    mode = {"billing_mode": {"type": "flexible"}, "proration_behavior": "none"}
+    subscription = create(stripe, "subscription", {**common, **mode})
+    update(stripe, "subscription", subscription, {"metadata": {"tandem_key": "k"}, "proration_behavior": "none"})
+    schedule = create(stripe, "schedule", {"from_subscription": subscription})
+    phase = world.billing("GET", f"/v1/subscription_schedules/{schedule}")["phases"][0]
+    phases = [{"start_date": phase["start_date"], "end_date": phase["end_date"], "items": items, "proration_behavior": "none"}]
+    update(stripe, "schedule", schedule, {"phases": phases, "proration_behavior": "none"})
+    act(stripe, "schedule", schedule, "release")
+    assert world.billing("GET", f"/v1/subscriptions/{subscription}")["schedule"] is None
+
+
+def test_a_stated_amount_becomes_a_finalised_invoice(world: World, stripe: StripeAccount) -> None:
+    customer = create(stripe, "customer", {"name": "Acme", "email": "ap@acme.example"})
+    payload = {"customer": customer, "collection_method": "send_invoice", "days_until_due": 30, "auto_advance": False}
+    draft = create(stripe, "invoice", {**payload, "pending_invoice_items_behavior": "exclude", "currency": "usd"})
+    create(stripe, "invoiceitem", {"customer": customer, "invoice": draft, "amount": 1234, "currency": "usd"})
+    act(stripe, "invoice", draft, "finalize")
+    made = world.billing("GET", f"/v1/invoices/{draft}")
+    assert (made["status"], made["total"]) == ("open", 1234)
+
+
+def test_a_preview_makes_nothing(world: World, stripe: StripeAccount) -> None:
+    ids = make_deal(stripe)
+    details = {"items": [{"price": ids["price"], "quantity": 2}], "billing_mode": {"type": "flexible"}}
+    shown = stripe.preview({"customer": ids["customer"], "subscription_details": details})
+    assert shown["total"] == 2000
+    assert world.billing("GET", "/v1/invoices")["data"] == []
+
+
+def test_a_webhook_endpoint_tells_its_secret_once(world: World, stripe: StripeAccount) -> None:
+    id, secret = stripe.create_webhook_endpoint("http://127.0.0.1:9/webhooks/stripe", ["invoice.paid"], key="w1")
+    assert secret.startswith("whsec_")
+    listed = stripe.webhook_endpoints()
+    assert [(e["id"], e["api_version"], e.get("secret")) for e in listed] == [(id, "2026-10-28.endive", None)]
+
+
+def test_the_same_key_replays_and_other_content_under_it_stops(stripe: StripeAccount) -> None:
+    first = stripe.send(CUSTOMER, {"name": "Acme"}, "k1")
+    second = stripe.send(CUSTOMER, {"name": "Acme"}, "k1")
+    assert (second.remote_id, first.replayed, second.replayed) == (first.remote_id, False, True)
+    with pytest.raises(Unsafe, match="BUG-501"):
+        stripe.send(CUSTOMER, {"name": "Other"}, "k1")
+
+
+def test_a_natural_id_that_is_taken_is_to_be_adopted(stripe: StripeAccount) -> None:
+    make_deal(stripe)
+    with pytest.raises(AlreadyExists):
+        stripe.send(Operation(Verb.CREATE, Ref("product", "tandem_1"), {}), {"id": "tandem_1", "name": "Seat"}, "other")
+    with pytest.raises(AlreadyExists):
+        stripe.send(Operation(Verb.CREATE, Ref("price", "tdm_1"), {}), price("tandem_1"), "another")
+
+
+@pytest.mark.parametrize(
+    ("kind", "answered"), [("timeout_after_effect", False), ("drop", False), ("error_500", True)]
+)
+def test_a_lost_answer_is_an_unknown_outcome(world: World, kind: str, answered: bool) -> None:
+    stripe = world.stripe(call_deadline_s=1.0)
+    world.fault(system="stripe", kind=kind, next=1, match="POST /v1/customers")
+    with pytest.raises(OutcomeUnknown) as caught:
+        stripe.send(CUSTOMER, {"name": "Acme"}, "k1")
+    assert caught.value.answered is answered
+
+
+@pytest.mark.parametrize(("kind", "code"), [("rate_limit", "TEMP-401"), ("lock", "TEMP-402")])
+def test_a_busy_stripe_has_not_acted(world: World, stripe: StripeAccount, kind: str, code: str) -> None:
+    world.fault(system="stripe", kind=kind, next=1)
+    with pytest.raises(Transient) as caught:
+        stripe.send(CUSTOMER, {"name": "Acme"}, "k1")
+    assert (type(caught.value), caught.value.code) == (Transient, code)
+    assert stripe.send(CUSTOMER, {"name": "Acme"}, "k1").replayed is False
+
+
+def test_the_account_and_its_mode_are_known(world: World, stripe: StripeAccount) -> None:
+    assert stripe.account.startswith("acct_")
+    assert stripe.livemode is False
+    assert stripe.source == f"stripe:{stripe.account}"
+    assert get(f"{world.control}/ready", timeout=5).json()["stripe"]["api_key"].startswith("sk_test_")
+
+
+# ------------------------------------------------------------------ what the tests make
+
+_serial = iter(range(1_000_000))
+
+
+def create(stripe: StripeAccount, kind: str, payload: dict[str, object]) -> str:
+    return stripe.send(Operation(Verb.CREATE, Ref(kind, "x"), {}), payload, f"key-{next(_serial)}").remote_id
+
+
+def update(stripe: StripeAccount, kind: str, id: str, payload: dict[str, object]) -> None:
+    stripe.send(Operation(Verb.UPDATE, Ref(kind, "x"), {}, remote_id=id), payload, f"key-{next(_serial)}")
+
+
+def act(stripe: StripeAccount, kind: str, id: str, action: str) -> None:
+    stripe.send(Operation(Verb.ACT, Ref(kind, "x"), {}, remote_id=id, action=action), {}, f"key-{next(_serial)}")
+
+
+def price(product: str) -> dict[str, object]:
+    recurring = {"interval": "month", "interval_count": 1}
+    return {"product": product, "currency": "usd", "unit_amount_decimal": Decimal(1000), "recurring": recurring, "lookup_key": "tdm_1"}
+
+
+def make_deal(stripe: StripeAccount) -> dict[str, str]:
+    """A customer with a schedule of three seats at 10.00 a month, ten percent off, from 2026-04-01."""
+    customer = create(stripe, "customer", {"name": "Acme", "email": "ap@acme.example", "metadata": {"salesforce_account_id": "001"}})
+    product = create(stripe, "product", {"id": "tandem_1", "name": "Seat"})
+    made_price = create(stripe, "price", price(product))
+    coupon = create(stripe, "coupon", {"id": "tdm-pct-10", "percent_off": Decimal("10.0"), "duration": "forever"})
+    items = [{"price": made_price, "quantity": 3, "discounts": [{"coupon": coupon}]}]
+    phase = {"items": items, "end_date": 1806537600, "proration_behavior": "none", "discounts": ""}
+    payload = {"customer": customer, "start_date": 1775001600, "end_behavior": "cancel", "phases": [phase]}
+    settings = {"collection_method": "send_invoice", "invoice_settings": {"days_until_due": 30}}
+    mode = {"billing_mode": {"type": "flexible"}, "default_settings": settings}
+    schedule = create(stripe, "schedule", {**payload, **mode})
+    return {"customer": customer, "product": product, "price": made_price, "coupon": coupon, "schedule": schedule}

@@ -1,0 +1,236 @@
+"""Stripe's JSON -> facts: strict about the essentials, tolerant of what is new."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.errors import Terminal
+from sync.facts import Charge, Coupon, Customer, Invoice, Price, Product, Schedule, Subscription
+from sync.gateways.stripe_facts import fact_of, method_words
+
+EXAMPLES: dict[str, Any] = json.loads((Path(__file__).parents[2] / "contracts" / "fixtures3.json").read_text())["resources"]
+KINDS = ("coupon", "product", "price", "customer", "charge", "subscription", "subscription_schedule", "invoice")
+
+
+def line(**over: object) -> dict[str, Any]:
+    parent = {"type": "subscription_item_details", "subscription_item_details": {"proration": False}}
+    period = {"start": 100, "end": 200}
+    return {"id": "il_1", "object": "line_item", "amount": 500, "currency": "usd", "parent": parent, "period": period, **over}
+
+
+def invoice(**over: object) -> dict[str, Any]:
+    base = {
+        "id": "in_1",
+        "object": "invoice",
+        "created": 1,
+        "livemode": False,
+        "customer": "cus_1",
+        "status": "open",
+        "currency": "usd",
+        "collection_method": "charge_automatically",
+        "subtotal": 500,
+        "total": 500,
+        "amount_due": 500,
+        "amount_paid": 0,
+        "amount_remaining": 500,
+        "lines": {"data": [line()], "has_more": False},
+        "period_start": 1,
+        "period_end": 1,
+        "parent": {"subscription_details": {"subscription": "sub_1", "metadata": {"tandem_key": "q"}}},
+    }
+    return {**base, **over}
+
+
+def item(**over: object) -> dict[str, Any]:
+    price = {"id": "price_1", "object": "price", "created": 1, "currency": "usd", "active": True, "product": "prod_1"}
+    base = {"id": "si_1", "price": price, "quantity": 3, "current_period_start": 1, "current_period_end": 2, "discounts": []}
+    return {**base, **over}
+
+
+def subscription(**over: object) -> dict[str, Any]:
+    base = {
+        "id": "sub_1",
+        "object": "subscription",
+        "created": 1,
+        "customer": {"id": "cus_1", "object": "customer"},
+        "status": "active",
+        "currency": "usd",
+        "collection_method": "send_invoice",
+        "start_date": 1,
+        "billing_cycle_anchor": 1,
+        "items": {"data": [item()]},
+        "discounts": [],
+    }
+    return {**base, **over}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_stripes_published_example_of_each_kind_is_read(kind: str) -> None:
+    example = EXAMPLES[kind]
+    fact = fact_of(without_ids_of_discounts(example))
+    assert fact.id == example["id"]
+    assert fact.created_s == example["created"]
+    assert type(fact).model_validate_json(fact.model_dump_json()) == fact
+
+
+def without_ids_of_discounts(obj: dict[str, Any]) -> dict[str, Any]:
+    """Published examples are not expanded; our reads always expand discounts."""
+    return {**obj, "discounts": []} if "discounts" in obj else obj
+
+
+def test_unit_amounts_keep_all_their_decimals_and_have_one_spelling() -> None:
+    price = {"id": "p", "object": "price", "created": 1, "currency": "usd", "active": True, "product": {"id": "prod_1"}}
+    exact = fact_of({**price, "unit_amount": None, "unit_amount_decimal": "8333.333333333333"})
+    whole = fact_of({**price, "unit_amount": 100, "unit_amount_decimal": "100.000"})
+    assert isinstance(exact, Price)
+    assert isinstance(whole, Price)
+    assert (exact.unit_amount_decimal, exact.product) == (Decimal("8333.333333333333"), "prod_1")
+    assert str(whole.unit_amount_decimal) == "100"
+
+
+def test_the_period_of_an_invoice_is_that_of_its_recurring_lines() -> None:
+    one_off = line(parent={"type": "invoice_item_details", "invoice_item_details": {"proration": False}}, period={"start": 1, "end": 900})
+    fact = fact_of(invoice(lines={"data": [one_off, line(), line(period={"start": 150, "end": 300})]}))
+    assert isinstance(fact, Invoice)
+    assert (fact.period_start_s, fact.period_end_s) == (100, 300)
+    only = fact_of(invoice(lines={"data": [one_off]}))
+    none = fact_of(invoice(lines={"data": []}, period_start=7, period_end=8))
+    assert isinstance(only, Invoice)
+    assert isinstance(none, Invoice)
+    assert (only.period_start_s, only.period_end_s, none.period_start_s) == (1, 900, 7)
+
+
+def test_a_proration_is_told_from_a_cycle() -> None:
+    prorated = line(parent={"subscription_item_details": {"proration": True}}, period={"start": 5, "end": 6})
+    fact = fact_of(invoice(lines={"data": [line(), prorated]}))
+    assert isinstance(fact, Invoice)
+    assert [x.proration for x in fact.lines] == [False, True]
+    assert fact.period_start_s == 100
+
+
+def test_the_banks_words_are_those_of_the_newest_payment() -> None:
+    def payment(id: str, created: int, message: str) -> dict[str, Any]:
+        intent = {"id": f"pi_{id}", "last_payment_error": {"message": message, "code": "card_declined", "decline_code": "insufficient_funds"}}
+        return {"id": id, "status": "open", "amount_requested": 500, "created": created, "payment": {"type": "payment_intent", "payment_intent": intent}}
+
+    fact = fact_of(invoice(payments={"data": [payment("b", 20, "new"), payment("a", 10, "old")]}))
+    assert isinstance(fact, Invoice)
+    assert (fact.last_error, fact.last_error_code) == ("new", "insufficient_funds")
+    assert [p.payment_intent for p in fact.payments] == ["pi_b", "pi_a"]
+
+
+def test_money_paid_outside_stripe_is_marked() -> None:
+    record = {"type": "payment_record", "payment_record": "pr_1"}
+    paid = {"id": "inpay_1", "status": "paid", "amount_paid": 400, "amount_requested": 500, "created": 1, "payment": record}
+    fact = fact_of(invoice(payments={"data": [{**paid, "status_transitions": {"paid_at": 9}}]}))
+    assert isinstance(fact, Invoice)
+    assert [(p.amount_minor, p.paid_at_s, p.out_of_band) for p in fact.payments] == [(400, 9, True)]
+
+
+def test_discounts_are_told_by_their_coupons_in_order() -> None:
+    expanded = [{"id": "di_1", "source": {"coupon": "a"}}, {"id": "di_2", "source": {"coupon": {"id": "b"}}}]
+    fact = fact_of(subscription(items={"data": [item(discounts=expanded)]}, discounts=expanded[:1]))
+    assert isinstance(fact, Subscription)
+    assert (fact.items[0].coupons, fact.coupons, fact.customer) == (("a", "b"), ("a",), "cus_1")
+
+
+def test_a_discount_that_was_not_expanded_is_no_missing_discount() -> None:
+    with pytest.raises(Terminal, match="BUG-502"):
+        fact_of(subscription(discounts=["di_1"]))
+
+
+def test_unknown_enum_values_and_fields_are_kept_or_ignored() -> None:
+    fact = fact_of({**subscription(status="hibernating"), "brand_new": {"a": 1}})
+    assert isinstance(fact, Subscription)
+    assert fact.status == "hibernating"
+
+
+def test_a_deleted_object_is_a_fact_of_its_absence() -> None:
+    fact = fact_of({"id": "cus_1", "object": "customer", "deleted": True})
+    assert isinstance(fact, Customer)
+    assert fact.deleted
+
+
+@pytest.mark.parametrize("name", ["id", "created", "status", "total", "lines", "customer", "currency", "amount_remaining"])
+def test_a_missing_essential_is_named(name: str) -> None:
+    broken = {k: v for k, v in invoice().items() if k != name}
+    with pytest.raises(Terminal, match=rf"BUG-502.*{name}"):
+        fact_of(broken)
+
+
+@pytest.mark.parametrize("obj", [None, "in_1", [], {}, {"object": "teapot"}, {"object": "invoice", "deleted": True}])
+def test_what_is_no_object_of_ours_is_refused(obj: object) -> None:
+    with pytest.raises(Terminal, match="BUG-502"):
+        fact_of(obj)
+
+
+@given(st.sampled_from(KINDS), st.data())
+def test_a_damaged_object_is_a_fact_or_bug_502_never_another_error(kind: str, data: st.DataObject) -> None:
+    obj = dict(EXAMPLES[kind])
+    junk = st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.just([1]) | st.just({"a": "b"})
+    for name in data.draw(st.lists(st.sampled_from(sorted(obj)), max_size=3)):
+        obj[name] = data.draw(junk)
+    try:
+        fact_of(obj)
+    except Terminal as error:
+        assert error.code == "BUG-502"
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ({"type": "card", "card": {"brand": "visa", "last4": "4242", "exp_month": 3, "exp_year": 2030}}, "visa •••• 4242, 03/2030"),
+        ({"type": "sepa_debit", "sepa_debit": {"last4": "3000"}}, "sepa debit •••• 3000"),
+        ({"type": "link", "link": {}}, "link"),
+        ({"type": None}, None),
+    ],
+)
+def test_a_payment_method_is_said_in_words(method: dict[str, Any], words: str | None) -> None:
+    assert method_words(method) == words
+
+
+def test_a_schedule_keeps_what_it_promises() -> None:
+    phase = {
+        "start_date": 10,
+        "end_date": 20,
+        "currency": "usd",
+        "items": [{"price": "price_1", "quantity": 3, "discounts": [{"coupon": "c", "discount": None}], "metadata": {"line": "x"}}],
+        "add_invoice_items": [{"price": {"id": "price_2"}, "quantity": 1}],
+        "discounts": [],
+        "proration_behavior": "none",
+    }
+    settings = {"collection_method": "send_invoice", "invoice_settings": {"days_until_due": 45, "custom_fields": [{"name": "PO", "value": "7"}]}}
+    fact = fact_of(
+        {
+            "id": "sub_sched_1",
+            "object": "subscription_schedule",
+            "created": 1,
+            "customer": "cus_1",
+            "status": "not_started",
+            "end_behavior": "cancel",
+            "phases": [phase],
+            "default_settings": settings,
+            "subscription": None,
+        }
+    )
+    assert isinstance(fact, Schedule)
+    assert (fact.days_until_due, fact.custom_fields, fact.currency) == (45, (("PO", "7"),), "usd")
+    assert fact.phases[0].items[0].coupons == ("c",)
+    assert fact.phases[0].add_invoice_items[0].price == "price_2"
+
+
+def test_coupons_products_and_charges_keep_their_numbers() -> None:
+    coupon = fact_of({"id": "c", "object": "coupon", "created": 1, "percent_off": Decimal("12.50"), "duration": "forever"})
+    product = fact_of({"id": "p", "object": "product", "created": 1, "name": "Seat", "active": False})
+    charge = fact_of({"id": "ch", "object": "charge", "created": 1, "amount": 5, "currency": "usd", "status": "failed", "failure_code": "card_declined"})
+    assert isinstance(coupon, Coupon)
+    assert isinstance(product, Product)
+    assert isinstance(charge, Charge)
+    assert (str(coupon.percent_off), product.active, charge.failure_code) == ("12.5", False, "card_declined")

@@ -1,0 +1,76 @@
+"""Which rows travel together: whole groups, parents first, never more than a Composite carries."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.store.crm_content import OBJECT_ORDER, rank_of
+from sync.store.flush_packing import Candidate, pack
+
+OBJECTS = (*OBJECT_ORDER, "Product2")
+
+
+@st.composite
+def candidates(draw: st.DrawFn) -> list[Candidate]:
+    rows: list[Candidate] = []
+    for number in range(draw(st.integers(0, 60))):
+        parents = draw(st.lists(st.sampled_from(rows), max_size=2)) if rows else []
+        absent = draw(st.lists(st.sampled_from(["Account:gone", "Quote:known"]), max_size=1))
+        rows.append(
+            Candidate(
+                id=number,
+                sobject=draw(st.sampled_from(OBJECTS)),
+                key=str(number),
+                group=draw(st.sampled_from(["", "a", "b", "c"])),
+                parents=(*(parent.name for parent in parents), *absent),
+            )
+        )
+    return draw(st.permutations(rows))
+
+
+@given(candidates(), st.integers(1, 40), st.integers(1, 5))
+def test_a_flush_is_sound_whatever_waits(rows: list[Candidate], limit: int, calls: int) -> None:
+    in_crm = {"Quote:known"}
+    packed = pack(rows, in_crm, limit=limit, calls=calls)
+
+    assert len(packed) <= limit
+    assert len({row.id for row in packed}) == len(packed)
+    assert sum(-(-n // 200) for n in Counter(row.sobject for row in packed).values()) <= calls
+    assert [rank_of(row.sobject) for row in packed] == sorted(rank_of(row.sobject) for row in packed)
+    ranks = {row.name: rank_of(row.sobject) for row in packed}
+    for row in packed:
+        for parent in row.parents:
+            assert parent in in_crm or ranks[parent] < rank_of(row.sobject)
+
+
+@given(candidates())
+def test_flush_after_flush_everything_goes_that_ever_can(rows: list[Candidate]) -> None:
+    in_crm = {"Quote:known"}
+    left = list(rows)
+    while packed := pack(left, in_crm, limit=7, calls=2):
+        in_crm |= {row.name for row in packed}
+        left = [row for row in left if row not in packed]
+
+    assert all(any(parent not in in_crm for parent in row.parents) for row in left)
+
+
+def test_a_group_that_does_not_fit_beside_others_waits_whole() -> None:
+    first = [Candidate(n, "Billing_Invoice__c", f"f{n}", "first") for n in range(150)]
+    second = [Candidate(200 + n, "Billing_Invoice__c", f"s{n}", "second") for n in range(100)]
+    third = [Candidate(400 + n, "Billing_Invoice__c", f"t{n}", "third") for n in range(50)]
+
+    packed = pack([*first, *second, *third], set(), limit=1000, calls=1)
+
+    assert Counter(row.group for row in packed) == {"first": 150, "third": 50}
+
+
+def test_only_a_group_larger_than_a_flush_is_split_and_parents_go_first() -> None:
+    children = [Candidate(n, "Billing_Payment__c", f"p{n}", "a", (f"Billing_Invoice__c:i{n}",)) for n in range(300)]
+    parents = [Candidate(300 + n, "Billing_Invoice__c", f"i{n}", "a") for n in range(300)]
+
+    packed = pack([*children, *parents], set(), limit=400, calls=5)
+
+    assert Counter(row.sobject for row in packed) == {"Billing_Invoice__c": 300, "Billing_Payment__c": 100}
