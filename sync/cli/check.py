@@ -19,6 +19,8 @@ from sync.cli.places import Place
 from sync.config import Settings
 
 Level = Literal["OK", "WARN", "FAIL"]
+#: Exit codes in the order in which their causes are worth looking at.
+FIRST = (Exit.CONFIGURATION, Exit.NO_RIGHT, Exit.AWAY)
 #: Part of Salesforce's daily allowance from which on we warn.
 MUCH = 0.8
 
@@ -64,9 +66,9 @@ class Findings:
 
     @property
     def exit_code(self) -> int:
-        """0 when nothing failed; else configuration (2) before rights (4) before a side that is away (6)."""
+        """0 when nothing failed; else that of the failure to look at first: a configuration, a right, a side that is away."""
         codes = {line.exit_code for line in self.lines if line.level == "FAIL"}
-        return min(codes, default=Exit.DONE)
+        return next((code for code in FIRST if code in codes), max(codes, default=Exit.DONE))
 
 
 def check(

@@ -37,6 +37,10 @@ BY_CODE = {
 }
 
 
+#: Failures of the store that say themselves what to do; by name, because only `sync.wiring` knows the store's classes.
+BY_NAME = {"SchemaNotOurs": Exit.CONFIGURATION}
+
+
 class NotFound(Exception):
     """What a command was asked about is not known."""
 
@@ -67,7 +71,7 @@ def of_error(error: Exception) -> tuple[int, list[str]]:
         return Exit.AWAY, [f"the store does not answer: {_first_line(error.orig or error)}"]
     if isinstance(error, requests.RequestException):
         return Exit.AWAY, [f"no answer over HTTP ({type(error).__name__})"]
-    code = getattr(error, "exit_code", None)
+    code = getattr(error, "exit_code", BY_NAME.get(type(error).__name__))
     if isinstance(code, int):
         return code, str(error).splitlines() or [type(error).__name__]
     return Exit.SOME_FAILED, [f"BUG-502: Tandem met something that it doesn't understand: {type(error).__name__}"]

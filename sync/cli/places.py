@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sync import config, log
-from sync.config import Settings
+from sync.config import ConfigFault, Settings
 from workers.embedded import attach, attach_or_start
 from workers.embedded.attachment import DATABASE
 from workers.home import tandem_home
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Any of these in the environment says which world is meant; then a running `tandem up` is not asked.
 SAYS_WHERE = ("TANDEM_SANDBOX_URL", "DATABASE_URL", "STRIPE_API_KEY", "STRIPE_API_KEY_FILE", "SALESFORCE_URL")
+POSTGRESQL = ("postgresql://", "postgres://", "postgresql+psycopg://")
+REDIS = ("redis://", "rediss://", "unix://")
 #: What `tandem up` tells its children, and a command in another terminal takes over.
 TOLD_BY_UP = ("TANDEM_SANDBOX_URL", "DATABASE_URL", "REDIS_URL", "PORT")
 
@@ -78,6 +80,7 @@ def place(*, start: bool, process: str = "cli") -> Iterator[Place]:
     home = home_of(environment())
     database_url = given.database_url.get_secret_value() if given.database_url else None
     redis_url = given.redis_url.get_secret_value() if given.redis_url else None
+    check_addresses(database_url, redis_url)
     if database_url and redis_url:
         yield Place(given, home, database_url, redis_url)
         return
@@ -111,6 +114,17 @@ def store() -> Iterator[Store]:
     with place(start=True) as here:
         with contextlib.closing(wiring.open_store(here.settings, database_url=here.database_url)) as opened:
             yield opened
+
+
+def check_addresses(database_url: str | None, redis_url: str | None) -> None:
+    """ConfigFault for addresses of servers that we can't speak to; the addresses, which may hold passwords, are not repeated."""
+    faults = []
+    if database_url and not database_url.startswith(POSTGRESQL):
+        faults.append("DATABASE_URL: must begin with postgresql:// (the store is PostgreSQL only)")
+    if redis_url and not redis_url.startswith(REDIS):
+        faults.append("REDIS_URL: must begin with redis://, rediss:// or unix://")
+    if faults:
+        raise ConfigFault(faults)
 
 
 def _databases(given: Settings) -> tuple[str, int]:

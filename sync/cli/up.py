@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import SecretStr
 
 from sync.cli import places
 from sync.cli.options import Host, Json, Port, Yes
@@ -45,6 +46,8 @@ def up(
     """
     out = Out(json)
     given = up_settings(sandbox)
+    database_url, redis_url = secret(given.database_url), secret(given.redis_url)
+    places.check_addresses(database_url, redis_url)
     home = places.home_of(os.environ)
     at = (host or given.host, _free_port(host or given.host) if port == 0 else given.port if port is None else port)
     description = Up(
@@ -53,8 +56,8 @@ def up(
         if sandbox
         else None,
         release=[tandem("db", "upgrade", "--quiet")],
-        database_url=given.database_url.get_secret_value() if given.database_url else None,
-        redis_url=given.redis_url.get_secret_value() if given.redis_url else None,
+        database_url=database_url,
+        redis_url=redis_url,
         prepare=preparation(home, given, at, sandbox=sandbox),
         announce=lambda state: announce(out, state, at),
     )
@@ -72,6 +75,11 @@ def up_settings(sandbox: bool) -> Settings:
     given = config.load(env)
     log.configure(level=given.log_level, process="up")
     return given
+
+
+def secret(value: SecretStr | None) -> str | None:
+    """What a secret setting holds."""
+    return value.get_secret_value() if value else None
 
 
 def services(given: Settings) -> list[Service]:

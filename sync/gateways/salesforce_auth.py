@@ -13,6 +13,7 @@ from typing import Any, cast
 from urllib.parse import urlencode, urlsplit
 
 import requests
+from jwt.exceptions import PyJWTError  # simple-salesforce signs with it
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 from simple_salesforce.login import SalesforceLogin
 
@@ -95,7 +96,7 @@ class Tokens:
             if door.status >= 500:
                 raise Transient("TEMP-406", f"Salesforce's log-in answered HTTP {door.status}.") from error
             raise Terminal("CONF-307", f"Salesforce refuses our log-in ({_reason(door)}).") from error
-        except (ValueError, KeyError, TypeError) as error:  # an unreadable key, an answer without a token
+        except (PyJWTError, ValueError, KeyError, TypeError) as error:  # an unreadable key, an answer without a token
             raise Terminal("CONF-307", f"Salesforce log-in failed: {type(error).__name__}.") from error
         return self._token_of(door.answer)
 

@@ -21,14 +21,23 @@ from sync.gateways.salesforce_errors import is_expired, of_call, of_failure
 #: The most parts of one Composite, and the most of them that may be queries or Collections.
 PARTS, HEAVY_PARTS = 25, 5
 _ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?\Z")
+_SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _USAGE = re.compile(r"api-usage=(\d+)/(\d+)")
 
 
 def checked_id(value: str) -> str:
-    """``value``, which is a Salesforce id. Anything else never reaches a path or a query: Terminal BUG-502."""
-    if not _ID.match(value):
+    """``value``, which is a Salesforce id of 15 or 18 characters. Anything else never reaches a path or a query, where
+    one bad id would spoil the whole batch: Terminal BUG-502.
+    """
+    if not _ID.match(value) or (len(value) == 18 and value[15:] != _suffix(value[:15])):
         raise Terminal("BUG-502", "A value that is no Salesforce id was to be used as one.")
     return value
+
+
+def _suffix(id: str) -> str:
+    """The three characters that say which letters of the fifteen are capitals."""
+    capitals = [sum(c.isupper() << i for i, c in enumerate(id[start : start + 5])) for start in (0, 5, 10)]
+    return "".join(_SUFFIX[number] for number in capitals)
 
 
 @dataclass(frozen=True)

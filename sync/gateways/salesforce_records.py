@@ -28,7 +28,8 @@ def select(
 
 
 def usable(one: FieldMap, available: Collection[str] | None, names: Names) -> bool:
-    """Whether the org has the field; only optional ones are asked about, a missing other one is a fault that has to show
+    """Whether the org has the field; only optional ones are asked about, a missing other one is a fault that has to
+    show
     (CONF-302).
     """
     return not one.optional or available is None or names.to_org(one.api_name).lower() in available
@@ -48,7 +49,8 @@ def record_of(mapped: ObjectMap, raw: Json, names: Names) -> Any:
 
 
 def converted(one: FieldMap, value: object, of: str) -> object:
-    """One value in its Python type: days stay days, instants are aware UTC, numbers are exact. Anything else is BUG-502,
+    """One value in its Python type: days stay days, instants are aware UTC, numbers are exact. Anything else is
+    BUG-502,
     naming the field.
     """
     if value is None or value == "":

@@ -77,16 +77,15 @@ class Events:
         return last
 
     def _undelivered(self, cursor: Mapping[str, object], source: str) -> EventPage:
+        """Leaves the cursor's place in the whole list alone; ``after`` only pages through this one."""
         created = cursor.get("created")
-        span: dict[str, object] = {"created": {"gte": created - TRIED_S}} if isinstance(created, int) else {}
-        after: dict[str, object] = {"starting_after": cursor["after"]} if cursor.get("after") else {}
-        newest_first, more = self._list(delivery_success=False, **span, **after)
-        head = cursor.get("head") or (newest_first[0]["created"] if newest_first else created)
-        next_cursor: dict[str, object] = {"created": created if more else head}
-        if more:
-            next_cursor |= {"after": newest_first[-1]["id"], "head": head}
+        params: dict[str, object] = {"created": {"gte": created - TRIED_S}} if isinstance(created, int) else {}
+        if cursor.get("after"):
+            params["starting_after"] = cursor["after"]
+        newest_first, more = self._list(delivery_success=False, **params)
+        place = {k: v for k, v in cursor.items() if k != "after"}
         notices = tuple(notice_of_event(e, source) for e in reversed(newest_first))
-        return EventPage(notices, {k: v for k, v in next_cursor.items() if v is not None}, more=more)
+        return EventPage(notices, {**place, "after": newest_first[-1]["id"]} if more else place, more=more)
 
 
 def _members(page: Json) -> tuple[list[Json], bool]:

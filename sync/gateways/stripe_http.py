@@ -100,7 +100,8 @@ class StripeHttp:
         return [member for page in self.pages(endpoint, params, id=id) for member in page]
 
     def post(self, endpoint: Endpoint, params: Mapping[str, object], *, id: str = "", key: str) -> Answer:
-        """The answer of a write sent once under this idempotency key, through the SDK; it is 2xx and JSON, anything else
+        """The answer of a write sent once under this idempotency key, through the SDK; it is 2xx and JSON, anything
+        else
         raises.
         """
         deadline = self._turn(endpoint)

@@ -1,4 +1,5 @@
-"""Every endpoint of Stripe that the gateway can call, as data: sending, least privilege and the interop test derive from
+"""Every endpoint of Stripe that the gateway can call, as data: sending, least privilege and the interop test derive
+from
 it.
 """
 

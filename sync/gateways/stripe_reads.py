@@ -8,8 +8,9 @@ from typing import Any
 
 from sync.errors import Terminal
 from sync.facts import Fact, Price
-from sync.gateways.stripe_facts import fact_of, facts_of, ref_id, rows
+from sync.gateways.stripe_facts import fact_of, facts_of
 from sync.gateways.stripe_http import PAGE, StripeHttp
+from sync.gateways.stripe_json import ref_id, rows
 from sync.gateways.stripe_operations import READS
 from sync.records import Ref
 
@@ -25,7 +26,8 @@ LOOKUP_KEYS = 10
 
 @dataclass(frozen=True)
 class Source:
-    """Where objects of a kind are: one by one, and as a list with what narrows it. ``expand`` is for a single object, at
+    """Where objects of a kind are: one by one, and as a list with what narrows it. ``expand`` is for a single object,
+    at
     most four levels deep either way.
     """
 

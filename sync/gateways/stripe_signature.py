@@ -1,4 +1,6 @@
-"""Webhook signatures, checked by the SDK on the raw body without building any object (Stripe, Webhooks: verify signatures)."""
+"""Webhook signatures, checked by the SDK on the raw body without building any object (Stripe, Webhooks: verify
+signatures).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ TOLERANCE_S = 300
 
 
 def verifier(secrets: Sequence[str]) -> Callable[[bytes, str], bool]:
-    """A function that says whether a body carries a fresh signature made with any of ``secrets`` (two while one is rotated)."""
+    """A function that says whether a body carries a fresh signature made with any of ``secrets`` (two while one is
+    rotated).
+    """
 
     def verify(body: bytes, header: str) -> bool:
         try:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import structlog
 
+from sync.errors import Transient
 from sync.run.pipeline import Pipeline
 
 log = structlog.get_logger()
@@ -20,6 +21,8 @@ CIRCLE = 20
 OTHERS_S = 120.0
 #: Tries of something transient before a drain leaves it to later.
 TRIES = 8
+#: Machine seconds before a side that did not answer is asked again; doubled with each try.
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 
 
 @dataclass(frozen=True)
@@ -42,18 +45,27 @@ class Drained:
 
 
 def drain(pipeline: Pipeline, *, progress: Callable[[str], None] = lambda _: None) -> Drained:
-    """Nothing is due any more at the business instant of return, unless the answer says what waits and why."""
+    """Nothing is due any more at the business instant of return, unless the answer says what waits and why.
+
+    Raises the Transient of a side that could not be read for changes in so many tries.
+    """
     runs, flushed, rounds = Counter[str](), 0, 0
     waits, deadline = 0, time.monotonic() + OTHERS_S
     while True:
         rounds += 1
-        done, sent = _round(pipeline, runs, progress)
+        done, sent, away = _round(pipeline, runs, progress)
         flushed += sent
-        if done or sent:
+        if (done or sent) and away is None:
             continue
+        if away is not None and waits >= TRIES:
+            raise away
         counts = pipeline.subjects.counts(pipeline.clock.now())
         rows, rows_in_s = pipeline.outbox.waiting()
-        pause_s = _pause(counts.next_retry_in_s if counts.retrying else None, rows_in_s if rows else None)
+        pause_s = _pause(
+            counts.next_retry_in_s if counts.retrying else None,
+            rows_in_s if rows else None,
+            _back_off_s(away, waits) if away is not None else None,
+        )
         in_hand = counts.leased or counts.settling or counts.notices
         if in_hand and time.monotonic() < deadline:
             pause_s = 0.1
@@ -70,9 +82,33 @@ def _pause(*candidates_s: float | None) -> float | None:
     return min(waits) if waits else None
 
 
-def _round(pipeline: Pipeline, runs: Counter[str], progress: Callable[[str], None]) -> tuple[int, int]:
-    """One pass over everything; returns how much was done and how many rows went out."""
-    done = pipeline.poll()
+def _back_off_s(away: Transient, tries: int) -> float:
+    return away.retry_after_s if away.retry_after_s is not None else min(FIRST_PAUSE_S * 2**tries, LONGEST_PAUSE_S)
+
+
+def _poll(pipeline: Pipeline) -> tuple[int, Transient | None]:
+    """Both sides are read for changes, each whatever the other does; returns how many were new, and what kept one from being read."""
+    changes = pipeline.changes
+    reads: tuple[Callable[[], int], ...] = (
+        lambda: changes.poll_salesforce("hot"),
+        lambda: changes.poll_salesforce("cold"),
+        changes.poll_stripe,
+    )
+    new, away = 0, None
+    for read in reads:
+        try:
+            new += read()
+        except Transient as error:
+            log.warning("changes_not_read", code=error.code, reason=error.message)
+            away = error
+    return new, away
+
+
+def _round(
+    pipeline: Pipeline, runs: Counter[str], progress: Callable[[str], None]
+) -> tuple[int, int, Transient | None]:
+    """One pass over everything; returns how much was done, how many rows went out, and what kept a side from being read."""
+    done, away = _poll(pipeline)
     sent = 0
     moved = True
     while moved:
@@ -83,7 +119,7 @@ def _round(pipeline: Pipeline, runs: Counter[str], progress: Callable[[str], Non
         moved = bool(ran or rows)
         if moved:
             progress(f"{sum(runs.values())} runs, {sent} rows written to Salesforce")
-    return done, sent
+    return done, sent, away
 
 
 def _summary(pipeline: Pipeline, runs: Counter[str], flushed: int, rounds: int) -> Drained:

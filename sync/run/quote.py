@@ -40,6 +40,7 @@ from sync.ports import (
 from sync.records import Ref
 from sync.run.intake import account_mark, unit_of
 from sync.run.late import late_change
+from sync.run.lost import close_found
 from sync.run.planner import Planner, Worked
 from sync.run.rows import Rows
 
@@ -142,7 +143,10 @@ class QuoteRun:
             worked = self.planner.work(run.to_bill, now)
             run.worked = worked
             worked.plan.raise_if_unsafe()
+            found = close_found(self.ledger, worked.plan, worked.known)
             if not worked.plan.operations:
+                if found:
+                    self.ledger.close_run(self._open_run(claim, run, worked, now), outcome="done")
                 self._relink(worked)
                 return worked
             if run.promise is None:
@@ -162,9 +166,7 @@ class QuoteRun:
     def _write(self, claim: Claim, run: _Run, worked: Worked, now: datetime) -> Mapping[Ref, str]:
         """The plan has taken effect, operation by operation; returns the Stripe id of every object."""
         plan = worked.plan
-        run_id = self.ledger.open_run(
-            claim=claim, subject=run.due.key, trigger="due", as_of=now, digest=plan.digest(), plan=plan.to_json()
-        )
+        run_id = self._open_run(claim, run, worked, now)
         salesforce_ids = {o.ref: _salesforce_id(o.ref.kind, worked, o.ref.key) for o in plan.operations}
         try:
             applied = self.writer.apply(
@@ -175,6 +177,12 @@ class QuoteRun:
             raise
         self.ledger.close_run(run_id, outcome="done")
         return applied.ids
+
+    def _open_run(self, claim: Claim, run: _Run, worked: Worked, now: datetime) -> int:
+        plan = worked.plan
+        return self.ledger.open_run(
+            claim=claim, subject=run.due.key, trigger="due", as_of=now, digest=plan.digest(), plan=plan.to_json()
+        )
 
     def _relink(self, worked: Worked) -> None:
         """Links that a crash kept from being written, or a restore lost, are there again: objects carry our keys."""

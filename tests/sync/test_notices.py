@@ -12,7 +12,12 @@ from sync.notices import NotAnEvent, notice_of_event
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "object", "type", "data", "customer", "parent", "payment", "x"]), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["id", "object", "type", "data", "customer", "parent", "payment", "x"]), inner, max_size=4
+        )
+    ),
     max_leaves=12,
 )
 
@@ -32,7 +37,9 @@ def test_an_invoice_names_its_customer_and_subscription() -> None:
 
 def test_an_invoice_payment_names_the_invoice_and_the_intent() -> None:
     payment = {"type": "payment_intent", "payment_intent": "pi_1"}
-    notice = notice_of_event(event({"id": "inpay_1", "object": "invoice_payment", "invoice": "in_1", "payment": payment}), "s")
+    notice = notice_of_event(
+        event({"id": "inpay_1", "object": "invoice_payment", "invoice": "in_1", "payment": payment}), "s"
+    )
     assert notice.related == {"invoice": "in_1", "payment_intent": "pi_1"}
     assert notice.object_created_s is None
 

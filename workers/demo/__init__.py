@@ -54,7 +54,7 @@ def _second_pass(here: Stage, told: Told) -> list[str]:
     before = here.last_seq()
     here.drain("A second pass over everything")
     written = [
-        f"{r['method']} {r['path']}" for r in here.control.log(before) if r["effect"] and r["client"] != "harness"
+        f"{r['method']} {r['path']}" for r in here.control.log(before) if r["effect"] and r["client"] != HARNESS_NAME
     ]
     told.second_pass = len(written)
     return [f"the second pass wrote: {line}" for line in written]

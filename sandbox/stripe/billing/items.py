@@ -165,8 +165,8 @@ def cycle_line(
 def first_lines(kernel: Kernel, subscription: Obj, item: Obj, prorate: bool) -> list[LineDraft]:
     """Lines from the subscription's start to the end of the item's period, one for each natural cycle.
 
-    A cut cycle, and one that began before now, is billed only when prorations are asked for: with `none` the time up
-    to the first full cycle is free.
+    A cut cycle, and one that began before now, is billed only when prorations are asked for. With `none` all the time up
+    to the anchor is free, also where that time is a whole cycle (Stripe, Set the billing cycle date).
     """
     now, anchor = kernel.now_s(), subscription["billing_cycle_anchor"]
     interval = Interval.of_price(item["price"])
@@ -176,7 +176,7 @@ def first_lines(kernel: Kernel, subscription: Obj, item: Obj, prorate: bool) -> 
         anchor, interval, subscription["start_date"], item["current_period_end"]
     ):
         whole = (start, end) == (cycle_start, cycle_end)
-        if whole and start >= now:
+        if whole and start >= max(now, anchor):
             made.append(cycle_line(kernel, subscription, item, (start, end)))
         elif prorate:
             amount = share(full, end - start, cycle_end - cycle_start)

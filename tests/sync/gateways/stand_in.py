@@ -39,7 +39,9 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What is answered. ``body`` as JSON unless it is text; ``drop`` closes without a word; ``hold`` waits to be released first; ``trickle_s`` pauses between bytes; ``cut`` leaves so many bytes out."""
+    """What is answered. ``body`` as JSON unless it is text; ``drop`` closes without a word; ``hold`` waits to be
+    released first; ``trickle_s`` pauses between bytes; ``cut`` leaves so many bytes out.
+    """
 
     status: int = 200
     body: object = field(default_factory=dict)

@@ -81,6 +81,8 @@ def test_a_body_that_is_no_json_is_none(body: bytes) -> None:
     assert Answer(503, {}, body).json() is None
 
 
-@pytest.mark.parametrize(("header", "seconds"), [("2", 2.0), ("0.5", 0.5), ("", None), ("-1", None), ("soon", None), ("nan", None)])
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("2", 2.0), ("0.5", 0.5), ("", None), ("-1", None), ("soon", None), ("nan", None)]
+)
 def test_retry_after_is_seconds_or_nothing(header: str, seconds: float | None) -> None:
     assert Answer(429, {"retry-after": header}, b"").retry_after_s() == seconds

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -14,6 +13,7 @@ from sync.gateways import stripe_client
 from sync.gateways.stripe_client import StripeAccount
 from sync.gateways.stripe_operations import OPERATIONS, READS, rights
 from sync.records import Operation, Ref, Verb
+from tests.contracts.stripe_contract import check_exchange
 from tests.sync.gateways.stand_in import Reply, StandIn, always, in_turn, serving
 from tests.sync.gateways.world import FAST, World
 
@@ -59,16 +59,32 @@ def failure_of(reply: Reply, deadline_s: float = 5.0) -> SyncError:
     [
         (error(400), Terminal, "BUG-502"),
         (error(400, body=stripe_error(type="idempotency_error", message="other parameters")), Unsafe, "BUG-501"),
-        (error(400, body=stripe_error(code="resource_already_exists", message="Product already exists.")), AlreadyExists, "TEMP-402"),
-        (error(400, body=stripe_error(message="You cannot combine currencies on a single customer.")), Terminal, "DATA-203"),
+        (
+            error(400, body=stripe_error(code="resource_already_exists", message="Product already exists.")),
+            AlreadyExists,
+            "TEMP-402",
+        ),
+        (
+            error(400, body=stripe_error(message="You cannot combine currencies on a single customer.")),
+            Terminal,
+            "DATA-203",
+        ),
         (error(401), Terminal, "CONF-305"),
-        (error(402, body=stripe_error(type="card_error", code="card_declined", message="declined")), Terminal, "DATA-218"),
+        (
+            error(402, body=stripe_error(type="card_error", code="card_declined", message="declined")),
+            Terminal,
+            "DATA-218",
+        ),
         (error(403), Terminal, "CONF-305"),
         (error(404, body=stripe_error(code="resource_missing", message="No such customer")), Terminal, "BUG-502"),
         (error(409), Transient, "TEMP-402"),
         (error(424, Stripe_Should_Retry="true"), Transient, "TEMP-402"),
         (error(429, body=stripe_error(code="rate_limit", message="slow down")), Transient, "TEMP-401"),
-        (error(429, body=stripe_error(code="lock_timeout", message="locked"), Stripe_Should_Retry="true"), Transient, "TEMP-402"),
+        (
+            error(429, body=stripe_error(code="lock_timeout", message="locked"), Stripe_Should_Retry="true"),
+            Transient,
+            "TEMP-402",
+        ),
         (error(429, body="<html>busy</html>"), Transient, "TEMP-401"),
         (error(500, body=stripe_error(type="api_error", message="oops")), OutcomeUnknown, "TEMP-403"),
         (error(503, body="<html>down</html>"), OutcomeUnknown, "TEMP-403"),
@@ -120,8 +136,12 @@ def test_a_missing_right_is_named() -> None:
 
 
 def test_a_write_carries_its_key_version_and_name_and_nothing_is_retried() -> None:
-    with serving(in_turn(Reply(200, {"id": "cus_1"}, {"Request-Id": "req_9", "Idempotent-Replayed": "true"}))) as vendor:
-        sent = account_at(vendor).send(CUSTOMER, {"name": "Acme", "metadata": {"a": "b"}, "balance": Decimal("1E+2")}, "key-1")
+    with serving(
+        in_turn(Reply(200, {"id": "cus_1"}, {"Request-Id": "req_9", "Idempotent-Replayed": "true"}))
+    ) as vendor:
+        sent = account_at(vendor).send(
+            CUSTOMER, {"name": "Acme", "metadata": {"a": "b"}, "balance": Decimal("1E+2")}, "key-1"
+        )
     request = vendor.seen[0]
     assert (sent.remote_id, sent.request_id, sent.replayed) == ("cus_1", "req_9", True)
     assert request.headers["idempotency-key"] == "key-1"
@@ -133,7 +153,9 @@ def test_a_write_carries_its_key_version_and_name_and_nothing_is_retried() -> No
 def test_what_is_not_in_the_table_is_not_sent() -> None:
     with serving(always(Reply())) as vendor:
         with pytest.raises(Terminal, match="BUG-502"):
-            account_at(vendor).send(Operation(Verb.ACT, Ref("invoice", "x"), {}, remote_id="in_1", action="pay"), {}, "k")
+            account_at(vendor).send(
+                Operation(Verb.ACT, Ref("invoice", "x"), {}, remote_id="in_1", action="pay"), {}, "k"
+            )
         with pytest.raises(Terminal, match="BUG-502"):
             account_at(vendor).send(Operation(Verb.UPDATE, Ref("customer", "x"), {}), {}, "k")
         assert vendor.seen == []
@@ -160,20 +182,39 @@ def test_the_rights_of_a_restricted_key_cover_every_endpoint() -> None:
 
 
 @pytest.fixture
-def stripe(world: World) -> Iterator[StripeAccount]:
-    yield world.stripe()
+def stripe(world: World) -> StripeAccount:
+    return world.stripe()
 
 
 def test_every_operation_of_the_table_takes_effect(world: World, stripe: StripeAccount) -> None:
     ids = make_deal(stripe)
     assert set(ids) >= {"customer", "product", "price", "coupon", "schedule"}
-    assert world.billing("GET", f"/v1/subscription_schedules/{ids['schedule']}")["phases"][0]["items"][0]["quantity"] == 3
+    assert (
+        world.billing("GET", f"/v1/subscription_schedules/{ids['schedule']}")["phases"][0]["items"][0]["quantity"] == 3
+    )
     update(stripe, "customer", ids["customer"], {"name": "Acme Ltd"})
     update(stripe, "product", ids["product"], {"name": "Seats"})
     update(stripe, "price", ids["price"], {"nickname": "per seat"})
     assert world.billing("GET", f"/v1/customers/{ids['customer']}")["name"] == "Acme Ltd"
     act(stripe, "schedule", ids["schedule"], "cancel")
     assert world.billing("GET", f"/v1/subscription_schedules/{ids['schedule']}")["status"] == "canceled"
+
+
+def test_what_is_sent_and_answered_keeps_stripes_contract(world: World, stripe: StripeAccount) -> None:
+    ids = make_deal(stripe)
+    kinds = {"customer_id": "customer", "schedule_id": "schedule", "product": "product", "coupon": "coupon"}
+    stripe.read([Ref(kind, ids[name]) for kind, name in kinds.items()])
+    stripe.read(
+        [Ref("price", "tdm_1"), Ref("customers_by_email", "ap@acme.example"), Ref("subscriptions_of", ids["customer"])]
+    )
+    stripe.preview(
+        {"customer": ids["customer"], "subscription_details": {"items": [{"price": ids["price"], "quantity": 2}]}}
+    )
+    stripe.events(None)
+    exchanges = world.log("stripe")
+    problems = [str(p) for x in exchanges for p in check_exchange(x) if p.severity == "error"]
+    assert problems == []
+    assert len(exchanges) >= 13
 
 
 def test_a_subscription_is_made_scheduled_changed_and_released(world: World, stripe: StripeAccount) -> None:
@@ -185,7 +226,9 @@ def test_a_subscription_is_made_scheduled_changed_and_released(world: World, str
     update(stripe, "subscription", subscription, {"metadata": {"tandem_key": "k"}, "proration_behavior": "none"})
     schedule = create(stripe, "schedule", {"from_subscription": subscription})
     phase = world.billing("GET", f"/v1/subscription_schedules/{schedule}")["phases"][0]
-    phases = [{"start_date": phase["start_date"], "end_date": phase["end_date"], "items": items, "proration_behavior": "none"}]
+    phases = [
+        {"start_date": phase["start_date"], "end_date": phase["end_date"], "items": items, "proration_behavior": "none"}
+    ]
     update(stripe, "schedule", schedule, {"phases": phases, "proration_behavior": "none"})
     act(stripe, "schedule", schedule, "release")
     assert world.billing("GET", f"/v1/subscriptions/{subscription}")["schedule"] is None
@@ -232,9 +275,7 @@ def test_a_natural_id_that_is_taken_is_to_be_adopted(stripe: StripeAccount) -> N
         stripe.send(Operation(Verb.CREATE, Ref("price", "tdm_1"), {}), price("tandem_1"), "another")
 
 
-@pytest.mark.parametrize(
-    ("kind", "answered"), [("timeout_after_effect", False), ("drop", False), ("error_500", True)]
-)
+@pytest.mark.parametrize(("kind", "answered"), [("timeout_after_effect", False), ("drop", False), ("error_500", True)])
 def test_a_lost_answer_is_an_unknown_outcome(world: World, kind: str, answered: bool) -> None:
     stripe = world.stripe(call_deadline_s=1.0)
     world.fault(system="stripe", kind=kind, next=1, match="POST /v1/customers")
@@ -278,12 +319,20 @@ def act(stripe: StripeAccount, kind: str, id: str, action: str) -> None:
 
 def price(product: str) -> dict[str, object]:
     recurring = {"interval": "month", "interval_count": 1}
-    return {"product": product, "currency": "usd", "unit_amount_decimal": Decimal(1000), "recurring": recurring, "lookup_key": "tdm_1"}
+    return {
+        "product": product,
+        "currency": "usd",
+        "unit_amount_decimal": Decimal(1000),
+        "recurring": recurring,
+        "lookup_key": "tdm_1",
+    }
 
 
 def make_deal(stripe: StripeAccount) -> dict[str, str]:
     """A customer with a schedule of three seats at 10.00 a month, ten percent off, from 2026-04-01."""
-    customer = create(stripe, "customer", {"name": "Acme", "email": "ap@acme.example", "metadata": {"salesforce_account_id": "001"}})
+    customer = create(
+        stripe, "customer", {"name": "Acme", "email": "ap@acme.example", "metadata": {"salesforce_account_id": "001"}}
+    )
     product = create(stripe, "product", {"id": "tandem_1", "name": "Seat"})
     made_price = create(stripe, "price", price(product))
     coupon = create(stripe, "coupon", {"id": "tdm-pct-10", "percent_off": Decimal("10.0"), "duration": "forever"})

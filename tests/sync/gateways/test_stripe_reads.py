@@ -17,7 +17,9 @@ def calls(world: World) -> list[str]:
     return [f"{x['method']} {x['path']}" for x in world.log("stripe")]
 
 
-def self_serve(world: World, *, card: str | None = None, email: str = "ops@birch.example", discount: bool = False) -> tuple[str, str]:
+def self_serve(
+    world: World, *, card: str | None = None, email: str = "ops@birch.example", discount: bool = False
+) -> tuple[str, str]:
     """A customer with a plan of 39.00 a month, on a card or by invoice; returns both ids."""
     billing = world.billing
     customer = billing("POST", "/v1/customers", email=email, name="Birch")["id"]
@@ -25,12 +27,22 @@ def self_serve(world: World, *, card: str | None = None, email: str = "ops@birch
         method = billing("POST", f"/v1/payment_methods/{card}/attach", customer=customer)["id"]
         billing("POST", f"/v1/customers/{customer}", invoice_settings={"default_payment_method": method})
     product = billing("POST", "/v1/products", name="Plan")["id"]
-    price = billing("POST", "/v1/prices", product=product, currency="usd", unit_amount=3900, recurring={"interval": "month"})["id"]
+    price = billing(
+        "POST", "/v1/prices", product=product, currency="usd", unit_amount=3900, recurring={"interval": "month"}
+    )["id"]
     item: dict[str, object] = {"price": price, "quantity": 5}
     if discount:
-        item["discounts"] = [{"coupon": billing("POST", "/v1/coupons", id="tdm-pct-10", percent_off=10, duration="forever")["id"]}]
-    how: dict[str, object] = {"collection_method": "charge_automatically"} if card else {"collection_method": "send_invoice", "days_until_due": 30}
-    plan = billing("POST", "/v1/subscriptions", customer=customer, items=[item], billing_mode={"type": "flexible"}, **how)
+        item["discounts"] = [
+            {"coupon": billing("POST", "/v1/coupons", id="tdm-pct-10", percent_off=10, duration="forever")["id"]}
+        ]
+    how: dict[str, object] = (
+        {"collection_method": "charge_automatically"}
+        if card
+        else {"collection_method": "send_invoice", "days_until_due": 30}
+    )
+    plan = billing(
+        "POST", "/v1/subscriptions", customer=customer, items=[item], billing_mode={"type": "flexible"}, **how
+    )
     return customer, plan["id"]
 
 
@@ -82,7 +94,10 @@ def test_a_deleted_customer_is_known_to_be_gone(world: World) -> None:
     assert found.deleted
 
 
-@pytest.mark.parametrize(("kind", "code"), [("rate_limit", "TEMP-401"), ("error_500", "TEMP-406"), ("drop", "TEMP-406"), ("lock", "TEMP-402")])
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [("rate_limit", "TEMP-401"), ("error_500", "TEMP-406"), ("drop", "TEMP-406"), ("lock", "TEMP-402")],
+)
 def test_a_look_up_that_fails_never_means_none(world: World, kind: str, code: str) -> None:
     stripe = world.stripe()
     world.fault(system="stripe", kind=kind, next=1)
@@ -126,7 +141,11 @@ def test_a_self_serve_plan_is_read_with_its_discounts_and_card(world: World) -> 
     subscription, who = found.one(Ref("subscription_id", plan)), found.one(Ref("customer_id", customer))
     assert isinstance(subscription, Subscription)
     assert isinstance(who, Customer)
-    assert (subscription.status, subscription.items[0].quantity, subscription.items[0].coupons) == ("active", 5, ("tdm-pct-10",))
+    assert (subscription.status, subscription.items[0].quantity, subscription.items[0].coupons) == (
+        "active",
+        5,
+        ("tdm-pct-10",),
+    )
     assert who.payment_method is not None
     assert who.payment_method.startswith("visa •••• 4242")
 
@@ -147,7 +166,9 @@ def test_a_paid_invoice_carries_its_payment_and_the_way_back(world: World) -> No
 
 def test_an_unpaid_invoice_says_what_the_bank_said(world: World) -> None:
     customer, plan = self_serve(world, card="pm_card_visa")
-    declining = world.billing("POST", "/v1/payment_methods/pm_card_chargeDeclinedInsufficientFunds/attach", customer=customer)["id"]
+    declining = world.billing(
+        "POST", "/v1/payment_methods/pm_card_chargeDeclinedInsufficientFunds/attach", customer=customer
+    )["id"]
     world.billing("POST", f"/v1/customers/{customer}", invoice_settings={"default_payment_method": declining})
     world.clock("2026-04-01T02:00:00Z")
     stripe = world.stripe()

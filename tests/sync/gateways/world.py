@@ -1,4 +1,6 @@
-"""A sandbox as these tests use it: its control port, an administrator in the org, Stripe's API, and our gateways to both."""
+"""A sandbox as these tests use it: its control port, an administrator in the org, Stripe's API, and our gateways to
+both.
+"""
 
 from __future__ import annotations
 
@@ -78,8 +80,14 @@ class World:
         """An administrator of the org calls its API; ``path`` is below the version."""
         ours = self.salesforce
         if not self._token:
-            data = {"grant_type": "client_credentials", "client_id": ours["client_id"], "client_secret": ours["client_secret"]}
-            self._token = requests.post(ours["token_url"], data=data, headers=HARNESS, timeout=10).json()["access_token"]
+            data = {
+                "grant_type": "client_credentials",
+                "client_id": ours["client_id"],
+                "client_secret": ours["client_secret"],
+            }
+            self._token = requests.post(ours["token_url"], data=data, headers=HARNESS, timeout=10).json()[
+                "access_token"
+            ]
         headers = {**HARNESS, "Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         url = path if path.startswith("http") else f"{ours['url']}/services/data/v66.0{path}"
         answer = requests.request(

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 
 from sync.errors import LeaseLost, Transient
 from sync.ports import Again, Done, Mark
+from sync.store import marks
 from sync.store.subjects import StoredSubjects
 from tests.sync.store.samples import NOW, deal, mirror
 
@@ -128,6 +129,23 @@ def test_a_renewed_lease_lasts_its_whole_length_again(
         time_passes(40)
         subjects.renew(claim)
         assert subjects.claim_batch("mirror") is None
+
+
+def test_a_unit_taken_for_other_subjects_is_lost_all_the_same(
+    subjects: StoredSubjects, other_subjects: StoredSubjects, time_passes: Callable[[float], None]
+) -> None:
+    subjects.mark([deal("0Q0A"), Mark("account:001A", "bulk", "unit:001A")], reason="x")
+    old = subjects.claim_unit("deal")
+    assert old is not None
+    time_passes(50)
+    new = other_subjects.claim_unit("bulk")
+    assert new is not None
+    assert [due.key for due in new.subjects] == ["account:001A"]
+
+    with pytest.raises(LeaseLost):
+        subjects.renew(old)
+    with pytest.raises(LeaseLost):
+        subjects.finish(old, {"quote:0Q0A": Done()})
 
 
 def test_a_batch_of_which_a_part_was_taken_is_lost_as_a_whole(
@@ -366,22 +384,17 @@ def test_two_merges_crossing_each_other_end_in_one_unit(
     assert len(claim.subjects) == 2
 
 
-def test_marks_during_a_merge_end_in_the_merged_unit(subjects: StoredSubjects, other_subjects: StoredSubjects) -> None:
-    for round_ in range(10):
-        start = Barrier(2)
+def test_a_mark_not_yet_committed_ends_in_the_merged_unit(subjects: StoredSubjects, engine: Engine) -> None:
+    subjects.mark([deal("0Q0Z", "unit:cus_1")], reason="x")  # the unit is known
+    with ThreadPoolExecutor(1) as pool:
+        with engine.begin() as connection:
+            marks.raise_due(connection, [deal("0Q0A", "unit:cus_1")], reason="x", settle_max_s=5)
+            merge = pool.submit(subjects.merge_units, "unit:001A", "unit:cus_1")
+            with pytest.raises(TimeoutError):
+                merge.result(0.5)  # waits for the mark
+        merge.result(30)
 
-        def mark(n: int, barrier: Barrier = start) -> None:
-            barrier.wait()
-            subjects.mark([deal(f"0Q{n}", f"unit:cus_{n}")], reason="x")
-
-        def merge(n: int, barrier: Barrier = start) -> None:
-            barrier.wait()
-            other_subjects.merge_units(f"unit:001_{n}", f"unit:cus_{n}")
-
-        with ThreadPoolExecutor(2) as pool:
-            for done in (pool.submit(mark, round_), pool.submit(merge, round_)):
-                done.result(30)
-        assert subjects.state(f"quote:0Q{round_}").unit == f"unit:001_{round_}"  # type: ignore[union-attr]
+    assert subjects.state("quote:0Q0A").unit == "unit:001A"  # type: ignore[union-attr]
 
 
 def test_a_merge_needs_two_names(subjects: StoredSubjects) -> None:

@@ -456,6 +456,22 @@ def test_a_stopped_flusher_that_comes_back_during_another_s_flush_has_it_sent_on
     assert sent(other_outbox.claim_flush()) == [("in_1", Decimal("12.00"))]
 
 
+def test_after_a_stopped_flusher_came_back_the_acknowledged_value_is_not_taken_for_known(
+    outbox: StoredOutbox, other_outbox: StoredOutbox, time_passes: Callable[[float], None]
+) -> None:
+    outbox.put([invoice_row(total="10.00")], 1)
+    stopped = outbox.claim_flush()
+    assert stopped is not None
+    time_passes(50)
+    outbox.put([invoice_row(total="12.00")], 2)
+    flushed(other_outbox)
+    outbox.finish_flush(stopped, all_well(stopped.rows), request_id=None)
+
+    outbox.put([invoice_row(total="12.00")], 3)  # a run that finds nothing changed must not call the sending off
+
+    assert sent(other_outbox.claim_flush()) == [("in_1", Decimal("12.00"))]
+
+
 def test_a_stopped_flusher_whose_call_ended_unknown_has_the_present_values_sent_again(
     outbox: StoredOutbox, other_outbox: StoredOutbox, time_passes: Callable[[float], None]
 ) -> None:

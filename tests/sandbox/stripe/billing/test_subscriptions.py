@@ -76,6 +76,16 @@ def test_a_future_anchor_without_prorations_is_free_until_then(story: Story) -> 
     assert story.billed(customer) == [("2026-01-11", 3100), ("2026-02-11", 3100)]
 
 
+def test_a_whole_cycle_up_to_the_anchor_is_free_too(story: Story) -> None:
+    customer, price = story.customer("pm_card_visa"), story.price("3100")
+    story.subscribe(
+        customer, [{"price": price}],
+        backdate_start_date=stamp("2026-01-01"), billing_cycle_anchor=stamp("2026-02-01"), proration_behavior="none",
+    )  # fmt: skip
+
+    assert story.invoices(customer) == []
+
+
 def test_a_future_anchor_with_prorations_bills_the_stub_at_once(story: Story) -> None:
     customer = story.customer("pm_card_visa")
     story.subscribe(customer, [{"price": story.price("3100")}], billing_cycle_anchor=stamp("2026-01-11"))

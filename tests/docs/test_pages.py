@@ -1,0 +1,178 @@
+"""All pages: links lead somewhere; files, commands, fields, settings, metrics and log events that they name exist."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from sync.cli.application import application
+from sync.cli.exits import Exit
+from sync.config import Settings
+from sync.gateways.stripe_operations import rights
+from tests.docs.pages import DOCS, PAGES, ROOT, anchors, code_of, named, text_of
+
+OPERATIONS = DOCS / "operations.md"
+DECISIONS = sorted((DOCS / "decisions").glob("*.md"))
+PAGE_NAMES = [named(page) for page in PAGES]
+LINK = re.compile(r"\]\(([^)\s#]*)(?:#([^)\s]+))?\)")
+PATH = re.compile(r"(?:sync|workers|sandbox|tests|mappings|salesforce|benchmarks|\.ci)(?:/[\w.-]+)+")
+SAID_OF_A_VERB = re.compile(r"(?:^|[\s/(])tandem ((?:db )?[a-z]+)")
+FIELD = re.compile(r"\b[A-Z]\w*__[cr]\b")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=PAGE_NAMES)
+def test_links_lead_to_a_page_and_to_a_heading_that_exists(page: Path) -> None:
+    broken = []
+    for target, anchor in LINK.findall(text_of(page)):
+        if target.startswith(("http://", "https://")):
+            continue
+        there = (page.parent / target).resolve() if target else page
+        if not there.exists() or (anchor and anchor not in anchors(there)):
+            broken.append(f"{target}#{anchor}" if anchor else target)
+
+    assert not broken
+
+
+@pytest.mark.parametrize("page", PAGES, ids=PAGE_NAMES)
+def test_files_that_a_page_names_exist(page: Path) -> None:
+    paths = {found.rstrip(".") for code in code_of(page) for found in PATH.findall(code) if "*" not in code and "<" not in code}
+
+    assert not {path for path in paths if not (ROOT / path).exists()}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=PAGE_NAMES)
+def test_commands_that_a_page_names_exist(page: Path) -> None:
+    said = {verb for code in code_of(page) for verb in SAID_OF_A_VERB.findall(code)}
+
+    assert said <= verbs(), said - verbs()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=PAGE_NAMES)
+def test_options_that_a_page_gives_to_a_command_exist(page: Path) -> None:
+    commands = typer.main.get_command(application()).commands
+    wrong = []
+    for code in code_of(page):
+        command = re.search(r"(?:^|[\s/])tandem (\w+)([^#\n]*)", code)
+        if command is None or command[1] not in commands:
+            continue
+        known = {name for parameter in commands[command[1]].params for name in parameter.opts}
+        wrong += [f"{command[1]} {option}" for option in re.findall(r"--[a-z-]+", command[2]) if option not in known]
+
+    assert not wrong
+
+
+@pytest.mark.parametrize("page", PAGES, ids=PAGE_NAMES)
+def test_fields_of_salesforce_that_a_page_names_are_in_the_package(page: Path) -> None:
+    found = {name for code in code_of(page) for name in FIELD.findall(code) if name.endswith("__c")}
+
+    assert found <= package_names(), found - package_names()
+
+
+def test_the_pages_name_fields_commands_and_files_at_all() -> None:
+    code = [piece for page in PAGES for piece in code_of(page)]
+
+    assert sum(bool(FIELD.search(piece)) for piece in code) > 40
+    assert sum(bool(SAID_OF_A_VERB.search(piece)) for piece in code) > 30
+    assert sum(bool(PATH.search(piece)) for piece in code) > 60
+
+
+def test_a_word_that_is_no_command_would_be_found() -> None:
+    assert SAID_OF_A_VERB.findall("then tandem reconcile --apply") == ["reconcile"]
+    assert "reconcile" not in verbs()
+
+
+def test_every_setting_is_explained_with_its_default() -> None:
+    explained = dict(re.findall(r"^\| `([A-Z_]+)` \| (.+?) \|", text_of(OPERATIONS), re.MULTILINE))
+
+    assert explained == {name: default for name, default in settings()}
+
+
+def test_the_metrics_explained_are_those_that_web_serves() -> None:
+    explained = set(re.findall(r"^\| `(tandem_\w+?)(?:\{.*)?` \|", text_of(OPERATIONS), re.MULTILINE))
+    source = (ROOT / "workers" / "web.py").read_text(encoding="utf-8")
+    served = set(re.findall(r'"(tandem_\w+)"', source))
+
+    assert {name.removesuffix("_total") for name in explained} == served
+
+
+def test_the_log_events_explained_are_those_that_are_logged() -> None:
+    rows = re.findall(r"^\| ((?:`[a-z_]+`(?:, )?)+) \| ", text_of(OPERATIONS), re.MULTILINE)
+    explained = {event for row in rows for event in re.findall(r"`([a-z_]+)`", row)} - {"tandem_build_info"}
+
+    assert len(explained) > 15
+    assert explained <= logged_events(), explained - logged_events()
+
+
+def test_the_exit_codes_explained_are_those_of_the_command_line() -> None:
+    explained = {int(code) for code in re.findall(r"^\| (\d+) \| ", text_of(OPERATIONS), re.MULTILINE)}
+
+    assert explained | {Exit.DIFFERENT} == {int(code) for code in Exit}
+
+
+def test_the_rights_of_a_restricted_key_are_those_that_the_gateway_needs() -> None:
+    listed = re.search(r"<!-- rights -->\n(.+?)\n<!-- /rights -->", text_of(OPERATIONS))
+
+    assert listed is not None
+    assert tuple(listed[1].split(" · ")) == rights()
+
+
+def test_decisions_are_numbered_without_a_gap_and_say_what_was_ruled_out() -> None:
+    numbers = [int(page.name.partition("-")[0]) for page in DECISIONS]
+
+    assert numbers == list(range(1, len(DECISIONS) + 1))
+    for page in DECISIONS:
+        text = text_of(page)
+        assert text.startswith(f"# {page.name[:4]}: "), page.name
+        assert "**Decision.**" in text, page.name
+        assert "**Ruled out.**" in text, page.name
+
+
+def verbs() -> set[str]:
+    """What can be typed after ``tandem``."""
+    commands = typer.main.get_command(application()).commands
+    inner = {f"{name} {verb}" for name, group in commands.items() for verb in getattr(group, "commands", {})}
+    return set(commands) | inner
+
+
+def settings() -> list[tuple[str, str]]:
+    """Every variable with its default as the page writes it."""
+    return [
+        (str(field.validation_alias or name).upper(), _default(field.default))
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def _default(value: object) -> str:
+    if value is None or value in ((), ""):
+        return "none"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"`{','.join(value)}`" if isinstance(value, tuple) else f"`{value}`"
+
+
+def package_names() -> set[str]:
+    """Objects and fields that the Salesforce package brings."""
+    objects = ROOT / "salesforce" / "force-app" / "main" / "default" / "objects"
+    fields = {path.name.removesuffix(".field-meta.xml") for path in objects.rglob("*.field-meta.xml")}
+    return fields | {path.name for path in objects.iterdir() if path.name.endswith("__c")}
+
+
+def logged_events() -> set[str]:
+    """First arguments of every call of a log method in the product."""
+    found = set()
+    for path in [*(ROOT / "sync").rglob("*.py"), *(ROOT / "workers").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and node.args:
+                found |= _texts(node.args[0])
+    return found
+
+
+def _texts(node: ast.expr) -> set[str]:
+    """The text, or the texts that a conditional chooses from."""
+    if isinstance(node, ast.IfExp):
+        return _texts(node.body) | _texts(node.orelse)
+    return {node.value} if isinstance(node, ast.Constant) and isinstance(node.value, str) else set()

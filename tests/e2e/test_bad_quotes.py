@@ -1,0 +1,151 @@
+"""Quotes that can't be billed: a code and plain words on the quote, nothing in Stripe, and the others go on (issue: Bad input)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from tests.e2e.looks import changes_nothing, quote_row, settled
+from tests.e2e.people import Rep, sell
+from tests.e2e.sandbox import World
+from tests.e2e.tandem import Tandem
+
+MONTHLY = {"Start_Date__c": "2026-03-01", "Term_Months__c": 12, "Billing_Frequency__c": "Monthly"}
+
+
+@dataclass(frozen=True)
+class Bad:
+    """``spoil`` makes a quote that can't be billed; ``mend`` corrects the field; ``says`` are words that its message has."""
+
+    code: str
+    says: tuple[str, ...]
+    spoil: Callable[[Rep], str]
+    mend: Callable[[Rep, str], None]
+
+
+def _seat(rep: Rep, **more: str | None) -> dict[str, str]:
+    return rep.product("Seat", currencies=["USD", "JPY", "KWD"], **more)
+
+
+def _line(rep: Rep, quote: str) -> str:
+    return str(rep.row("QuoteLineItem", "Id", f"QuoteId = '{quote}'")["Id"])
+
+
+def _product(rep: Rep, quote: str) -> str:
+    return str(rep.row("QuoteLineItem", "Product2Id", f"QuoteId = '{quote}'")["Product2Id"])
+
+
+def _without_lines(rep: Rep) -> str:
+    quote = sell(rep, [(_seat(rep), 1, "10.00", {})], **MONTHLY)
+    rep.delete("QuoteLineItem", _line(rep, quote))
+    return quote
+
+
+def _add_line(rep: Rep, quote: str) -> None:
+    entry = _seat(rep)["USD"]
+    rep.create("QuoteLineItem", QuoteId=quote, PricebookEntryId=entry, Quantity=2, UnitPrice="10.00")
+
+
+def _without_email(rep: Rep) -> str:
+    return sell(rep, [(_seat(rep), 1, "10.00", {})], account=rep.create("Account", Name="No Mail Ltd"), **MONTHLY)
+
+
+def _add_email(rep: Rep, quote: str) -> None:
+    account = rep.row("Quote", "AccountId", f"Id = '{quote}'")["AccountId"]
+    rep.change("Account", account, Billing_Email__c="ap@nomail.example")
+
+
+def _without_start(rep: Rep) -> str:
+    return sell(rep, [(_seat(rep), 1, "10.00", {})], Term_Months__c=12, Billing_Frequency__c="Monthly")
+
+
+def _unmapped(rep: Rep) -> str:
+    return sell(rep, [(_seat(rep, charge=None, period=None), 1, "10.00", {})], **MONTHLY)
+
+
+def _map(rep: Rep, quote: str) -> None:
+    rep.change("Product2", _product(rep, quote), Charge_Type__c="Recurring", Price_Period__c="Month")
+
+
+def _half_a_seat(rep: Rep) -> str:
+    return sell(rep, [(_seat(rep), 1.5, "10.00", {})], **MONTHLY)  # type: ignore[list-item]
+
+
+def _too_fine_for_dinars(rep: Rep) -> str:
+    return sell(rep, [(_seat(rep), 1, "10.005", {})], currency="KWD", **MONTHLY)
+
+
+def _deleted_product(rep: Rep) -> str:
+    quote = sell(rep, [(_seat(rep), 1, "10.00", {})], **MONTHLY)
+    rep.change("Product2", _product(rep, quote), IsActive=False)
+    return quote
+
+
+def _change_line(**fields: object) -> Callable[[Rep, str], None]:
+    return lambda rep, quote: rep.change("QuoteLineItem", _line(rep, quote), **fields)
+
+
+BAD = {
+    "no lines": Bad("DATA-215", ("no lines",), _without_lines, _add_line),
+    "no e-mail": Bad("DATA-201", ("Billing_Email__c", "Quote.Email"), _without_email, _add_email),
+    "no start": Bad("DATA-215", ("Start_Date__c",), _without_start, lambda r, q: r.change("Quote", q, Start_Date__c="2026-03-01")),
+    "unmapped product": Bad("CONF-301", ("Seat", "Charge_Type__c"), _unmapped, _map),
+    "quantity 1.5": Bad("DATA-207", ("1.5", "Quantity"), _half_a_seat, _change_line(Quantity=2)),
+    "amount the currency can't carry": Bad("DATA-210", ("KWD", "10.005"), _too_fine_for_dinars, _change_line(UnitPrice="10.01")),
+    "product gone": Bad(
+        "CONF-301", ("IsActive",), _deleted_product,
+        lambda r, q: r.change("Product2", _product(r, q), IsActive=True),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_quote_says_why_charges_nothing_and_goes_on_once_corrected(world: World, tandem: Tandem, what: str) -> None:
+    world.at("2026-02-10")
+    bad = BAD[what]
+    quote = bad.spoil(world.crm)
+
+    refused = tandem.drain()
+
+    assert [(key, code) for key, code, _ in refused.failed] == [(f"quote:{quote}", bad.code)]
+    shown = quote_row(world, quote)
+    assert (shown["Billing_Status__c"], shown["Billing_Code__c"]) == ("Needs Attention", bad.code)
+    for words in (*bad.says, "Nothing was charged."):
+        assert words in shown["Billing_Message__c"]
+    assert shown["Billing_Reference__c"].startswith(bad.code)
+    assert world.writes(system="stripe") == []
+    changes_nothing(tandem)
+
+    bad.mend(world.crm, quote)
+    settled(tandem)
+
+    shown = quote_row(world, quote)
+    assert (shown["Billing_Status__c"], shown["Billing_Code__c"], shown["Billing_Message__c"]) == ("Scheduled", None, None)
+    assert len(world.stripe.all("subscription_schedules")) == 1
+    changes_nothing(tandem)
+
+
+def test_bad_quotes_hold_up_no_other(world: World, tandem: Tandem) -> None:
+    world.at("2026-02-10")
+    refused = {bad.spoil(world.crm): bad.code for bad in BAD.values()}
+    good = sell(world.crm, [(_seat(world.crm), 5, "10.00", {})], account=world.crm.create("Account", Name="Good", Billing_Email__c="ap@good.example"), **MONTHLY)  # fmt: skip
+
+    done = tandem.drain()
+
+    assert {key.removeprefix("quote:"): code for key, code, _ in done.failed} == refused
+    [schedule] = world.stripe.all("subscription_schedules")
+    assert quote_row(world, good)["Billing_Reference__c"] == schedule["id"]
+    assert len(world.stripe.all("customers")) == len(world.stripe.all("products")) == 1
+
+
+def test_salesforce_itself_refuses_what_it_would_refuse(world: World) -> None:
+    world.at("2026-02-10")
+    quote = world.crm.quote("Q", world.crm.create("Account", Name="A"), "USD", [(_seat(world.crm), 1, "10.00", {})], **MONTHLY)
+    line = _line(world.crm, quote)
+    assert world.crm.refused("QuoteLineItem", line, Quantity="a dozen") == "JSON_PARSER_ERROR"
+    assert world.crm.refused("Quote", quote, Billing_Frequency__c="Weekly") == "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"
+    opportunity = world.crm.row("Quote", "OpportunityId", f"Id = '{quote}'")["OpportunityId"]
+    refusal = world.crm.refused("Opportunity", opportunity, CurrencyIsoCode="XYZ")
+    assert refusal in ("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "INVALID_CURRENCY_ISO")

@@ -1,0 +1,175 @@
+"""What every verb does alike: help with examples, faults of usage and configuration, streams."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from sync.cli.application import VERBS
+from tests.sync.cli.conftest import Tandem
+
+NAMES = [verb.__name__ for verb in VERBS] + ["db upgrade"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_of_each_verb_has_an_example_json_and_yes(bare: Tandem, name: str) -> None:
+    answer = bare(*name.split(), "--help")
+    assert answer.code == 0
+    assert "For example:" in answer.out
+    assert f"tandem {name}" in answer.out
+    assert "--json" in answer.out
+    assert "--yes" in answer.out
+
+
+def test_help_lists_the_verbs_of_this_release_and_no_other(bare: Tandem) -> None:
+    out = bare("--help").out
+    listed = set(re.findall(r"^│ (\w+) {2,}", out, re.MULTILINE))
+    assert listed == {
+        "demo", "up", "web", "worker", "scheduler", "drain", "sandbox", "check", "status", "preview", "sync",
+        "failures", "replay", "timeline", "db",
+    }  # fmt: skip
+
+
+def test_version_is_one_line(bare: Tandem) -> None:
+    answer = bare("--version")
+    assert answer.code == 0
+    assert re.fullmatch(r"tandem \S+\n", answer.out)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nope"],
+        ["status", "extra"],
+        ["status", "--no-such"],
+        ["replay", "--rate", "fast"],
+        ["replay", "--rate", "0"],
+        ["web", "--port", "70000"],
+        ["preview"],
+    ],
+)
+def test_wrong_usage_exits_2_and_says_so_on_stderr(bare: Tandem, arguments: list[str]) -> None:
+    answer = bare(*arguments)
+    assert answer.code == 2
+    assert answer.out == ""
+    assert "tandem: " in answer.err
+    assert "Traceback" not in answer.err
+
+
+def test_all_configuration_faults_are_listed_at_once(bare: Tandem, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BILLING_TIMEZONE", "Mars/Olympus")
+    monkeypatch.setenv("PORT", "http")
+    monkeypatch.setenv("TANDEM_NO_SUCH", "1")
+    monkeypatch.setenv("STRIPE_API_KEY_FILE", "/nowhere/key")
+
+    answer = bare("drain")
+
+    assert answer.code == 2
+    for name in ("BILLING_TIMEZONE", "PORT", "TANDEM_NO_SUCH", "STRIPE_API_KEY_FILE"):
+        assert name in answer.err
+    assert answer.out == ""
+
+
+def test_a_sandbox_beside_a_live_key_is_refused_and_the_key_not_repeated(
+    bare: Tandem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TANDEM_SANDBOX_URL", "http://127.0.0.1:1/x")
+    monkeypatch.setenv("STRIPE_API_KEY", "sk_live_planted123")
+    for arguments in (["drain"], ["status"], ["up", "--sandbox"], ["check", "--online"]):
+        answer = bare(*arguments)
+        assert answer.code == 2
+        assert "STRIPE_API_KEY" in answer.err + answer.out
+        assert "planted123" not in answer.err + answer.out
+
+
+def test_missing_credentials_are_named_together(stored: Tandem) -> None:
+    answer = stored("drain")
+    assert answer.code == 2
+    for name in ("STRIPE_API_KEY", "SALESFORCE_URL", "SALESFORCE_CLIENT_ID", "SALESFORCE_CLIENT_SECRET"):
+        assert name in answer.err
+
+
+def test_a_broken_mapping_is_told_with_file_line_and_what_is_wrong(
+    stored: Tandem, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "mappings").mkdir()
+    (tmp_path / "mappings" / "quote.yaml").write_text("object: Quote\nrecord: CrmQuote\nfields:\n  - nonsense\n")
+    monkeypatch.setenv("TANDEM_MAPPINGS", str(tmp_path / "mappings"))
+    for name in ("STRIPE_API_KEY", "SALESFORCE_URL", "SALESFORCE_CLIENT_ID", "SALESFORCE_CLIENT_SECRET"):
+        monkeypatch.setenv(name, "sk_test_x" if name == "STRIPE_API_KEY" else "http://127.0.0.1:9")
+
+    answer = stored("drain")
+
+    assert answer.code == 2
+    assert re.search(r"quote\.yaml:\d+: \S", answer.err)
+    checked = stored("check")
+    assert checked.code == 2
+    assert re.search(r"FAIL +mappings +.*quote\.yaml:\d+", checked.out)
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "scheduler"])
+def test_processes_start_no_server_and_exit_2_without_one(bare: Tandem, name: str, tmp_path: Path) -> None:
+    answer = bare(name)
+    assert answer.code == 2
+    assert "tandem up" in answer.err
+    assert not (tmp_path / "home" / "postgres").exists()
+
+
+def test_an_unreachable_store_exits_6(bare: Tandem, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://tandem:secretword@127.0.0.1:9/nowhere")
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:9/0")
+    answer = bare("status")
+    assert answer.code == 6
+    assert "store does not answer" in answer.err
+    assert "secretword" not in answer.err
+
+
+def test_another_kind_of_database_is_refused_with_2(bare: Tandem, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///x.db")
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:9/0")
+    answer = bare("db", "upgrade")
+    assert answer.code == 2
+    assert "PostgreSQL only" in answer.err
+
+
+def test_a_database_without_our_schema_exits_2_and_says_what_to_do(
+    bare: Tandem, monkeypatch: pytest.MonkeyPatch, empty_database: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", empty_database)
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:9/0")
+    answer = bare("status")
+    assert answer.code == 2
+    assert "tandem db upgrade" in answer.err
+
+    assert bare("db", "upgrade", "--quiet").out == ""
+    again = bare("db", "upgrade", "--json")
+    assert again.code == 0
+    assert again.json["schema"] == "tandem/db-upgrade/1"
+    assert bare("status").code == 0
+
+
+def test_status_works_without_any_vendor_configured(stored: Tandem) -> None:
+    answer = stored("status", "--json")
+    assert answer.code == 0
+    assert answer.json["schema"] == "tandem/status/1"
+    assert answer.json["lanes"]["deal"] == {"due": 0, "oldest_s": None}
+    assert json.loads(answer.out)["failed"] == {}
+
+
+def test_no_colour_is_sent_where_no_terminal_is(stored: Tandem, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("FORCE_COLOR", "")
+    for arguments in (["status"], ["failures"], ["nope"]):
+        answer = stored(*arguments)
+        assert "\x1b[" not in answer.out + answer.err
+
+
+def test_a_sandbox_that_does_not_answer_is_said(stored: Tandem, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TANDEM_SANDBOX_URL", "http://127.0.0.1:9/gone")
+    answer = stored("drain")
+    assert answer.code in (2, 6)
+    assert "TANDEM_SANDBOX_URL" in answer.err
+    assert "gone" not in answer.err

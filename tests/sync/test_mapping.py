@@ -1,0 +1,208 @@
+"""The mappings: complete, in step with the package and the records, and clear about what is wrong with them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from sync import crm
+from sync.mapping import TYPES, FieldMap, MappingFaults, Mappings, load
+
+ROOT = Path(__file__).parents[2]
+OBJECTS = ROOT / "salesforce" / "force-app" / "main" / "default" / "objects"
+STANDARD = json.loads((ROOT / "tests" / "contracts" / "salesforce_standard_fields.json").read_text())["objects"]
+NAMESPACE = {"m": "http://soap.sforce.com/2006/04/metadata"}
+
+#: What a mapping's type is in the package's metadata.
+METADATA_TYPES = {
+    "text": {"Text", "LongTextArea", "MultiselectPicklist", "Email", "Url", "TextArea"},
+    "id": {"Lookup", "MasterDetail"},
+    "picklist": {"Picklist"},
+    "date": {"Date"},
+    "datetime": {"DateTime"},
+    "decimal": {"Number"},
+    "money": {"Currency"},
+    "percent": {"Percent"},
+    "integer": {"Number"},
+    "boolean": {"Checkbox"},
+}
+
+
+@pytest.fixture(scope="module")
+def mappings() -> Mappings:
+    return load()
+
+
+def custom_fields(mappings: Mappings) -> list[tuple[str, FieldMap]]:
+    return list(mappings.custom_fields())
+
+
+def test_every_mapped_custom_field_is_in_the_package_with_a_fitting_type(mappings: Mappings) -> None:
+    wrong = []
+    for name, one in custom_fields(mappings):
+        path = OBJECTS / name / "fields" / f"{one.api_name}.field-meta.xml"
+        if not path.exists():
+            wrong.append(f"{name}.{one.api_name} has no metadata")
+            continue
+        kind = etree.parse(path).findtext("m:type", namespaces=NAMESPACE)
+        if kind not in METADATA_TYPES[one.type]:
+            wrong.append(f"{name}.{one.api_name} is {kind}, mapped as {one.type}")
+    assert wrong == []
+    assert len(custom_fields(mappings)) > 100
+
+
+def test_every_field_of_the_package_is_mapped(mappings: Mappings) -> None:
+    packaged = {(p.parent.parent.name, p.name.split(".")[0]) for p in OBJECTS.glob("*/fields/*.field-meta.xml")}
+    assert packaged - {(name, one.api_name) for name, one in custom_fields(mappings)} == set()
+
+
+def test_every_mapped_standard_field_exists(mappings: Mappings) -> None:
+    missing = []
+    for name, one in mappings.objects.items():
+        for mapped in one.fields:
+            table, field = name, mapped.api_name
+            if "." in field:
+                parent, field = field.split(".")
+                table = STANDARD[name]["parents"][parent]
+            if not field.endswith("__c") and table in STANDARD and field not in STANDARD[table]["fields"]:
+                missing.append(f"{table}.{field}")
+    assert missing == []
+
+
+def test_every_attribute_of_a_record_is_filled(mappings: Mappings) -> None:
+    for name, record in {
+        "Quote": crm.CrmQuote,
+        "QuoteLineItem": crm.CrmQuoteLine,
+        "Account": crm.CrmAccount,
+        "Product2": crm.CrmProduct,
+    }.items():
+        filled = {f.attribute for f in mappings[name].read_fields()}
+        assert {f.name for f in dataclasses.fields(record)} - filled <= {"is_deleted"}, name
+
+
+def test_what_the_rep_owns_is_never_written_and_what_is_ours_never_counts_as_a_change(mappings: Mappings) -> None:
+    for one in mappings.objects.values():
+        for mapped in one.fields:
+            assert not (mapped.written and mapped.owner == "crm" and not mapped.cleared), mapped
+            assert not (mapped.owner == "tandem" and mapped.input), mapped
+    assert [f.api_name for o in mappings.objects.values() for f in o.fields if f.cleared] == ["Billing_Request__c"]
+    assert "Status" not in mappings["Quote"].written()
+
+
+def test_every_way_to_ask_for_billing_makes_a_quote_due(mappings: Mappings) -> None:
+    inputs = {f.api_name for f in mappings["Quote"].inputs()}
+    assert {"Status", "Billing_Request__c", "Start_Date__c", "Term_Months__c", "Signed_At__c"} <= inputs
+
+
+# ------------------------------------------------------------------ faults
+
+GOOD = """object: Contact
+fields:
+  Id:    {type: id, owner: crm}
+  Email: {type: text, owner: crm, input: true}
+"""
+
+
+def faults_of(folder: Path, text: str, name: str = "contact.yaml") -> list[str]:
+    (folder / name).write_text(text)
+    with pytest.raises(MappingFaults) as caught:
+        load(folder)
+    assert any(str(folder) in str(f) for f in caught.value.faults)
+    return [f"{f.line}: {f.what}" for f in caught.value.faults]
+
+
+def test_a_file_of_the_override_replaces_the_one_of_its_name(tmp_path: Path) -> None:
+    (tmp_path / "contact.yaml").write_text(GOOD)
+    found = load(tmp_path)
+    assert [f.api_name for f in found["Contact"].fields] == ["Id", "Email"]
+    assert found["Quote"] == load()["Quote"]
+
+
+def test_a_customers_own_field_can_stand_for_one_of_ours(tmp_path: Path) -> None:
+    text = "object: Opportunity\nfields:\n  Id: {type: id, owner: crm}\n  Our_Note__c: {for: Billing_Note__c, type: text, owner: tandem}\n"
+    (tmp_path / "opportunity.yaml").write_text(text)
+    assert load(tmp_path)["Opportunity"].written()["Billing_Note__c"].api_name == "Our_Note__c"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("object: Contact\nfields:\n  Id: {type: id, owner: crm\n", r"^\d+: not valid YAML"),
+        ("", "0: is empty"),
+        ("- a\n", "1: the file must be a mapping"),
+        ("object: Contact\n", "1: fields are missing"),
+        ("fields:\n  Id: {type: id, owner: crm}\n", "1: object is missing"),
+        (GOOD + "colour: red\n", "5: unknown key colour"),
+        (GOOD.replace("input", "imput"), "4: unknown key imput"),
+        (GOOD.replace("type: text", "type: string"), "4: Email: type 'string' is none of"),
+        (GOOD.replace("owner: crm, input", "owner: us, input"), "4: Email: owner 'us' is none of"),
+        (GOOD.replace(", owner: crm, input", ", input"), "4: owner is missing"),
+        (GOOD.replace("input: true", "input: yes"), "4: input must be true or false"),
+        (GOOD + "  Email: {type: text, owner: crm}\n", "5: Email stands here twice"),
+        (GOOD.replace("owner: crm, input", "owner: tandem, input"), "4: Email is ours"),
+        (GOOD.replace("type: text", "as: email, type: text"), "4: Email: as is given but the file names no record"),
+        (
+            GOOD.replace("Email:", "Account.Name:").replace("crm, input: true", "tandem"),
+            "4: Account.Name belongs to another record",
+        ),
+        (GOOD + "  X__c: nothing\n", "5: X__c must be a mapping"),
+        (GOOD.replace("type: text", "type: [text]"), "4: type must be text"),
+        (GOOD.replace("object: Contact", "object: Quote"), "0: Quote is mapped in"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, text: str, fault: str) -> None:
+    found = faults_of(tmp_path, text)
+    assert any(re.match(fault, f) for f in found), found
+
+
+def test_a_record_that_is_not_filled_or_not_fitting_is_told(tmp_path: Path) -> None:
+    text = """object: Product2
+record: CrmProduct
+fields:
+  Id: {as: id, type: id, owner: crm}
+  IsActive: {as: is_active, type: date, owner: crm}
+  Family: {as: family, type: text, owner: crm}
+  Other: {as: id, type: id, owner: crm}
+"""
+    assert faults_of(tmp_path, text, "product2.yaml") == [
+        "1: no field fills CrmProduct.name",
+        "5: IsActive: type date does not fit CrmProduct.is_active, which is bool",
+        "6: Family: CrmProduct has no attribute family",
+        "7: Other: another line fills the attribute id",
+    ]
+    assert any(
+        "record 'Nobody' is none of" in f
+        for f in faults_of(tmp_path, text.replace("CrmProduct", "Nobody"), "product2.yaml")
+    )
+
+
+def test_the_faults_of_all_files_come_together(tmp_path: Path) -> None:
+    (tmp_path / "quote.yaml").write_text("object: 7\n")
+    (tmp_path / "invoices.yaml").write_text(GOOD)
+    found = faults_of(tmp_path, GOOD.replace("type: id", "type: key"))
+    assert len(found) >= 3
+
+
+def test_yaml_is_version_1_2_so_that_no_is_a_word(tmp_path: Path) -> None:
+    (tmp_path / "contact.yaml").write_text(GOOD.replace("Email:", "NO:"))
+    assert "NO" in [f.api_name for f in load(tmp_path)["Contact"].fields]
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MappingFaults, match="TANDEM_MAPPINGS"):
+        load(tmp_path / "nowhere")
+
+
+def test_a_file_that_is_no_text_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "contact.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(MappingFaults, match=r"contact\.yaml"):
+        load(tmp_path)
+
+
+def test_the_types_are_those_of_the_documentation() -> None:
+    assert set(TYPES) == set(METADATA_TYPES)
