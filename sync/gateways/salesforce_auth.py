@@ -18,7 +18,7 @@ from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 from simple_salesforce.login import SalesforceLogin
 
 from sync.errors import Terminal, Transient
-from sync.gateways.http import NoAnswer, NotSent, Transport
+from sync.gateways.http import Deadline, NoAnswer, NotSent, Transport
 
 _ORGANIZATION = re.compile(r"/id/(00D[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?)/005")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -69,25 +69,25 @@ class Tokens:
         self._lock = threading.Lock()
         self._token: Token | None = None
 
-    def current(self) -> Token:
+    def current(self, deadline: Deadline | None = None) -> Token:
         """A token; logs in if there is none yet. Raises Terminal CONF-307 when refused, Transient TEMP-406 when
         Salesforce can't be reached.
         """
         with self._lock:
             if self._token is None:
-                self._token = self._log_in()
+                self._token = self._log_in(deadline)
             return self._token
 
-    def renew(self, refused: Token) -> Token:
+    def renew(self, refused: Token, deadline: Deadline | None = None) -> Token:
         """A token that is not ``refused``. Of several threads with the same refused one, only the first logs in."""
         with self._lock:
             if self._token is None or self._token.value == refused.value:
                 self._token = None
-                self._token = self._log_in()
+                self._token = self._log_in(deadline)
             return self._token
 
-    def _log_in(self) -> Token:
-        door = _Door(self._credentials.token_url, self._transport)
+    def _log_in(self, deadline: Deadline | None) -> Token:
+        door = _Door(self._credentials.token_url, self._transport, deadline)
         try:
             SalesforceLogin(**self._arguments(), session=cast(requests.Session, door))
         except (NotSent, NoAnswer) as error:
@@ -128,15 +128,18 @@ class _Door:
     with a time-out.
     """
 
-    def __init__(self, token_url: str, transport: Transport) -> None:
+    def __init__(self, token_url: str, transport: Transport, deadline: Deadline | None) -> None:
         self._url = token_url
+        self._deadline = deadline
         self._transport = transport
         self.status = 0
         self.answer: Mapping[str, Any] = {}
 
     def post(self, _url: str, data: Mapping[str, str], headers: Mapping[str, str] | None = None, **_: object) -> _Reply:
         sent = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json", **(headers or {})}
-        answer = self._transport.call("POST", self._url, headers=sent, body=urlencode(data).encode())
+        answer = self._transport.call(
+            "POST", self._url, headers=sent, body=urlencode(data).encode(), deadline=self._deadline
+        )
         self.status = answer.status
         parsed = answer.json()
         self.answer = parsed if isinstance(parsed, dict) else {}

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sync.errors import Terminal
-from sync.gateways.http import Answer, NoAnswer, NotSent, Transport
+from sync.gateways.http import Answer, Deadline, NoAnswer, NotSent, Transport
 from sync.gateways.salesforce_auth import Token, Tokens
 from sync.gateways.salesforce_errors import is_expired, of_call, of_failure
 
@@ -85,6 +85,17 @@ class Usage:
                 self.used, self.allowed = int(found[1]), int(found[2])
 
 
+@dataclass(frozen=True)
+class _Request:
+    method: str
+    url: str
+    content: bytes | None
+    params: Mapping[str, str]
+    headers: Mapping[str, str]
+    what: str
+    writing: bool
+
+
 class SalesforceHttp:
     """One org. Thread-safe."""
 
@@ -111,6 +122,7 @@ class SalesforceHttp:
         headers: Mapping[str, str] | None = None,
         what: str,
         writing: bool = False,
+        deadline: Deadline | None = None,
     ) -> Answer:
         """A successful answer of ``path`` below the version (or of a full ``/services/data/...`` path). Raises what
         `salesforce_errors` sorts.
@@ -119,20 +131,23 @@ class SalesforceHttp:
         if "//" in url or ".." in url.split("?")[0]:
             raise Terminal("BUG-502", "A path to Salesforce was not one of ours.")
         content = json_text(body).encode() if body is not None else None
-        answer = self._with_token(method, url, content, params or {}, headers or {}, what=what, writing=writing)
+        request = _Request(method, url, content, params or {}, headers or {}, what, writing)
+        answer = self._with_token(request, deadline or self.deadline())
         if not answer.ok or (answer.body and answer.json() is None):
             request_id = answer.headers.get("x-request-id") or answer.headers.get("sforce-request-id")
             raise of_call(answer.status, answer.json(), what=what, writing=writing, request_id=request_id)
         return answer
 
-    def composite(self, parts: Sequence[Part], *, writing: bool = False) -> CompositeAnswer:
+    def composite(
+        self, parts: Sequence[Part], *, writing: bool = False, deadline: Deadline | None = None
+    ) -> CompositeAnswer:
         """Every part's own answer, run in order and independently (``allOrNone=false``, ``collateSubrequests=false``)."""
         request = {
             "allOrNone": False,
             "collateSubrequests": False,
             "compositeRequest": [_part(i, p, self.root) for i, p in enumerate(parts)],
         }
-        answer = self.call("POST", "/composite", body=request, what=_summary(parts), writing=writing)
+        answer = self.call("POST", "/composite", body=request, what=_summary(parts), writing=writing, deadline=deadline)
         parsed = answer.json()
         rows = parsed.get("compositeResponse") if isinstance(parsed, dict) else None
         if not isinstance(rows, list) or len(rows) != len(parts):
@@ -145,48 +160,34 @@ class SalesforceHttp:
             answer.headers.get("x-request-id") or answer.headers.get("sforce-request-id"),
         )
 
-    def _with_token(
-        self,
-        method: str,
-        url: str,
-        content: bytes | None,
-        params: Mapping[str, str],
-        headers: Mapping[str, str],
-        *,
-        what: str,
-        writing: bool,
-    ) -> Answer:
-        """One call; after a 401 one renewal and one replay with the very same headers."""
-        token = self._tokens.current()
-        for last in (False, True):
-            answer = self._once(method, url, content, params, headers, token, what=what, writing=writing)
-            if last or not is_expired(answer):
-                break
-            token = self._tokens.renew(token)
+    def deadline(self) -> Deadline:
+        """A fresh deadline for one call, or for all the calls of one flush."""
+        return self._transport.deadline()
+
+    def _with_token(self, request: _Request, deadline: Deadline) -> Answer:
+        """One call; after a 401 one renewal and one replay with the very same headers, all within one deadline."""
+        token = self._tokens.current(deadline)
+        answer = self._once(request, token, deadline)
+        if is_expired(answer):
+            answer = self._once(request, self._tokens.renew(token, deadline), deadline)
         self.usage.note(answer.headers.get("sforce-limit-info", ""))
         return answer
 
-    def _once(
-        self,
-        method: str,
-        url: str,
-        content: bytes | None,
-        params: Mapping[str, str],
-        headers: Mapping[str, str],
-        token: Token,
-        *,
-        what: str,
-        writing: bool,
-    ) -> Answer:
+    def _once(self, request: _Request, token: Token, deadline: Deadline) -> Answer:
         ours = {"Authorization": f"Bearer {token.value}", "Accept": "application/json"}
-        if content is not None:
+        if request.content is not None:
             ours["Content-Type"] = "application/json; charset=UTF-8"
         try:
             return self._transport.call(
-                method, token.instance_url + url, headers={**headers, **ours}, body=content, params=params
+                request.method,
+                token.instance_url + request.url,
+                headers={**request.headers, **ours},
+                body=request.content,
+                params=request.params,
+                deadline=deadline,
             )
         except (NotSent, NoAnswer) as error:
-            raise of_failure(error, what=what, writing=writing) from error
+            raise of_failure(error, what=request.what, writing=request.writing) from error
 
 
 def answered_at(answer: Answer) -> datetime | None:

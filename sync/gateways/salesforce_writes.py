@@ -10,6 +10,7 @@ from typing import Any
 
 from sync.crm import CrmRow
 from sync.errors import Terminal, Transient
+from sync.gateways.http import Deadline
 from sync.gateways.names import Names
 from sync.gateways.salesforce_client import HEAVY_PARTS, Part, PartAnswer, SalesforceHttp, checked_id
 from sync.gateways.salesforce_errors import first_error, of_call, sorted_error
@@ -64,9 +65,10 @@ class Writes:
         results: dict[int, RowResult] = {}
         good = [r for r in sent if self._sendable(r, results)]
         request_ids: list[str] = []
+        deadline = self._http.deadline()  # of the whole flush: it has to end inside the flusher's lease
         for number, chunks in enumerate(self._calls(good)):
             try:
-                request_id = self._send(chunks, results)
+                request_id = self._send(chunks, results, deadline)
             except Transient as error:
                 if number == 0:
                     raise
@@ -127,14 +129,16 @@ class Writes:
         for chunk in _chunks([r for r in rows if _refers(r.row)]):
             yield [chunk]
 
-    def _send(self, chunks: Sequence[Chunk], results: dict[int, RowResult]) -> str | None:
+    def _send(self, chunks: Sequence[Chunk], results: dict[int, RowResult], deadline: Deadline) -> str | None:
         """Results of every row of one call; returns its request id."""
         parts = [self._part(chunk) for chunk in chunks]
         if any(_refers(r.row) for c in chunks for r in c.rows):
-            answer = self._http.call("PATCH", parts[0].path, body=parts[0].body, what=parts[0].what, writing=True)
+            answer = self._http.call(
+                "PATCH", parts[0].path, body=parts[0].body, what=parts[0].what, writing=True, deadline=deadline
+            )
             _read_chunk(chunks[0], PartAnswer(answer.status, answer.json()), results)
             return answer.headers.get("x-request-id")
-        composite = self._http.composite(parts, writing=True)
+        composite = self._http.composite(parts, writing=True, deadline=deadline)
         for chunk, answered in zip(chunks, composite.parts, strict=True):
             _read_chunk(chunk, answered, results)
         return composite.request_id

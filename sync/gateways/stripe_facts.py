@@ -219,7 +219,7 @@ def _charge(obj: Json) -> Charge:
         amount_minor=need(obj, "amount", int),
         currency=need(obj, "currency", str),
         status=need(obj, "status", str),
-        failure_code=obj.get("failure_code"),
+        failure_code=part(obj, "outcome").get("reason") or obj.get("failure_code"),
         failure_message=obj.get("failure_message"),
         method=method_words(part(obj, "payment_method_details")),
     )

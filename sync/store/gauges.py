@@ -19,9 +19,10 @@ SELECT 'oldest', lane, '', extract(epoch FROM clock_timestamp() - min(ready_mach
 FROM due WHERE state = 'due' GROUP BY lane
 UNION ALL
 SELECT 'failed', split_part(error_code, '-', 1), error_code, count(*)::float8
-FROM subjects WHERE failed_at IS NOT NULL GROUP BY error_code
+FROM subjects WHERE failed_at IS NOT NULL AND revision = done_revision GROUP BY error_code
 UNION ALL
-SELECT 'last_event', source, '', extract(epoch FROM max(received_machine_at))::float8 FROM notices GROUP BY source
+SELECT 'last_event', source, '', extract(epoch FROM max(received_machine_at))::float8
+FROM (SELECT source, received_machine_at FROM notices ORDER BY id DESC LIMIT 2000) AS newest GROUP BY source
 UNION ALL
 SELECT 'rows_waiting', state, '', count(*)::float8 FROM crm_writes GROUP BY state
 UNION ALL

@@ -17,6 +17,7 @@ from sync.store.sql import machine_now
 from sync.store.tables import notices
 
 _BIGGEST = 2**63 - 1
+RECENT = 2000
 
 #: Columns of the insert, in the order of its parameters.
 NOTICE_COLUMNS: tuple[tuple[str, TypeEngine[Any]], ...] = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -134,8 +135,8 @@ def test_secrets_are_not_in_a_repr() -> None:
 # ------------------------------------------------------------------ the replay after a renewal
 
 
-def org_at(vendor: StandIn) -> SalesforceHttp:
-    transport = Transport(user_agent="Tandem/0.1", call_deadline_s=5)
+def org_at(vendor: StandIn, deadline_s: float = 5.0) -> SalesforceHttp:
+    transport = Transport(user_agent="Tandem/0.1", call_deadline_s=deadline_s)
     given = Credentials(f"{vendor.url}/token", "id", client_secret="hush", instance_url=vendor.url)
     return SalesforceHttp(Tokens(given, transport), transport)
 
@@ -178,6 +179,21 @@ def test_a_fresh_token_that_is_refused_too_ends_it() -> None:
             org_at(vendor).call("GET", "/limits", what="limits")
         assert vendor.calls.count("POST /token") == 2
         assert len(vendor.seen) == 4
+
+
+def test_log_in_and_call_share_one_deadline() -> None:
+    release = threading.Event()
+
+    def answer(request: Request) -> Reply:
+        return granted() if request.route == "/token" else Reply(401, "<html>who?</html>", hold=release)
+
+    with serving(answer) as vendor:
+        org = org_at(vendor, deadline_s=0.5)
+        begun = time.monotonic()
+        with pytest.raises(Transient, match="TEMP-406"):
+            org.call("GET", "/limits", what="limits")
+        assert time.monotonic() - begun < 1.0
+        release.set()
 
 
 @pytest.mark.parametrize("path", ["//evil.example/x", "/sobjects/Account/../../x", "/services/data/v66.0//x"])

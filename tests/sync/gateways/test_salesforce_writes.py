@@ -173,6 +173,18 @@ def test_text_that_composite_would_replace_arrives_as_it_is(world: World) -> Non
     assert world.query("SELECT Detail__c FROM Billing_Payment__c")[0]["Detail__c"] == text
 
 
+def test_a_later_call_that_fails_leaves_its_rows_for_the_next_flush(world: World) -> None:
+    account = world.make("Account", Name="Acme")
+    org = world.org()
+    org.flush(rows(subscription_row(account, "before")))
+    world.fault(system="salesforce", kind="drop", next=1, match="/composite/sobjects/Billing_Payment__c")
+    batch = rows(subscription_row(account), invoice_row(account), payment_row(account, Detail__c="@{x}"))
+    results, _ = org.flush(batch)
+    assert [results[i].ok for i in range(3)] == [True, True, False]
+    assert (results[2].code, results[2].transient) == ("TEMP-406", True)
+    assert org.flush(batch)[0][2].ok
+
+
 def test_rows_are_written_where_the_package_has_a_namespace(namespaced_world: World) -> None:
     account = namespaced_world.make("Account", Name="Acme")
     batch = rows(
