@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from types import MappingProxyType
 from typing import Any
 
@@ -25,7 +26,6 @@ from starlette.routing import Route
 
 from sync.notices import NotAnEvent, notice_of_event
 from sync.ports import NewNotice
-from workers.stopping import stop_signals
 
 log = structlog.get_logger()
 
@@ -303,8 +303,23 @@ def listen(host: str, port: int) -> socket.socket:
     return bound
 
 
-def server_of(app: Starlette) -> uvicorn.Server:
-    """The server as it is run: httptools, no access log, requests under way answered before it ends."""
+class Server(uvicorn.Server):
+    """Ends when the event is set, also one that was set before it began. Signals are the process's own affair."""
+
+    def __init__(self, config: uvicorn.Config, stop: threading.Event) -> None:
+        super().__init__(config)
+        self._stop = stop
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) or self._stop.is_set()
+
+
+def serve(app: Starlette, bound: socket.socket, stop: threading.Event) -> None:
+    """Serve until ``stop`` is set: httptools, no access log; requests under way are answered first."""
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -316,11 +331,4 @@ def server_of(app: Starlette) -> uvicorn.Server:
         timeout_graceful_shutdown=GRACE_S,
         backlog=2048,
     )
-    return uvicorn.Server(config)
-
-
-def serve(app: Starlette, bound: socket.socket) -> None:
-    """Serve until SIGTERM or SIGINT. To be called in the main thread."""
-    # uvicorn raises the signal again once it has stopped; ours only takes note of it, so that the process ends with 0.
-    with stop_signals():
-        server_of(app).run(sockets=[bound])
+    Server(config, stop).run(sockets=[bound])

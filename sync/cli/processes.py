@@ -23,9 +23,10 @@ def web(host: Host = None, port: Port = None, json: Json = False, yes: Yes = Fal
     """
     from sync import wiring
     from workers import web as server
+    from workers.stopping import stop_signals
 
     out = Out(json)
-    with places.place(start=False, process="web") as here:
+    with places.place(start=False, process="web") as here, stop_signals() as stop:
         verify = wiring.webhook_verifier(here.settings)
         store = wiring.web_store(here.settings, database_url=here.database_url)
         bound = _listen(host or here.settings.host, here.settings.port if port is None else port)
@@ -39,7 +40,7 @@ def web(host: Host = None, port: Port = None, json: Json = False, yes: Yes = Fal
         ).app
         address = "http://{}:{}".format(*bound.getsockname()[:2])
         _serving(out, "web", {"url": address}, f"webhooks: {address}/webhooks/stripe")
-        server.serve(app, bound)
+        server.serve(app, bound, stop)
     return Exit.DONE
 
 

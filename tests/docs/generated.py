@@ -46,7 +46,8 @@ def write() -> None:
     """The page holds the table as it is now."""
     before, mark, rest = ERRORS.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
-    assert mark and end, f"{ERRORS} has no place for the table"
+    assert mark, f"{ERRORS} has no place for the table"
+    assert end, f"{ERRORS} does not say where the table ends"
     ERRORS.write_text(before + mark + error_table() + end + after, encoding="utf-8")
 
 

@@ -93,7 +93,7 @@ def test_a_word_that_is_no_command_would_be_found() -> None:
 def test_every_setting_is_explained_with_its_default() -> None:
     explained = dict(re.findall(r"^\| `([A-Z_]+)` \| (.+?) \|", text_of(OPERATIONS), re.MULTILINE))
 
-    assert explained == {name: default for name, default in settings()}
+    assert explained == dict(settings())
 
 
 def test_the_metrics_explained_are_those_that_web_serves() -> None:

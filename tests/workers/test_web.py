@@ -20,7 +20,8 @@ from sync.gateways.stripe_signature import verifier
 from sync.store.engine import plain_dsn
 from sync.store.gauges import GAUGES_SQL
 from sync.store.inbox import insert_notices_sql, notice_arrays
-from workers.web import GAUGES, MAX_BODY_BYTES, NoticeWriter, Web, listen, server_of
+from tests.workers.processes import eventually
+from workers.web import GAUGES, MAX_BODY_BYTES, NoticeWriter, Web, listen, serve
 
 SECRET = "whsec_" + "k" * 32
 SOURCE = "stripe:acct_1"
@@ -43,6 +44,12 @@ class Running:
 
     def get(self, path: str) -> requests.Response:
         return requests.get(f"{self.url}{path}", timeout=30)
+
+    def answers(self) -> bool:
+        try:
+            return self.get("/livez").ok
+        except requests.ConnectionError:
+            return False
 
     def stored(self) -> list[tuple[Any, ...]]:
         with psycopg.connect(plain_dsn(self.database_url)) as connection:
@@ -73,14 +80,13 @@ def run(dsn: str, database_url: str) -> Iterator[Running]:
         gauges_sql=GAUGES_SQL,
     )
     bound = listen("127.0.0.1", 0)
-    server = server_of(web.app)
-    thread = threading.Thread(target=lambda: server.run(sockets=[bound]), daemon=True)
+    stop = threading.Event()
+    thread = threading.Thread(target=serve, args=(web.app, bound, stop), daemon=True)
     thread.start()
-    deadline = time.monotonic() + 20
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.01)
-    yield Running(f"http://127.0.0.1:{bound.getsockname()[1]}", database_url)
-    server.should_exit = True
+    running = Running(f"http://127.0.0.1:{bound.getsockname()[1]}", database_url)
+    assert eventually(running.answers), "the web process did not start"
+    yield running
+    stop.set()
     thread.join(20)
     assert not thread.is_alive(), "the web process did not stop"
 
@@ -248,3 +254,14 @@ def test_every_gauge_that_the_store_tells_has_a_name() -> None:
     told = {part.split("'")[1] for part in GAUGES_SQL.split("SELECT ")[1:] if part.startswith("'")}
     assert told
     assert told <= set(GAUGES)
+
+
+def test_a_process_that_is_asked_to_stop_before_it_serves_ends_at_once() -> None:
+    stop = threading.Event()
+    stop.set()
+    writer = NoticeWriter("postgresql://tandem@127.0.0.1:9/nowhere", insert_notices_sql(), notice_arrays)
+    web = Web(writer=writer, verify=lambda body, header: False, source=lambda: SOURCE, version={}, gauges_sql="")
+    thread = threading.Thread(target=serve, args=(web.app, listen("127.0.0.1", 0), stop), daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
