@@ -62,6 +62,7 @@ class Settings(BaseSettings):
 
     # what things mean
     billing_timezone: str = "UTC"
+    billing_currency: str = Field("", pattern=r"^([A-Z]{3})?$", description="Of an org with a single currency, which names none on its quotes.")
     quote_signed_statuses: Annotated[tuple[str, ...], NoDecode] = ("Accepted",)
     default_collection_method: Literal["Send Invoice", "Charge Automatically"] = "Send Invoice"
     default_days_until_due: int = Field(30, ge=0, le=365)

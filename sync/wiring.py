@@ -326,6 +326,7 @@ def _policy(settings: Settings) -> BillingPolicy:
     return BillingPolicy(
         billing_timezone=settings.billing_timezone,
         signed_statuses=settings.quote_signed_statuses,
+        currency=settings.billing_currency,
         collection_method=COLLECTION[settings.default_collection_method],
         days_until_due=settings.default_days_until_due,
         rounding_step=settings.rounding_step,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import random
 import threading
 import time
@@ -26,7 +27,8 @@ class Loop:
         self._stopping = stopping
         self._idle_s = idle_s
         self._failures = 0
-        self._thread = threading.Thread(target=self.run, name=name, daemon=True)
+        context = contextvars.copy_context()  # log lines of the thread name the process too
+        self._thread = threading.Thread(target=lambda: context.run(self.run), name=name, daemon=True)
 
     def start(self) -> None:
         """The loop runs in its own thread."""

@@ -233,4 +233,4 @@ class Scheduler:
 
 def is_curable(failure: SubjectState) -> bool:
     """Whether a change that we did not see may have cured it."""
-    return failure.key.startswith("quote:") and (failure.error_code or "").startswith(CURABLE)
+    return failure.key.startswith(("quote:", "customer:")) and (failure.error_code or "").startswith(CURABLE)

@@ -29,6 +29,8 @@ class Tasks:
     def __init__(self, pipeline: Pipeline, stopping: Callable[[], bool]) -> None:
         self._pipeline = pipeline
         self._stopping = stopping
+        # dramatiq's threads begin with an empty context; log lines should name the process all the same.
+        self._context = structlog.contextvars.get_contextvars()
 
     def declare(self, broker: RedisBroker, lane: Lane) -> None:
         """The lane's queue and actors are known to the broker."""
@@ -37,20 +39,24 @@ class Tasks:
 
     def run_deal(self, unit: str) -> None:
         """No unit of the deal lane is due and free any more. ``unit`` is why the bell rang; the longest due goes first."""
-        work_off(self._pipeline.run_deal, self._stopping, what="deal")
+        self._work_off(self._pipeline.run_deal, "deal")
 
     def run_mirror(self, name: str) -> None:
         """Nothing of the mirror lane is due and settled any more, and what it queued for Salesforce is on its way."""
-        work_off(self._pipeline.run_mirror, self._stopping, what="mirror")
+        self._work_off(self._pipeline.run_mirror, "mirror")
         self.flush(name)
 
     def run_bulk(self, name: str) -> None:
         """Nothing of the bulk lane is due any more."""
-        work_off(lambda: self._pipeline.run_mirror("bulk"), self._stopping, what="bulk")
+        self._work_off(lambda: self._pipeline.run_mirror("bulk"), "bulk")
 
     def flush(self, name: str) -> None:
         """No row may go to Salesforce any more, or another process sends them."""
-        work_off(self._pipeline.flusher.run_once, self._stopping, what="flush")
+        self._work_off(self._pipeline.flusher.run_once, "flush")
+
+    def _work_off(self, step: Callable[[], int], what: str) -> None:
+        with structlog.contextvars.bound_contextvars(**self._context):
+            work_off(step, self._stopping, what=what)
 
 
 def work_off(step: Callable[[], int], stopping: Callable[[], bool], *, what: str) -> int:

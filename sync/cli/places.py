@@ -37,6 +37,7 @@ class Place:
     home: Path
     database_url: str
     redis_url: str
+    embedded: bool = False
 
 
 def environment() -> dict[str, str]:
@@ -87,19 +88,19 @@ def place(*, start: bool, process: str = "cli") -> Iterator[Place]:
     name, number = _databases(given)
     attaching = attach_or_start if start else attach
     with attaching(home, database=name, redis_database=number) as servers:
-        yield Place(given, home, database_url or servers.database_url, redis_url or servers.redis_url)
+        yield Place(given, home, database_url or servers.database_url, redis_url or servers.redis_url, embedded=not database_url)
 
 
 @contextlib.contextmanager
 def services(*, drain: bool = False, upgrade: bool = False) -> Iterator[Services]:
     """The wired installation for a one-shot verb, good for the block; servers are started if need be.
 
-    Both vendors were asked who they are. With ``upgrade`` the schema is brought up to date first.
+    Both vendors were asked who they are. With ``upgrade``, and always on embedded servers, the schema is brought up to date first.
     """
     from sync import wiring  # it brings both vendors' libraries, which `--help` should not wait for
 
     with place(start=True) as here:
-        if upgrade:
+        if upgrade or here.embedded:
             wiring.upgrade(here.database_url)
         built = wiring.build(here.settings, database_url=here.database_url, redis_url=here.redis_url, drain=drain)
         with contextlib.closing(built):
@@ -112,6 +113,8 @@ def store() -> Iterator[Store]:
     from sync import wiring
 
     with place(start=True) as here:
+        if here.embedded:
+            wiring.upgrade(here.database_url)
         with contextlib.closing(wiring.open_store(here.settings, database_url=here.database_url)) as opened:
             yield opened
 

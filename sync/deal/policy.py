@@ -8,11 +8,11 @@ from datetime import timedelta
 
 @dataclass(frozen=True)
 class BillingPolicy:
-    """Choices that change what a quote means. ``currency`` stands in where the org has only one and names none."""
+    """Choices that change what a quote means. ``currency`` stands in where the org has only one and names none; without it such a quote is refused, never guessed."""
 
     billing_timezone: str = "UTC"
     signed_statuses: tuple[str, ...] = ("Accepted",)
-    currency: str = "USD"
+    currency: str = ""  # "" where the org names one on every quote
     collection_method: str = "send_invoice"  # or charge_automatically: where the quote says nothing
     days_until_due: int = 30
     max_days_until_due: int | None = None  # DATA-208 beyond it; None = no limit

@@ -130,6 +130,7 @@ def _contract(key: str, subs: list[Subscription], scheds: list[Schedule], terms:
         s.subscription or s.released_subscription: s for s in scheds if s.status in ("active", "completed", "canceled")
     }
     subs = sorted(subs, key=lambda s: (s.start_date_s, -_monthly_of(s, terms), s.id))
+    scheds = sorted(scheds, key=lambda s: (s.phases[0].start_s if s.phases else 0, -_planned_monthly(s, terms), s.id))
     status = _status([*(_subscription_status(s) for s in subs), *("Scheduled" for _ in scheduled)], scheds)
     first: Subscription | Schedule = subs[0] if subs else scheds[0]
     metadata = {k: v for o in [*subs, *scheds] for k, v in o.metadata.items()}
@@ -151,7 +152,7 @@ def _contract(key: str, subs: list[Subscription], scheds: list[Schedule], terms:
         start=terms.day(min(starts)) if starts else None,
         end=terms.last_day(max(fixed)) if fixed else None,
         ends_on=_ends_on(subs, scheds, terms),
-        period_end=terms.last_day(max(i.period_end_s for s in earning for i in s.items))
+        period_end=terms.last_day(min(i.period_end_s for s in earning for i in s.items))
         if any(s.items for s in earning)
         else None,
         next_charge_s=charge_s,
@@ -250,6 +251,17 @@ def _monthly_of(subscription: Subscription, terms: Terms) -> Fraction:
     return sum((i.monthly for i in _items(subscription, terms, earning=True)), Fraction(0))
 
 
+def _planned_monthly(schedule: Schedule, terms: Terms) -> Fraction:
+    """What a schedule's last phase comes to a month."""
+    phase = schedule.phases[-1] if schedule.phases else None
+    known = [i for i in phase.items if i.price in terms.prices] if phase else []
+    coupons = phase.coupons if phase else ()
+    return sum(
+        (_item(terms.prices[i.price], i.quantity, (*i.coupons, *coupons), terms, counts=True)[0] for i in known),
+        Fraction(0),
+    )
+
+
 def _contracted(subs: list[Subscription], scheds: list[Schedule], terms: Terms) -> Fraction:
     """What the contract is worth once all that is planned has begun; nothing once an end is planned on a contract without a term."""
     total, managed = Fraction(0), set()
@@ -257,12 +269,7 @@ def _contracted(subs: list[Subscription], scheds: list[Schedule], terms: Terms) 
         if schedule.status not in ("not_started", "active") or not schedule.phases:
             continue
         managed.add(schedule.subscription)
-        phase = schedule.phases[-1]
-        for item in phase.items:
-            if item.price in terms.prices:
-                total += _item(
-                    terms.prices[item.price], item.quantity, (*item.coupons, *phase.coupons), terms, counts=True
-                )[0]
+        total += _planned_monthly(schedule, terms)
     for subscription in subs:
         if (
             subscription.id in managed

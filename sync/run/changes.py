@@ -9,8 +9,8 @@ from typing import Literal
 
 import structlog
 
+from sync.notices import notice_of_change
 from sync.ports import Change, Cursors, SalesforceGateway, StripeGateway, Subjects
-from sync.run.intake import notice_of_change
 
 log = structlog.get_logger()
 
@@ -56,7 +56,7 @@ class Changes:
             fresh += [rows[i] for i in sorted(self.cursors.seen(name, digests))]
         if not fresh:
             return 0
-        self.subjects.add_notices([notice_of_change(c, self.salesforce.organization_id) for c in fresh])
+        self.subjects.add_notices([notice_of_change(c, f"salesforce:{self.salesforce.organization_id}") for c in fresh])
         self.subjects.mark_blocked_on([c.id for c in fresh], reason="record_changed")
         for name in by_object:
             self.cursors.act_on(name, {c.id: _digest(c) for c in fresh if c.object == name})

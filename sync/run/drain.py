@@ -50,30 +50,31 @@ def drain(pipeline: Pipeline, *, progress: Callable[[str], None] = lambda _: Non
     Raises the Transient of a side that could not be read for changes in so many tries.
     """
     runs, flushed, rounds = Counter[str](), 0, 0
-    waits, deadline = 0, time.monotonic() + OTHERS_S
+    waits, unread, deadline = 0, 0, time.monotonic() + OTHERS_S
     while True:
         rounds += 1
         done, sent, away = _round(pipeline, runs, progress)
         flushed += sent
-        if (done or sent) and away is None:
+        unread = unread + 1 if away is not None else 0
+        if away is None and (done or sent):
             continue
-        if away is not None and waits >= TRIES:
+        if away is not None and unread >= TRIES:
             raise away
         counts = pipeline.subjects.counts(pipeline.clock.now())
         rows, rows_in_s = pipeline.outbox.waiting()
         pause_s = _pause(
             counts.next_retry_in_s if counts.retrying else None,
             rows_in_s if rows else None,
-            _back_off_s(away, waits) if away is not None else None,
+            _back_off_s(away, unread) if away is not None else None,
         )
         in_hand = counts.leased or counts.settling or counts.notices
         if in_hand and time.monotonic() < deadline:
             pause_s = 0.1
-        elif pause_s is None or waits >= TRIES:
-            break
-        else:
+        elif away is None:
+            if pause_s is None or waits >= TRIES:
+                break
             waits += 1
-        time.sleep(max(pause_s, 0.02))
+        time.sleep(max(pause_s or 0.0, 0.02))
     return _summary(pipeline, runs, flushed, rounds)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sync.ports import Change, Mark, NewNotice, Notice
+from sync.ports import Mark, Notice
 
 #: Event families whose object leads to a subject of the mirror. Others are stored and make nothing due: the invoice's own
 #: events come with every payment, and a read per event is a trap (DESIGN 8.16).
@@ -66,15 +66,3 @@ def quote_mark(quote_id: str, account_id: str) -> Mark:
 
 def account_mark(account_id: str) -> Mark:
     return Mark(f"account:{account_id}", "mirror", unit_of(account_id))
-
-
-def notice_of_change(change: Change, organization_id: str) -> NewNotice:
-    """A CRM change as it is kept: by record and by what its inputs looked like at that stamp."""
-    return NewNotice(
-        source=f"salesforce:{organization_id}",
-        external_id=f"{change.object}/{change.id}/{change.stamp}/{change.digest[:16]}{'/deleted' if change.deleted else ''}",
-        type=f"{change.object}.{'deleted' if change.deleted else 'changed'}",
-        object_kind=change.object,
-        object_id=change.id,
-        related=dict(change.related),
-    )

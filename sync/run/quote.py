@@ -128,7 +128,7 @@ class QuoteRun:
         run = _Run(due, graph, to_bill, promise, signed_at, fence)
         try:
             worked = self._bill(claim, run, now)
-            if promise and (change := late_change(frozen.from_json(promise.graph), graph)):
+            if promise and (change := late_change(frozen.from_json(promise.graph), graph, self.rows.api_names())):
                 raise Refused((change,))
         except LeaseLost:
             raise

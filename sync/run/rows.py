@@ -44,6 +44,15 @@ class Rows:
         self._names = {
             api_name: {_plain(name): name for name in one.written()} for api_name, one in mappings.objects.items()
         }
+        self._read = {
+            one.record: {f.attribute: f.api_name for f in one.read_fields() if f.attribute}
+            for one in mappings.objects.values()
+            if one.record is not None
+        }
+
+    def api_names(self) -> Mapping[type, Mapping[str, str]]:
+        """Salesforce's field for each attribute of the typed records that are read."""
+        return self._read
 
     def of_shown(self, shown: Shown) -> list[CrmRow]:
         """Every row of an Account's mirror, parents first."""

@@ -36,7 +36,7 @@ ENVIRONMENT = {
 }
 LEASE_S = float(ENVIRONMENT["LEASE_S"])
 UP_WITHIN_S = 60.0
-QUIET_WITHIN_S = 60.0
+QUIET_WITHIN_S = 90.0
 
 #: How much is left to do: notices not taken in, subjects due or held, rows not in the CRM.
 LEFT = """

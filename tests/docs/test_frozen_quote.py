@@ -5,14 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+from sync import mapping
+from sync.crm import QuoteGraph
 from sync.deal.forecast import forecast
 from sync.deal.policy import BillingPolicy
 from sync.desired.frozen import as_signed, changed_since, from_json, to_json
+from sync.errors import Refusal
 from sync.quotes.standard import read_quote
-from sync.run.late import late_change
+from sync.run import late
+from sync.run.rows import Rows
 from tests.sync.deal.factory import ACCOUNT, EARLY, SEATS, a_graph, a_line
 
 SIGNED = a_graph(a_line(unit_price=Decimal("100.00")))
+API_NAMES = Rows(mapping.load()).api_names()
+
+
+def late_change(signed: QuoteGraph, present: QuoteGraph) -> Refusal | None:
+    """What the quote would be told, in Salesforce's own field names."""
+    return late.late_change(signed, present, API_NAMES)
 
 
 def test_what_is_kept_of_a_quote_comes_back_whole() -> None:
@@ -27,7 +37,7 @@ def test_a_price_changed_after_the_signature_is_not_billed_and_is_told() -> None
 
     assert forecast(deal, EARLY).total == 1_200_000
     assert told is not None
-    assert (told.code, told.field, told.record_id) == ("DATA-221", "unit_price", SIGNED.lines[0].id)
+    assert (told.code, told.field, told.record_id) == ("DATA-221", "UnitPrice", SIGNED.lines[0].id)
     assert "100.00" in told.message
     assert "90.00" in told.message
     assert told.message.endswith("Nothing was charged for the change.")
@@ -68,4 +78,4 @@ def test_taking_back_the_acceptance_is_told() -> None:
     told = late_change(SIGNED, replace(SIGNED, quote=replace(SIGNED.quote, status="Draft")))
 
     assert told is not None
-    assert told.field == "status"
+    assert told.field == "Status"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -70,9 +71,13 @@ def test_rows_that_were_written_without_an_answer_stand_once(world: World, make_
     settled(tandem)
     world.at("2026-03-01T02:00")
     before = world.mark()
-    # Two polls are lost first; the third call is the one that writes.
-    world.fault("salesforce", "timeout_after_effect", next=3, match="composite")
+    pipeline = tandem.services.pipeline
+    pipeline.poll()
+    while pipeline.step(Counter(), stop_at=9):
+        pass
+    world.fault("salesforce", "timeout_after_effect", next=1, match="POST")
 
+    pipeline.flusher.run_once()
     settled(tandem)
 
     lost = [e for e in world.writes(before, "salesforce") if e.status is None]

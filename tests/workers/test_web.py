@@ -260,7 +260,9 @@ def test_a_process_that_is_asked_to_stop_before_it_serves_ends_at_once() -> None
     stop = threading.Event()
     stop.set()
     writer = NoticeWriter("postgresql://tandem@127.0.0.1:9/nowhere", insert_notices_sql(), notice_arrays)
-    web = Web(writer=writer, verify=lambda body, header: False, source=lambda: SOURCE, version={}, gauges_sql="")
+    web = Web(
+        writer=writer, verify=lambda body, header: False, source=lambda: SOURCE, version={"version": "0"}, gauges_sql=""
+    )
     thread = threading.Thread(target=serve, args=(web.app, listen("127.0.0.1", 0), stop), daemon=True)
     thread.start()
     thread.join(10)

@@ -160,7 +160,8 @@ def test_every_line_of_the_log_of_a_process_is_json(up: Up) -> None:
     lines = [line for line in up.log.read_text().splitlines() if line.startswith("{")]
     assert len(lines) > 5
     for line in lines:
-        assert "event" in json.loads(line)
+        said = json.loads(line)
+        assert {"event", "time", "level", "process", "version"} <= set(said), line
     others = [line for line in up.log.read_text().splitlines() if line and not line.startswith("{")]
     assert not [line for line in others if line.startswith(("Traceback", "  File"))]
 

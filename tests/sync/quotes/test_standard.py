@@ -341,3 +341,11 @@ def test_any_price_of_a_likely_quote_is_read_or_refused_and_nothing_else(quote, 
     assert (deal is None) == bool(found)
     if deal is not None:
         assert [signed.id for signed in deal.lines] == [line.id]
+
+
+def test_a_quote_without_a_currency_is_refused_unless_the_installation_names_it() -> None:
+    with pytest.raises(Refused) as refused:
+        a_deal(currency=None)
+
+    assert refused.value.code == "CONF-304"
+    assert "BILLING_CURRENCY" in refused.value.message
