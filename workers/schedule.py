@@ -210,7 +210,7 @@ class Scheduler:
             self._cursors.put(name, self._salesforce.rewound(reached, OVERLAP_S))
 
     def look_again_at_refused(self) -> int:
-        """Every quote refused for its data or for a configuration is due again, to be read whole; returns how many."""
+        """Every quote refused and every question open for data or configuration is due again, to be read whole; returns how many."""
         refused = [f for f in self._pipeline.subjects.failures() if is_curable(f)]
         marks = [Mark(f.key, f.lane, f.unit) for f in refused]
         return self._pipeline.subjects.mark(marks, reason="refused_looked_at_again") if marks else 0

@@ -33,7 +33,7 @@ def answering(status: int, body: str, **headers: str) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body.encode())
 
-        do_POST = do_GET
+        do_POST = do_GET  # noqa: N815 - the name that http.server calls
 
         def log_message(self, *unused: object) -> None:
             pass

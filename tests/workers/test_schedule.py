@@ -127,7 +127,7 @@ def test_the_overlap_sends_the_cursor_back_and_costs_no_call(engine: Engine) -> 
     assert not pipeline.polls
 
 
-def test_refused_quotes_are_looked_at_again_and_others_left_alone(engine: Engine) -> None:
+def test_refused_quotes_and_open_questions_are_looked_at_again_and_safety_stops_left_alone(engine: Engine) -> None:
     pipeline = CountingPipeline()
     subjects = StoredSubjects(engine, now=lambda: NOON)
     pipeline.subjects = any_of(subjects)
@@ -137,10 +137,10 @@ def test_refused_quotes_are_looked_at_again_and_others_left_alone(engine: Engine
     fail(subjects, "customer:cus_1", "DATA-213")
     one, _ = scheduler(engine, pipeline, holder="one")
 
-    assert one.look_again_at_refused() == 2
+    assert one.look_again_at_refused() == 3
 
     due = {key for key in ("quote:0Q01", "quote:0Q02", "quote:0Q03", "customer:cus_1") if is_due(subjects, key)}
-    assert due == {"quote:0Q01", "quote:0Q02"}
+    assert due == {"quote:0Q01", "quote:0Q02", "customer:cus_1"}
 
 
 def test_a_lane_is_rung_as_often_as_it_has_units_but_not_without_end(engine: Engine) -> None:
