@@ -508,6 +508,9 @@ class SalesforceGateway(Protocol):
     ) -> Sequence[CrmAccount]:
         """CrmAccount rows carrying one of these Stripe ids or billing e-mails (Account.Billing_Email__c, PersonEmail)."""
 
+    def billing_timezones(self) -> Mapping[str, str]:
+        """The billing time zone of every Account that has one of its own."""
+
     def create_account(self, fields: Mapping[str, object]) -> str: ...
 
     def changes(self, heat: Literal["hot", "cold"], cursor: Mapping[str, object] | None) -> ChangePage:

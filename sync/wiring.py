@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+from zoneinfo import available_timezones
 
 import redis
 import requests
@@ -23,7 +24,7 @@ from sync.deal.policy import BillingPolicy
 from sync.gateways import salesforce_auth, salesforce_gateway, stripe_client
 from sync.gateways.stripe_budget import Rate
 from sync.gateways.stripe_signature import verifier
-from sync.ports import NewNotice
+from sync.ports import NewNotice, SalesforceGateway
 from sync.run.changes import Changes
 from sync.run.flush import SALESFORCE, Flusher
 from sync.run.identity import Identity
@@ -333,15 +334,19 @@ def _policy(settings: Settings) -> BillingPolicy:
     )
 
 
-def zones(salesforce: salesforce_gateway.SalesforceOrg, default: str) -> Callable[[Iterable[str]], Mapping[str, str]]:
-    """The billing time zone of Accounts: their own, else the installation's. An Account is asked again after ten minutes of machine time."""
-    known: dict[str, tuple[float, str]] = {}
+def zones(salesforce: SalesforceGateway, default: str) -> Callable[[Iterable[str]], Mapping[str, str]]:
+    """The billing time zone of Accounts: their own, else the installation's. Asked of Salesforce every ten minutes of machine time.
+
+    A zone that doesn't exist is the installation's for what is shown; a quote of that Account is refused (CONF-304).
+    """
+    known: dict[str, str] = {}
+    read_at = float("-inf")
 
     def zone_of(account_ids: Iterable[str]) -> Mapping[str, str]:
-        wanted, now_s = list(account_ids), time.monotonic()
-        if stale := [a for a in wanted if known.get(a, (float("-inf"), ""))[0] < now_s - ZONES_FRESH_S]:
-            found = salesforce.accounts(stale)
-            known.update({a: (now_s, (found[a].billing_timezone if a in found else None) or default) for a in stale})
-        return {a: known[a][1] for a in wanted}
+        nonlocal known, read_at
+        if time.monotonic() - read_at > ZONES_FRESH_S:
+            told = salesforce.billing_timezones()
+            known, read_at = {a: z for a, z in told.items() if z in available_timezones()}, time.monotonic()
+        return {a: known.get(a, default) for a in account_ids}
 
     return zone_of

@@ -51,6 +51,9 @@ class SalesforceOrg:
     ) -> Sequence[CrmAccount]:
         return self._reads.find_accounts(stripe_customer_ids=stripe_customer_ids, emails=emails)
 
+    def billing_timezones(self) -> Mapping[str, str]:
+        return self._reads.billing_timezones()
+
     def create_account(self, fields: Mapping[str, object]) -> str:
         return self._writes.create("Account", fields)
 

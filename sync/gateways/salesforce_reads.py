@@ -125,6 +125,13 @@ class Reads:
                     found[str(row["Id"])] = self._account(row)
         return [found[i] for i in sorted(found)]
 
+    def billing_timezones(self) -> Mapping[str, str]:
+        """The zone of every Account that has one of its own, as typed: most have none, so this is one call."""
+        field = self._names.to_org("Billing_Timezone__c")
+        path = query_path(f"SELECT Id, {field} FROM Account WHERE {field} != null")
+        rows = self._all(self._http.call("GET", path, what="Account").json())
+        return {str(row["Id"]): str(row[field]).strip() for row in rows}
+
     # ------------------------------------------------------------------ queries
 
     def _quote_soql(self, ids: Sequence[str]) -> str:
