@@ -13,8 +13,9 @@ help:  ## List the targets
 demo: install-run  ## Show the main job end to end, against the sandbox
 	@$(BIN)/tandem demo
 
-test: install  ## Run the tests
+test: install  ## Run the tests, then judge everything that went over the wire in them
 	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile --ignore=tests/interop --ignore=tests/soak $(ARGS)
+	@$(BIN)/python -m tests.contracts.judge $(if $(ARGS),--partial)
 
 check: install  ## Lint, types, import rules, lock files
 	@$(BIN)/ruff check .

@@ -1,4 +1,5 @@
-"""The only code that writes to Stripe: one operation after the other, each written to the ledger before it is sent (DESIGN 3, 4).
+"""The only code that writes to Stripe: one operation after the other, each written to the ledger before it is sent
+(DESIGN 3, 4).
 
 There is no resume code: a run that died is run again, its plan is what is left, and the ledger says under which key a
 step may be repeated.
@@ -58,7 +59,8 @@ class Writer:
     ) -> Applied:
         """Every operation has taken effect, in order, each recorded with its request id and linked.
 
-        ``known`` are Stripe ids of objects that exist already; ``salesforce_ids`` are kept in the links. Raises the first
+        ``known`` are Stripe ids of objects that exist already; ``salesforce_ids`` are kept in the links. Raises the
+        first
         failure (Transient, OutcomeUnknown, Terminal, Unsafe) after recording it; what was done before it stays done.
         """
         ids = dict(known)
@@ -118,7 +120,8 @@ def next_revision(last: OpState | None, highest: int, now: datetime) -> int:
     """Which revision the next sending of this very operation carries (DESIGN 4, outcome rules).
 
     The caller has looked: the object is not there (else there would be no operation). So a lost answer keeps its
-    revision, and with it its key, only while Stripe still remembers the key; an answer of any kind but 409 or 429 ends it.
+    revision, and with it its key, only while Stripe still remembers the key; an answer of any kind but 409 or 429
+    ends it.
     """
     if last is None or last.state == "done":
         return highest + 1
@@ -137,7 +140,9 @@ def idempotency_key(operation: Operation, revision: int, installation: tuple[str
 
 
 def payload_hash(operation: Operation) -> str:
-    """Hash of what would be sent, with our keys in place of Stripe ids, so that it is the same before and after an object exists."""
+    """Hash of what would be sent, with our keys in place of Stripe ids, so that it is the same before and after an
+    object exists.
+    """
     body = json.dumps(plain(operation.payload), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(f"{operation.remote_id}\n{body}".encode()).hexdigest()
 
@@ -156,7 +161,9 @@ def plain(value: Value) -> object:
 
 
 def resolve(value: Value, ids: Mapping[Ref, str]) -> object:
-    """``value`` with every Ref replaced by its Stripe id. A Ref without one is a fault in the order of the plan: BUG-502."""
+    """``value`` with every Ref replaced by its Stripe id. A Ref without one is a fault in the order of the plan:
+    BUG-502.
+    """
     if isinstance(value, Ref):
         if value not in ids:
             raise Terminal(

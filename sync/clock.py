@@ -1,4 +1,6 @@
-"""Business time. Everything that means a day, a due date or a renewal asks this clock; leases and back-off never do (DESIGN 3)."""
+"""Business time. Everything that means a day, a due date or a renewal asks this clock; leases and back-off never do
+(DESIGN 3).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,8 @@ import requests
 
 
 class Clock(Protocol):
+    """Where business time comes from."""
+
     def now(self) -> datetime:
         """The present business instant, aware, in UTC."""
 

@@ -62,7 +62,9 @@ class Settings(BaseSettings):
 
     # what things mean
     billing_timezone: str = "UTC"
-    billing_currency: str = Field("", pattern=r"^([A-Z]{3})?$", description="Of an org with a single currency, which names none on its quotes.")
+    billing_currency: str = Field(
+        "", pattern=r"^([A-Z]{3})?$", description="Of an org with a single currency, which names none on its quotes."
+    )
     quote_signed_statuses: Annotated[tuple[str, ...], NoDecode] = ("Accepted",)
     default_collection_method: Literal["Send Invoice", "Charge Automatically"] = "Send Invoice"
     default_days_until_due: int = Field(30, ge=0, le=365)
@@ -156,7 +158,9 @@ class Endpoints:
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings of this process. Raises ConfigFault with every fault at once; values of secrets are never repeated."""
+    """The settings of this process. Raises ConfigFault with every fault at once; values of secrets are never
+    repeated.
+    """
     env = dict(os.environ if environ is None else environ)
     faults = _read_secret_files(env)
     known = {name.upper() for name in Settings.model_fields} | {

@@ -13,6 +13,8 @@ from decimal import Decimal
 
 @dataclass(frozen=True)
 class CrmAccount:
+    """Who pays: an Account of Salesforce."""
+
     id: str
     name: str
     website: str | None = None
@@ -31,6 +33,8 @@ class CrmAccount:
 
 @dataclass(frozen=True)
 class CrmProduct:
+    """What is sold: a Product2."""
+
     id: str
     name: str
     is_active: bool = True
@@ -47,6 +51,8 @@ class CrmProduct:
 
 @dataclass(frozen=True)
 class CrmQuoteLine:
+    """A QuoteLineItem as the rep wrote it."""
+
     id: str
     quote_id: str
     product_id: str | None
@@ -71,6 +77,8 @@ class CrmQuoteLine:
 
 @dataclass(frozen=True)
 class CrmQuote:
+    """A Quote: what the rep fills in, and our own fields as they show now."""
+
     id: str
     number: str
     name: str
@@ -130,7 +138,8 @@ class CrmRow:
 
     ``fields`` are API names (un-namespaced) to JSON values; Decimals stay Decimal. ``parents`` maps a relationship name
     (``Account__r``, ``Billing_Invoice__r``) to the external key of a row of ours; real Salesforce ids go in ``fields``.
-    ``group`` is the Account id: rows of one group travel in one chunk. ``quiet`` names fields that alone never cause a write (As_Of__c).
+    ``group`` is the Account id: rows of one group travel in one chunk. ``quiet`` names fields that alone never cause
+    a write (As_Of__c).
     """
 
     sobject: str

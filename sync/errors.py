@@ -1,6 +1,7 @@
 """What can go wrong, sorted by what happens next.
 
-Every failure is one of three (style.md, users.md 3): ``Transient`` (try again by itself), ``Terminal`` (a person changes
+Every failure is one of three (style.md, users.md 3): ``Transient`` (try again by itself), ``Terminal`` (a person
+changes
 data or configuration), ``Unsafe`` (a person has to agree). Each carries a code of the catalogue (`sync.catalogue`).
 Anything else that escapes is a bug: the run turns it into BUG-502, loudly.
 """
@@ -20,7 +21,9 @@ class SyncError(Exception):
 
 
 class Transient(SyncError):
-    """It will pass: the same work is tried again by itself, not before ``retry_after_s`` (machine time) if that is given."""
+    """It will pass: the same work is tried again by itself, not before ``retry_after_s`` (machine time) if that is
+    given.
+    """
 
     def __init__(self, code: str, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(code, message)
@@ -41,7 +44,9 @@ class OutcomeUnknown(Transient):
 
 
 class AlreadyExists(Transient):
-    """Stripe already has an object of this natural id (product, coupon, lookup key). Nothing was made: the next run looks and adopts it."""
+    """Stripe already has an object of this natural id (product, coupon, lookup key). Nothing was made: the next run
+    looks and adopts it.
+    """
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,9 @@ class Refusal:
 class Terminal(SyncError):
     """A person must change data or configuration first; trying again would end the same way."""
 
-    def __init__(self, code: str, message: str, *, refusals: tuple[Refusal, ...] = (), request_id: str | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, *, refusals: tuple[Refusal, ...] = (), request_id: str | None = None
+    ) -> None:
         super().__init__(code, message)
         self.refusals = refusals
         self.request_id = request_id

@@ -14,7 +14,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Fact(BaseModel):
-    """Base: immutable, comparable, JSON both ways. ``id`` is Stripe's; ``deleted`` is true for an object known to be gone."""
+    """Base: immutable, comparable, JSON both ways. ``id`` is Stripe's; ``deleted`` is true for an object known to be
+    gone.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     KIND: ClassVar[str]
@@ -26,6 +28,8 @@ class Fact(BaseModel):
 
 
 class Coupon(Fact):
+    """A discount, by percent or by amount."""
+
     KIND: ClassVar[str] = "coupon"
     percent_off: Decimal | None = None
     amount_off_minor: int | None = None
@@ -36,6 +40,8 @@ class Coupon(Fact):
 
 
 class Product(Fact):
+    """A product of the catalogue."""
+
     KIND: ClassVar[str] = "product"
     name: str = ""
     description: str | None = None
@@ -44,6 +50,8 @@ class Product(Fact):
 
 
 class Price(Fact):
+    """A price: what one unit costs, and how often."""
+
     KIND: ClassVar[str] = "price"
     product: str = ""
     currency: str = ""
@@ -57,6 +65,8 @@ class Price(Fact):
 
 
 class Customer(Fact):
+    """Who pays, on the Stripe side."""
+
     KIND: ClassVar[str] = "customer"
     email: str | None = None
     name: str | None = None
@@ -67,6 +77,8 @@ class Customer(Fact):
 
 
 class Item(BaseModel):
+    """One price on a subscription, with its own period."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
     id: str = ""
     price: Price
@@ -78,6 +90,8 @@ class Item(BaseModel):
 
 
 class Subscription(Fact):
+    """A running or ended subscription."""
+
     KIND: ClassVar[str] = "subscription"
     customer: str = ""
     status: str = ""
@@ -98,6 +112,8 @@ class Subscription(Fact):
 
 
 class PhaseItem(BaseModel):
+    """One price in a phase of a schedule."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
     price: str  # id
     quantity: int | None = None
@@ -106,6 +122,8 @@ class PhaseItem(BaseModel):
 
 
 class Phase(BaseModel):
+    """A stretch of a schedule, ``end_s`` exclusive."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
     start_s: int
     end_s: int
@@ -117,6 +135,8 @@ class Phase(BaseModel):
 
 
 class Schedule(Fact):
+    """A subscription schedule: what will run when."""
+
     KIND: ClassVar[str] = "schedule"
     customer: str = ""
     status: str = ""  # not_started active completed released canceled
@@ -133,6 +153,8 @@ class Schedule(Fact):
 
 
 class InvoicePayment(BaseModel):
+    """One payment towards an invoice."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
     id: str
     status: str  # open paid canceled
@@ -144,6 +166,8 @@ class InvoicePayment(BaseModel):
 
 
 class Charge(Fact):
+    """One attempt to collect money, successful or not."""
+
     KIND: ClassVar[str] = "charge"
     payment_intent: str | None = None
     customer: str | None = None
@@ -156,6 +180,8 @@ class Charge(Fact):
 
 
 class Line(BaseModel):
+    """One line of an invoice."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
     amount_minor: int
     quantity: int | None = None
@@ -168,6 +194,8 @@ class Line(BaseModel):
 
 
 class Invoice(Fact):
+    """An invoice with its payments and lines."""
+
     KIND: ClassVar[str] = "invoice"
     customer: str = ""
     subscription: str | None = None

@@ -1,6 +1,7 @@
 """Logs: one JSON line an event on stdout or stderr, with the ids of both vendors, without personal data or secrets.
 
-Usage: ``log = structlog.get_logger(); log.info("operation_applied", ref=..., stripe_request_id=...)``. Context that belongs
+Usage: ``log = structlog.get_logger(); log.info("operation_applied", ref=..., stripe_request_id=...)``. Context that
+belongs
 to a whole task (reference, subject, digest) is bound once with `structlog.contextvars`.
 """
 
@@ -23,7 +24,9 @@ SECRET = re.compile(
 )
 #: Fields whose values never belong into a log, whatever they look like.
 SECRET_NAMES = re.compile(r"secret|password|token$|authorization|api_key|private_key|signature", re.IGNORECASE)
-PERSONAL_NAMES = frozenset({"email", "customer_name", "account_name", "phone", "address", "billing_email", "customer_email"})
+PERSONAL_NAMES = frozenset(
+    {"email", "customer_name", "account_name", "phone", "address", "billing_email", "customer_email"}
+)
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 
 
@@ -47,7 +50,9 @@ def _redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[
 
 
 def configure(*, level: str = "INFO", process: str = "", version: str = "") -> None:
-    """Every later log line of this process is one JSON object on stderr, redacted; stdout stays for what a command answers."""
+    """Every later log line of this process is one JSON object on stderr, redacted; stdout stays for what a command
+    answers.
+    """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

@@ -87,7 +87,8 @@ def _related(obj: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def notice_of_change(change: Change, source: str) -> NewNotice:
-    """The notice of one changed CRM record. ``source`` is ``salesforce:<organisation id>``. The same content is the same
+    """The notice of one changed CRM record. ``source`` is ``salesforce:<organisation id>``. The same content is the
+    same
     notice, however often it is read.
     """
     what = "deleted" if change.deleted else "changed"

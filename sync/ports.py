@@ -1,6 +1,8 @@
-"""What `run` and `apply` need of the outside, as protocols. `sync.store` and `sync.gateways` implement them; `sync.wiring` joins them.
+"""What `run` and `apply` need of the outside, as protocols. `sync.store` and `sync.gateways` implement them;
+`sync.wiring` joins them.
 
-Two clocks (DESIGN 3): columns and arguments named ``*_machine_at`` / ``*_s`` of a lease are PostgreSQL's machine time; ``*_at`` is business time.
+Two clocks (DESIGN 3): columns and arguments named ``*_machine_at`` / ``*_s`` of a lease are PostgreSQL's machine
+time; ``*_at`` is business time.
 """
 
 from __future__ import annotations
@@ -36,12 +38,15 @@ class NewNotice:
 
 @dataclass(frozen=True)
 class Notice(NewNotice):
+    """A stored notice."""
+
     id: int = 0
 
 
 @dataclass(frozen=True)
 class Mark:
-    """Makes a subject due. ``key`` is ``kind:id``. ``settle_s`` > 0 waits that long (machine time) for company, five seconds at most in all.
+    """Makes a subject due. ``key`` is ``kind:id``. ``settle_s`` > 0 waits that long (machine time) for company, five
+    seconds at most in all.
 
     ``hint_created_s`` is the Stripe creation second of the object, if known: the gateway reads cheaper with it.
     """
@@ -103,7 +108,9 @@ class Failed:
 
 @dataclass(frozen=True)
 class Again:
-    """It will pass: due again after the back-off of `attempts` (5 s, 30 s, 2 min, 10 min, 1 h, 6 h with jitter) or ``after_s``."""
+    """It will pass: due again after the back-off of `attempts` (5 s, 30 s, 2 min, 10 min, 1 h, 6 h with jitter) or
+    ``after_s``.
+    """
 
     code: str
     message: str
@@ -117,22 +124,32 @@ class Subjects(Protocol):
     """What is due, what failed, who holds it. All instants of leases and back-off are machine time inside PostgreSQL."""
 
     def intake(self, route: Callable[[Notice], Iterable[Mark]], limit: int = 500) -> int:
-        """Turn stored notices into marks, in one transaction with marking them processed; returns how many were taken. Concurrent callers take different ones."""
+        """Turn stored notices into marks, in one transaction with marking them processed; returns how many were
+        taken. Concurrent callers take different ones.
+        """
 
     def add_notices(self, notices: Sequence[NewNotice]) -> int:
-        """Store notices; known (source, external_id) pairs are ignored. Returns how many were new. Committed on return."""
+        """Store notices; known (source, external_id) pairs are ignored. Returns how many were new. Committed on
+        return.
+        """
 
     def mark(self, marks: Iterable[Mark], *, reason: str) -> int:
-        """Raise each subject's revision (creating it if new): it is due. Clears retry_machine_at and wakes nothing else."""
+        """Raise each subject's revision (creating it if new): it is due. Clears retry_machine_at and wakes nothing
+        else.
+        """
 
     def wake_due(self, now: datetime) -> int:
         """Mark every subject whose wake_at <= now (business time) and clear that wake."""
 
     def wake(self, mark: Mark, at: datetime) -> None:
-        """The subject (created if new, not made due) wakes at the business instant ``at``, unless it wakes earlier already."""
+        """The subject (created if new, not made due) wakes at the business instant ``at``, unless it wakes earlier
+        already.
+        """
 
     def claim_unit(self, lane: Lane) -> Claim | None:
-        """Lease the unit that has been due longest in ``lane`` with all its due subjects of that lane, or None. A busy unit is passed over and costs no attempt."""
+        """Lease the unit that has been due longest in ``lane`` with all its due subjects of that lane, or None. A
+        busy unit is passed over and costs no attempt.
+        """
 
     def claim_batch(self, lane: Lane, limit: int = 200) -> Claim | None:
         """Lease up to ``limit`` due, settled subjects of ``lane`` (mirror, bulk), whatever their unit; no unit lock."""
@@ -141,28 +158,34 @@ class Subjects(Protocol):
         """Extend the lease; raises LeaseLost when the token is no longer the newest."""
 
     def finish(self, claim: Claim, outcomes: Mapping[str, Outcome]) -> None:
-        """Record each outcome, conditional on the token (LeaseLost otherwise), and release the lease. A subject whose revision moved on stays due."""
+        """Record each outcome, conditional on the token (LeaseLost otherwise), and release the lease. A subject whose
+        revision moved on stays due.
+        """
 
     def release(self, claim: Claim) -> None:
         """Give everything back undone (graceful stop); attempts counted by the claim are taken back."""
 
     def merge_units(self, into: str, other: str, *, claim: Claim | None = None) -> None:
-        """All that belonged to unit ``other`` belongs to ``into``, now and later. Transient TEMP-402 when somebody other than ``claim`` works on either."""
+        """All that belonged to unit ``other`` belongs to ``into``, now and later. Transient TEMP-402 when somebody
+        other than ``claim`` works on either.
+        """
 
     def failures(
         self, *, code: str | None = None, keys: Sequence[str] = (), since: datetime | None = None
-    ) -> Sequence["SubjectState"]: ...
+    ) -> Sequence[SubjectState]: ...
 
-    def state(self, key: str) -> "SubjectState | None": ...
+    def state(self, key: str) -> SubjectState | None: ...
 
     def mark_blocked_on(self, record_ids: Iterable[str], *, reason: str) -> int:
         """Mark due every failed subject that waits for one of these records."""
 
-    def counts(self, now: datetime) -> "QueueCounts": ...
+    def counts(self, now: datetime) -> QueueCounts: ...
 
 
 @dataclass(frozen=True)
 class SubjectState:
+    """How a subject stands."""
+
     key: str
     lane: Lane
     unit: str
@@ -182,7 +205,9 @@ class SubjectState:
 
 @dataclass(frozen=True)
 class QueueCounts:
-    """``due`` counts what can run now, by lane; ``retrying`` waits for a back-off (``next_retry_in_s`` machine seconds for the earliest); ``leased`` is held by somebody."""
+    """``due`` counts what can run now, by lane; ``retrying`` waits for a back-off (``next_retry_in_s`` machine
+    seconds for the earliest); ``leased`` is held by somebody.
+    """
 
     due: Mapping[str, int]
     retrying: int
@@ -199,7 +224,9 @@ class QueueCounts:
 
 @dataclass(frozen=True)
 class OpState:
-    """One row of `operations`. ``state``: planned sent done failed unknown. ``answered``: for unknown, whether a 5xx came."""
+    """One row of `operations`. ``state``: planned sent done failed unknown. ``answered``: for unknown, whether a 5xx
+    came.
+    """
 
     id: int
     run_id: int
@@ -231,12 +258,14 @@ class Ledger(Protocol):
         """The highest revision used for this ref, 0 if none."""
 
     def plan_operation(self, run_id: int, operation: Operation, *, revision: int, key: str, payload_hash: str) -> int:
-        """Write the operation as planned; returns its id. BUG-501 (Unsafe) when the key exists with another payload hash."""
+        """Write the operation as planned; returns its id. BUG-501 (Unsafe) when the key exists with another payload
+        hash.
+        """
 
     def sent(self, op_id: int, claim: Claim, *, now: datetime) -> None:
         """Mark it sent and renew the unit's lease, in one transaction; LeaseLost when the token is stale."""
 
-    def done(self, op_id: int, claim: Claim, sent: Sent, *, link: "NewLink | None") -> None:
+    def done(self, op_id: int, claim: Claim, sent: Sent, *, link: NewLink | None) -> None:
         """Mark it done and store the link, in one transaction, conditional on the token (LeaseLost leaves it `sent`)."""
 
     def failed(self, op_id: int, *, code: str, message: str, request_id: str | None) -> None: ...
@@ -272,8 +301,12 @@ class NewLink:
 
 
 class Links(Protocol):
+    """Which Salesforce record and which Stripe object are the same thing."""
+
     def add(self, link: NewLink) -> None:
-        """Store it; the same link again is fine; another Stripe id for the key or another key for the Stripe id raises Unsafe BUG-501."""
+        """Store it; the same link again is fine; another Stripe id for the key or another key for the Stripe id
+        raises Unsafe BUG-501.
+        """
 
     def by_key(self, keys: Iterable[str]) -> Mapping[str, NewLink]: ...
 
@@ -285,6 +318,8 @@ class Links(Protocol):
 
 
 class Facts(Protocol):
+    """The last read of each Stripe object."""
+
     def fence(self) -> int:
         """A new fence, larger than all before. Take it BEFORE reading what is stored under it."""
 
@@ -294,12 +329,16 @@ class Facts(Protocol):
     def get(self, kind: str, ids: Iterable[str]) -> Mapping[str, Fact]: ...
 
     def of_customers(self, kind: str, customers: Iterable[str]) -> Sequence[Fact]:
-        """All facts of ``kind`` (subscription, schedule, invoice, charge) that belong to these Stripe customers, deleted ones left out."""
+        """All facts of ``kind`` (subscription, schedule, invoice, charge) that belong to these Stripe customers,
+        deleted ones left out.
+        """
 
 
 @dataclass(frozen=True)
 class Promise:
-    """What was agreed: the quote as it was when its first Stripe write was planned, and the preview that was in force."""
+    """What was agreed: the quote as it was when its first Stripe write was planned, and the preview that was in
+    force.
+    """
 
     quote_id: str
     input_digest: str
@@ -310,6 +349,8 @@ class Promise:
 
 
 class Promises(Protocol):
+    """What was signed, and what the rep was shown when it was."""
+
     def signed(self, quote_id: str, when: datetime) -> datetime:
         """Remember when we first read the quote as accepted; returns the first stamp, whenever asked again."""
 
@@ -350,15 +391,22 @@ class Outbox(Protocol):
     """Rows on their way to the CRM, and the hash of what the CRM last acknowledged for each."""
 
     def put(self, rows: Iterable[CrmRow], fence: int) -> int:
-        """Queue each row unless its hash is what was last acknowledged (and nothing else is queued for it) or a newer fence is queued. Returns how many wait because of this call."""
+        """Queue each row unless its hash is what was last acknowledged (and nothing else is queued for it) or a newer
+        fence is queued. Returns how many wait because of this call.
+        """
 
-    def claim_flush(self, limit: int = 1000) -> "Flush | None":
-        """Take the org's one flusher lease and up to ``limit`` rows, parents' objects first and whole groups together, marked sent; None when nothing waits, when somebody else holds it, or while rows may still be on a dead flusher's wire."""
+    def claim_flush(self, limit: int = 1000) -> Flush | None:
+        """Take the org's one flusher lease and up to ``limit`` rows, parents' objects first and whole groups
+        together, marked sent; None when nothing waits, when somebody else holds it, or while rows may still be on a
+        dead flusher's wire.
+        """
 
-    def finish_flush(self, flush: "Flush", results: Mapping[int, RowResult], *, request_id: str | None) -> None:
-        """Record results conditional on the token. If the lease was lost meanwhile, forget what was acknowledged for these rows, so that their present values are sent again (no older value stays in the CRM)."""
+    def finish_flush(self, flush: Flush, results: Mapping[int, RowResult], *, request_id: str | None) -> None:
+        """Record results conditional on the token. If the lease was lost meanwhile, forget what was acknowledged for
+        these rows, so that their present values are sent again (no older value stays in the CRM).
+        """
 
-    def abandon_flush(self, flush: "Flush", *, code: str, message: str, after_s: float | None, unknown: bool) -> None:
+    def abandon_flush(self, flush: Flush, *, code: str, message: str, after_s: float | None, unknown: bool) -> None:
         """The call failed as a whole: rows wait again with back-off; ``unknown`` also forgets what was acknowledged."""
 
     def waiting(self) -> tuple[int, float | None]:
@@ -375,6 +423,8 @@ class Outbox(Protocol):
 
 @dataclass(frozen=True)
 class Flush:
+    """The rows of one call to Salesforce, under the flusher's token."""
+
     token: int
     rows: tuple[OutRow, ...]
 
@@ -383,12 +433,16 @@ class Flush:
 
 
 class Cursors(Protocol):
+    """How far each change source was read, who leads, whose store this is."""
+
     def get(self, name: str) -> Mapping[str, object] | None: ...
 
     def put(self, name: str, value: Mapping[str, object]) -> None: ...
 
     def seen(self, object_: str, digests: Mapping[str, str]) -> set[str]:
-        """Of record id -> digest of its inputs: the ids whose digest differs from the one last acted on (unknown ids included)."""
+        """Of record id -> digest of its inputs: the ids whose digest differs from the one last acted on (unknown ids
+        included).
+        """
 
     def act_on(self, object_: str, digests: Mapping[str, str]) -> None:
         """Remember these digests as acted on. Call in the same breath as storing the notices they caused."""
@@ -409,8 +463,12 @@ class Cursors(Protocol):
 
 
 class Budgets(Protocol):
+    """Salesforce's daily allowance, shared out by lane."""
+
     def may_spend(self, name: str, lane: Lane, calls: int = 1) -> bool:
-        """Whether a call for this lane leaves the shares of the more urgent lanes, and the reserve for people, untouched."""
+        """Whether a call for this lane leaves the shares of the more urgent lanes, and the reserve for people,
+        untouched.
+        """
 
     def spent(self, name: str, lane: Lane, calls: int = 1) -> None: ...
 
@@ -423,7 +481,9 @@ class Budgets(Protocol):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a gateway read: by the reference asked for. An empty tuple means "looked, there is none"; a missing key was not asked."""
+    """What a gateway read: by the reference asked for. An empty tuple means "looked, there is none"; a missing key
+    was not asked.
+    """
 
     found: Mapping[Ref, tuple[Fact, ...]]
 
@@ -445,8 +505,10 @@ class EventPage:
 
 
 class StripeGateway(Protocol):
-    """One Stripe account. Sorts every error: Transient (429, 409 -> TEMP-401/402; connection before sending -> TEMP-406), OutcomeUnknown (5xx answered=True; no answer answered=False, TEMP-403),
-    Terminal (400/404/402; CONF-305 for 401/403 rights)."""
+    """One Stripe account. Sorts every error: Transient (429, 409 -> TEMP-401/402; connection before sending ->
+    TEMP-406), OutcomeUnknown (5xx answered=True; no answer answered=False, TEMP-403),
+    Terminal (400/404/402; CONF-305 for 401/403 rights).
+    """
 
     @property
     def account(self) -> str: ...
@@ -456,13 +518,19 @@ class StripeGateway(Protocol):
 
     def read(self, refs: Iterable[Ref], hints: Mapping[Ref, int] | None = None) -> Snapshot:
         """Read all refs, choosing retrieve or list by cost. Kinds of refs, and what comes back:
-        ``product`` id, ``price`` lookup_key, ``price_id`` id, ``coupon`` id, ``customer_id`` id, ``subscription_id`` id, ``schedule_id`` id, ``invoice_id`` id -> that object or nothing;
-        ``customers_by_email`` e-mail, ``schedules_of`` customer, ``subscriptions_of`` customer (all statuses), ``charges_of`` payment intent, ``invoice_of`` payment intent, ``invoices_of`` subscription -> all of them.
-        A deleted object comes back as a fact with deleted=True where Stripe says so, else as nothing. ``hints`` are creation seconds.
-        A look-up that fails raises; it never means "none" (BILLING_RULES 5)."""
+        ``product`` id, ``price`` lookup_key, ``price_id`` id, ``coupon`` id, ``customer_id`` id, ``subscription_id``
+        id, ``schedule_id`` id, ``invoice_id`` id -> that object or nothing;
+        ``customers_by_email`` e-mail, ``schedules_of`` customer, ``subscriptions_of`` customer (all statuses),
+        ``charges_of`` payment intent, ``invoice_of`` payment intent, ``invoices_of`` subscription -> all of them.
+        A deleted object comes back as a fact with deleted=True where Stripe says so, else as nothing. ``hints`` are
+        creation seconds.
+        A look-up that fails raises; it never means "none" (BILLING_RULES 5).
+        """
 
     def send(self, operation: Operation, payload: Mapping[str, object], key: str) -> Sent:
-        """Send one write (refs in ``payload`` already resolved) under this idempotency key, within ``call_deadline_s`` in all, without retrying."""
+        """Send one write (refs in ``payload`` already resolved) under this idempotency key, within
+        ``call_deadline_s`` in all, without retrying.
+        """
 
     def events(self, cursor: Mapping[str, object] | None, *, undelivered_only: bool = False) -> EventPage: ...
 
@@ -472,7 +540,9 @@ class StripeGateway(Protocol):
 
 @dataclass(frozen=True)
 class Change:
-    """A CRM record whose inputs may have changed. ``digest`` covers the mapped input fields only; ``related`` are ids that make sense of it ({"QuoteId": ...})."""
+    """A CRM record whose inputs may have changed. ``digest`` covers the mapped input fields only; ``related`` are ids
+    that make sense of it ({"QuoteId": ...}).
+    """
 
     object: str
     id: str
@@ -484,6 +554,8 @@ class Change:
 
 @dataclass(frozen=True)
 class ChangePage:
+    """Changed records up to ``cursor``; ``more`` says the head is not reached."""
+
     changes: tuple[Change, ...]
     cursor: Mapping[str, object]
     more: bool
@@ -496,7 +568,9 @@ class SalesforceGateway(Protocol):
     def organization_id(self) -> str: ...
 
     def quotes(self, ids: Sequence[str]) -> Mapping[str, QuoteGraph]:
-        """The whole graph of each quote, set-wise, in as few Composite calls as possible. Missing ids are absent; deleted ones come with is_deleted."""
+        """The whole graph of each quote, set-wise, in as few Composite calls as possible. Missing ids are absent;
+        deleted ones come with is_deleted.
+        """
 
     def quotes_of_deal(self, opportunity_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """Ids of signed quotes on these Opportunities."""
@@ -506,7 +580,9 @@ class SalesforceGateway(Protocol):
     def find_accounts(
         self, *, stripe_customer_ids: Sequence[str] = (), emails: Sequence[str] = ()
     ) -> Sequence[CrmAccount]:
-        """CrmAccount rows carrying one of these Stripe ids or billing e-mails (Account.Billing_Email__c, PersonEmail)."""
+        """CrmAccount rows carrying one of these Stripe ids or billing e-mails (Account.Billing_Email__c,
+        PersonEmail).
+        """
 
     def billing_timezones(self) -> Mapping[str, str]:
         """The billing time zone of every Account that has one of its own."""
@@ -514,10 +590,15 @@ class SalesforceGateway(Protocol):
     def create_account(self, fields: Mapping[str, object]) -> str: ...
 
     def changes(self, heat: Literal["hot", "cold"], cursor: Mapping[str, object] | None) -> ChangePage:
-        """The next page of changed records by keyset on (SystemModstamp, Id): hot = Quote, QuoteLineItem, Account; cold = Product2, PricebookEntry, Product_Price_Tier__c, Contact, Opportunity; deletes by queryAll. One Composite call a page."""
+        """The next page of changed records by keyset on (SystemModstamp, Id): hot = Quote, QuoteLineItem, Account;
+        cold = Product2, PricebookEntry, Product_Price_Tier__c, Contact, Opportunity; deletes by queryAll. One
+        Composite call a page.
+        """
 
     def flush(self, rows: Sequence[OutRow]) -> tuple[Mapping[int, RowResult], str | None]:
-        """Upsert rows: up to 200 of one object a Collections call, up to 5 such calls in one Composite, parents first, each external id once; one result per row id. Also the request id."""
+        """Upsert rows: up to 200 of one object a Collections call, up to 5 such calls in one Composite, parents
+        first, each external id once; one result per row id. Also the request id.
+        """
 
     def limits(self) -> Mapping[str, int]:
         """{"used": n, "allowed": m} of the daily API allowance, from the last answer's header, else by asking."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Union
+from typing import TypeAlias
 
 
 @dataclass(frozen=True, order=True)
@@ -14,7 +14,8 @@ class Ref:
     """Names an object on the Stripe side before and after it exists.
 
     By our own key, which is also in the object's metadata (or *is* its natural id):
-      ``customer`` (Salesforce Account id), ``product`` (its Stripe id), ``price`` (its lookup_key), ``coupon`` (its id),
+      ``customer`` (Salesforce Account id), ``product`` (its Stripe id), ``price`` (its lookup_key), ``coupon`` (its
+      id),
       ``schedule`` / ``subscription`` (deal key, e.g. ``0Q0...``, ``0Q0...#2`` for a second object of one deal),
       ``invoice`` (natural key of a stated amount), ``invoiceitem``.
     """
@@ -26,12 +27,14 @@ class Ref:
         return f"{self.kind}:{self.key}"
 
 
-Value = Union[str, int, bool, Decimal, None, Ref, Sequence["Value"], Mapping[str, "Value"]]
+Value: TypeAlias = "str | int | bool | Decimal | None | Ref | Sequence[Value] | Mapping[str, Value]"
 Fields = Mapping[str, Value]
 
 
 class Verb(StrEnum):
-    """What an operation does to its object. Money moves are Creates or Acts with a natural key, never side effects (DESIGN 8, 14)."""
+    """What an operation does to its object. Money moves are Creates or Acts with a natural key, never side effects
+    (DESIGN 8, 14).
+    """
 
     CREATE = "create"
     UPDATE = "update"

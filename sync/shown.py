@@ -1,6 +1,8 @@
-"""What Tandem shows in the CRM, as typed records. `mappings/` says which field each attribute fills; all of it is owned by us.
+"""What Tandem shows in the CRM, as typed records. `mappings/` says which field each attribute fills; all of it is
+owned by us.
 
-Amounts are ``Decimal`` in major units with the currency's decimals, dates are days of the Account's billing zone, last days inclusive.
+Amounts are ``Decimal`` in major units with the currency's decimals, dates are days of the Account's billing zone,
+last days inclusive.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from decimal import Decimal
 
 @dataclass(frozen=True)
 class AccountSummary:
+    """Billing of one Account, all contracts together; amounts of one currency only."""
+
     id: str
     stripe_customer_id: str | None
     billing_channel: str | None
@@ -34,6 +38,8 @@ class AccountSummary:
 
 @dataclass(frozen=True)
 class BillingSubscription:
+    """A contract: one row whatever Stripe objects it takes."""
+
     billing_key: str
     account: str
     quote: str | None
@@ -58,6 +64,8 @@ class BillingSubscription:
 
 @dataclass(frozen=True)
 class BillingSubscriptionItem:
+    """One item of a contract."""
+
     billing_key: str
     billing_subscription: str  # Billing_Key__c of the parent
     product2: str | None
@@ -73,6 +81,8 @@ class BillingSubscriptionItem:
 
 @dataclass(frozen=True)
 class BillingInvoice:
+    """One invoice."""
+
     billing_key: str
     stripe_id: str
     account: str
@@ -100,6 +110,8 @@ class BillingInvoice:
 
 @dataclass(frozen=True)
 class BillingPayment:
+    """One payment or one failed attempt."""
+
     billing_key: str
     billing_invoice: str  # Billing_Key__c of the invoice
     type: str

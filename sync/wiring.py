@@ -109,7 +109,9 @@ def upgrade(database_url: str) -> str:
 
 @dataclass(frozen=True)
 class WebStore:
-    """What the web process needs of the store: an address for its async driver and statements compiled from our tables."""
+    """What the web process needs of the store: an address for its async driver and statements compiled from our
+    tables.
+    """
 
     dsn: str
     insert_sql: str
@@ -119,7 +121,9 @@ class WebStore:
 
 
 def web_store(settings: Settings, *, database_url: str) -> WebStore:
-    """For the web process. ``source`` asks the store which Stripe account it belongs to, and Stripe itself while it belongs to none."""
+    """For the web process. ``source`` asks the store which Stripe account it belongs to, and Stripe itself while it
+    belongs to none.
+    """
 
     def source() -> str:
         engine = make_engine(database_url, pooled=False)
@@ -132,20 +136,30 @@ def web_store(settings: Settings, *, database_url: str) -> WebStore:
     return WebStore(plain_dsn(database_url), insert_notices_sql(), notice_arrays, source, GAUGES_SQL)
 
 
-def vendors(settings: Settings, *, redis_url: str | None = None) -> tuple[stripe_client.StripeAccount, salesforce_gateway.SalesforceOrg]:
+def vendors(
+    settings: Settings, *, redis_url: str | None = None
+) -> tuple[stripe_client.StripeAccount, salesforce_gateway.SalesforceOrg]:
     """Both gateways without a store; nothing is called yet."""
     places = endpoints(settings)
     bell = redis.Redis.from_url(redis_url, socket_timeout=REDIS_TIMEOUT_S) if redis_url else None
     return _stripe(settings, places, bell), _salesforce(settings, places, mapping.load(settings.tandem_mappings))
 
 
-def open_store(settings: Settings, *, database_url: str, drain: bool = False, stripe_account: str | None = None) -> Store:
-    """The store alone, its schema checked (SchemaNotOurs otherwise). Without ``stripe_account``, for the one it was pinned to."""
+def open_store(
+    settings: Settings, *, database_url: str, drain: bool = False, stripe_account: str | None = None
+) -> Store:
+    """The store alone, its schema checked (SchemaNotOurs otherwise). Without ``stripe_account``, for the one it was
+    pinned to.
+    """
     engine = make_engine(database_url)
     schema.check_schema(engine)
     cursors = StoredCursors(engine)
     account = stripe_account or cursors.realm().get("stripe", "")
-    clock: Clock = RemoteClock(f"{settings.tandem_sandbox_url.rstrip('/')}/clock") if settings.tandem_sandbox_url else SystemClock()
+    clock: Clock = (
+        RemoteClock(f"{settings.tandem_sandbox_url.rstrip('/')}/clock")
+        if settings.tandem_sandbox_url
+        else SystemClock()
+    )
     lease_s, deadline_s = settings.lease_s, settings.call_deadline_s
     backoff = DRAIN_BACKOFF_S if drain else None
     links = StoredLinks(engine, stripe_account=account)
@@ -153,13 +167,19 @@ def open_store(settings: Settings, *, database_url: str, drain: bool = False, st
         settings=settings,
         engine=engine,
         clock=clock,
-        subjects=StoredSubjects(engine, now=clock.now, backoff_cap_s=backoff, lease_s=lease_s, call_deadline_s=deadline_s),
+        subjects=StoredSubjects(
+            engine, now=clock.now, backoff_cap_s=backoff, lease_s=lease_s, call_deadline_s=deadline_s
+        ),
         ledger=StoredLedger(engine, links, lease_s=lease_s, call_deadline_s=deadline_s),
         links=links,
         facts=StoredFacts(engine, stripe_account=account),
         promises=StoredPromises(engine, now=clock.now),
         outbox=StoredOutbox(
-            engine, flush_every_s=0.0 if drain else settings.flush_every_s, backoff_cap_s=backoff, lease_s=lease_s, call_deadline_s=deadline_s
+            engine,
+            flush_every_s=0.0 if drain else settings.flush_every_s,
+            backoff_cap_s=backoff,
+            lease_s=lease_s,
+            call_deadline_s=deadline_s,
         ),
         cursors=cursors,
         budgets=StoredBudgets(engine),
@@ -179,7 +199,9 @@ def build(settings: Settings, *, database_url: str, redis_url: str | None, drain
     stripe = _stripe(settings, places, bell)
     salesforce = _salesforce(settings, places, mappings)
     store = open_store(settings, database_url=database_url, drain=drain, stripe_account=stripe.account)
-    store.cursors.pin_realm({"salesforce": salesforce.organization_id, "stripe": stripe.account, "livemode": str(stripe.livemode)})
+    store.cursors.pin_realm(
+        {"salesforce": salesforce.organization_id, "stripe": stripe.account, "livemode": str(stripe.livemode)}
+    )
     policy = _policy(settings)
     pipeline = _pipeline(store, stripe, salesforce, mappings, policy, settle_s=0.0 if drain else settings.settle_s)
     return Services(
@@ -238,14 +260,19 @@ def endpoints(settings: Settings) -> Endpoints:
         or (settings.salesforce_username and settings.salesforce_private_key),
     }
     if missing := [name for name, value in needed.items() if not value]:
-        raise ConfigFault([f"{name}: is not set (or set TANDEM_SANDBOX_URL to try Tandem without any account)" for name in missing])
-    assert settings.stripe_api_key and settings.salesforce_url and settings.salesforce_client_id
+        raise ConfigFault(
+            [f"{name}: is not set (or set TANDEM_SANDBOX_URL to try Tandem without any account)" for name in missing]
+        )
+    assert settings.stripe_api_key
+    assert settings.salesforce_url
+    assert settings.salesforce_client_id
     return Endpoints(
         stripe_url=settings.stripe_api_base,
         stripe_api_key=settings.stripe_api_key,
         stripe_webhook_secrets=settings.stripe_webhook_secrets,
         salesforce_url=settings.salesforce_url,
-        salesforce_token_url=settings.salesforce_token_url or f"{settings.salesforce_url.rstrip('/')}/services/oauth2/token",
+        salesforce_token_url=settings.salesforce_token_url
+        or f"{settings.salesforce_url.rstrip('/')}/services/oauth2/token",
         salesforce_client_id=settings.salesforce_client_id,
         salesforce_client_secret=settings.salesforce_client_secret,
         salesforce_username=settings.salesforce_username,
@@ -255,7 +282,9 @@ def endpoints(settings: Settings) -> Endpoints:
 
 
 def webhook_verifier(settings: Settings) -> Callable[[bytes, str], bool]:
-    """Whether a raw body and its Stripe-Signature header were signed with one of our secrets within the last five minutes of machine time."""
+    """Whether a raw body and its Stripe-Signature header were signed with one of our secrets within the last five
+    minutes of machine time.
+    """
     secrets = endpoints(settings).stripe_webhook_secrets
     if not secrets:
         raise ConfigFault(["STRIPE_WEBHOOK_SECRET: is not set; webhooks can't be told from forgeries"])
@@ -335,7 +364,8 @@ def _policy(settings: Settings) -> BillingPolicy:
 
 
 def zones(salesforce: SalesforceGateway, default: str) -> Callable[[Iterable[str]], Mapping[str, str]]:
-    """The billing time zone of Accounts: their own, else the installation's. Asked of Salesforce every ten minutes of machine time.
+    """The billing time zone of Accounts: their own, else the installation's. Asked of Salesforce every ten minutes of
+    machine time.
 
     A zone that doesn't exist is the installation's for what is shown; a quote of that Account is refused (CONF-304).
     """

@@ -88,7 +88,9 @@ def place(*, start: bool, process: str = "cli") -> Iterator[Place]:
     name, number = _databases(given)
     attaching = attach_or_start if start else attach
     with attaching(home, database=name, redis_database=number) as servers:
-        yield Place(given, home, database_url or servers.database_url, redis_url or servers.redis_url, embedded=not database_url)
+        yield Place(
+            given, home, database_url or servers.database_url, redis_url or servers.redis_url, embedded=not database_url
+        )
 
 
 @contextlib.contextmanager

@@ -8,7 +8,9 @@ from datetime import timedelta
 
 @dataclass(frozen=True)
 class BillingPolicy:
-    """Choices that change what a quote means. ``currency`` stands in where the org has only one and names none; without it such a quote is refused, never guessed."""
+    """Choices that change what a quote means. ``currency`` stands in where the org has only one and names none;
+    without it such a quote is refused, never guessed.
+    """
 
     billing_timezone: str = "UTC"
     signed_statuses: tuple[str, ...] = ("Accepted",)

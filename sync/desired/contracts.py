@@ -1,6 +1,8 @@
-"""One subscription model (BILLING_RULES 6): what was sold by a rep and what was bought on the web site are the same type here.
+"""One subscription model (BILLING_RULES 6): what was sold by a rep and what was bought on the web site are the same
+type here.
 
-A `Contract` is one row in the CRM, whatever Stripe objects it takes. Built from facts alone, so the same for both channels.
+A `Contract` is one row in the CRM, whatever Stripe objects it takes. Built from facts alone, so the same for both
+channels.
 """
 
 from __future__ import annotations
@@ -41,7 +43,9 @@ ENDED = frozenset({"Canceled"})
 
 @dataclass(frozen=True)
 class ContractItem:
-    """One item as the CRM shows it. ``monthly`` is exact, in minor units, after discounts; 0 unless licensed and recurring."""
+    """One item as the CRM shows it. ``monthly`` is exact, in minor units, after discounts; 0 unless licensed and
+    recurring.
+    """
 
     price: Price
     quantity: int | None
@@ -53,7 +57,9 @@ class ContractItem:
 
 @dataclass(frozen=True)
 class Contract:
-    """One deal or one self-serve subscription, as of now. Dates are days of the billing zone, last days inclusive; amounts exact minor units."""
+    """One deal or one self-serve subscription, as of now. Dates are days of the billing zone, last days inclusive;
+    amounts exact minor units.
+    """
 
     key: str
     sales_led: bool
@@ -102,7 +108,9 @@ class Terms:
 
 
 def contracts(subscriptions: Iterable[Subscription], schedules: Iterable[Schedule], terms: Terms) -> list[Contract]:
-    """Every contract behind these objects, keyed as the CRM keys them: the deal's key, else Stripe's id of what existed first."""
+    """Every contract behind these objects, keyed as the CRM keys them: the deal's key, else Stripe's id of what
+    existed first.
+    """
     by_id = {s.id: s for s in subscriptions if not s.deleted}
     groups: dict[str, tuple[list[Subscription], list[Schedule]]] = {}
     for schedule in schedules:
@@ -161,7 +169,7 @@ def _contract(key: str, subs: list[Subscription], scheds: list[Schedule], terms:
         monthly=sum((i.monthly for i in live_items), Fraction(0)),
         contracted_monthly=Fraction(0) if status in ENDED else _contracted(subs, scheds, terms),
         collection_method=first.collection_method,
-        items=tuple([*live_items, *planned]),
+        items=(*live_items, *planned),
         livemode=first.livemode,
     )
 
@@ -263,7 +271,9 @@ def _planned_monthly(schedule: Schedule, terms: Terms) -> Fraction:
 
 
 def _contracted(subs: list[Subscription], scheds: list[Schedule], terms: Terms) -> Fraction:
-    """What the contract is worth once all that is planned has begun; nothing once an end is planned on a contract without a term."""
+    """What the contract is worth once all that is planned has begun; nothing once an end is planned on a contract
+    without a term.
+    """
     total, managed = Fraction(0), set()
     for schedule in scheds:
         if schedule.status not in ("not_started", "active") or not schedule.phases:

@@ -1,4 +1,6 @@
-"""A signed quote is frozen when its first Stripe write is planned (BILLING_RULES 4): what was changed since is told, never billed."""
+"""A signed quote is frozen when its first Stripe write is planned (BILLING_RULES 4): what was changed since is told,
+never billed.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,18 @@ NOT_SIGNED = frozenset(
         "billing_request",
         "customer_choice",
         "signed_at",
+        "billing_status",
+        "billing_code",
+        "billing_message",
+        "billing_preview",
+        "billing_reference",
+        "contract_total",
+        "first_invoice_amount",
+        "contract_amount",
+        "sort_order",
+        "line_number",
+        "description",
     )
-    + ("billing_status", "billing_code", "billing_message", "billing_preview", "billing_reference")
-    + ("contract_total", "first_invoice_amount", "contract_amount", "sort_order", "line_number", "description")
 )
 
 #: How to reach people: today's, whatever was signed.
@@ -83,7 +94,8 @@ def changed_since(signed: QuoteGraph, present: QuoteGraph) -> tuple[LateChange, 
 def as_signed(signed: QuoteGraph, present: QuoteGraph) -> QuoteGraph:
     """The graph to bill: what was signed, said to today's addressee and under today's names.
 
-    Terms never move: the time zone of the boundaries and what the products mean are as signed, also where the Account or
+    Terms never move: the time zone of the boundaries and what the products mean are as signed, also where the Account
+    or
     a product was changed, switched off or deleted since.
     """
     addressee = {name: getattr(present.quote, name) for name in ADDRESSEE}

@@ -49,7 +49,8 @@ Answer = Belongs | MakeAccount | Unknown | Ask
 def match_account(customer: Customer, accounts: Sequence[CrmAccount], taken: Mapping[str, str], mode: Mode) -> Answer:
     """The Account of a customer: our id in its metadata, its id on an Account, the billing e-mail with a confirmation.
 
-    ``accounts`` are the Accounts named by metadata, or carrying the customer's id or e-mail; ``taken`` gives the customer that an Account is linked to already.
+    ``accounts`` are the Accounts named by metadata, or carrying the customer's id or e-mail; ``taken`` gives the
+    customer that an Account is linked to already.
     """
     living = [a for a in accounts if not a.is_deleted]
     named = [a for a in living if a.id == customer.metadata.get(ACCOUNT)]

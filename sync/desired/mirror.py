@@ -1,4 +1,6 @@
-"""What the CRM should show of one Account's money: rows from facts, and the next business instant at which they change by themselves."""
+"""What the CRM should show of one Account's money: rows from facts, and the next business instant at which they
+change by themselves.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,9 @@ class Shown:
 
 
 def show(view: AccountView, invoice_ids: frozenset[str]) -> Shown:
-    """Every row of the Account and its contracts, and of the invoices named. ``invoices`` of the view feed the sums whether named or not."""
+    """Every row of the Account and its contracts, and of the invoices named. ``invoices`` of the view feed the sums
+    whether named or not.
+    """
     deals = contracts(view.subscriptions, view.schedules, view.terms)
     by_object = {i: d.key for d in deals for i in (*d.subscription_ids, *d.schedule_ids)}
     named = [i for i in view.invoices if i.id in invoice_ids and not i.deleted]
@@ -273,7 +277,9 @@ def _account(view: AccountView, deals: Sequence[Contract]) -> AccountSummary:
 
 
 def _currency(view: AccountView, deals: Sequence[Contract]) -> str:
-    """The one currency whose amounts the Account sums: that of what is live, else of what was invoiced last. Another is never added."""
+    """The one currency whose amounts the Account sums: that of what is live, else of what was invoiced last. Another
+    is never added.
+    """
     if deals:
         return deals[0].currency
     newest = max(view.invoices, key=lambda i: i.created_s, default=None)

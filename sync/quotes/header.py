@@ -209,7 +209,9 @@ def read_currency(quote: CrmQuote, policy: BillingPolicy, faults: Faults) -> str
     """The quote's currency, upper case; the installation's where the org has only one."""
     code = (quote.currency or policy.currency).strip().upper()
     if not re.fullmatch(r"[A-Z]{3}", code, re.ASCII):
-        detail = f"{faults.quote}: CurrencyIsoCode must be three letters. In an org with one currency set BILLING_CURRENCY."
+        detail = (
+            f"{faults.quote}: CurrencyIsoCode must be three letters. In an org with one currency set BILLING_CURRENCY."
+        )
         faults.add("CONF-304", detail, field="CurrencyIsoCode", value=code, where="Quote.CurrencyIsoCode")
     return code
 

@@ -17,7 +17,9 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Changes:
-    """Reads what changed on both sides into notices. Cursors move only after the notices are stored, so nothing is lost."""
+    """Reads what changed on both sides into notices. Cursors move only after the notices are stored, so nothing is
+    lost.
+    """
 
     stripe: StripeGateway
     salesforce: SalesforceGateway
@@ -36,7 +38,9 @@ class Changes:
         return new
 
     def poll_salesforce(self, heat: Literal["hot", "cold"]) -> int:
-        """Every changed record up to the head is a stored notice, or known to look as it did when last acted on. Returns how many were new."""
+        """Every changed record up to the head is a stored notice, or known to look as it did when last acted on.
+        Returns how many were new.
+        """
         name = f"salesforce:{self.salesforce.organization_id}:{heat}"
         new, more = 0, True
         while more:

@@ -88,7 +88,9 @@ def _back_off_s(away: Transient, tries: int) -> float:
 
 
 def _poll(pipeline: Pipeline) -> tuple[int, Transient | None]:
-    """Both sides are read for changes, each whatever the other does; returns how many were new, and what kept one from being read."""
+    """Both sides are read for changes, each whatever the other does; returns how many were new, and what kept one
+    from being read.
+    """
     changes = pipeline.changes
     reads: tuple[Callable[[], int], ...] = (
         lambda: changes.poll_salesforce("hot"),
@@ -108,7 +110,9 @@ def _poll(pipeline: Pipeline) -> tuple[int, Transient | None]:
 def _round(
     pipeline: Pipeline, runs: Counter[str], progress: Callable[[str], None]
 ) -> tuple[int, int, Transient | None]:
-    """One pass over everything; returns how much was done, how many rows went out, and what kept a side from being read."""
+    """One pass over everything; returns how much was done, how many rows went out, and what kept a side from being
+    read.
+    """
     done, away = _poll(pipeline)
     sent = 0
     moved = True

@@ -1,4 +1,6 @@
-"""Identity runs: a Stripe customer without a link is matched to an Account, makes one, or becomes a question (BILLING_RULES 5, 6)."""
+"""Identity runs: a Stripe customer without a link is matched to an Account, makes one, or becomes a question
+(BILLING_RULES 5, 6).
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from sync.ports import Mark, Notice
 
-#: Event families whose object leads to a subject of the mirror. Others are stored and make nothing due: the invoice's own
+#: Event families whose object leads to a subject of the mirror. Others are stored and make nothing due: the invoice's
+#: own
 #: events come with every payment, and a read per event is a trap (DESIGN 8.16).
 SUBSCRIPTION_KINDS = frozenset({"subscription", "subscription_schedule"})
 INVOICE_KINDS = frozenset({"invoice", "invoice_payment"})
@@ -16,6 +17,7 @@ QUOTE_LINES = "QuoteLineItem"
 
 
 def unit_of(account_or_customer: str) -> str:
+    """The unit that an Account, or a customer without one, is worked on under."""
     return f"unit:{account_or_customer}"
 
 
@@ -61,8 +63,10 @@ def _route_record(notice: Notice) -> Iterable[Mark]:
 
 
 def quote_mark(quote_id: str, account_id: str) -> Mark:
+    """Makes a quote due, under its Account's unit."""
     return Mark(f"quote:{quote_id}", "deal", unit_of(account_id or quote_id))
 
 
 def account_mark(account_id: str) -> Mark:
+    """Makes an Account's rows due."""
     return Mark(f"account:{account_id}", "mirror", unit_of(account_id))

@@ -1,4 +1,6 @@
-"""Operations whose answer was lost. What a look finds in effect is closed; what it does not find stays open, and `apply` decides its key."""
+"""Operations whose answer was lost. What a look finds in effect is closed; what it does not find stays open, and
+`apply` decides its key.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ log = structlog.get_logger()
 
 
 def close_found(ledger: Ledger, plan: Plan, known: Mapping[Ref, str]) -> int:
-    """Every open operation on an object that is there, and that the plan does not ask for again, is done; returns how many.
+    """Every open operation on an object that is there, and that the plan does not ask for again, is done; returns how
+    many.
 
     Left open, its key would be used for the same content once more, and Stripe would replay the old answer instead of
     doing it (DESIGN 8.1). The run that lost it is closed as ``interrupted``.

@@ -1,4 +1,6 @@
-"""Mirror runs: what Stripe bills and collects, onto the CRM's records. They write nothing to Stripe and hold no unit lock (DESIGN 1)."""
+"""Mirror runs: what Stripe bills and collects, onto the CRM's records. They write nothing to Stripe and hold no unit
+lock (DESIGN 1).
+"""
 
 from __future__ import annotations
 
@@ -112,7 +114,9 @@ class Mirror:
             self.subjects.mark([quote_mark(quote, account)], reason="schedule_status")
 
     def _missing(self, found: Sequence[Fact]) -> list[Fact]:
-        """Objects that the found ones name and that no read has seen yet: subscriptions, schedules, coupons, prices, charges of failed attempts."""
+        """Objects that the found ones name and that no read has seen yet: subscriptions, schedules, coupons, prices,
+        charges of failed attempts.
+        """
         extra: list[Fact] = []
         invoices = [f for f in found if isinstance(f, Invoice)]
         subscriptions = [f for f in found if isinstance(f, Subscription)]
@@ -159,7 +163,9 @@ class Mirror:
     # ------------------------------------------------------------ whose it is
 
     def _accounts(self, due: Sequence[Due], read: Read) -> dict[str, list[str]]:
-        """Account id -> its Stripe customers. Customers without an Account are sent to the identity run, which brings them back."""
+        """Account id -> its Stripe customers. Customers without an Account are sent to the identity run, which brings
+        them back.
+        """
         links = self.links.by_stripe_id(read.customers)
         unknown = read.customers - set(links)
         if unknown:

@@ -45,7 +45,9 @@ class Pipeline:
         return taken
 
     def step(self, runs: Counter[str], *, stop_at: int) -> int:
-        """Take in, then one deal unit and one mirror batch; returns how many subjects ran. A subject that ran ``stop_at`` times is stopped (BUG-503)."""
+        """Take in, then one deal unit and one mirror batch; returns how many subjects ran. A subject that ran
+        ``stop_at`` times is stopped (BUG-503).
+        """
         self.take_in()
         return self.run_deal(runs, stop_at=stop_at) + self.run_mirror()
 

@@ -31,7 +31,9 @@ F = TypeVar("F", bound=Fact)
 
 @dataclass(frozen=True)
 class Worked:
-    """All that was worked out of one quote: the plan is what is still missing. ``objects`` are the customer's subscriptions and schedules."""
+    """All that was worked out of one quote: the plan is what is still missing. ``objects`` are the customer's
+    subscriptions and schedules.
+    """
 
     graph: QuoteGraph
     deal: Deal

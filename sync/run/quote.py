@@ -1,4 +1,6 @@
-"""The deal run of one quote: read both sides live, work out what is missing, write it, and say on the quote how it stands."""
+"""The deal run of one quote: read both sides live, work out what is missing, write it, and say on the quote how it
+stands.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +70,9 @@ class QuoteRun:
     clock: Clock
 
     def run(self, claim: Claim, due: Due) -> Outcome:
-        """The quote is billed as signed and says so, or says what a person must do. Raises Transient for what will pass."""
+        """The quote is billed as signed and says so, or says what a person must do. Raises Transient for what will
+        pass.
+        """
         graph = self.salesforce.quotes([due.id]).get(due.id)
         promise = self.promises.frozen(due.id)
         if graph is None and promise is None:
@@ -80,7 +84,9 @@ class QuoteRun:
         return self._signed(claim, due, graph, promise)
 
     def preview(self, quote_id: str) -> Worked | None:
-        """Everything worked out for a quote, signed or not, without a write; None when there is no such quote. Raises as the run would."""
+        """Everything worked out for a quote, signed or not, without a write; None when there is no such quote. Raises
+        as the run would.
+        """
         graph = self.salesforce.quotes([quote_id]).get(quote_id)
         if graph is None:
             return None
@@ -215,7 +221,10 @@ class QuoteRun:
         others = self.salesforce.quotes_of_deal([quote.opportunity_id]).get(quote.opportunity_id, ())
         billed = [q for q in others if q != quote.id and self.promises.frozen(q) is not None]
         if billed:
-            detail = f"Quote {quote.number}: another New quote of its Opportunity is billed already ({billed[0]}). Make it an Amendment, or move it to an Opportunity of its own."
+            detail = (
+                f"Quote {quote.number}: another New quote of its Opportunity is billed already ({billed[0]}). "
+                "Make it an Amendment, or move it to an Opportunity of its own."
+            )
             raise Refused(
                 (
                     catalogue.refusal(

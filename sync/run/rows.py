@@ -1,4 +1,6 @@
-"""From typed records to rows of the CRM: which field, which key, which parent. What the fields are called is `mappings/`' business."""
+"""From typed records to rows of the CRM: which field, which key, which parent. What the fields are called is
+`mappings/`' business.
+"""
 
 from __future__ import annotations
 

@@ -23,9 +23,18 @@ def test_price_of_a_term_is_billed_in_twelve_parts(world: World, tandem: Tandem)
     settled(tandem)
 
     [price] = world.stripe.all("prices")
-    assert (price["unit_amount"], price["recurring"]["interval"], price["recurring"]["interval_count"]) == (3900, "month", 1)
+    assert (price["unit_amount"], price["recurring"]["interval"], price["recurring"]["interval_count"]) == (
+        3900,
+        "month",
+        1,
+    )
     row = world.crm.row("Billing_Subscription__c", "MRR__c ARR__c End_Date__c Status__c")
-    assert row == {"MRR__c": Decimal("1560"), "ARR__c": Decimal("18720"), "End_Date__c": "2026-12-31", "Status__c": "Active"}
+    assert row == {
+        "MRR__c": Decimal("1560"),
+        "ARR__c": Decimal("18720"),
+        "End_Date__c": "2026-12-31",
+        "Status__c": "Active",
+    }
     assert quote_row(world, quote)["Contract_Total__c"] == Decimal("18720")
     account = world.crm.row("Account", "MRR__c ARR__c Next_Invoice_Date__c Next_Invoice_Amount__c Open_Balance__c")
     assert account == {
@@ -37,6 +46,8 @@ def test_price_of_a_term_is_billed_in_twelve_parts(world: World, tandem: Tandem)
     live_through(world, tandem, "2027-01-05", days=20)
 
     assert billed(world) == [(day, 156_000) for day in FIRSTS]
-    assert [(i["Issued_On__c"], i["Total__c"]) for i in shown_invoices(world)] == [(day, Decimal("1560")) for day in FIRSTS]
+    assert [(i["Issued_On__c"], i["Total__c"]) for i in shown_invoices(world)] == [
+        (day, Decimal("1560")) for day in FIRSTS
+    ]
     assert sum(total for _, total in billed(world)) == 1_872_000
     changes_nothing(tandem)

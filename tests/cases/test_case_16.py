@@ -29,7 +29,10 @@ def test_fee_is_billed_once_on_the_first_invoice(world: World, tandem: Tandem) -
     assert "PO-2291" in [field["value"] for field in invoice["custom_fields"] or []]
     [row] = shown_invoices(world)
     assert (row["Total__c"], row["Due_On__c"]) == (Decimal("3700"), "2026-12-16")
-    assert world.crm.row("Billing_Subscription__c", "MRR__c ARR__c") == {"MRR__c": Decimal("1200"), "ARR__c": Decimal("14400")}
+    assert world.crm.row("Billing_Subscription__c", "MRR__c ARR__c") == {
+        "MRR__c": Decimal("1200"),
+        "ARR__c": Decimal("14400"),
+    }
     changes_nothing(tandem)
 
     live_through(world, tandem, "2027-11-05", days=25)

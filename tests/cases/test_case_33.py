@@ -21,9 +21,7 @@ AFTER = {"a minute": timedelta(minutes=1), "three days": timedelta(days=3)}
 
 @pytest.mark.parametrize("after", AFTER)
 @pytest.mark.parametrize("kind", ["schedule", "customer"])
-def test_killed_before_the_id_is_saved(
-    world: World, make_tandem: Callable[..., Tandem], after: str, kind: str
-) -> None:
+def test_killed_before_the_id_is_saved(world: World, make_tandem: Callable[..., Tandem], after: str, kind: str) -> None:
     """The next run finds what was made, also once Stripe has forgotten the idempotency key, and writes its id."""
     world.at("2026-02-10T09:00")
     seat = world.crm.product("Seat", currencies=["USD"])

@@ -89,7 +89,7 @@ def report(verdict: Verdict, *, partial: bool) -> list[str]:
     wrong = [f"{count} x {text}" for text, count in verdict.errors.most_common(MOST_SHOWN)]
     if len(verdict.errors) > MOST_SHOWN:
         wrong.append(f"and {len(verdict.errors) - MOST_SHOWN} other kinds")
-    if not verdict.judged:
+    if not (verdict.judged or partial):
         wrong.append("nothing was judged: no exchange with Stripe was kept")
     if not partial:
         wrong += [f"never called by Tandem in this run: {name}" for name in verdict.unseen()]
@@ -100,14 +100,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """0 when everything was as Stripe has it, else 1."""
     parser = argparse.ArgumentParser(prog="judge", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=traffic.folder())
-    parser.add_argument("--partial", action="store_true", help="a run of a few tests: not every endpoint need be called")
+    parser.add_argument(
+        "--partial", action="store_true", help="a run of a few tests: not every endpoint need be called"
+    )
     options = parser.parse_args(arguments)
     verdict = judge(_lines(options.folder))
     wrong = report(verdict, partial=options.partial)
     if not options.partial or wrong:
         for name, count in sorted(verdict.judged.items()):
             print(f"{count:7d} judged, {verdict.by_tandem[name]:7d} by Tandem  {name}")
-    print(f"contract: {verdict.judged.total()} exchanges with Stripe on {len(verdict.judged)} endpoints, {len(wrong)} complaints")
+    print(
+        f"contract: {verdict.judged.total()} exchanges with Stripe on {len(verdict.judged)} endpoints, {len(wrong)} complaints"
+    )
     for text in wrong:
         print(f"  {text}", file=sys.stderr)
     return 1 if wrong else 0

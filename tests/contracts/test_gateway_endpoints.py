@@ -67,7 +67,9 @@ def test_every_endpoint_answers_as_stripe_has_it(world: World, sender: Sender) -
         pending_invoice_items_behavior="exclude", auto_advance=False,
     ).remote_id  # fmt: skip
     for number in range(12):
-        sender.create("invoiceitem", customer=customer, invoice=invoice, amount=100 + number, currency="usd", discountable=False)
+        sender.create(
+            "invoiceitem", customer=customer, invoice=invoice, amount=100 + number, currency="usd", discountable=False
+        )
     final = sender.act("invoice", "finalize", invoice, auto_advance=False)
     assert final.body["status"] == "open"
     preview = sender.account.preview({"subscription": subscription, "preview_mode": "next"})

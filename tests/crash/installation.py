@@ -46,11 +46,12 @@ SELECT (SELECT count(*) FROM notices WHERE processed_machine_at IS NULL)
 """
 
 
-def eventually(condition: Callable[[], bool], what: str, *, within_s: float = QUIET_WITHIN_S) -> None:
+def eventually(condition: Callable[[], bool], what: str | Callable[[], str], *, within_s: float = QUIET_WITHIN_S) -> None:
     """The condition came true in time; AssertionError says what did not."""
     deadline = time.monotonic() + within_s
     while not condition():
-        assert time.monotonic() < deadline, f"not within {within_s:.0f} s: {what}"
+        said = what if isinstance(what, str) else what() if time.monotonic() >= deadline else ""
+        assert time.monotonic() < deadline, f"not within {within_s:.0f} s: {said}"
         time.sleep(0.05)
 
 
@@ -82,7 +83,7 @@ class Installation:
     def meets(self, points: list[Point]) -> None:
         """Every one of these points was reached."""
         names = {p.name for p in points}
-        eventually(lambda: names <= set(self.points.fired()), "every point armed was reached")
+        eventually(lambda: names <= set(self.points.fired()), lambda: f"still unmet: {names - set(self.points.fired())}")
 
     def ring_is_lost(self) -> None:
         """Valkey forgets everything."""

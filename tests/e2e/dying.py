@@ -34,7 +34,9 @@ def die_after_creating(kind: str, tandem: Tandem) -> None:
         [sys.executable, "-m", "tests.e2e.dying"],
         cwd=ROOT, input=json.dumps(orders), capture_output=True, text=True, timeout=DIE_WITHIN_S, check=False,
     )  # fmt: skip
-    assert done.returncode == -signal.SIGKILL, f"it did not die: {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
+    assert done.returncode == -signal.SIGKILL, (
+        f"it did not die: {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
+    )
 
 
 def _main(orders: Mapping[str, Any]) -> int:

@@ -13,7 +13,10 @@ from sync.run.drain import Drained
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
 
-INVOICE = "Stripe_Id__c Number__c Status__c Currency__c Subtotal__c Total__c Amount_Paid__c Amount_Remaining__c Issued_On__c Due_On__c Period_Start__c Period_End__c"
+INVOICE = (
+    "Stripe_Id__c Number__c Status__c Currency__c Subtotal__c Total__c Amount_Paid__c Amount_Remaining__c "
+    "Issued_On__c Due_On__c Period_Start__c Period_End__c"
+)
 
 
 def seconds(day: str) -> int:
@@ -74,7 +77,9 @@ def _told(world: World, after: int) -> list[str]:
     return [f"{e.system} {e.method} {e.path}: {e.params}" for e in world.writes(after)]
 
 
-def live_through(world: World, tandem: Tandem, until: str, *, days: int, each: Callable[[], object] | None = None) -> None:
+def live_through(
+    world: World, tandem: Tandem, until: str, *, days: int, each: Callable[[], object] | None = None
+) -> None:
     """Time goes to ``until`` in steps of so many days; Tandem is drained after each."""
     now, end = world.now().date(), date.fromisoformat(until)
     while now < end:

@@ -12,7 +12,7 @@ import requests
 from workers.demo.actors import TIMEOUT_S, Crm
 
 CUSTOM = re.compile(r"(?<![A-Za-z0-9_])([A-Za-z0-9_]+?__[cr])\b")
-Line = tuple[Mapping[str, str], int, str, Mapping[str, Any]]
+Line = tuple[Mapping[str, str], Any, str, Mapping[str, Any]]
 REFUSED = 400
 
 

@@ -90,4 +90,6 @@ def _state(one: Tandem) -> tuple[QueueCounts, int]:
 
 def _idle(one: Tandem) -> bool:
     counts, rows = _state(one)
-    return not (sum(counts.due.values()) or counts.leased or counts.retrying or counts.settling or counts.notices or rows)
+    return not (
+        sum(counts.due.values()) or counts.leased or counts.retrying or counts.settling or counts.notices or rows
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.e2e.people import Rep, sell
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
 
-MONTHLY = {"Start_Date__c": "2026-03-01", "Term_Months__c": 12, "Billing_Frequency__c": "Monthly"}
+MONTHLY: dict[str, Any] = {"Start_Date__c": "2026-03-01", "Term_Months__c": 12, "Billing_Frequency__c": "Monthly"}
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def _map(rep: Rep, quote: str) -> None:
 
 
 def _half_a_seat(rep: Rep) -> str:
-    return sell(rep, [(_seat(rep), 1.5, "10.00", {})], **MONTHLY)  # type: ignore[list-item]
+    return sell(rep, [(_seat(rep), 1.5, "10.00", {})], **MONTHLY)
 
 
 def _too_fine_for_dinars(rep: Rep) -> str:
@@ -122,7 +123,11 @@ def test_bad_quote_says_why_charges_nothing_and_goes_on_once_corrected(world: Wo
     settled(tandem)
 
     shown = quote_row(world, quote)
-    assert (shown["Billing_Status__c"], shown["Billing_Code__c"], shown["Billing_Message__c"]) == ("Scheduled", None, None)
+    assert (shown["Billing_Status__c"], shown["Billing_Code__c"], shown["Billing_Message__c"]) == (
+        "Scheduled",
+        None,
+        None,
+    )
     assert len(world.stripe.all("subscription_schedules")) == 1
     changes_nothing(tandem)
 
@@ -130,7 +135,8 @@ def test_bad_quote_says_why_charges_nothing_and_goes_on_once_corrected(world: Wo
 def test_bad_quotes_hold_up_no_other(world: World, tandem: Tandem) -> None:
     world.at("2026-02-10")
     refused = {bad.spoil(world.crm): bad.code for bad in BAD.values()}
-    good = sell(world.crm, [(_seat(world.crm), 5, "10.00", {})], account=world.crm.create("Account", Name="Good", Billing_Email__c="ap@good.example"), **MONTHLY)  # fmt: skip
+    account = world.crm.create("Account", Name="Good", Billing_Email__c="ap@good.example")
+    good = sell(world.crm, [(_seat(world.crm), 5, "10.00", {})], account=account, **MONTHLY)
 
     done = tandem.drain()
 
@@ -142,7 +148,9 @@ def test_bad_quotes_hold_up_no_other(world: World, tandem: Tandem) -> None:
 
 def test_salesforce_itself_refuses_what_it_would_refuse(world: World) -> None:
     world.at("2026-02-10")
-    quote = world.crm.quote("Q", world.crm.create("Account", Name="A"), "USD", [(_seat(world.crm), 1, "10.00", {})], **MONTHLY)
+    quote = world.crm.quote(
+        "Q", world.crm.create("Account", Name="A"), "USD", [(_seat(world.crm), 1, "10.00", {})], **MONTHLY
+    )
     line = _line(world.crm, quote)
     assert world.crm.refused("QuoteLineItem", line, Quantity="a dozen") == "JSON_PARSER_ERROR"
     assert world.crm.refused("Quote", quote, Billing_Frequency__c="Weekly") == "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.e2e.sandbox import World, fresh_world, running_sandbox
 from tests.e2e.tandem import Tandem
 from workers.embedded import Servers
 
-MONTHLY = {"Term_Months__c": 12, "Billing_Frequency__c": "Monthly"}
+MONTHLY: dict[str, Any] = {"Term_Months__c": 12, "Billing_Frequency__c": "Monthly"}
 
 
 def test_deal_that_starts_today_is_billed_today(world: World, tandem: Tandem) -> None:
@@ -119,7 +120,9 @@ def test_platform_fee_by_the_year_and_seats_by_the_month_are_one_deal(world: Wor
 
 def test_self_serve_customer_shows_in_the_same_form(world: World, tandem: Tandem) -> None:
     world.at("2026-03-05")
-    account = world.crm.create("Account", Name="Birch", Website="https://birch.example", Billing_Email__c="ops@birch.example")
+    account = world.crm.create(
+        "Account", Name="Birch", Website="https://birch.example", Billing_Email__c="ops@birch.example"
+    )
     world.stripe.sign_up("Birch", "ops@birch.example", seats=5, card="pm_card_visa")
 
     settled(tandem)
@@ -153,7 +156,9 @@ def test_refused_card_shows_and_clears_once_paid(world: World, tandem: Tandem) -
     settled(tandem)
 
     failing = "Status__c = 'Open'"
-    invoice = world.crm.row("Billing_Invoice__c", "Attempts__c Failure__c Next_Attempt_At__c Amount_Remaining__c Stripe_Id__c", failing)
+    invoice = world.crm.row(
+        "Billing_Invoice__c", "Attempts__c Failure__c Next_Attempt_At__c Amount_Remaining__c Stripe_Id__c", failing
+    )
     assert (invoice["Attempts__c"], invoice["Amount_Remaining__c"]) == (1, Decimal("195"))
     assert "declined" in invoice["Failure__c"].lower()
     assert invoice["Next_Attempt_At__c"] is not None
@@ -165,9 +170,16 @@ def test_refused_card_shows_and_clears_once_paid(world: World, tandem: Tandem) -
     world.stripe.post(f"invoices/{invoice['Stripe_Id__c']}/pay", payment_method=good)
     settled(tandem)
 
-    paid = world.crm.row("Billing_Invoice__c", "Status__c Failure__c Next_Attempt_At__c", f"Stripe_Id__c = '{invoice['Stripe_Id__c']}'")
+    paid = world.crm.row(
+        "Billing_Invoice__c", "Status__c Failure__c Next_Attempt_At__c", f"Stripe_Id__c = '{invoice['Stripe_Id__c']}'"
+    )
     assert paid == {"Status__c": "Paid", "Failure__c": None, "Next_Attempt_At__c": None}
-    history = world.crm.rows("Billing_Payment__c", "Type__c Status__c Amount__c", f"Billing_Invoice__r.Stripe_Id__c = '{invoice['Stripe_Id__c']}'", "Type__c")
+    history = world.crm.rows(
+        "Billing_Payment__c",
+        "Type__c Status__c Amount__c",
+        f"Billing_Invoice__r.Stripe_Id__c = '{invoice['Stripe_Id__c']}'",
+        "Type__c",
+    )
     assert history == [
         {"Type__c": "Attempt", "Status__c": "Failed", "Amount__c": Decimal("195")},
         {"Type__c": "Payment", "Status__c": "Succeeded", "Amount__c": Decimal("195")},
@@ -179,7 +191,10 @@ def test_refused_card_shows_and_clears_once_paid(world: World, tandem: Tandem) -
 @pytest.fixture
 def packaged_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """An org that has the package under the namespace ``tndm``."""
-    with running_sandbox(tmp_path_factory.mktemp("packaged"), "--namespace", "tndm") as url, fresh_world(url, "tndm") as world:
+    with (
+        running_sandbox(tmp_path_factory.mktemp("packaged"), "--namespace", "tndm") as url,
+        fresh_world(url, "tndm") as world,
+    ):
         yield world
 
 

@@ -104,7 +104,13 @@ def test_a_bad_hour_on_both_sides_ends_right(world: World, make_tandem: Callable
     """A fifth of all calls fail in one way or another while three deals are made and billed."""
     tandem = make_tandem(**SHORT)
     quotes = [_sign(world, name) for name in ("Alder", "Beech", "Cedar")]
-    for system, kind in (("stripe", "rate_limit"), ("stripe", "error_500"), ("stripe", "lock"), ("salesforce", "error_500"), ("salesforce", "lock")):
+    for system, kind in (
+        ("stripe", "rate_limit"),
+        ("stripe", "error_500"),
+        ("stripe", "lock"),
+        ("salesforce", "error_500"),
+        ("salesforce", "lock"),
+    ):
         world.fault(system, kind, ratio=0.05)
 
     tandem.drain()

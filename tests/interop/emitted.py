@@ -26,7 +26,9 @@ def live_a_while(world: World, tandem: Tandem) -> None:
     world.at("2026-02-20")
     seat = world.crm.product("Seat", currencies=["USD"])
     fee = world.crm.product("Fee", currencies=["USD"], charge="One-Time", period=None)
-    account = world.crm.create("Account", Name="Acme Ltd", Website="https://acme.example", Billing_Email__c="ap@acme.example")
+    account = world.crm.create(
+        "Account", Name="Acme Ltd", Website="https://acme.example", Billing_Email__c="ap@acme.example"
+    )
     header = {"Start_Date__c": "2026-03-01", "Term_Months__c": 12, "Billing_Frequency__c": "Monthly"}
     sell(world.crm, [(seat, 3, "50.00", {"Discount": 10}), (fee, 1, "99.00", {})], account=account, **header)
     sell(world.crm, [(seat, 3, "50.00", {})], account=world.crm.create("Account", Name="No Mail"), **header)
@@ -54,7 +56,9 @@ def _ask_everything(world: World, tandem: Tandem, account: str) -> None:
     org.quotes([row["Id"] for row in world.crm.rows("Quote", "Id")])
     org.quotes_of_deal(deals)
     org.accounts([account])
-    org.find_accounts(stripe_customer_ids=["cus_1", "cus_2"], emails=["o'brien@acme.example", "back\\slash@acme.example"])
+    org.find_accounts(
+        stripe_customer_ids=["cus_1", "cus_2"], emails=["o'brien@acme.example", "back\\slash@acme.example"]
+    )
     for heat in ("hot", "cold"):
         cursor: Mapping[str, object] | None = None
         for _ in range(3):
@@ -88,7 +92,7 @@ def _take(found: Emitted, method: str, path: str, body: Any) -> None:
     if name in ("query", "queryAll"):
         asked = parse_qs(parts.query).get("q") or [body["q"]]
         found.queries.update(asked)
-    elif "/sobjects/" in parts.path and method in ("POST", "PATCH") or name == "sobjects":
+    elif ("/sobjects/" in parts.path and method in ("POST", "PATCH")) or name == "sobjects":
         for record in (body or {}).get("records", [body] if body else []):
             sobject = (record.get("attributes") or {}).get("type") or _object_of(parts.path)
             found.written.setdefault(sobject, set()).update(k for k in record if k != "attributes")
@@ -96,4 +100,3 @@ def _take(found: Emitted, method: str, path: str, body: Any) -> None:
 
 def _object_of(path: str) -> str:
     return unquote(path.partition("/sobjects/")[2].split("/")[0])
-

@@ -39,7 +39,13 @@ def run(script: str, given: Any) -> Any:
     """What a script of this folder writes to stdout as JSON, given JSON on stdin."""
     install()
     done = subprocess.run(
-        [NODE, script], cwd=HERE, input=json.dumps(given), capture_output=True, text=True, timeout=RUN_WITHIN_S, check=False
+        [NODE, script],
+        cwd=HERE,
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        timeout=RUN_WITHIN_S,
+        check=False,
     )
     assert done.returncode == 0, f"{script} failed:\n{done.stderr[-6000:]}"
     return json.loads(done.stdout)

@@ -20,21 +20,30 @@ from workers.embedded import Servers
 ROOT = Path(__file__).parents[2]
 CONTRACT = json.loads((ROOT / "tests/contracts/salesforce_standard_fields.json").read_text(encoding="utf-8"))["objects"]
 #: Objects whose rows Tandem reads; a run in which one of them is never asked for proves little.
-READ = {"Quote", "QuoteLineItem", "Account", "Product2", "PricebookEntry", "Product_Price_Tier__c", "Contact", "Opportunity"}
+READ = {
+    "Quote",
+    "QuoteLineItem",
+    "Account",
+    "Product2",
+    "PricebookEntry",
+    "Product_Price_Tier__c",
+    "Contact",
+    "Opportunity",
+}
 #: What every custom object has besides its own fields; the last one in a multi-currency org, which describe tells.
 OF_CUSTOM_OBJECTS = {"Id", "IsDeleted", "Name", "SystemModstamp", "CreatedDate", "LastModifiedDate", "CurrencyIsoCode"}
 OBJECTS = ROOT / "salesforce/force-app/main/default/objects"
 
 
 @pytest.fixture
-def emitted(sandbox_process: str, database: str, servers: Servers) -> Iterator[Emitted]:
+def emitted(sandbox_process: str, database: str, servers: Servers) -> Emitted:
     """What a Tandem that has lived a while said."""
     with fresh_world(sandbox_process) as world:
         tandem = Tandem(world, database, servers.redis_url, self_serve_accounts="create")
         live_a_while(world, tandem)
         found = collect(world.log())
         tandem.close()
-    yield found
+    return found
 
 
 def test_every_query_parses_and_names_only_fields_that_exist(emitted: Emitted) -> None:
@@ -55,7 +64,11 @@ def test_every_standard_field_written_exists(emitted: Emitted) -> None:
 
 
 def test_the_parser_refuses_what_salesforce_refuses() -> None:
-    broken = ["SELECT FROM Account", "SELECT Id FROM Account WHERE Name = 'O'Brien'", "SELECT Id FROM Account LIMIT ten"]
+    broken = [
+        "SELECT FROM Account",
+        "SELECT Id FROM Account WHERE Name = 'O'Brien'",
+        "SELECT Id FROM Account LIMIT ten",
+    ]
     assert all("wrong" in verdict for verdict in run("parse.mjs", broken))
 
 
@@ -111,5 +124,7 @@ def _parent(object_: str, relationship: str) -> str | None:
         found = CONTRACT[object_]["parents"].get(relationship)
         return str(found) if found else None
     lookup = OBJECTS / object_ / "fields" / f"{relationship[:-1]}c.field-meta.xml"
-    named = re.search(r"<referenceTo>(\w+)</referenceTo>", lookup.read_text(encoding="utf-8")) if lookup.exists() else None
+    named = (
+        re.search(r"<referenceTo>(\w+)</referenceTo>", lookup.read_text(encoding="utf-8")) if lookup.exists() else None
+    )
     return named[1] if named else None

@@ -25,8 +25,7 @@ PLANTED = (KEY, HOOK, TOKEN, "rk_live_PLANTED99")
 
 
 @pytest.fixture
-def logging_to_stderr(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
-    log.configure(level="DEBUG", process="test")
+def logging_afterwards_as_before() -> Iterator[None]:
     yield
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
@@ -38,8 +37,9 @@ def failing_with_secrets() -> int:
     raise RuntimeError(f"POST failed with {api_key} and {HOOK} and {header['Authorization']} and rk_live_PLANTED99")
 
 
-@pytest.mark.usefixtures("logging_to_stderr")
+@pytest.mark.usefixtures("logging_afterwards_as_before")
 def test_an_exception_full_of_secrets_shows_none(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure(level="DEBUG", process="test")
     work_off(failing_with_secrets, lambda: False, what="deal")
     Loop("test", failing_with_secrets, threading.Event(), idle_s=1).turn()
     pipeline = CountingPipeline(deal=1)
