@@ -27,7 +27,7 @@ class Ref:
         return f"{self.kind}:{self.key}"
 
 
-Value: TypeAlias = "str | int | bool | Decimal | None | Ref | Sequence[Value] | Mapping[str, Value]"
+Value: TypeAlias = "str | int | bool | Decimal | Ref | Sequence[Value] | Mapping[str, Value] | None"
 Fields = Mapping[str, Value]
 
 
