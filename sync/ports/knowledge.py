@@ -1,0 +1,81 @@
+"""What is known: links, facts, promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from sync.facts import Fact
+
+
+@dataclass(frozen=True)
+class NewLink:
+    """Our key <-> Salesforce id <-> Stripe id. Unique both ways per Stripe account."""
+
+    key: str  # "customer:001...", "schedule:0Q0..."
+    salesforce_id: str
+    stripe_kind: str
+    stripe_id: str
+    livemode: bool = False
+
+
+class Links(Protocol):
+    """Which Salesforce record and which Stripe object are the same thing."""
+
+    def add(self, link: NewLink) -> None:
+        """Store it; the same link again is fine; another Stripe id for the key or another key for the Stripe id
+        raises Unsafe BUG-501.
+        """
+
+    def by_key(self, keys: Iterable[str]) -> Mapping[str, NewLink]: ...
+
+    def by_stripe_id(self, ids: Iterable[str]) -> Mapping[str, NewLink]: ...
+
+    def by_salesforce_id(self, ids: Iterable[str], stripe_kind: str | None = None) -> Sequence[NewLink]: ...
+
+    def remove(self, key: str) -> None: ...
+
+
+class Facts(Protocol):
+    """The last read of each Stripe object."""
+
+    def fence(self) -> int:
+        """A new fence, larger than all before. Take it BEFORE reading what is stored under it."""
+
+    def put(self, facts: Iterable[Fact], fence: int) -> None:
+        """Store each unless a newer fence is already there."""
+
+    def get(self, kind: str, ids: Iterable[str]) -> Mapping[str, Fact]: ...
+
+    def of_customers(self, kind: str, customers: Iterable[str]) -> Sequence[Fact]:
+        """All facts of ``kind`` (subscription, schedule, invoice, charge) that belong to these Stripe customers,
+        deleted ones left out.
+        """
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What was agreed: the quote as it was when its first Stripe write was planned, and the preview that was in
+    force.
+    """
+
+    quote_id: str
+    input_digest: str
+    graph: Mapping[str, object]  # JSON of the QuoteGraph
+    preview: Mapping[str, object]
+    signed_at: datetime
+    frozen_at: datetime | None
+
+
+class Promises(Protocol):
+    """What was signed, and what the rep was shown when it was."""
+
+    def signed(self, quote_id: str, when: datetime) -> datetime:
+        """Remember when we first read the quote as accepted; returns the first stamp, whenever asked again."""
+
+    def freeze(self, promise: Promise) -> Promise:
+        """Store the promise if none is frozen for the quote; returns the one in force (the first)."""
+
+    def frozen(self, quote_id: str) -> Promise | None: ...

@@ -1,0 +1,75 @@
+"""Rows on their way to the CRM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sync.crm import CrmRow
+
+
+@dataclass(frozen=True)
+class OutRow:
+    """A row waiting to be flushed. ``attempts`` counts this try."""
+
+    id: int
+    row: CrmRow
+    hash: str
+    fence: int
+    attempts: int
+
+
+@dataclass(frozen=True)
+class RowResult:
+    """What Salesforce said of one row: the id, or an error already sorted."""
+
+    ok: bool
+    salesforce_id: str | None = None
+    created: bool = False
+    code: str | None = None
+    message: str | None = None
+    transient: bool = False
+    status_code: str | None = None  # Salesforce's own, e.g. FIELD_CUSTOM_VALIDATION_EXCEPTION
+
+
+class Outbox(Protocol):
+    """Rows on their way to the CRM, and the hash of what the CRM last acknowledged for each."""
+
+    def put(self, rows: Iterable[CrmRow], fence: int) -> int:
+        """Queue each row unless its hash is what was last acknowledged (and nothing else is queued for it) or a newer
+        fence is queued. Returns how many wait because of this call.
+        """
+
+    def claim_flush(self, limit: int = 1000) -> Flush | None:
+        """Take the org's one flusher lease and up to ``limit`` rows, parents' objects first and whole groups
+        together, marked sent; None when nothing waits, when somebody else holds it, or while rows may still be on a
+        dead flusher's wire.
+        """
+
+    def finish_flush(self, flush: Flush, results: Mapping[int, RowResult], *, request_id: str | None) -> None:
+        """Record results conditional on the token. If the lease was lost meanwhile, forget what was acknowledged for
+        these rows, so that their present values are sent again (no older value stays in the CRM).
+        """
+
+    def abandon_flush(self, flush: Flush, *, code: str, message: str, after_s: float | None, unknown: bool) -> None:
+        """The call failed as a whole: rows wait again with back-off; ``unknown`` also forgets what was acknowledged."""
+
+    def waiting(self) -> tuple[int, float | None]:
+        """Rows queued, and machine seconds until the earliest may go (None when none waits)."""
+
+    def forget(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Forget what was acknowledged for (object, key): the next put sends it whatever it is."""
+
+    def salesforce_ids(self, object_: str, keys: Iterable[str]) -> Mapping[str, str]: ...
+
+    def failed_rows(self) -> Sequence[tuple[OutRow, str, str]]:
+        """Rows that wait for a person, with code and message."""
+
+
+@dataclass(frozen=True)
+class Flush:
+    """The rows of one call to Salesforce, under the flusher's token."""
+
+    token: int
+    rows: tuple[OutRow, ...]

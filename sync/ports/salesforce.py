@@ -1,0 +1,76 @@
+"""What the pipeline needs of one org."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from sync.crm import CrmAccount, QuoteGraph
+from sync.ports.outbox import OutRow, RowResult
+
+
+@dataclass(frozen=True)
+class Change:
+    """A CRM record whose inputs may have changed. ``digest`` covers the mapped input fields only; ``related`` are ids
+    that make sense of it ({"QuoteId": ...}).
+    """
+
+    object: str
+    id: str
+    stamp: str
+    digest: str
+    related: Mapping[str, str] = field(default_factory=dict)
+    deleted: bool = False
+
+
+@dataclass(frozen=True)
+class ChangePage:
+    """Changed records up to ``cursor``; ``more`` says the head is not reached."""
+
+    changes: tuple[Change, ...]
+    cursor: Mapping[str, object]
+    more: bool
+
+
+class SalesforceGateway(Protocol):
+    """One org. Errors sorted as `reference/salesforce.md` 3 lists; every id checked, every SOQL value quoted."""
+
+    @property
+    def organization_id(self) -> str: ...
+
+    def quotes(self, ids: Sequence[str]) -> Mapping[str, QuoteGraph]:
+        """The whole graph of each quote, set-wise, in as few Composite calls as possible. Missing ids are absent;
+        deleted ones come with is_deleted.
+        """
+
+    def quotes_of_deal(self, opportunity_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """Ids of signed quotes on these Opportunities."""
+
+    def accounts(self, ids: Sequence[str]) -> Mapping[str, CrmAccount]: ...
+
+    def find_accounts(
+        self, *, stripe_customer_ids: Sequence[str] = (), emails: Sequence[str] = ()
+    ) -> Sequence[CrmAccount]:
+        """CrmAccount rows carrying one of these Stripe ids or billing e-mails (Account.Billing_Email__c,
+        PersonEmail).
+        """
+
+    def billing_timezones(self) -> Mapping[str, str]:
+        """The billing time zone of every Account that has one of its own."""
+
+    def create_account(self, fields: Mapping[str, object]) -> str: ...
+
+    def changes(self, heat: Literal["hot", "cold"], cursor: Mapping[str, object] | None) -> ChangePage:
+        """The next page of changed records by keyset on (SystemModstamp, Id): hot = Quote, QuoteLineItem, Account;
+        cold = Product2, PricebookEntry, Product_Price_Tier__c, Contact, Opportunity; deletes by queryAll. One
+        Composite call a page.
+        """
+
+    def flush(self, rows: Sequence[OutRow]) -> tuple[Mapping[int, RowResult], str | None]:
+        """Upsert rows: up to 200 of one object a Collections call, up to 5 such calls in one Composite, parents
+        first, each external id once; one result per row id. Also the request id.
+        """
+
+    def limits(self) -> Mapping[str, int]:
+        """{"used": n, "allowed": m} of the daily API allowance, from the last answer's header, else by asking."""
