@@ -30,8 +30,8 @@ interop: install  ## Clients that nobody here wrote, against the sandbox (Node c
 bench: install  ## The benchmarks
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-soak: install  ## Hours of random histories; not part of make test
-	@$(BIN)/python -m pytest tests/soak $(ARGS)
+soak: install  ## 200 random deals over their whole life (SOAK_DEALS=, SEED= to repeat); not part of make test
+	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) -v --show-capture=no tests/soak $(ARGS)
 
 lock: install  ## Resolve the requirements again, for all platforms, with hashes and without hosts
 	@.ci/lock

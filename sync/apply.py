@@ -120,8 +120,8 @@ def next_revision(last: OpState | None, highest: int, now: datetime) -> int:
     """Which revision the next sending of this very operation carries (DESIGN 4, outcome rules).
 
     The caller has looked: the object is not there (else there would be no operation). So a lost answer keeps its
-    revision, and with it its key, only while Stripe still remembers the key; an answer of any kind but 409 or 429
-    ends it.
+    revision, and with it its key, only while Stripe still remembers the key and nothing else was asked of the object
+    since; an answer of any kind but 409 or 429 ends it.
     """
     if last is None or last.state == "done":
         return highest + 1
@@ -130,7 +130,9 @@ def next_revision(last: OpState | None, highest: int, now: datetime) -> int:
     if last.state == "planned":
         return last.revision
     within = last.first_sent_at is not None and now - last.first_sent_at < KEY_LIFE
-    return last.revision if within and not last.answered else highest + 1
+    # 3 (lost), 4, 3 again: under its old key the last would be answered with the first one's answer, and 4 would stay.
+    newest = last.revision == highest
+    return last.revision if within and newest and not last.answered else highest + 1
 
 
 def idempotency_key(operation: Operation, revision: int, installation: tuple[str, int]) -> str:

@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import UTC, datetime
 from typing import Protocol
 
 import requests
+
+from sync.errors import Transient
 
 
 class Clock(Protocol):
@@ -28,20 +31,32 @@ class SystemClock:
 class RemoteClock:
     """Business time is what ``url`` answers (``{"now": "2026-03-01T00:00:00Z"}``): simulated time that others move.
 
-    An answer is reused for ``fresh_for_s`` of machine time, so that one step of work sees one instant.
+    An answer is reused for ``fresh_for_s`` of machine time, so that one step of work sees one instant. Raises
+    Transient TEMP-406 while nothing usable answers: it may be busy moving time.
     """
 
     def __init__(self, url: str, *, fresh_for_s: float = 0.05) -> None:
         self._url = url
         self._fresh_for_s = fresh_for_s
         self._session = requests.Session()
+        self._asking = threading.Lock()
         self._read_at = float("-inf")
         self._now = datetime.min.replace(tzinfo=UTC)
 
     def now(self) -> datetime:
-        if time.monotonic() - self._read_at > self._fresh_for_s:
+        with self._asking:
+            if time.monotonic() - self._read_at > self._fresh_for_s:
+                self._now = self._ask()
+                self._read_at = time.monotonic()
+            return self._now
+
+    def _ask(self) -> datetime:
+        try:
             answer = self._session.get(self._url, timeout=(3, 10))
             answer.raise_for_status()
-            self._now = datetime.fromisoformat(answer.json()["now"])
-            self._read_at = time.monotonic()
-        return self._now
+            now = datetime.fromisoformat(answer.json()["now"])
+        except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+            raise Transient("TEMP-406", f"The business clock can't be read ({type(error).__name__}).") from None
+        if now.tzinfo is None:
+            raise Transient("TEMP-406", "The business clock told a time without a zone.")
+        return now.astimezone(UTC)

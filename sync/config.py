@@ -16,6 +16,17 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 FILE_SUFFIX = "_FILE"
+STRIPE_API = "https://api.stripe.com"
+#: What belongs to real accounts, so never beside TANDEM_SANDBOX_URL.
+REAL_WORLD = (
+    "STRIPE_API_KEY",
+    "SALESFORCE_CLIENT_ID",
+    "SALESFORCE_CLIENT_SECRET",
+    "SALESFORCE_USERNAME",
+    "SALESFORCE_PRIVATE_KEY",
+    "SALESFORCE_URL",
+    "SALESFORCE_TOKEN_URL",
+)
 
 
 class ConfigFault(Exception):
@@ -47,7 +58,7 @@ class Settings(BaseSettings):
     stripe_webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), validation_alias="stripe_webhook_secret"
     )
-    stripe_api_base: str = "https://api.stripe.com"
+    stripe_api_base: str = STRIPE_API
     stripe_requests_per_s: float = Field(20.0, gt=0, description="Per endpoint class; Stripe allows 25 by default.")
 
     # Salesforce
@@ -119,25 +130,23 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _one_world(self) -> Settings:
+        faults = []
         if self.lease_s <= self.call_deadline_s:
-            raise ValueError("LEASE_S must be longer than CALL_DEADLINE_S: a call has to end inside its lease")
+            faults.append("LEASE_S must be longer than CALL_DEADLINE_S: a call has to end inside its lease")
         if self.tandem_sandbox_url:
-            others = {
-                "STRIPE_API_KEY": self.stripe_api_key,
-                "SALESFORCE_CLIENT_ID": self.salesforce_client_id,
-                "SALESFORCE_CLIENT_SECRET": self.salesforce_client_secret,
-                "SALESFORCE_PRIVATE_KEY": self.salesforce_private_key,
-                "SALESFORCE_URL": self.salesforce_url,
-                "SALESFORCE_TOKEN_URL": self.salesforce_token_url,
-            }
-            named = [name for name, value in others.items() if value]
-            if self.stripe_api_base != "https://api.stripe.com":
+            named = [name for name in REAL_WORLD if getattr(self, name.lower())]
+            if self.stripe_api_base != STRIPE_API:
                 named.append("STRIPE_API_BASE")
             if named:
-                raise ValueError(
-                    f"TANDEM_SANDBOX_URL stands beside {', '.join(named)}: a sandbox is never mixed with another world; unset one side"
-                )
+                faults.append(_mixed(named))
+        if faults:
+            raise ValueError("\n".join(faults))
         return self
+
+
+def _mixed(named: list[str]) -> str:
+    others = ", ".join(named)
+    return f"TANDEM_SANDBOX_URL stands beside {others}: a sandbox is never mixed with another world; unset one side"
 
 
 @dataclass(frozen=True)
@@ -178,14 +187,26 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         values = {str(Settings.model_fields[k].validation_alias or k): v for k, v in given.items()}
         settings = Settings(**values)
     except ValidationError as error:
-        faults += [
-            f"{_variable(e['loc'])}: {e['msg'].removeprefix('Value error, ')}"
-            for e in error.errors(include_input=False)
-        ]
-        raise ConfigFault(faults) from None
+        raise ConfigFault([*faults, *_told(error), *_mixed_in(error, env)]) from None
     if faults:
         raise ConfigFault(faults)
     return settings
+
+
+def _told(error: ValidationError) -> list[str]:
+    """Every fault that was found, a line each, without the values."""
+    return [
+        f"{_variable(e['loc'])}: {line}"
+        for e in error.errors(include_input=False)
+        for line in e["msg"].removeprefix("Value error, ").splitlines()
+    ]
+
+
+def _mixed_in(error: ValidationError, env: Mapping[str, str]) -> list[str]:
+    """What the fields together are wrong in is only looked at once each is right, but two worlds at once are said always."""
+    named = [name for name in REAL_WORLD if env.get(name)]
+    looked_at = any(not e["loc"] for e in error.errors(include_input=False))
+    return [f"{_variable(())}: {_mixed(named)}"] if named and env.get("TANDEM_SANDBOX_URL") and not looked_at else []
 
 
 def _variable(loc: tuple[int | str, ...]) -> str:
@@ -206,4 +227,9 @@ def _read_secret_files(env: dict[str, str]) -> list[str]:
             env[name] = Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
             faults.append(f"{name}{FILE_SUFFIX}: can't read {path}: {error.strerror}")
+        except UnicodeDecodeError:
+            faults.append(f"{name}{FILE_SUFFIX}: {path} is no text file")
+        else:
+            if not env[name]:
+                faults.append(f"{name}{FILE_SUFFIX}: {path} is empty")
     return faults

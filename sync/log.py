@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -19,7 +19,9 @@ from structlog.tracebacks import ExceptionDictTransformer
 #: Anything that looks like a key, token or signing secret of either vendor, wherever it stands in a text.
 SECRET = re.compile(
     r"(?:sk|rk|pk)_(?:test|live)_[A-Za-z0-9]+|whsec_[A-Za-z0-9+/=_-]+|00D[A-Za-z0-9]{12,15}![A-Za-z0-9._]+|"
-    r"Bearer\s+\S+|-----BEGIN[^-]+PRIVATE KEY-----.*?-----END[^-]+PRIVATE KEY-----",
+    r"(?:Bearer|Basic)\s+\S+|eyJ[\w-]+\.[\w-]+\.[\w-]+|(?<=://)[^\s/@:]*:[^\s/@]*(?=@)|"
+    r"(?<=secret=)[^&\s\"']+|(?<=password=)[^&\s\"']+|(?<=token=)[^&\s\"']+|(?<=assertion=)[^&\s\"']+|"
+    r"-----BEGIN[^-]+PRIVATE KEY-----.*?(?:-----END[^-]+PRIVATE KEY-----|\Z)",
     re.DOTALL,
 )
 #: Fields whose values never belong into a log, whatever they look like.
@@ -27,26 +29,30 @@ SECRET_NAMES = re.compile(r"secret|password|token$|authorization|api_key|private
 PERSONAL_NAMES = frozenset(
     {"email", "customer_name", "account_name", "phone", "address", "billing_email", "customer_email"}
 )
+#: Keys of structlog itself, taken out before a line is written.
+_OWN = frozenset({"_record", "_from_structlog"})
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 
 
 def redacted(value: Any, name: str = "") -> Any:
-    """``value`` with secrets and personal data replaced, at any depth."""
+    """``value`` with secrets and personal data replaced, at any depth; what is no JSON type as its redacted text."""
+    if value is None or isinstance(value, bool):
+        return value
     if name and SECRET_NAMES.search(name):
         return "[secret]"
-    if name in PERSONAL_NAMES:
+    if name.casefold() in PERSONAL_NAMES:
         return "[personal]"
-    if isinstance(value, str):
-        return EMAIL.sub("[e-mail]", SECRET.sub("[secret]", value))
-    if isinstance(value, dict):
-        return {k: redacted(v, str(k)) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (int, float)):
+        return value
+    if isinstance(value, Mapping):
+        return {redacted(str(k)): redacted(v, str(k)) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
         return [redacted(v) for v in value]
-    return value
+    return EMAIL.sub("[e-mail]", SECRET.sub("[secret]", str(value)))
 
 
 def _redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {k: redacted(v, k) for k, v in event.items()}
+    return {k: v if k in _OWN else redacted(v, k) for k, v in event.items()}
 
 
 def configure(*, level: str = "INFO", process: str = "", version: str = "") -> None:

@@ -233,7 +233,7 @@ def _pipeline(
     )  # fmt: skip
     identity = Identity(
         stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, subjects=store.subjects,
-        mode=store.settings.self_serve_accounts,
+        mode=store.settings.self_serve_accounts, clock=store.clock,
     )  # fmt: skip
     mirror = Mirror(
         stripe=stripe, facts=store.facts, links=store.links, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock,

@@ -12,13 +12,12 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from types import MappingProxyType
 from typing import Any
 
 import asyncpg
 import structlog
 import uvicorn
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -26,6 +25,7 @@ from starlette.routing import Route
 
 from sync.notices import NotAnEvent, notice_of_event
 from sync.ports import NewNotice
+from workers.metrics import Metrics, row_of
 
 log = structlog.get_logger()
 
@@ -34,6 +34,8 @@ MAX_BODY_BYTES = 1_000_000
 INSERT_TIMEOUT_S = 10.0
 #: Seconds that requests under way have when the process is asked to stop.
 GRACE_S = 15
+#: Connections that the kernel holds until we take them.
+BACKLOG = 2048
 
 
 class StoreDown(Exception):
@@ -134,20 +136,6 @@ def _settle(batch: Sequence[Waiting], error: StoreDown | None) -> None:
 
 Verify = Callable[[bytes, str], bool]
 
-#: Gauges of the whole installation, by what the store calls them: name, help, labels (reference: users, 4).
-GAUGES: Mapping[str, tuple[str, str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "jobs": ("tandem_queue_jobs", "Subjects by lane and state.", ("lane", "state")),
-        "oldest": ("tandem_queue_oldest_age_seconds", "Age of the oldest due subject.", ("lane",)),
-        "failed": ("tandem_failed_records", "Subjects that wait for a person.", ("class", "code")),
-        "last_event": ("tandem_last_event_timestamp_seconds", "Machine time of the newest notice.", ("source",)),
-        "rows_waiting": ("tandem_crm_rows", "Rows on their way to Salesforce, by state.", ("state",)),
-        "runs": ("tandem_runs", "Deal runs that were recorded, by outcome.", ("outcome",)),
-        "quota": ("tandem_salesforce_quota_used_ratio", "Part of Salesforce's daily allowance that is used.", ()),
-        "paused": ("tandem_paused", "1 while writes of the scope are paused.", ("scope",)),
-    }
-)
-
 
 class Web:
     """The application. ``source`` names the Stripe account whose events come (it may block, and is asked until it answers).
@@ -170,18 +158,7 @@ class Web:
         self._known_source = ""
         self._version = version
         self._gauges_sql = gauges_sql
-        self._registry = CollectorRegistry()
-        self._webhooks = Counter(
-            "tandem_webhooks", "Webhooks received, by type and result.", ["type", "result"], registry=self._registry
-        )
-        self._gauges = {
-            metric: (Gauge(name, text, labels, registry=self._registry), labels)
-            for metric, (name, text, labels) in GAUGES.items()
-        }
-        build = Gauge(
-            "tandem_build_info", "Always 1; the labels say what runs.", list(version), registry=self._registry
-        )
-        build.labels(**version).set(1)
+        self._metrics = Metrics(version)
         self.app = Starlette(
             routes=[
                 Route("/webhooks/stripe", self.webhook, methods=["POST"]),
@@ -238,7 +215,7 @@ class Web:
         return self._known_source
 
     def _answer(self, type_: str, result: str, status: int, text: str) -> Response:
-        self._webhooks.labels(type=type_, result=result).inc()
+        self._metrics.count_webhook(type_, result)
         return PlainTextResponse(text, status_code=status)
 
     async def livez(self, _: Request) -> Response:
@@ -263,14 +240,7 @@ class Web:
             rows = await self._writer.fetch(self._gauges_sql)
         except STORE_ERRORS:
             return PlainTextResponse("the store does not answer", status_code=503)
-        for gauge, labels in self._gauges.values():
-            if labels:
-                gauge.clear()
-        for row in rows:
-            known, labels = self._gauges[row["metric"]]
-            values = [row["a"], row["b"]][: len(labels)]
-            (known.labels(*values) if labels else known).set(float(row["value"]))
-        return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(self._metrics.text(row_of(row) for row in rows), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _whole_body(request: Request) -> bytes | None:
@@ -291,12 +261,13 @@ def _label(type_: str) -> str:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket (port 0: a free one). OSError when the address can't be had."""
+    """A socket that takes connections (port 0: a free one). OSError when the address can't be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
+        bound.listen(BACKLOG)  # whoever is told the address may come at once
     except OSError:
         bound.close()
         raise
@@ -329,6 +300,6 @@ def serve(app: Starlette, bound: socket.socket, stop: threading.Event) -> None:
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
-        backlog=2048,
+        backlog=BACKLOG,
     )
     Server(config, stop).run(sockets=[bound])

@@ -63,6 +63,8 @@ class Access:
 
     def may(self, entity: Entity, right: str) -> bool:
         """Whether the user may ``read``, ``create``, ``edit`` or ``delete`` records of the object."""
+        if right != "read" and entity.name.lower() in self.user.withheld:
+            return False
         grants = self.user.grants
         if grants is None or self._plain(entity.name) not in grants.objects:
             return grants is None or not entity.custom

@@ -31,7 +31,9 @@ def run_switch(org: Org, log_in: LogIn, name: str, data: Any) -> Reply:
 
 
 def _settings(org: Org, log_in: LogIn, data: dict[str, Any]) -> Reply:
-    """Change how the org behaves until the next reset; answers how it stands."""
+    """Change how the org behaves until the next reset; answers how it stands. ``withheld`` names fields that do not exist
+    for its users (``Account.MRR__c``), and objects that they may only read (``Quote``).
+    """
     for key, value in data.items():
         if key not in _KINDS or not isinstance(value, _KINDS[key]) or isinstance(value, bool) != (_KINDS[key] is bool):
             raise SalesforceError("INVALID_PARAMETER", f"{key} is no setting, or {value!r} is no value for it")

@@ -78,7 +78,9 @@ def check(
     json: Json = False,
     yes: Yes = False,
 ) -> int:
-    """Look at configuration, mappings, servers and schema; with --online at both vendors. Nothing is changed.
+    """Look at configuration, mappings, servers and schema; with --online at both vendors. No value is changed.
+
+    With --online one Account and one Quote are saved without a change, which proves that they may be written.
 
     Exit 0: all fine. 2: configuration. 4: a log-in or right is missing. 6: a side does not answer.
 
@@ -157,6 +159,9 @@ def look_at_vendors(found: Findings, here: Place) -> None:
                 found.fail("Salesforce rights", fault, Exit.NO_RIGHT)
             if not missing:
                 found.ok("Salesforce rights", "every mapped field can be read, ours can be written")
+        with found.looking("Salesforce writes"):
+            for tried in salesforce.probe_writes():
+                _say_write(found, tried.object_, tried.record_id, tried.code, tried.message)
         with found.looking("Salesforce allowance"):
             calls = salesforce.limits()
             say = found.warn if calls["used"] > MUCH * calls["allowed"] else found.ok
@@ -169,6 +174,18 @@ def look_at_vendors(found: Findings, here: Place) -> None:
             found.fail("store", f"CONF-308: it belongs to another pair of accounts: {dict(stamped)}")
         else:
             found.ok("store", "belongs to this pair of accounts" if stamped else "belongs to nobody yet")
+
+
+def _say_write(found: Findings, object_: str, record_id: str | None, code: str, message: str) -> None:
+    """One line for the attempt to save a record: a missing right stops billing's display, an org's own rule only may."""
+    if record_id is None:
+        found.warn("Salesforce writes", f"{object_}: there is no record yet to try it on")
+    elif code == "CONF-302":
+        found.fail("Salesforce writes", f"{code}: {message}", Exit.NO_RIGHT)
+    elif code:
+        found.warn("Salesforce writes", f"{code}: {message}")
+    else:
+        found.ok("Salesforce writes", f"{object_} can be written")
 
 
 def _look_at_webhooks(found: Findings, endpoints: list[dict[str, object]]) -> None:

@@ -7,22 +7,19 @@ channels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
-from sync.deal.calendar import business_day, instant
 from sync.deal.money import round_half_away
+from sync.desired.worth import Terms, charge, monthly, monthly_of_phase, of_items, of_phase, percent_off
 from sync.errors import Terminal
-from sync.facts import Coupon, Price, Schedule, Subscription
+from sync.facts import Price, Schedule, Subscription
 
 DEAL_KEY = "tandem_deal"
 QUOTE_ID = "salesforce_quote_id"
-
-#: Months in one unit of a Stripe interval; a day is 1/(365/12) of a month (BILLING_RULES 1).
-INTERVAL_MONTHS = {"month": Fraction(1), "year": Fraction(12), "week": 7 * Fraction(12, 365), "day": Fraction(12, 365)}
 
 #: Stripe's status -> ours, worst first: the worst of a contract's objects is the contract's.
 STATUS = {
@@ -38,6 +35,8 @@ STATUS = {
 }
 SEVERITY = list(dict.fromkeys(STATUS.values()))
 EARNING = frozenset({"Active", "Past Due", "Unpaid"})
+#: What has items in use and a next invoice, whether or not it earns anything today.
+RUNNING = EARNING | {"Trialing", "Paused"}
 ENDED = frozenset({"Canceled"})
 
 
@@ -91,66 +90,52 @@ class Contract:
         return round_half_away(self.monthly)
 
 
-@dataclass(frozen=True)
-class Terms:
-    """What facts alone don't carry: coupons and prices by id, and the zone of the Account."""
-
-    coupons: Mapping[str, Coupon]
-    prices: Mapping[str, Price]
-    zone: str
-    now: datetime
-
-    def day(self, stamp_s: int) -> date:
-        return business_day(instant(stamp_s), self.zone)
-
-    def last_day(self, exclusive_end_s: int) -> date:
-        return business_day(instant(exclusive_end_s - 1), self.zone)
-
-
 def contracts(subscriptions: Iterable[Subscription], schedules: Iterable[Schedule], terms: Terms) -> list[Contract]:
     """Every contract behind these objects, keyed as the CRM keys them: the deal's key, else Stripe's id of what
     existed first.
     """
     by_id = {s.id: s for s in subscriptions if not s.deleted}
-    groups: dict[str, tuple[list[Subscription], list[Schedule]]] = {}
+    managing: dict[str, list[Schedule]] = {i: [] for i in by_id}
+    alone: list[list[Schedule]] = []
     for schedule in schedules:
-        subscription = by_id.pop(schedule.subscription or schedule.released_subscription or "", None)
-        key = _key(schedule, subscription)
-        subs, scheds = groups.setdefault(key, ([], []))
-        scheds.append(schedule)
-        if subscription:
-            subs.append(subscription)
-    for subscription in by_id.values():
-        groups.setdefault(subscription.metadata.get(DEAL_KEY) or subscription.id, ([], []))[0].append(subscription)
+        managed = schedule.subscription or schedule.released_subscription or ""
+        if managed in managing:
+            managing[managed].append(schedule)
+        else:
+            alone.append([schedule])
+    groups: dict[str, tuple[list[Subscription], list[Schedule]]] = {}
+    for subscription, scheds in [*((by_id[i], some) for i, some in managing.items()), *((None, one) for one in alone)]:
+        group = groups.setdefault(_key(subscription, scheds), ([], []))
+        group[0].extend([subscription] if subscription else [])
+        group[1].extend(scheds)
     return [_contract(key, subs, scheds, terms) for key, (subs, scheds) in sorted(groups.items())]
 
 
-def _key(schedule: Schedule, subscription: Subscription | None) -> str:
-    deal = schedule.metadata.get(DEAL_KEY) or (subscription.metadata.get(DEAL_KEY) if subscription else None)
-    if deal:
-        return deal
-    return subscription.id if subscription and subscription.created_s < schedule.created_s else schedule.id
+def _key(subscription: Subscription | None, schedules: Sequence[Schedule]) -> str:
+    """The deal's key, else the id of what was made first; of a schedule and its subscription made at once, the schedule's."""
+    objects = [*schedules, *([subscription] if subscription else [])]
+    deals = (o.metadata[DEAL_KEY] for o in objects if o.metadata.get(DEAL_KEY))
+    return next(deals, None) or min(objects, key=lambda o: o.created_s).id
 
 
 def _contract(key: str, subs: list[Subscription], scheds: list[Schedule], terms: Terms) -> Contract:
     scheduled = [s for s in scheds if s.status == "not_started"]
-    ends = {
-        s.subscription or s.released_subscription: s for s in scheds if s.status in ("active", "completed", "canceled")
-    }
     subs = sorted(subs, key=lambda s: (s.start_date_s, -_monthly_of(s, terms), s.id))
     scheds = sorted(scheds, key=lambda s: (s.phases[0].start_s if s.phases else 0, -_planned_monthly(s, terms), s.id))
     status = _status([*(_subscription_status(s) for s in subs), *("Scheduled" for _ in scheduled)], scheds)
     first: Subscription | Schedule = subs[0] if subs else scheds[0]
     metadata = {k: v for o in [*subs, *scheds] for k, v in o.metadata.items()}
-    fixed = [s.phases[-1].end_s for s in scheds if s.phases and s.end_behavior == "cancel"]
-    starts = [s.start_date_s for s in subs] + [s.phases[0].start_s for s in scheduled if s.phases]
-    earning = [s for s in subs if _subscription_status(s) in EARNING]
-    charge_s, charge_minor = _next_charge(earning, scheduled, ends, terms)
-    live_items = [i for s in subs for i in _items(s, terms, earning=s in earning)]
+    sales_led = DEAL_KEY in metadata
+    fixed = [s.phases[-1].end_s for s in scheds if s.phases and _is_fixed(s, sales_led=sales_led)]
+    planned_starts = [s.phases[0].start_s for s in (scheduled if subs else scheds) if s.phases]
+    starts = [s.start_date_s for s in subs] + planned_starts
+    running = [s for s in subs if _subscription_status(s) in RUNNING]
+    charge_s, charge_minor = _next_charge(running, scheduled, scheds, terms)
+    live_items = [i for s in subs for i in _items(s, terms)]
     planned = [p for s in scheduled for p in _phase_items(s, terms)]
     return Contract(
         key=key,
-        sales_led=DEAL_KEY in metadata,
+        sales_led=sales_led,
         quote_id=metadata.get(QUOTE_ID),
         customer=first.customer,
         currency=(first.currency or next((i.price.currency for i in [*live_items, *planned]), "")).lower(),
@@ -158,20 +143,26 @@ def _contract(key: str, subs: list[Subscription], scheds: list[Schedule], terms:
         subscription_ids=tuple(s.id for s in subs),
         schedule_ids=tuple(s.id for s in scheds),
         start=terms.day(min(starts)) if starts else None,
-        end=terms.last_day(max(fixed)) if fixed else None,
+        end=terms.day_before(max(fixed)) if fixed else None,
         ends_on=_ends_on(subs, scheds, terms),
-        period_end=terms.last_day(min(i.period_end_s for s in earning for i in s.items))
-        if any(s.items for s in earning)
-        else None,
+        period_end=_period_end(running, terms),
         next_charge_s=charge_s,
         next_amount_minor=charge_minor,
-        quantity=sum(i.quantity or 0 for s in earning for i in s.items if _licensed(i.price)),
+        quantity=sum(p.quantity or 0 for s in running for p in of_items(s.items) if p.licensed),
         monthly=sum((i.monthly for i in live_items), Fraction(0)),
         contracted_monthly=Fraction(0) if status in ENDED else _contracted(subs, scheds, terms),
         collection_method=first.collection_method,
         items=(*live_items, *planned),
         livemode=first.livemode,
     )
+
+
+def _period_end(running: list[Subscription], terms: Terms) -> date | None:
+    items = [i for s in running for i in s.items]
+    if not items:
+        return None
+    first = min(items, key=lambda i: i.period_end_s)
+    return terms.last_day(first.period_start_s, first.period_end_s)
 
 
 def _subscription_status(subscription: Subscription) -> str:
@@ -196,78 +187,53 @@ def _status(statuses: list[str], scheds: list[Schedule]) -> str:
     )
 
 
-def _licensed(price: Price) -> bool:
-    return price.interval is not None and price.usage_type != "metered" and price.unit_amount_decimal is not None
+def _is_fixed(schedule: Schedule, *, sales_led: bool) -> bool:
+    """Whether its end is the contract's: what was signed stays the signed end, also if the schedule was let go of."""
+    return schedule.end_behavior == "cancel" and (sales_led or schedule.status != "released")
 
 
-def _cycle_months(price: Price) -> Fraction:
-    return INTERVAL_MONTHS[price.interval or "month"] * price.interval_count
-
-
-def _net(price: Price, quantity: int | None, coupon_ids: Iterable[str], terms: Terms) -> tuple[Fraction, Decimal]:
-    """Amount of one cycle in minor units after discounts, exact, and the percent taken off altogether."""
-    gross = Fraction(price.unit_amount_decimal or 0) * (quantity or 0)
-    amount, left = gross, Fraction(1)
-    for coupon in (terms.coupons[c] for c in coupon_ids if c in terms.coupons):
-        if coupon.percent_off is not None:
-            amount *= 1 - Fraction(coupon.percent_off) / 100
-            left *= 1 - Fraction(coupon.percent_off) / 100
-        elif coupon.amount_off_minor is not None and coupon.duration == "forever":
-            amount = max(Fraction(0), amount - coupon.amount_off_minor)
-    percent = (1 - left) * 100
-    return amount, Decimal(percent.numerator) / Decimal(percent.denominator)
-
-
-def _item(
-    price: Price, quantity: int | None, coupon_ids: tuple[str, ...], terms: Terms, *, counts: bool
-) -> tuple[Fraction, Decimal]:
-    amount, percent = _net(price, quantity, coupon_ids, terms)
-    return (amount / _cycle_months(price) if counts and _licensed(price) else Fraction(0)), percent
-
-
-def _items(subscription: Subscription, terms: Terms, *, earning: bool) -> list[ContractItem]:
-    rows = []
-    for item in subscription.items:
-        monthly, percent = _item(
-            item.price, item.quantity, (*item.coupons, *subscription.coupons), terms, counts=earning
+def _items(subscription: Subscription, terms: Terms) -> list[ContractItem]:
+    earning = _subscription_status(subscription) in EARNING
+    positions = of_items(subscription.items)
+    start = terms.day(subscription.start_date_s)
+    return [
+        ContractItem(
+            price=at.price,
+            quantity=at.quantity,
+            percent_off=percent_off((*at.coupons, *subscription.coupons), terms),
+            monthly=worth if earning else Fraction(0),
+            start=start,
+            end=None,
         )
-        rows.append(
-            ContractItem(item.price, item.quantity, percent, monthly, terms.day(subscription.start_date_s), None)
-        )
-    return rows
+        for at, worth in zip(positions, monthly(positions, subscription.coupons, terms), strict=True)
+    ]
 
 
 def _phase_items(schedule: Schedule, terms: Terms) -> list[ContractItem]:
     if not schedule.phases:
         return []
     phase = schedule.phases[0]
-    rows = []
-    for item in phase.items:
-        price = terms.prices.get(item.price)
-        if price is None:
-            continue
-        _, percent = _item(price, item.quantity, (*item.coupons, *phase.coupons), terms, counts=False)
-        rows.append(
-            ContractItem(
-                price, item.quantity, percent, Fraction(0), terms.day(phase.start_s), terms.last_day(phase.end_s)
-            )
+    return [
+        ContractItem(
+            price=at.price,
+            quantity=at.quantity,
+            percent_off=percent_off((*at.coupons, *phase.coupons), terms),
+            monthly=Fraction(0),
+            start=terms.day(phase.start_s),
+            end=terms.day_before(phase.end_s),
         )
-    return rows
+        for at in of_phase(phase.items, terms)
+    ]
 
 
-def _monthly_of(subscription: Subscription, terms: Terms) -> Fraction:
-    return sum((i.monthly for i in _items(subscription, terms, earning=True)), Fraction(0))
+def _monthly_of(subscription: Subscription, terms: Terms, *, lasting: bool = False) -> Fraction:
+    worth = monthly(of_items(subscription.items), subscription.coupons, terms, lasting=lasting)
+    return sum(worth, Fraction(0))
 
 
-def _planned_monthly(schedule: Schedule, terms: Terms) -> Fraction:
+def _planned_monthly(schedule: Schedule, terms: Terms, *, lasting: bool = False) -> Fraction:
     """What a schedule's last phase comes to a month."""
-    phase = schedule.phases[-1] if schedule.phases else None
-    known = [i for i in phase.items if i.price in terms.prices] if phase else []
-    coupons = phase.coupons if phase else ()
-    return sum(
-        (_item(terms.prices[i.price], i.quantity, (*i.coupons, *coupons), terms, counts=True)[0] for i in known),
-        Fraction(0),
-    )
+    return monthly_of_phase(schedule.phases[-1], terms, lasting=lasting) if schedule.phases else Fraction(0)
 
 
 def _contracted(subs: list[Subscription], scheds: list[Schedule], terms: Terms) -> Fraction:
@@ -279,16 +245,16 @@ def _contracted(subs: list[Subscription], scheds: list[Schedule], terms: Terms) 
         if schedule.status not in ("not_started", "active") or not schedule.phases:
             continue
         managed.add(schedule.subscription)
-        total += _planned_monthly(schedule, terms)
+        total += _planned_monthly(schedule, terms, lasting=True)
     for subscription in subs:
         if (
             subscription.id in managed
             or subscription.cancel_at_period_end
             or subscription.cancel_at_s
-            or subscription.status == "canceled"
+            or subscription.status in ("canceled", "incomplete_expired")
         ):
             continue
-        total += _monthly_of(subscription, terms)
+        total += _monthly_of(subscription, terms, lasting=True)
     return total
 
 
@@ -298,46 +264,44 @@ def _ends_on(subs: list[Subscription], scheds: list[Schedule], terms: Terms) -> 
     ends = []
     for subscription in subs:
         if subscription.ended_at_s:
-            ends.append(subscription.ended_at_s)
+            ends.append((subscription.ended_at_s, subscription.start_date_s))
         elif subscription.id in managed:
             continue
         elif subscription.cancel_at_s:
-            ends.append(subscription.cancel_at_s)
+            ends.append((subscription.cancel_at_s, subscription.start_date_s))
         elif subscription.cancel_at_period_end and subscription.items:
-            ends.append(min(i.period_end_s for i in subscription.items))
-    return terms.last_day(max(ends)) if ends and len(ends) == len(subs) else None
+            ends.append(min((i.period_end_s, i.period_start_s) for i in subscription.items))
+    if not ends or len(ends) != len(subs):
+        return None
+    end_s, start_s = max(ends)
+    return terms.last_day(start_s, end_s)
 
 
 def _next_charge(
-    earning: list[Subscription], scheduled: list[Schedule], ends: Mapping[str | None, Schedule], terms: Terms
+    running: list[Subscription], scheduled: list[Schedule], schedules: Sequence[Schedule], terms: Terms
 ) -> tuple[int | None, int | None]:
     """When the next invoice of the contract comes, and its amount without tax, usage and pending items."""
     due: dict[int, int] = {}
-    for subscription in earning:
-        schedule = ends.get(subscription.id)
-        stop = subscription.cancel_at_s or (
-            schedule.phases[-1].end_s if schedule and schedule.phases and schedule.end_behavior == "cancel" else None
-        )
-        for item in subscription.items:
-            at = item.period_end_s
-            if (stop is not None and at >= stop) or (subscription.cancel_at_period_end):
-                continue
-            due[at] = due.get(at, 0) + _charge(item.price, item.quantity, (*item.coupons, *subscription.coupons), terms)
-    for schedule in scheduled:
-        for item_ in [*schedule.phases[0].items, *schedule.phases[0].add_invoice_items] if schedule.phases else []:
-            if item_.price in terms.prices:
-                at = schedule.phases[0].start_s
-                due[at] = due.get(at, 0) + _charge(terms.prices[item_.price], item_.quantity, item_.coupons, terms)
+    for subscription in running:
+        stop = _stop(subscription, schedules)
+        if subscription.cancel_at_period_end or subscription.paused:
+            continue
+        for at in {i.period_end_s for i in subscription.items}:
+            if stop is None or at < stop:
+                together = of_items(i for i in subscription.items if i.period_end_s == at)
+                due[at] = due.get(at, 0) + charge(together, subscription.coupons, terms)
+    for schedule in (s for s in scheduled if s.phases):
+        phase = schedule.phases[0]
+        together = of_phase((*phase.items, *phase.add_invoice_items), terms)
+        due[phase.start_s] = due.get(phase.start_s, 0) + charge(together, phase.coupons, terms)
     return (min(due), due[min(due)]) if due else (None, None)
 
 
-def _charge(price: Price, quantity: int | None, coupon_ids: tuple[str, ...], terms: Terms) -> int:
-    if price.usage_type == "metered":
-        return 0
-    rest = round_half_away(Fraction(price.unit_amount_decimal or 0) * (1 if quantity is None else quantity))
-    for coupon in (terms.coupons[c] for c in coupon_ids if c in terms.coupons):
-        if coupon.percent_off is not None:
-            rest -= round_half_away(Fraction(rest) * Fraction(coupon.percent_off) / 100)
-        elif coupon.amount_off_minor is not None:
-            rest = max(0, rest - coupon.amount_off_minor)
-    return rest
+def _stop(subscription: Subscription, schedules: Sequence[Schedule]) -> int | None:
+    """The second at which it ends and bills no more, if that is planned."""
+    ends = [
+        s.phases[-1].end_s
+        for s in schedules
+        if s.subscription == subscription.id and s.status == "active" and s.phases and s.end_behavior == "cancel"
+    ]
+    return subscription.cancel_at_s or min(ends, default=None)

@@ -105,9 +105,11 @@ def as_signed(signed: QuoteGraph, present: QuoteGraph) -> QuoteGraph:
 
 
 def _payer(signed: QuoteGraph, present: QuoteGraph) -> CrmAccount | None:
-    if signed.account is None or present.account is None:
+    """Who signed pays: on another Account than the one it was signed for, the deal would be billed a second time."""
+    now = present.account
+    if signed.account is None or now is None or now.is_deleted or now.id != signed.account.id:
         return signed.account
-    return replace(present.account, billing_timezone=signed.account.billing_timezone)
+    return replace(now, billing_timezone=signed.account.billing_timezone)
 
 
 def _signed(record: CrmQuote | CrmQuoteLine) -> dict[str, Any]:

@@ -6,14 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from sync.deal.calendar import boundary
+from sync.deal.calendar import zone
 from sync.deal.money import round_half_away, to_major
-from sync.desired.contracts import Contract, ContractItem, Terms, contracts
+from sync.desired.contracts import Contract, ContractItem, contracts
 from sync.desired.declines import in_plain_words
+from sync.desired.worth import Terms
+from sync.errors import Terminal
 from sync.facts import Charge, Coupon, Customer, Invoice, Price, Schedule, Subscription
 from sync.shown import AccountSummary, BillingInvoice, BillingPayment, BillingSubscription, BillingSubscriptionItem
 
@@ -166,7 +168,7 @@ def _invoice(view: AccountView, invoice: Invoice, by_object: Mapping[str, str]) 
         account=view.account_id,
         billing_subscription=by_object.get(invoice.subscription or ""),
         number=invoice.number,
-        status=INVOICE_STATUS.get(invoice.status, "Open"),
+        status=_status(invoice),
         currency=invoice.currency.upper(),
         subtotal=amount(invoice.subtotal_minor),
         tax=amount(invoice.tax_minor),
@@ -187,10 +189,20 @@ def _invoice(view: AccountView, invoice: Invoice, by_object: Mapping[str, str]) 
     )
 
 
+def _status(invoice: Invoice) -> str:
+    """Stripe's status in the CRM's words. One that is new to us is said loudly: "Open" would be a guess about money."""
+    if invoice.status not in INVOICE_STATUS:
+        raise Terminal(
+            "BUG-502",
+            f"Stripe says {invoice.id} is {invoice.status!r}, a status that this release doesn't know. Nothing was changed.",
+        )
+    return INVOICE_STATUS[invoice.status]
+
+
 def _period_end(invoice: Invoice, terms: Terms) -> date | None:
     if not invoice.period_end_s:
         return None
-    return terms.last_day(max(invoice.period_end_s, invoice.period_start_s + 1))
+    return terms.last_day(invoice.period_start_s, invoice.period_end_s)
 
 
 def _charges(view: AccountView, invoice: Invoice) -> list[Charge]:
@@ -245,6 +257,7 @@ def _account(view: AccountView, deals: Sequence[Contract]) -> AccountSummary:
     ours = [i for i in view.invoices if i.currency.lower() == currency and not i.deleted]
     same = [d for d in live if d.currency == currency]
     late = [i for i in ours if is_overdue(i, view.now)]
+    late_at_all = [i for i in view.invoices if is_overdue(i, view.now) and not i.deleted]
     charge_s, charge = _next_invoice(view, ours, same)
     paid_s, paid_minor = _last_payment(ours)
 
@@ -256,13 +269,13 @@ def _account(view: AccountView, deals: Sequence[Contract]) -> AccountSummary:
         id=view.account_id,
         stripe_customer_id=view.customers[0].id if view.customers else None,
         billing_channel=("Sales-Led" if any(d.sales_led for d in live or deals) else "Self-Serve") if deals else None,
-        billing_health=_health(deals, live, late),
+        billing_health=_health(deals, live, late_at_all),
         billing_currency=currency.upper() or None,
         mrr=amount(sum((d.monthly for d in same), Fraction(0))),
         arr=amount(12 * sum((d.monthly for d in same), Fraction(0))),
         contracted_mrr=amount(sum((d.contracted_monthly for d in same), Fraction(0))),
         open_balance=amount(sum(i.amount_remaining_minor for i in ours if i.status == "open")),
-        credit_balance=amount(sum(max(0, -c.balance_minor) for c in view.customers)),
+        credit_balance=amount(sum(max(0, -c.balance_minor) for c in view.customers if _is_in(c, currency))),
         overdue_amount=amount(sum(i.amount_remaining_minor for i in late)),
         overdue_days=(terms.day(int(view.now.timestamp())) - terms.day(min(map(_overdue_since, late)))).days
         if late
@@ -276,6 +289,11 @@ def _account(view: AccountView, deals: Sequence[Contract]) -> AccountSummary:
     )
 
 
+def _is_in(customer: Customer, currency: str) -> bool:
+    """Whether the customer's balance is in this currency; one that Stripe names none for has had no business yet."""
+    return (customer.currency or currency).lower() == currency
+
+
 def _currency(view: AccountView, deals: Sequence[Contract]) -> str:
     """The one currency whose amounts the Account sums: that of what is live, else of what was invoiced last. Another
     is never added.
@@ -283,7 +301,9 @@ def _currency(view: AccountView, deals: Sequence[Contract]) -> str:
     if deals:
         return deals[0].currency
     newest = max(view.invoices, key=lambda i: i.created_s, default=None)
-    return newest.currency.lower() if newest else (view.customers[0].currency or "" if view.customers else "")
+    if newest:
+        return newest.currency.lower()
+    return next((c.currency.lower() for c in view.customers if c.currency), "")
 
 
 def _health(deals: Sequence[Contract], live: Sequence[Contract], late: Sequence[Invoice]) -> str:
@@ -314,5 +334,6 @@ def _wake(view: AccountView) -> datetime | None:
     due = [i.due_date_s for i in view.invoices if i.status == "open" and i.due_date_s and i.due_date_s > now_s]
     instants = [datetime.fromtimestamp(s, UTC) for s in due]
     if any(is_overdue(i, view.now) for i in view.invoices):
-        instants.append(boundary(view.terms.day(now_s) + timedelta(days=1), view.zone))
+        tomorrow = view.terms.day(now_s) + timedelta(days=1)
+        instants.append(datetime.combine(tomorrow, time(), tzinfo=zone(view.zone)).astimezone(UTC))
     return min(instants, default=None)

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from itertools import count
 
 from sync import catalogue
-from sync.deal.calendar import say, seconds
+from sync.deal.calendar import add_months, say, seconds
 from sync.deal.deal import Deal
 from sync.deal.forecast import plain_from
 from sync.deal.policy import BillingPolicy
@@ -24,6 +25,9 @@ from sync.records import Desired, Ref, Value
 
 #: Name of the custom field that carries the customer's order number on every invoice.
 PO_FIELD = "PO number"
+#: The last day of the month that an anchor can simply be put on. From the 28th on Stripe may think it too late: a month
+#: after 31 January, 05:00, is 28 February, 05:00, and that is before 08:00.
+LAST_PLAIN_DAY = 27
 FLEXIBLE: Mapping[str, Value] = {"type": "flexible", "flexible": {"proration_discounts": "itemized"}}
 
 
@@ -116,7 +120,7 @@ def _started(track: Track, deal: Deal, mine: Made) -> Desired:
         "customer": Ref("customer", deal.payer.account_id),
         "items": [_item(item, price) for item, price in placed(phase.items, deal)],
         "backdate_start_date": seconds(deal.boundary(track.start)),
-        "billing_cycle_anchor": mine.plain_s,
+        **_anchor(track, deal, mine),
         "proration_behavior": "none",
         "billing_mode": FLEXIBLE,
         "collection_method": deal.terms.collection_method,
@@ -128,6 +132,27 @@ def _started(track: Track, deal: Deal, mine: Made) -> Desired:
         create["invoice_settings"] = {"custom_fields": fields}
     compare: dict[str, Value] = {"customer": Ref("customer", deal.payer.account_id)}
     return Desired(Ref("subscription", track.key), create=create, compare=compare, money=True)
+
+
+def _anchor(track: Track, deal: Deal, mine: Made) -> dict[str, Value]:
+    """By what Stripe counts the cycles still to come: their first boundary, or, for a start late in the month, the day
+    itself. The next boundary of the 31st may be 30 November, and an anchor there would stay on the 30th.
+    """
+    if track.start.day <= LAST_PLAIN_DAY:
+        return {"billing_cycle_anchor": mine.plain_s}
+    at = deal.boundary(track.start)
+    config: dict[str, Value] = {
+        "day_of_month": track.start.day, "hour": at.hour, "minute": at.minute, "second": at.second,
+    }  # fmt: skip
+    if track.cycle_months > 1:
+        config["month"] = _next_unclamped(track, plain_day(track, deal, mine.plain_s)).month
+    return {"billing_cycle_anchor_config": config}
+
+
+def _next_unclamped(track: Track, day: date) -> date:
+    """The first boundary of the track's cycles, from ``day`` on, that has the start's own day of the month."""
+    boundaries = (add_months(track.start, k * track.cycle_months) for k in count())
+    return next(found for found in boundaries if found >= day and found.day == track.start.day)
 
 
 def _attached(track: Track, deal: Deal, mine: Made) -> Desired:

@@ -12,6 +12,7 @@ from sync.gateways.names import Names
 from sync.gateways.salesforce_auth import Credentials, Tokens
 from sync.gateways.salesforce_changes import Changes, rewound
 from sync.gateways.salesforce_client import SalesforceHttp
+from sync.gateways.salesforce_probe import WriteProbe, probe_writes
 from sync.gateways.salesforce_reads import Reads, Schema
 from sync.gateways.salesforce_writes import Writes
 from sync.mapping import Mappings
@@ -85,6 +86,12 @@ class SalesforceOrg:
         objects = list(self._mappings.objects)
         described = self._schema.fields(objects)
         return [fault for name in objects for fault in self._faults_of(name, described[name])]
+
+    def probe_writes(self) -> Sequence[WriteProbe]:
+        """Whether an Account and a Quote may really be written, proved with an empty PATCH of one of each. No value of
+        theirs is changed; Salesforce counts it as a save all the same.
+        """
+        return probe_writes(self._http, self._names)
 
     def _faults_of(self, object_: str, described: Mapping[str, Mapping[str, Any]]) -> list[str]:
         faults = []

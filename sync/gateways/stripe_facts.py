@@ -311,6 +311,7 @@ def _invoice(obj: Json) -> Invoice:
         amount_due_minor=need(obj, "amount_due", int),
         amount_paid_minor=need(obj, "amount_paid", int),
         amount_remaining_minor=need(obj, "amount_remaining", int),
+        credited_minor=sum(int_of(obj.get(f"{when}_payment_credit_notes_amount")) or 0 for when in ("pre", "post")),
         attempt_count=int_of(obj.get("attempt_count")) or 0,
         next_payment_attempt_s=int_of(obj.get("next_payment_attempt")),
         due_date_s=int_of(obj.get("due_date")),

@@ -39,8 +39,9 @@ def check_kind(quote: CrmQuote, faults: Faults) -> bool:
 
 def check_uncovered(quote: CrmQuote, faults: Faults) -> None:
     """Note every field that asks for something not built yet: never half done."""
+    own_day = quote.start_date is not None and quote.billing_day == quote.start_date.day
     asked: tuple[tuple[str, str, object], ...] = (
-        ("A billing day other than the day of the start", "Billing_Day__c", quote.billing_day),
+        ("A billing day other than the day of the start", "Billing_Day__c", None if own_day else quote.billing_day),
         ("A choice of payment methods on the quote", "Payment_Methods__c", quote.payment_methods),
         ("A trial", "Trial_Days__c", quote.trial_days),
         ("A deal that renews by itself", "Auto_Renew__c", "checked" if quote.auto_renew else None),
@@ -217,12 +218,16 @@ def read_currency(quote: CrmQuote, policy: BillingPolicy, faults: Faults) -> str
 
 
 def _address(account: CrmAccount) -> tuple[tuple[str, str], ...]:
+    """The Account's address under Stripe's names. Stripe takes a country by its two letters only: where the org keeps
+    names (picklists off), it is left out, because an invoice without a country is better than no invoice.
+    """
+    country = (account.country or "").strip().upper()
     parts = (
         ("line1", account.street),
         ("city", account.city),
         ("state", account.state),
         ("postal_code", account.postal_code),
-        ("country", account.country),
+        ("country", country if re.fullmatch(r"[A-Z]{2}", country, re.ASCII) else None),
     )
     return tuple((name, value.strip()) for name, value in parts if value and value.strip())
 

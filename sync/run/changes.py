@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import structlog
 
 from sync.notices import notice_of_change
-from sync.ports import Change, Cursors, SalesforceGateway, StripeGateway, Subjects
+from sync.ports import Change, Cursors, NewNotice, SalesforceGateway, StripeGateway, Subjects
 
 log = structlog.get_logger()
 
@@ -60,12 +61,19 @@ class Changes:
             fresh += [rows[i] for i in sorted(self.cursors.seen(name, digests))]
         if not fresh:
             return 0
-        self.subjects.add_notices([notice_of_change(c, f"salesforce:{self.salesforce.organization_id}") for c in fresh])
+        self.subjects.add_notices([self._notice(c) for c in fresh])
         self.subjects.mark_blocked_on([c.id for c in fresh], reason="record_changed")
         for name in by_object:
             self.cursors.act_on(name, {c.id: _digest(c) for c in fresh if c.object == name})
         log.info("crm_changes", records=len(fresh))
         return len(fresh)
+
+    def _notice(self, change: Change) -> NewNotice:
+        """A notice of its own for each change that was not acted on yet. A record that went from A to B and back to A
+        in one second looks as it did the first time, so content and stamp alone would name a notice that is known.
+        """
+        notice = notice_of_change(change, f"salesforce:{self.salesforce.organization_id}")
+        return replace(notice, external_id=f"{notice.external_id}:{time.time_ns()}")
 
 
 def _digest(change: Change) -> str:

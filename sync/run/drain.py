@@ -50,7 +50,7 @@ def drain(pipeline: Pipeline, *, progress: Callable[[str], None] = lambda _: Non
     Raises the Transient of a side that could not be read for changes in so many tries.
     """
     runs, flushed, rounds = Counter[str](), 0, 0
-    waits, unread, deadline = 0, 0, time.monotonic() + OTHERS_S
+    waits, unread, fewest, deadline = 0, 0, None, time.monotonic() + OTHERS_S
     while True:
         rounds += 1
         done, sent, away = _round(pipeline, runs, progress)
@@ -71,6 +71,9 @@ def drain(pipeline: Pipeline, *, progress: Callable[[str], None] = lambda _: Non
         if in_hand and time.monotonic() < deadline:
             pause_s = 0.1
         elif away is None:
+            left = counts.retrying + rows
+            if fewest is None or left < fewest:
+                waits, fewest = 0, left  # something came through: what is left has its tries still
             if pause_s is None or waits >= TRIES:
                 break
             waits += 1

@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import structlog
 
+from sync.clock import Clock
 from sync.desired.identity import Ask, Belongs, MakeAccount, Mode, match_account
 from sync.desired.keys import ACCOUNT
 from sync.facts import Customer
@@ -30,6 +32,9 @@ from sync.run.intake import account_mark, unit_of
 
 log = structlog.get_logger()
 
+#: How soon (business time) a customer that nobody in the CRM knew is looked up again by itself.
+LOOK_AGAIN_AFTER = timedelta(days=30)
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -41,6 +46,7 @@ class Identity:
     facts: Facts
     subjects: Subjects
     mode: Mode
+    clock: Clock
 
     def run(self, claim: Claim, due: Due) -> Outcome:
         """The customer's fact is fresh, and it is linked if anything proves whose it is."""
@@ -52,9 +58,13 @@ class Identity:
         if link is not None:
             self.subjects.mark([account_mark(link.salesforce_id)], reason="customer_changed")
             return Done()
-        if customer.deleted or self.mode == "leave" or not self._has_business(customer):
+        if customer.deleted or not self._has_business(customer):
             return Done()
-        return self._match(claim, customer)
+        return Done(self._next_look()) if self.mode == "leave" else self._match(claim, customer)
+
+    def _next_look(self) -> datetime:
+        """The mirror sees by this wake that nobody knew the customer, and asks again sooner only while it is billed."""
+        return self.clock.now() + LOOK_AGAIN_AFTER
 
     def _has_business(self, customer: Customer) -> bool:
         """Whether there is anything to show: a contact who never bought is no customer of the CRM."""
@@ -78,24 +88,28 @@ class Identity:
             case Belongs(account_id, evidence):
                 return self._link(claim, customer, account_id, evidence)
             case MakeAccount(fields):
+                self.subjects.renew(claim)  # whoever took over meanwhile may have made it
                 account_id = self.salesforce.create_account(fields)
                 return self._link(claim, customer, account_id, "made for it")
             case Ask(refusal):
                 return Failed(refusal.code, refusal.message, blocked_on=refusal.blocked_on)
             case _:
-                return Done()
+                return Done(self._next_look())
 
     def _link(self, claim: Claim, customer: Customer, account_id: str, evidence: str) -> Outcome:
         """Customer and Account are one unit and one link from now on, and all that is known of the customer is shown."""
         self.subjects.merge_units(unit_of(account_id), unit_of(customer.id), claim=claim)
         self.links.add(NewLink(f"customer:{account_id}", account_id, "customer", customer.id, customer.livemode))
-        marks = [account_mark(account_id)]
-        for kind in ("subscription", "schedule", "invoice"):
-            subject = "invoice" if kind == "invoice" else "subscription"
-            marks += [
-                Mark(f"{subject}:{f.id}", "mirror", unit_of(account_id))
-                for f in self.facts.of_customers(kind, [customer.id])
-            ]
-        self.subjects.mark(marks, reason="customer_linked")
+        self.subjects.mark(history_marks(self.facts, customer.id, account_id), reason="customer_linked")
         log.info("customer_linked", stripe_id=customer.id, salesforce_id=account_id, evidence=evidence)
         return Done()
+
+
+def history_marks(facts: Facts, customer_id: str, account_id: str) -> list[Mark]:
+    """The Account, and all that is known to have been sold and billed to a customer that was found to be its own."""
+    marks = [account_mark(account_id)]
+    for kind in ("subscription", "schedule", "invoice"):
+        subject = "invoice" if kind == "invoice" else "subscription"
+        known = facts.of_customers(kind, [customer_id])
+        marks += [Mark(f"{subject}:{f.id}", "mirror", unit_of(account_id)) for f in known]
+    return marks

@@ -12,7 +12,7 @@ from sync.ports import Mark, Notice
 SUBSCRIPTION_KINDS = frozenset({"subscription", "subscription_schedule"})
 INVOICE_KINDS = frozenset({"invoice", "invoice_payment"})
 PAYMENT_KINDS = frozenset({"refund", "dispute", "credit_note"})
-PAYMENT_TYPES = frozenset({"charge.refunded", "charge.updated"})
+PAYMENT_TYPES = frozenset({"charge.refunded"})
 QUOTE_LINES = "QuoteLineItem"
 
 

@@ -7,22 +7,29 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 import structlog
 
 from sync.clock import Clock
+from sync.desired.keys import ACCOUNT, QUOTE
 from sync.desired.mirror import AccountView, Shown, show
-from sync.errors import LeaseLost, SyncError, Terminal, Transient
+from sync.errors import LeaseLost, OutcomeUnknown, SyncError, Terminal, Transient
 from sync.facts import Charge, Coupon, Customer, Fact, Invoice, Price, Schedule, Subscription
 from sync.ports import Again, Claim, Done, Due, Facts, Failed, Links, Mark, Outbox, Outcome, StripeGateway, Subjects
-from sync.records import Ref
 from sync.run.intake import account_mark, quote_mark, unit_of
+from sync.run.reading import Reading, coupons_of, prices_of, typed
 from sync.run.rows import Rows
 
 log = structlog.get_logger()
 F = TypeVar("F", bound=Fact)
-PRODUCT_PREFIX = "product:"
+#: Tries of a batch after which what fails may be one object of it.
+LASTING = 2
+#: How soon (business time) a customer that no Account was found for is looked up again when something is billed to it.
+ASK_AGAIN_AFTER = timedelta(days=1)
+#: A schedule or subscription that ended before it was ever read was ended by somebody else.
+ENDED_EARLY = frozenset({"canceled", "released"})
 
 
 @dataclass(frozen=True)
@@ -45,27 +52,38 @@ class Mirror:
         if claim is None:
             return 0
         try:
-            outcomes = self._run(claim)
-        except Transient as error:
-            outcomes = {d.key: Again(error.code, error.message, error.retry_after_s) for d in claim.subjects}
-        except Exception as error:
-            outcomes = self._one_by_one(claim, _understood(error))
-        try:
-            self.subjects.finish(claim, outcomes)
+            self.subjects.finish(claim, self._outcomes(claim))
         except LeaseLost as error:
             log.warning("lease_lost", lane=claim.lane, reason=error.message)
         return len(claim.subjects)
 
-    def _one_by_one(self, claim: Claim, error: SyncError) -> dict[str, Outcome]:
+    def _outcomes(self, claim: Claim) -> dict[str, Outcome]:
+        def keep() -> None:
+            self.subjects.renew(claim)
+
+        try:
+            return self._run(claim.subjects, keep)
+        except LeaseLost:
+            raise
+        except Transient as error:
+            if _may_be_one_of_them(error, claim):
+                return self._one_by_one(claim, keep)
+            return {d.key: Again(error.code, error.message, error.retry_after_s) for d in claim.subjects}
+        except Exception as error:
+            if len(claim.subjects) > 1:
+                return self._one_by_one(claim, keep)
+            understood = _understood(error)
+            return {claim.subjects[0].key: Failed(understood.code, understood.message)}
+
+    def _one_by_one(self, claim: Claim, keep: Callable[[], None]) -> dict[str, Outcome]:
         """One bad object must not hold up the others: when a batch fails for good, each subject is tried alone."""
-        if len(claim.subjects) == 1:
-            return {claim.subjects[0].key: Failed(error.code, error.message)}
         outcomes: dict[str, Outcome] = {}
         for due in claim.subjects:
-            alone = Claim(claim.lane, claim.unit, claim.token, (due,))
-            self.subjects.renew(claim)
+            keep()
             try:
-                outcomes.update(self._run(alone))
+                outcomes.update(self._run((due,), keep))
+            except LeaseLost:
+                raise
             except Transient as passing:
                 outcomes[due.key] = Again(passing.code, passing.message, passing.retry_after_s)
             except Exception as lasting:
@@ -73,34 +91,33 @@ class Mirror:
                 outcomes[due.key] = Failed(understood.code, understood.message)
         return outcomes
 
-    def _run(self, claim: Claim) -> dict[str, Outcome]:
+    def _run(self, due: Sequence[Due], keep: Callable[[], None]) -> dict[str, Outcome]:
+        read = self._read(due, keep)
+        accounts = self._accounts(due, read)
+        # The rows rest on what is stored, other runs' reads included. Of two runs the one with the later fence has seen
+        # what the other stored, so whatever order their rows come in, the complete ones stay.
         fence = self.facts.fence()
-        read = self._read(claim.subjects, fence)
-        accounts = self._accounts(claim.subjects, read)
+        keep()
         shown = self._show(accounts, read)
         self.outbox.put([row for s in shown.values() for row in self.rows.of_shown(s)], fence)
-        claimed = {d.key for d in claim.subjects}
+        claimed = {d.key for d in due}
         for mark, s in ((account_mark(account_id), s) for account_id, s in shown.items()):
             if s.wake_at is not None and mark.key not in claimed:
                 self.subjects.wake(mark, s.wake_at)
-        log.info("mirrored", subjects=len(claim.subjects), accounts=len(shown), invoices=len(read.invoices))
+        log.info("mirrored", subjects=len(due), accounts=len(shown), invoices=len(read.invoices))
         wakes = {account_mark(a).key: s.wake_at for a, s in shown.items()}
-        return {d.key: Done(wakes.get(d.key)) for d in claim.subjects}
+        return {d.key: Done(wakes.get(d.key)) for d in due}
 
     # ------------------------------------------------------------ reading
 
-    def _read(self, due: Sequence[Due], fence: int) -> Read:
-        """Read what is due from Stripe, once, and whatever it needs that was never read before."""
-        refs = {r: d for d in due if (r := _ref(d)) is not None}
-        hints = {r: d.hint_created_s for r, d in refs.items() if d.hint_created_s is not None}
-        snapshot = self.stripe.read(refs, hints)
-        found = snapshot.all()
-        known = self.facts.get("schedule", [f.id for f in found if isinstance(f, Schedule)])
-        for fact in found:
-            before = known.get(fact.id)
-            if isinstance(fact, Schedule) and isinstance(before, Schedule) and before.status != fact.status:
-                self._tell_quote(fact)
-        found += self._missing(found)
+    def _read(self, due: Sequence[Due], keep: Callable[[], None]) -> Read:
+        """What is due is read from Stripe, once, with what it needs, and stored; quotes that it concerns are told."""
+        fence = self.facts.fence()
+        reading = Reading(self.stripe, self.facts, keep)
+        found = reading.due(due)
+        changed = self._changed(found)
+        found += reading.missing(found)
+        self._tell_quotes(changed)  # before it is stored that this was seen
         self.facts.put(found, fence)
         return Read(
             invoices={f.id for f in found if isinstance(f, Invoice)},
@@ -108,57 +125,24 @@ class Mirror:
             | {f.id for f in found if isinstance(f, Customer)},
         )
 
-    def _tell_quote(self, schedule: Schedule) -> None:
-        quote, account = schedule.metadata.get("salesforce_quote_id"), schedule.metadata.get("salesforce_account_id")
-        if quote and account:
-            self.subjects.mark([quote_mark(quote, account)], reason="schedule_status")
+    def _changed(self, found: Sequence[Fact]) -> list[Fact]:
+        """Subscriptions and schedules that are not as they were read last; ended ones also when they were never read."""
+        mine = [f for f in found if isinstance(f, Subscription | Schedule)]
+        ids = [f.id for f in mine]
+        known = {**self.facts.get("schedule", ids), **self.facts.get("subscription", ids)} if ids else {}
+        return [f for f in mine if known.get(f.id, f) != f or (f.id not in known and f.status in ENDED_EARLY)]
 
-    def _missing(self, found: Sequence[Fact]) -> list[Fact]:
-        """Objects that the found ones name and that no read has seen yet: subscriptions, schedules, coupons, prices,
-        charges of failed attempts.
-        """
-        extra: list[Fact] = []
-        invoices = [f for f in found if isinstance(f, Invoice)]
-        subscriptions = [f for f in found if isinstance(f, Subscription)]
-        here = {f.id for f in found}
-        extra += self._unseen("subscription", {i.subscription for i in invoices if i.subscription} - here, Subscription)
-        subscriptions += [f for f in extra if isinstance(f, Subscription)]
-        extra += self._unseen("schedule", {s.schedule for s in subscriptions if s.schedule} - here, Schedule)
-        schedules = [f for f in [*found, *extra] if isinstance(f, Schedule)]
-        extra += self._unseen(
-            "subscription",
-            {i for s in schedules if (i := s.subscription or s.released_subscription)}
-            - here
-            - {s.id for s in subscriptions},
-            Subscription,
-        )
-        subscriptions = [f for f in [*found, *extra] if isinstance(f, Subscription)]
-        customers = {c for f in [*found, *extra] if (c := getattr(f, "customer", None))}
-        extra += self._unseen("customer", customers - here, Customer)
-        extra += self._unseen("coupon", _coupons(subscriptions, schedules), Coupon)
-        extra += self._unseen(
-            "price", {i.price for s in schedules for p in s.phases for i in (*p.items, *p.add_invoice_items)}, Price
-        )
-        extra += self._failed_charges(invoices)
-        return extra
-
-    def _unseen(self, kind: str, ids: set[str], type_: type[F]) -> list[Fact]:
-        unseen = ids - set(self.facts.get(kind, ids)) if ids else set()
-        if not unseen:
-            return []
-        suffix = "" if kind == "coupon" else "_id"
-        return self.stripe.read([Ref(f"{kind}{suffix}", i) for i in sorted(unseen)]).all()
-
-    def _failed_charges(self, invoices: Sequence[Invoice]) -> list[Fact]:
-        """The attempts behind invoices that were not paid at the first try: one list per payment intent."""
-        intents = {
-            p.payment_intent
-            for i in invoices
-            if i.attempt_count > 1 or (i.attempt_count == 1 and i.status in ("open", "uncollectible"))
-            for p in i.payments
-            if p.payment_intent
-        }
-        return self.stripe.read([Ref("charges_of", i) for i in sorted(intents)]).all() if intents else []
+    def _tell_quotes(self, changed: Sequence[Fact]) -> None:
+        """A quote whose schedule changed compares again, and so does one that waits for a change of this object."""
+        marks = [
+            quote_mark(f.metadata[QUOTE], f.metadata[ACCOUNT])
+            for f in changed
+            if isinstance(f, Schedule) and f.metadata.get(QUOTE) and f.metadata.get(ACCOUNT)
+        ]
+        if marks:
+            self.subjects.mark(marks, reason="schedule_changed")
+        if changed:
+            self.subjects.mark_blocked_on([f.id for f in changed], reason="stripe_changed")
 
     # ------------------------------------------------------------ whose it is
 
@@ -167,16 +151,28 @@ class Mirror:
         them back.
         """
         links = self.links.by_stripe_id(read.customers)
-        unknown = read.customers - set(links)
-        if unknown:
-            marks = [Mark(f"customer:{c}", "deal", unit_of(c)) for c in sorted(unknown)]
-            self.subjects.mark(marks, reason="customer_without_account")
+        self._ask_who(read.customers - set(links))
         accounts = {link.salesforce_id for link in links.values()}
         accounts |= {d.id for d in due if d.kind == "account"}
         customers: dict[str, list[str]] = defaultdict(list)
         for link in self.links.by_salesforce_id(accounts, "customer"):
             customers[link.salesforce_id].append(link.stripe_id)
         return customers
+
+    def _ask_who(self, unknown: Iterable[str]) -> None:
+        """Customers that nobody was asked about are asked about now. One that nobody knew is asked about once a day at
+        most, whatever is billed to it; one that is a question waits for its answer.
+        """
+        marks = []
+        for customer in sorted(unknown):
+            mark = Mark(f"customer:{customer}", "deal", unit_of(customer))
+            state = self.subjects.state(mark.key)
+            if state is None or (state.wake_at is None and state.failed_at is None):
+                marks.append(mark)
+            elif state.wake_at is not None:
+                self.subjects.wake(mark, self.clock.now() + ASK_AGAIN_AFTER)
+        if marks:
+            self.subjects.mark(marks, reason="customer_without_account")
 
     def _show(self, accounts: Mapping[str, Sequence[str]], read: Read) -> dict[str, Shown]:
         everyone = [c for ids in accounts.values() for c in ids]
@@ -189,10 +185,8 @@ class Mirror:
         customers = self._typed("customer", everyone, Customer)
         all_subs = [s for rows in subscriptions.values() for s in rows]
         all_scheds = [s for rows in schedules.values() for s in rows]
-        coupons = self._typed("coupon", _coupons(all_subs, all_scheds), Coupon)
-        prices = self._typed(
-            "price", {i.price for s in all_scheds for p in s.phases for i in (*p.items, *p.add_invoice_items)}, Price
-        )
+        coupons = self._typed("coupon", coupons_of(all_subs, all_scheds), Coupon)
+        prices = self._typed("price", prices_of(all_scheds), Price)
         prices |= {i.price.id: i.price for s in all_subs for i in s.items}
         products = self._products({p.product for p in prices.values()})
         by_intent: dict[str, list[Charge]] = defaultdict(list)
@@ -226,7 +220,7 @@ class Mirror:
         return rows
 
     def _typed(self, kind: str, ids: Iterable[str], type_: type[F]) -> dict[str, F]:
-        return {i: f for i, f in self.facts.get(kind, list(ids)).items() if isinstance(f, type_)}
+        return typed(self.facts.get(kind, list(ids)), type_)
 
     def _products(self, stripe_ids: set[str]) -> dict[str, str]:
         links = self.links.by_stripe_id(stripe_ids)
@@ -244,34 +238,15 @@ def _understood(error: Exception) -> SyncError:
     )
 
 
+def _may_be_one_of_them(error: Transient, claim: Claim) -> bool:
+    """Whether Stripe answers but keeps failing, as it does when one object of the batch is what it fails at."""
+    answers = isinstance(error, OutcomeUnknown) and error.answered
+    return answers and len(claim.subjects) > 1 and max(d.attempts for d in claim.subjects) > LASTING
+
+
 @dataclass(frozen=True)
 class Read:
     """What a batch read: the invoices to show, and whose objects they were."""
 
     invoices: set[str]
     customers: set[str]
-
-
-def _ref(due: Due) -> Ref | None:
-    """What to read for a subject; None when it needs no reading (an Account is folded from facts)."""
-    match due.kind:
-        case "invoice":
-            return Ref("invoice_id", due.id)
-        case "subscription":
-            return Ref("schedule_id" if due.id.startswith("sub_sched_") else "subscription_id", due.id)
-        case "payment":
-            return Ref("invoice_of", due.id)
-        case "account":
-            return None
-        case _:
-            raise Terminal("BUG-502", f"{due.key} has no place in the mirror lane; it is set aside.")
-
-
-def _coupons(subscriptions: Iterable[Subscription], schedules: Iterable[Schedule]) -> set[str]:
-    ids = {c for s in subscriptions for c in (*s.coupons, *(c for i in s.items for c in i.coupons))}
-    return ids | {
-        c
-        for s in schedules
-        for p in s.phases
-        for c in (*p.coupons, *(c for i in (*p.items, *p.add_invoice_items) for c in i.coupons))
-    }

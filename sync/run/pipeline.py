@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from sync.clock import Clock
-from sync.errors import LeaseLost, SyncError, Transient
+from sync.errors import LeaseLost, SyncError, Terminal, Transient
 from sync.ports import Again, Claim, Due, Failed, Outbox, Outcome, Subjects
 from sync.run.changes import Changes
 from sync.run.flush import Flusher
@@ -45,11 +45,11 @@ class Pipeline:
         return taken
 
     def step(self, runs: Counter[str], *, stop_at: int) -> int:
-        """Take in, then one deal unit and one mirror batch; returns how many subjects ran. A subject that ran
-        ``stop_at`` times is stopped (BUG-503).
+        """Take in, then one deal unit, one mirror batch and one bulk batch; returns how many subjects ran. A subject of
+        the deal lane that ran ``stop_at`` times is stopped (BUG-503).
         """
         self.take_in()
-        return self.run_deal(runs, stop_at=stop_at) + self.run_mirror()
+        return self.run_deal(runs, stop_at=stop_at) + self.run_mirror() + self.run_mirror("bulk")
 
     def run_deal(self, runs: Counter[str] | None = None, *, stop_at: int = 0) -> int:
         """Run one unit of the deal lane, all its due subjects; returns how many ran."""
@@ -57,17 +57,15 @@ class Pipeline:
         if claim is None:
             return 0
         outcomes: dict[str, Outcome] = {}
-        for due in claim.subjects:
-            if runs is not None:
-                runs[due.key] += 1
-                if stop_at and runs[due.key] > stop_at:
-                    outcomes[due.key] = Failed(
-                        "BUG-503",
-                        f"{due.key} came due {stop_at} times in a row: something goes round in circles. It is stopped; nothing more is sent for it.",
-                    )
-                    continue
-            outcomes[due.key] = self._run(claim, due)
         try:
+            for due in claim.subjects:
+                if runs is not None:
+                    runs[due.key] += 1
+                    if stop_at and runs[due.key] > stop_at:
+                        outcomes[due.key] = _circle(due, stop_at)
+                        continue
+                self.subjects.renew(claim)  # many subjects of one unit may take longer than one lease
+                outcomes[due.key] = self._run(claim, due)
             self.subjects.finish(claim, outcomes)
         except LeaseLost as error:
             log.warning("lease_lost", unit=claim.unit, reason=error.message)
@@ -80,7 +78,9 @@ class Pipeline:
     def _run(self, claim: Claim, due: Due) -> Outcome:
         with structlog.contextvars.bound_contextvars(subject=due.key, attempt=due.attempts):
             try:
-                return self.identity.run(claim, due) if due.kind == "customer" else self.quotes.run(claim, due)
+                return self._by_kind(claim, due)
+            except LeaseLost:
+                raise
             except Transient as error:
                 log.warning("run_postponed", code=error.code, reason=error.message)
                 return Again(error.code, error.message, error.retry_after_s)
@@ -93,3 +93,17 @@ class Pipeline:
                     "BUG-502",
                     "Tandem met something that it doesn't understand; this record is set aside for the engineers, others go on.",
                 )
+
+    def _by_kind(self, claim: Claim, due: Due) -> Outcome:
+        match due.kind:
+            case "customer":
+                return self.identity.run(claim, due)
+            case "quote":
+                return self.quotes.run(claim, due)
+            case _:
+                raise Terminal("BUG-502", f"{due.key} has no place in the deal lane; it is set aside.")
+
+
+def _circle(due: Due, times: int) -> Failed:
+    words = "something goes round in circles. It is stopped; nothing more is sent for it."
+    return Failed("BUG-503", f"{due.key} came due {times} times in a row: {words}")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
 from sync.crm import CrmAccount, QuoteGraph
+from sync.deal.calendar import seconds
 from sync.deal.deal import Deal
 from sync.deal.forecast import Forecast, forecast
 from sync.deal.policy import BillingPolicy
 from sync.desired.catalog import desire_catalogue
 from sync.desired.customer import Create, Linked, Looked, Question, check_customer, desire_customer, match_customer
+from sync.desired.keys import DEAL, PLAIN_FROM
 from sync.desired.made import begun, made
 from sync.desired.preview import Preview, preview
 from sync.desired.references import candidate_refs, catalogue_refs, live_refs, stated_refs
@@ -32,13 +34,14 @@ F = TypeVar("F", bound=Fact)
 @dataclass(frozen=True)
 class Worked:
     """All that was worked out of one quote: the plan is what is still missing. ``objects`` are the customer's
-    subscriptions and schedules.
+    subscriptions and schedules; ``held`` says whether the customer was linked already.
     """
 
     graph: QuoteGraph
     deal: Deal
     forecast: Forecast
     customer: Linked | None
+    held: bool
     wanted: Wanted
     plan: Plan
     known: Mapping[Ref, str]
@@ -55,17 +58,23 @@ class Planner:
     links: Links
     policy: BillingPolicy
 
-    def work(self, graph: QuoteGraph, now: datetime) -> Worked:
-        """What the quote means now, what is there, and what is missing. Raises Refused with every fault found."""
+    def work(self, graph: QuoteGraph, now: datetime, *, keep: Callable[[], None] = lambda: None) -> Worked:
+        """What the quote means now, what is there, and what is missing. Raises Refused with every fault found.
+
+        ``keep`` is called before each reading, so that a lease outlasts all of them.
+        """
         deal = read_quote(graph, self.policy, now)
         account = graph.account
         assert account is not None  # a quote without one was refused
         held = self._held(account)
+        keep()
         snapshot = self.stripe.read(
             (*candidate_refs(account, deal.payer.email, held, graph.quote.customer_choice), *catalogue_refs(deal))
         )
         customer = self._match(graph, account, deal, held, snapshot)
-        objects, stated = self._business(customer)
+        keep()
+        objects, stated = self._business(customer, deal)
+        keep()
         if refusals := check_customer(deal, _of(objects, Subscription), _of(objects, Schedule)):
             raise Refused(refusals)
         done = made(deal, objects)
@@ -81,6 +90,7 @@ class Planner:
             deal=deal,
             forecast=foreseen,
             customer=customer,
+            held=held is not None,
             wanted=wanted,
             plan=diff(desired, actual),
             known={ref: found.remote_id for ref, found in actual.items()},
@@ -125,14 +135,21 @@ class Planner:
         found = self.salesforce.find_accounts(stripe_customer_ids=[account.stripe_customer_id or ""])
         return tuple(sorted(a.id for a in found if a.id != account.id))
 
-    def _business(self, customer: Linked | None) -> tuple[tuple[Fact, ...], Sequence[Fact]]:
-        """The customer's subscriptions and schedules, and the invoices on which we may have stated amounts."""
+    def _business(self, customer: Linked | None, deal: Deal) -> tuple[tuple[Fact, ...], Sequence[Fact]]:
+        """The customer's subscriptions and schedules, and the invoices on which the deal may have stated amounts."""
         if customer is None:
             return (), ()
         objects = self.read_objects(customer.customer.id)
-        ours = tuple(s.id for s in _of(objects, Subscription) if s.metadata.get("tandem_from"))
+        ours = tuple(s.id for s in _of(objects, Subscription) if _is_begun(s, deal))
         stated = self.stripe.read(stated_refs(ours)).all() if ours else []
         return objects, stated
+
+
+def _is_begun(subscription: Subscription, deal: Deal) -> bool:
+    """Whether the deal was late for its start with this subscription, so that the time before is on an invoice of ours."""
+    plain_s = subscription.metadata.get(PLAIN_FROM, "")
+    late = plain_s.isdecimal() and int(plain_s) > seconds(deal.boundary(deal.start))
+    return late and subscription.metadata.get(DEAL) == deal.key
 
 
 def _of(facts: Sequence[Fact], type_: type[F]) -> list[F]:

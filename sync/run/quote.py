@@ -15,12 +15,15 @@ from sync import catalogue
 from sync.apply import Writer
 from sync.clock import Clock
 from sync.crm import QuoteGraph
+from sync.deal.deal import Deal
 from sync.deal.forecast import line_amounts
 from sync.deal.money import minor, round_half_away
 from sync.desired import frozen
+from sync.desired.keys import DEAL, OPPORTUNITY, QUOTE
 from sync.desired.preview import cannot_bill
-from sync.desired.quote_status import QuoteView, blank_fields, line_fields, quote_fields
-from sync.errors import LeaseLost, Refused, SyncError, Terminal, Transient, Unsafe
+from sync.desired.quote_status import NOT_STARTED, QuoteView, blank_fields, line_fields, quote_fields
+from sync.errors import LeaseLost, Refusal, Refused, SyncError, Terminal, Transient, Unsafe
+from sync.facts import Fact
 from sync.ports import (
     Again,
     Claim,
@@ -40,6 +43,7 @@ from sync.ports import (
     Subjects,
 )
 from sync.records import Ref
+from sync.run.identity import history_marks
 from sync.run.intake import account_mark, unit_of
 from sync.run.late import late_change
 from sync.run.lost import close_found
@@ -50,7 +54,6 @@ log = structlog.get_logger()
 
 #: Passes of one run: an object made in two steps is read back before the second (DESIGN 4, back-dating).
 PASSES = 6
-CHECK = "Check"
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class QuoteRun:
         """The quote is billed as signed and says so, or says what a person must do. Raises Transient for what will
         pass.
         """
+        fence = self.facts.fence()  # before the first read: what a stalled run read must not replace what came after
         graph = self.salesforce.quotes([due.id]).get(due.id)
         promise = self.promises.frozen(due.id)
         if graph is None and promise is None:
@@ -80,8 +84,8 @@ class QuoteRun:
         if graph is None or (graph.quote.is_deleted and promise is None):
             return Done() if promise is None else self._deleted(promise)
         if promise is None and not self.planner.policy.is_signed(graph.quote.status):
-            return self._unsigned(claim, due, graph)
-        return self._signed(claim, due, graph, promise)
+            return self._unsigned(claim, graph, fence)
+        return self._signed(claim, due, graph, promise, fence)
 
     def preview(self, quote_id: str) -> Worked | None:
         """Everything worked out for a quote, signed or not, without a write; None when there is no such quote. Raises
@@ -96,45 +100,45 @@ class QuoteRun:
 
     # ------------------------------------------------------------ before the signature
 
-    def _unsigned(self, claim: Claim, due: Due, graph: QuoteGraph) -> Outcome:
-        """Answer a Check; take away what cloning copied; else leave the quote alone."""
+    def _unsigned(self, claim: Claim, graph: QuoteGraph, fence: int) -> Outcome:
+        """Answer a request; keep an earlier answer right; take away what cloning copied; else leave the quote alone.
+
+        Before the signature every request is answered as a Check: nothing may be begun.
+        """
         quote = graph.quote
-        if quote.billing_request == CHECK:
-            return self._check(graph)
-        copied = any(v is not None for v in (quote.billing_code, quote.billing_reference, quote.contract_total))
-        if copied or quote.billing_status not in (None, "Not Started"):
-            self._show(graph, blank_fields(), fence=self.facts.fence())
+        texts = (quote.billing_code, quote.billing_preview, quote.billing_reference, quote.contract_total)
+        shows = any(v is not None for v in texts) or quote.billing_status not in (None, NOT_STARTED)
+        if quote.billing_request or (shows and self.outbox.salesforce_ids("Quote", [quote.id])):
+            return self._check(claim, graph, fence)
+        if shows:
+            self._show(graph, blank_fields(), fence=fence)
         return Done()
 
-    def _check(self, graph: QuoteGraph) -> Outcome:
-        now, fence = self.clock.now(), self.facts.fence()
+    def _check(self, claim: Claim, graph: QuoteGraph, fence: int) -> Outcome:
+        now = self.clock.now()
         try:
-            worked = self.planner.work(graph, now)
+            worked = self.planner.work(graph, now, keep=lambda: self.subjects.renew(claim))
             worked.plan.raise_if_unsafe()
         except (Terminal, Unsafe) as error:
-            messages = (
-                [r.message for r in error.refusals]
-                if isinstance(error, Terminal) and error.refusals
-                else [error.message]
-            )
-            view = QuoteView(signed=False, now=now, failure=error, preview=cannot_bill(messages))
+            view = QuoteView(signed=False, now=now, failure=error, preview=cannot_bill(_messages(error)))
             self._show(graph, quote_fields(view), fence=fence)
             return Done()
         view = QuoteView(signed=False, now=now, deal=worked.deal, forecast=worked.forecast, preview=worked.preview.text)
         self._show(graph, quote_fields(view), fence=fence)
-        self._show_lines(worked, fence)
+        self._show_lines(graph, worked, fence)
         return Done()
 
     # ------------------------------------------------------------ signed
 
-    def _signed(self, claim: Claim, due: Due, graph: QuoteGraph, promise: Promise | None) -> Outcome:
-        now, fence = self.clock.now(), self.facts.fence()
-        signed_at = graph.quote.signed_at or self.promises.signed(graph.quote.id, now)
+    def _signed(self, claim: Claim, due: Due, graph: QuoteGraph, promise: Promise | None, fence: int) -> Outcome:
+        now = self.clock.now()
+        seen_at = self.promises.signed(graph.quote.id, now)  # kept also where the rep says when: it counts what was won
+        signed_at = graph.quote.signed_at or seen_at
         to_bill = frozen.as_signed(frozen.from_json(promise.graph), graph) if promise else graph
         run = _Run(due, graph, to_bill, promise, signed_at, fence)
         try:
             worked = self._bill(claim, run, now)
-            if promise and (change := late_change(frozen.from_json(promise.graph), graph, self.rows.api_names())):
+            if promise and (change := self._late_change(frozen.from_json(promise.graph), graph)):
                 raise Refused((change,))
         except LeaseLost:
             raise
@@ -143,27 +147,31 @@ class QuoteRun:
         self._tell(run, worked, None)
         return Done(worked.wanted.wake_at)
 
+    def _late_change(self, signed: QuoteGraph, present: QuoteGraph) -> Refusal | None:
+        """What was changed since; from one status that means signed to another is no change."""
+        if self.planner.policy.is_signed(present.quote.status):
+            present = replace(present, quote=replace(present.quote, status=signed.quote.status))
+        return late_change(signed, present, self.rows.api_names())
+
     def _bill(self, claim: Claim, run: _Run, now: datetime) -> Worked:
         """Nothing of the deal is missing in Stripe any more; returns it as it stands."""
         for _ in range(PASSES):
-            worked = self.planner.work(run.to_bill, now)
+            worked = self.planner.work(run.to_bill, now, keep=lambda: self.subjects.renew(claim))
             run.worked = worked
             worked.plan.raise_if_unsafe()
             found = close_found(self.ledger, worked.plan, worked.known)
             if not worked.plan.operations:
                 if found:
                     self.ledger.close_run(self._open_run(claim, run, worked, now), outcome="done")
-                self._relink(worked)
+                self._joined(claim, worked, worked.known)
                 return worked
             if run.promise is None:
-                self._one_deal_an_opportunity(run)
+                self._one_deal_an_opportunity(run, worked)
                 run.promise = self._freeze(run, worked, now)
             ids = self._write(claim, run, worked, now)
-            payer = worked.deal.payer.account_id
-            self.subjects.merge_units(unit_of(payer), unit_of(ids[Ref("customer", payer)]), claim=claim)
+            self._joined(claim, worked, ids)
             if worked.plan.complete:
-                self._relink(worked)
-                objects = self.planner.read_objects(ids[Ref("customer", payer)])
+                objects = self.planner.read_objects(ids[Ref("customer", worked.deal.payer.account_id)])
                 return replace(worked, objects=objects)
         raise Unsafe(
             "BUG-503", catalogue.message("BUG-503", "", what=f"quote {run.graph.quote.number} is never finished")
@@ -190,17 +198,25 @@ class QuoteRun:
             claim=claim, subject=run.due.key, trigger="due", as_of=now, digest=plan.digest(), plan=plan.to_json()
         )
 
+    def _joined(self, claim: Claim, worked: Worked, ids: Mapping[Ref, str]) -> None:
+        """Account and customer are one unit, and links that a crash kept from being written are there again."""
+        payer = worked.deal.payer.account_id
+        customer = ids.get(Ref("customer", payer))
+        if customer is not None:
+            self.subjects.merge_units(unit_of(payer), unit_of(customer), claim=claim)
+        self._relink(worked)
+        if worked.customer is not None and not worked.held:
+            # Found, not made: what it was billed before it had an Account is shown from now on.
+            self.subjects.mark(history_marks(self.facts, worked.customer.customer.id, payer), reason="customer_linked")
+
     def _relink(self, worked: Worked) -> None:
         """Links that a crash kept from being written, or a restore lost, are there again: objects carry our keys."""
-        mine = {
-            ref: id_
-            for ref, id_ in worked.known.items()
-            if ref.kind in ("customer", "schedule", "subscription", "product")
-        }
+        mine = {ref: id_ for ref, id_ in worked.known.items() if _is_of(worked.deal, ref)}
         held = self.links.by_key([str(ref) for ref in mine])
+        live = self.planner.stripe.livemode
         for ref, stripe_id in mine.items():
             if str(ref) not in held:
-                self.links.add(NewLink(str(ref), _salesforce_id(ref.kind, worked, ref.key), ref.kind, stripe_id))
+                self.links.add(NewLink(str(ref), _salesforce_id(ref.kind, worked, ref.key), ref.kind, stripe_id, live))
 
     def _freeze(self, run: _Run, worked: Worked, now: datetime) -> Promise:
         promise = Promise(
@@ -213,13 +229,17 @@ class QuoteRun:
         )
         return self.promises.freeze(promise)
 
-    def _one_deal_an_opportunity(self, run: _Run) -> None:
-        """Two accepted New quotes on one Opportunity: the second waits for a person (BILLING_RULES 4)."""
+    def _one_deal_an_opportunity(self, run: _Run, worked: Worked) -> None:
+        """Two accepted New quotes on one Opportunity: the second waits for a person (BILLING_RULES 4).
+
+        Whether the first is still accepted, or still there, does not matter while Stripe bills it.
+        """
         quote = run.graph.quote
         if quote.opportunity_id is None:
             return
         others = self.salesforce.quotes_of_deal([quote.opportunity_id]).get(quote.opportunity_id, ())
         billed = [q for q in others if q != quote.id and self.promises.frozen(q) is not None]
+        billed += [f.metadata[QUOTE] for f in worked.objects if _is_billed_for(f, quote.opportunity_id, worked.deal)]
         if billed:
             detail = (
                 f"Quote {quote.number}: another New quote of its Opportunity is billed already ({billed[0]}). "
@@ -248,7 +268,9 @@ class QuoteRun:
         log.warning("quote_refused", code=error.code, salesforce_id=run.graph.quote.id)
         self._tell(run, run.worked, error)
         refusals = error.refusals if isinstance(error, Terminal) else ()
-        blocked_on = tuple(dict.fromkeys((run.graph.quote.id, *(i for r in refusals for i in r.blocked_on))))
+        drifted = [d.remote_id for d in run.worked.plan.drift] if run.worked else []
+        causes = (run.graph.quote.id, *(i for r in refusals for i in r.blocked_on), *drifted)
+        blocked_on = tuple(dict.fromkeys(causes))
         total, currency = _at_stake(run)
         wake = run.worked.wanted.wake_at if run.worked else None
         return Failed(
@@ -259,7 +281,7 @@ class QuoteRun:
         state = self.subjects.state(run.due.key)
         preview = str(run.promise.preview["text"]) if run.promise else None
         if preview is None and failure is not None and not isinstance(failure, Transient):
-            preview = cannot_bill([failure.message])
+            preview = cannot_bill(_messages(failure))
         view = QuoteView(
             signed=True,
             now=self.clock.now(),
@@ -270,9 +292,10 @@ class QuoteRun:
             failure=failure,
             reference=state.reference if state else "",
         )
-        self._show(run.graph, quote_fields(view), fence=run.fence)
+        if not run.graph.quote.is_deleted:
+            self._show(run.graph, quote_fields(view), fence=run.fence)
         if worked and run.promise:
-            self._show_lines(worked, run.fence)
+            self._show_lines(run.graph, worked, run.fence)
             self._mirror(worked)
 
     def _show(self, graph: QuoteGraph, fields: Mapping[str, object], *, fence: int) -> None:
@@ -283,16 +306,17 @@ class QuoteRun:
             [self.rows.quote(quote.id, fields, quote.account_id, answered=bool(quote.billing_request))], fence
         )
 
-    def _show_lines(self, worked: Worked, fence: int) -> None:
+    def _show_lines(self, graph: QuoteGraph, worked: Worked, fence: int) -> None:
+        """What each line comes to, on the lines that are (still) there."""
         fields = line_fields(line_amounts(worked.deal, worked.forecast))
-        present = {line.id for line in worked.graph.lines}
+        present = set() if graph.quote.is_deleted else {line.id for line in graph.lines}
         account = worked.deal.payer.account_id
         self.outbox.put([self.rows.line(i, f, account) for i, f in fields.items() if i in present], fence)
 
     def _mirror(self, worked: Worked) -> None:
         """The objects of the deal and the Account are looked at by the mirror, which shows them in the CRM."""
         deal, unit = worked.deal, unit_of(worked.deal.payer.account_id)
-        mine = [f for f in worked.objects if f.metadata.get("tandem_deal") == deal.key]
+        mine = [f for f in worked.objects if f.metadata.get(DEAL) == deal.key]
         known = {kind: self.facts.get(kind, [f.id for f in mine]) for kind in ("schedule", "subscription")}
         stale = [f for f in mine if known[f.KIND].get(f.id) != f]
         marks = [Mark(f"subscription:{f.id}", "mirror", unit) for f in stale]
@@ -317,6 +341,26 @@ class _Run:
         self.due, self.graph, self.to_bill, self.promise = due, graph, to_bill, promise
         self.signed_at, self.fence = signed_at, fence
         self.worked: Worked | None = None
+
+
+def _messages(error: SyncError) -> list[str]:
+    """Everything that is wrong, each in words of its own."""
+    refusals = error.refusals if isinstance(error, Terminal) else ()
+    return [r.message for r in refusals] or [error.message]
+
+
+def _is_of(deal: Deal, ref: Ref) -> bool:
+    """Whether this object is linked to the CRM through this deal: its payer, products, schedules and subscriptions."""
+    if ref.kind in ("schedule", "subscription"):
+        return ref.key == deal.key or ref.key.startswith(f"{deal.key}#")
+    return ref.kind in ("customer", "product")
+
+
+def _is_billed_for(fact: Fact, opportunity_id: str, deal: Deal) -> bool:
+    """Whether another deal of this Opportunity is planned or running."""
+    over = getattr(fact, "status", "") in ("canceled", "incomplete_expired", "completed", "released")
+    other = fact.metadata.get(DEAL) not in (None, deal.key) and QUOTE in fact.metadata
+    return other and not over and fact.metadata.get(OPPORTUNITY) == opportunity_id
 
 
 def _salesforce_id(kind: str, worked: Worked, key: str = "") -> str:

@@ -51,16 +51,17 @@ class _Load:
 def pack(candidates: Sequence[Candidate], in_crm: Collection[str], *, limit: int, calls: int) -> list[Candidate]:
     """The rows of the next flush, parents' objects first; ``candidates`` come oldest first, ``in_crm`` names parents the CRM has.
 
-    Groups go whole; only one that is larger than a flush is split, parents first. A row is left out when a parent of it is
-    neither in the CRM nor packed before it.
+    Groups go whole; only one that is larger than a whole flush is split, parents first, wherever it stands: many accounts
+    with rows of six objects each share two flushes. A row is left out when a parent of it is neither in the CRM nor
+    packed before it.
     """
     load = _Load(limit, calls, {}, Counter())
     for group in _by_group(candidates).values():
         ready = _ready(group, in_crm, load.rows)
-        if ready and load.fits(ready):
+        if load.fits(ready):
             load.add(ready)
-        elif ready and not load.rows:
-            load.add(_beginning(ready, load))
+        elif not _Load(limit, calls, {}, Counter()).fits(ready):
+            load.add(_beginning(ready, in_crm, load))
     return sorted(load.rows.values(), key=lambda row: (rank_of(row.sobject), row.group, row.id))
 
 
@@ -82,10 +83,11 @@ def _ready(group: Sequence[Candidate], in_crm: Collection[str], packed: Mapping[
     return list(ready.values())
 
 
-def _beginning(rows: Sequence[Candidate], load: _Load) -> list[Candidate]:
-    """As many of these rows, from the first, as one flush carries."""
-    taken: list[Candidate] = []
+def _beginning(rows: Sequence[Candidate], in_crm: Collection[str], load: _Load) -> list[Candidate]:
+    """As many of these rows, from the first, as still fit beside what is packed; no row goes without its parents."""
+    taken: dict[str, Candidate] = {}
     for row in rows:
-        if load.fits([*taken, row]):
-            taken.append(row)
-    return taken
+        there = all(parent in in_crm or parent in taken or parent in load.rows for parent in row.parents)
+        if there and load.fits([*taken.values(), row]):
+            taken[row.name] = row
+    return list(taken.values())

@@ -1,9 +1,39 @@
-"""The state of the installation as numbers for /metrics: one read-only statement, ids in none of them."""
+"""The state of the installation as numbers for /metrics: one read-only statement, ids in none of them.
+
+Ages and durations are machine time; the one from signature to subscription is business time on both ends (DESIGN 3).
+"""
 
 from __future__ import annotations
 
-#: Rows (metric, a, b, value): ``a`` and ``b`` are the labels. Names are those of `workers.web`.
-GAUGES_SQL = """
+from collections.abc import Sequence
+
+#: Upper bounds of histograms, in seconds.
+CALL_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+JOB_S = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+QUOTE_S = (60, 300, 900, 1800, 3600, 14_400, 86_400, 604_800)
+
+
+def _histogram(metric: str, labels: Sequence[str], bounds: Sequence[float], source: str) -> str:
+    """Rows of one metric, one a label set and bound; ``source`` has the labels as columns, and ``seconds``.
+
+    The bounds are searched negated and downwards, because a bucket holds what is *at most* its bound.
+    """
+    downwards = ", ".join(f"{-bound}" for bound in reversed(bounds))
+    thresholds = f"ARRAY[{downwards}]::float8[]"
+    told = f"ARRAY[{', '.join(labels)}]::text[]"
+    keys = "".join(f"{label}, " for label in labels)
+    return f"""
+SELECT '{metric}', {told}, bound, coalesce(sum(many) FILTER (WHERE upto <= bound), 0)::float8, sum(long)::float8
+FROM (
+    SELECT {keys}coalesce(-({thresholds})[nullif(width_bucket(-seconds, {thresholds}), 0)], 'Infinity') AS upto,
+           count(*) AS many, sum(seconds) AS long
+    FROM {source} GROUP BY {keys}upto
+) AS in_buckets CROSS JOIN unnest(ARRAY[{", ".join(map(str, bounds))}, 'Infinity']::float8[]) AS bound
+GROUP BY {keys}bound
+"""
+
+
+_SOURCES = """
 WITH due AS (
     SELECT lane,
            CASE WHEN lease_token IS NOT NULL AND lease_until_machine_at > clock_timestamp() THEN 'running'
@@ -12,19 +42,74 @@ WITH due AS (
                 ELSE 'due' END AS state,
            ready_machine_at
     FROM subjects WHERE revision > done_revision
+), ended AS (
+    SELECT lane, split_part(subject, ':', 1) AS kind, outcome,
+           greatest(extract(epoch FROM closed_machine_at - opened_machine_at), 0)::float8 AS seconds
+    FROM runs WHERE outcome IS NOT NULL
+), requests AS (
+    SELECT concat_ws('.', ref_kind, verb, nullif(action, '')) AS operation, state AS status, request_id,
+           greatest(extract(epoch FROM closed_machine_at - sent_machine_at), 0)::float8 AS seconds
+    FROM operations WHERE state IN ('done', 'failed') AND sent_machine_at IS NOT NULL
+), begun AS (
+    SELECT greatest(extract(epoch FROM min(o.first_sent_at) - min(p.signed_at)), 0)::float8 AS seconds
+    FROM promises AS p JOIN operations AS o ON o.ref_kind IN ('schedule', 'subscription') AND o.ref_key = p.quote_id
+    WHERE p.frozen_at IS NOT NULL AND o.verb = 'create' AND o.state = 'done' AND o.first_sent_at IS NOT NULL
+    GROUP BY p.quote_id
+), unbilled AS (
+    SELECT s.quote_id FROM signatures AS s JOIN subjects AS j ON j.key = 'quote:' || s.quote_id
+    WHERE (j.failed_at IS NOT NULL OR j.revision > j.done_revision OR j.wake_at IS NOT NULL)
+      AND NOT EXISTS (SELECT FROM links AS l WHERE l.salesforce_id = s.quote_id AND l.stripe_kind IN ('schedule', 'subscription'))
 )
-SELECT 'jobs' AS metric, lane AS a, state AS b, count(*)::float8 AS value FROM due GROUP BY lane, state
+"""
+
+_NUMBERS = """
+SELECT 'jobs' AS metric, ARRAY[lane, state] AS labels, NULL::float8 AS le, count(*)::float8 AS value, NULL::float8 AS total
+FROM due GROUP BY lane, state
 UNION ALL
-SELECT 'oldest', lane, '', extract(epoch FROM clock_timestamp() - min(ready_machine_at))::float8
+SELECT 'oldest', ARRAY[lane], NULL, extract(epoch FROM clock_timestamp() - min(ready_machine_at))::float8, NULL
 FROM due WHERE state = 'due' GROUP BY lane
 UNION ALL
-SELECT 'failed', split_part(error_code, '-', 1), error_code, count(*)::float8
+SELECT 'failed', ARRAY[split_part(error_code, '-', 1), error_code], NULL, count(*)::float8, NULL
 FROM subjects WHERE failed_at IS NOT NULL AND revision = done_revision GROUP BY error_code
 UNION ALL
-SELECT 'last_event', source, '', extract(epoch FROM max(received_machine_at))::float8
+SELECT 'last_event', ARRAY[source], NULL, extract(epoch FROM max(received_machine_at))::float8, NULL
 FROM (SELECT source, received_machine_at FROM notices ORDER BY id DESC LIMIT 2000) AS newest GROUP BY source
 UNION ALL
-SELECT 'rows_waiting', state, '', count(*)::float8 FROM crm_writes GROUP BY state
+SELECT 'rows', ARRAY[state], NULL, count(*)::float8, NULL FROM crm_writes GROUP BY state
 UNION ALL
-SELECT 'runs', outcome, '', count(*)::float8 FROM runs WHERE outcome IS NOT NULL GROUP BY outcome
+SELECT 'write_lag', ARRAY[]::text[], NULL,
+       coalesce(extract(epoch FROM clock_timestamp() - min(queued_machine_at)), 0)::float8, NULL
+FROM crm_writes WHERE state IN ('waiting', 'sent')
+UNION ALL
+SELECT 'ended', ARRAY[lane, kind, outcome], NULL, count(*)::float8, NULL FROM ended GROUP BY lane, kind, outcome
+UNION ALL
+SELECT 'requests', ARRAY['stripe', operation, status], NULL, count(*)::float8, NULL FROM requests GROUP BY operation, status
+UNION ALL
+SELECT 'open_requests', ARRAY['stripe', state], NULL, count(*)::float8, NULL
+FROM operations WHERE state IN ('sent', 'unknown') GROUP BY state
+UNION ALL
+SELECT 'unbilled', ARRAY[]::text[], NULL, count(*)::float8, NULL FROM unbilled
+UNION ALL
+SELECT 'quota', ARRAY[]::text[], NULL, used::float8 / allowed, NULL FROM allowances WHERE name = 'salesforce' AND allowed > 0
+UNION ALL
+SELECT 'paused', ARRAY[known.scope], NULL, count(p.scope)::float8, NULL
+FROM (VALUES ('all'), ('salesforce'), ('stripe')) AS known (scope)
+LEFT JOIN pauses AS p ON p.scope = known.scope AND (p.until_machine_at IS NULL OR p.until_machine_at > clock_timestamp())
+GROUP BY known.scope
 """
+
+#: Rows (metric, labels, le, value, total). Numbers have ``le`` and ``total`` NULL. A histogram has a row for each label set
+#: and bound: ``value`` is how many were at most ``le``, ``total`` the sum of all. Names are those of `workers.metrics`.
+GAUGES_SQL = _SOURCES + "UNION ALL".join(
+    (
+        _NUMBERS,
+        _histogram("job_seconds", ("lane", "kind"), JOB_S, "ended"),
+        _histogram(
+            "request_seconds",
+            ("system", "operation"),
+            CALL_S,
+            "(SELECT 'stripe' AS system, operation, seconds FROM requests WHERE request_id IS NOT NULL) AS answered",
+        ),
+        _histogram("quote_seconds", (), QUOTE_S, "begun"),
+    )
+)

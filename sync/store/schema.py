@@ -18,19 +18,26 @@ _UPGRADE_TIMEOUT_S = 3600.0
 
 
 class SchemaNotOurs(Exception):
-    """The database's schema is neither that of this release nor the one before. ``found`` is None for a database without tables."""
+    """The database's schema is neither that of this release nor the one before. ``found`` is None for a database without
+    tables; ``known`` says whether it is a version that this release could upgrade.
+    """
 
-    def __init__(self, found: str | None, wanted: str) -> None:
+    def __init__(self, found: str | None, wanted: str, *, known: bool = True) -> None:
         has = "no tables of Tandem yet" if found is None else f"schema version {found}"
+        what_to_do = (
+            "Run `tandem db upgrade`." if known else "It is of another release, probably a newer one: run that release."
+        )
         super().__init__(
-            f"The database has {has}; this release works with version {wanted} and the one before. Run `tandem db upgrade`."
+            f"The database has {has}; this release works with version {wanted} and the one before. {what_to_do}"
         )
         self.found = found
         self.wanted = wanted
 
 
 def upgrade(url: str) -> str:
-    """The database has the schema of this release; returns its version. Several at once wait for each other, and a second run changes nothing."""
+    """The database has the schema of this release; returns its version. Several at once wait for each other, and a second
+    run changes nothing. SchemaNotOurs for a version that this release does not know; nothing was changed then.
+    """
     engine = make_engine(url, name="tandem-upgrade", statement_timeout_s=_UPGRADE_TIMEOUT_S, pooled=False)
     try:
         with engine.connect() as connection:
@@ -38,6 +45,7 @@ def upgrade(url: str) -> str:
             # The lock belongs to the session: it outlives the commits of the migrations and ends with the connection.
             connection.commit()
             config = alembic_config()
+            _refuse_unknown(current_version(connection), ScriptDirectory.from_config(config))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             connection.commit()
@@ -53,9 +61,17 @@ def check_schema(engine: Engine) -> str:
     before = scripts.get_revision(head).down_revision
     with engine.connect() as connection:
         found = current_version(connection)
+    _refuse_unknown(found, scripts)
     if found is None or found not in {head, before}:
         raise SchemaNotOurs(found, head)
     return found
+
+
+def _refuse_unknown(found: str | None, scripts: ScriptDirectory) -> None:
+    """SchemaNotOurs for a version that is none of ours, such as that of a newer release."""
+    known = {script.revision for script in scripts.walk_revisions()}
+    if found is not None and found not in known:
+        raise SchemaNotOurs(found, scripts.get_current_head() or "", known=False)
 
 
 def current_version(connection: Connection) -> str | None:

@@ -78,10 +78,21 @@ def _too_fine_for_dinars(rep: Rep) -> str:
     return sell(rep, [(_seat(rep), 1, "10.005", {})], currency="KWD", **MONTHLY)
 
 
-def _deleted_product(rep: Rep) -> str:
+def _archived_product(rep: Rep) -> str:
     quote = sell(rep, [(_seat(rep), 1, "10.00", {})], **MONTHLY)
     rep.change("Product2", _product(rep, quote), IsActive=False)
     return quote
+
+
+def _deleted_product(rep: Rep) -> str:
+    quote = sell(rep, [(_seat(rep), 1, "10.00", {})], **MONTHLY)
+    rep.delete("Product2", _product(rep, quote))
+    return quote
+
+
+def _quote_another(rep: Rep, quote: str) -> None:
+    rep.delete("QuoteLineItem", _line(rep, quote))
+    _add_line(rep, quote)
 
 
 def _change_line(**fields: object) -> Callable[[Rep, str], None]:
@@ -95,10 +106,11 @@ BAD = {
     "unmapped product": Bad("CONF-301", ("Seat", "Charge_Type__c"), _unmapped, _map),
     "quantity 1.5": Bad("DATA-207", ("1.5", "Quantity"), _half_a_seat, _change_line(Quantity=2)),
     "amount the currency can't carry": Bad("DATA-210", ("KWD", "10.005"), _too_fine_for_dinars, _change_line(UnitPrice="10.01")),
-    "product gone": Bad(
-        "CONF-301", ("IsActive",), _deleted_product,
+    "product archived": Bad(
+        "CONF-301", ("IsActive",), _archived_product,
         lambda r, q: r.change("Product2", _product(r, q), IsActive=True),
     ),
+    "product deleted": Bad("CONF-301", ("Product2Id",), _deleted_product, _quote_another),
 }  # fmt: skip
 
 

@@ -62,6 +62,28 @@ def test_back_dated_deal_bills_what_has_begun_at_once(world: World, tandem: Tand
     changes_nothing(tandem)
 
 
+@pytest.mark.parametrize(("start", "signed", "days"), [
+    ("2025-10-31", "2025-10-31T21:40", ["2025-11-30", "2025-12-31", "2026-01-31", "2026-02-28", "2026-03-31"]),
+    ("2025-10-30", "2026-02-03T09:00", ["2026-02-28", "2026-03-30"]),
+])  # fmt: skip
+def test_deal_from_the_end_of_a_month_that_has_begun_never_sticks_on_a_shorter_month(
+    world: World, tandem: Tandem, start: str, signed: str, days: list[str]
+) -> None:
+    """The boundary at which Stripe takes over is a clamped one; the days come back, and no cycle is billed past the end."""
+    world.at(signed)
+    seat = world.crm.product("Seat", currencies=["USD"])
+    term = {"Term_Months__c": 6, "Billing_Frequency__c": "Monthly"}
+    sell(world.crm, [(seat, 1, "100.00", {})], Start_Date__c=start, **term)
+    settled(tandem)
+    live_through(world, tandem, "2026-05-03", days=40)
+
+    begun = 6 - len(days)
+    assert billed(world) == [(signed[:10], begun * 10_000), *((day, 10_000) for day in days)]
+    ends = {s["ended_at"] for s in world.stripe.all("subscriptions", status="all")}
+    assert ends == {seconds("2026-04-30")}
+    changes_nothing(tandem)
+
+
 @pytest.mark.parametrize(("currency", "price", "minor", "major"), [
     ("JPY", "1200", 3_600, Decimal("3600")),
     ("KWD", "12.35", 37_050, Decimal("37.05")),

@@ -101,17 +101,12 @@ def test_row_that_salesforce_refuses_holds_up_no_other(world: World, tandem: Tan
 
 
 def test_a_bad_hour_on_both_sides_ends_right(world: World, make_tandem: Callable[..., Tandem]) -> None:
-    """A fifth of all calls fail in one way or another while three deals are made and billed."""
+    """Some calls fail in one way or another while two deals are made and billed."""
     tandem = make_tandem(**SHORT)
-    quotes = [_sign(world, name) for name in ("Alder", "Beech", "Cedar")]
-    for system, kind in (
-        ("stripe", "rate_limit"),
-        ("stripe", "error_500"),
-        ("stripe", "lock"),
-        ("salesforce", "error_500"),
-        ("salesforce", "lock"),
-    ):
-        world.fault(system, kind, ratio=0.05)
+    quotes = [_sign(world, name) for name in ("Alder", "Beech")]
+    kinds = {"stripe": ("rate_limit", "error_500", "lock"), "salesforce": ("error_500", "lock")}
+    for system, kind in ((s, k) for s, of_system in kinds.items() for k in of_system):
+        world.fault(system, kind, ratio=0.03)
 
     tandem.drain()
     world.at("2026-03-01T02:00")
@@ -119,10 +114,10 @@ def test_a_bad_hour_on_both_sides_ends_right(world: World, make_tandem: Callable
     world.clear_faults()
     settled(tandem)
 
-    assert billed(world) == [("2026-03-01", 12_000)] * 3
-    assert len(world.stripe.all("customers")) == len(world.stripe.all("subscription_schedules")) == 3
-    assert [quote_row(world, q)["Billing_Status__c"] for q in quotes] == ["Live"] * 3
-    assert [r["Total__c"] for r in world.crm.rows("Billing_Invoice__c", "Total__c")] == [Decimal("120")] * 3
+    assert billed(world) == [("2026-03-01", 12_000)] * 2
+    assert len(world.stripe.all("customers")) == len(world.stripe.all("subscription_schedules")) == 2
+    assert [quote_row(world, q)["Billing_Status__c"] for q in quotes] == ["Live"] * 2
+    assert [r["Total__c"] for r in world.crm.rows("Billing_Invoice__c", "Total__c")] == [Decimal("120")] * 2
     changes_nothing(tandem)
 
 

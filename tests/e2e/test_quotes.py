@@ -76,29 +76,52 @@ def test_clone_of_a_billed_quote_does_not_keep_its_billing_fields(world: World, 
 
 
 @pytest.mark.parametrize("change", ["quantity", "un-acceptance", "deletion"])
-def test_change_after_the_signature_bills_nothing_and_names_it(world: World, tandem: Tandem, change: str) -> None:
+def test_change_after_the_signature_bills_nothing_until_it_is_put_back(
+    world: World, tandem: Tandem, change: str
+) -> None:
     world.at("2026-02-10")
     quote = _draft(world)
     world.crm.accept(quote)
     settled(tandem)
     before = world.mark()
 
-    if change == "quantity":
-        line = world.crm.row("QuoteLineItem", "Id")["Id"]
-        world.crm.change("QuoteLineItem", line, Quantity=7)
-    elif change == "un-acceptance":
-        world.crm.change("Quote", quote, Status="Draft")
-    else:
-        world.crm.delete("Quote", quote)
+    _tamper(world, quote, change)
     done = tandem.drain()
 
     assert [code for _, code, _ in done.failed] == ["DATA-221"]
     assert world.writes(before, "stripe") == []
+    assert not done.rows_waiting
     if change != "deletion":
         shown = quote_row(world, quote)
         assert (shown["Billing_Status__c"], shown["Billing_Code__c"]) == ("Needs Attention", "DATA-221")
-        assert {"quantity": "quantity", "un-acceptance": "status"}[change] in shown["Billing_Message__c"].lower()
+        assert {"quantity": "Quantity", "un-acceptance": "Status"}[change] in shown["Billing_Message__c"]
     changes_nothing(tandem)
+
+    _put_back(world, quote, change)
+    settled(tandem)
+
+    assert quote_row(world, quote)["Billing_Status__c"] == "Scheduled"
+    assert world.writes(before, "stripe") == []
+
+
+def _tamper(world: World, quote: str, change: str) -> None:
+    match change:
+        case "quantity":
+            world.crm.change("QuoteLineItem", world.crm.row("QuoteLineItem", "Id")["Id"], Quantity=7)
+        case "un-acceptance":
+            world.crm.change("Quote", quote, Status="Draft")
+        case "deletion":
+            world.crm.delete("Quote", quote)
+
+
+def _put_back(world: World, quote: str, change: str) -> None:
+    match change:
+        case "quantity":
+            world.crm.change("QuoteLineItem", world.crm.row("QuoteLineItem", "Id")["Id"], Quantity=2)
+        case "un-acceptance":
+            world.crm.accept(quote)
+        case "deletion":
+            world.switch("undelete", id=quote)
 
 
 def test_second_new_quote_of_an_opportunity_waits_for_a_person(world: World, tandem: Tandem) -> None:

@@ -58,7 +58,7 @@ class Webhooks:
     """Sends events to one web process."""
 
     def __init__(self, url: str, secret: str) -> None:
-        self._url, self._secret = url, secret
+        self.endpoint, self._secret = f"{url}/webhooks/stripe", secret
         self._http = requests.Session()
 
     def deliver(self, *events: Mapping[str, Any]) -> None:
@@ -69,7 +69,7 @@ class Webhooks:
     def send(self, body: bytes, signature: str | None = None) -> int:
         """The status with which this body is answered, signed now unless a signature is given."""
         headers = {"Stripe-Signature": self.sign(body) if signature is None else signature}
-        answer = self._http.post(f"{self._url}/webhooks/stripe", data=body, headers=headers, timeout=(3, 30))
+        answer = self._http.post(self.endpoint, data=body, headers=headers, timeout=(3, 30))
         return answer.status_code
 
     def sign(self, body: bytes, *, at_s: int | None = None, secret: str | None = None) -> str:

@@ -182,6 +182,10 @@ def _anchor(given: Given, now: int, trial_end: int | None, prices: list[Obj]) ->
     return int(anchor)
 
 
+_UNTIL_LEAP_DAY = 96
+"""Months between two days of 29 February, at most: 2096 and 2104."""
+
+
 def _configured_anchor(config: Given, natural: int) -> int:
     """The first instant not before `natural` that has the configured day and time.
 
@@ -189,7 +193,7 @@ def _configured_anchor(config: Given, natural: int) -> int:
     """
     base = datetime.fromtimestamp(natural, UTC)
     clock = {key: config.get(key, getattr(base, key)) for key in ("hour", "minute", "second")}
-    for ahead in range(25):
+    for ahead in range(_UNTIL_LEAP_DAY + 1):
         years, month = divmod(base.year * 12 + base.month - 1 + ahead, 12)
         if config.get("month") not in (None, month + 1):
             continue

@@ -45,6 +45,14 @@ def test_withheld_field_looks_as_if_it_did_not_exist(crm: Crm) -> None:
     assert Crm(crm.served, "harness").get("Account", account)["MRR__c"] == 5
 
 
+def test_withheld_object_can_be_read_and_not_written(crm: Crm) -> None:
+    account = crm.create("Account", Name="A")
+    crm.switch("settings", withheld=["Account"])
+    assert crm.get("Account", account)["Name"] == "A"
+    assert crm.refused("PATCH", f"sobjects/Account/{account}", {})[1] == "INSUFFICIENT_ACCESS_OR_READONLY"
+    assert crm.refused("POST", "sobjects/Account", {"Name": "B"})[1] == "INSUFFICIENT_ACCESS_OR_READONLY"
+
+
 def test_field_can_be_withheld_from_the_start() -> None:
     world = World()
     world.add(SalesforceHalf(world, switches=Switches(withheld=frozenset({"Account.MRR__c"}))))

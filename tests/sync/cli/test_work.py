@@ -6,6 +6,7 @@ import re
 
 import psycopg
 import pytest
+import requests
 
 from sync.store.engine import plain_dsn
 from tests.sandbox.serving import Served
@@ -277,6 +278,33 @@ def test_check_online_passes_against_a_sandbox(tandem: Tandem) -> None:
         "Salesforce log-in",
         "Salesforce rights",
     } <= looked_at
+
+
+def test_check_online_proves_that_records_may_be_written(tandem: Tandem, crm: Crm) -> None:
+    def writes() -> tuple[int, set[tuple[str, str]]]:
+        answer = tandem("check", "--online", "--json")
+        lines = [line for line in answer.json["lines"] if line["what"] == "Salesforce writes"]
+        return answer.code, {(line["level"], line["detail"]) for line in lines}
+
+    nothing_yet = "there is no record yet to try it on"
+    assert writes() == (0, {("WARN", f"Account: {nothing_yet}"), ("WARN", f"Quote: {nothing_yet}")})
+    signed(crm, "Acme", seats(crm))
+    assert writes() == (0, {("OK", "Account can be written"), ("OK", "Quote can be written")})
+
+
+def test_check_online_names_the_object_that_may_not_be_written(tandem: Tandem, crm: Crm, sandbox: Served) -> None:
+    signed(crm, "Acme", seats(crm))
+    url = f"{sandbox.ready['salesforce']['url']}/tandem-sandbox/settings"
+    headers = {"X-Tandem-Client": "harness", "Authorization": str(crm._http.headers["Authorization"])}
+    requests.post(url, json={"withheld": ["Quote"]}, headers=headers, timeout=10).raise_for_status()
+
+    answer = tandem("check", "--online", "--json")
+
+    failed = [line for line in answer.json["lines"] if line["level"] == "FAIL"]
+    assert answer.code == 4
+    assert [line["what"] for line in failed] == ["Salesforce writes"]
+    assert "CONF-302" in failed[0]["detail"]
+    assert "Quote" in failed[0]["detail"]
 
 
 def test_check_tells_every_fault_it_can_find_and_the_worst_code(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -204,7 +204,7 @@ class StripeAnswers:
             collection_method=p["collection_method"],
             days_until_due=p.get("days_until_due"),
             start_date_s=p["backdate_start_date"],
-            billing_cycle_anchor_s=p["billing_cycle_anchor"],
+            billing_cycle_anchor_s=_anchor(p),
             items=items,
             metadata=p["metadata"],
         )
@@ -254,6 +254,19 @@ def creates(stripe: StripeAnswers, kind: str) -> int:
 
 def _custom_fields(settings: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple((field["name"], field["value"]) for field in settings.get("custom_fields", []))
+
+
+def _anchor(p: dict[str, Any]) -> int:
+    """Where it was put, or the next day of that kind after the start, which has such a day itself."""
+    if "billing_cycle_anchor" in p:
+        return int(p["billing_cycle_anchor"])
+    config = p["billing_cycle_anchor_config"]
+    day = datetime.fromtimestamp(p["backdate_start_date"], UTC)
+    assert (day.day, day.hour, day.minute) == (config["day_of_month"], config["hour"], config["minute"])
+    while True:
+        day += timedelta(days=1)
+        if day.day == config["day_of_month"] and config.get("month") in (None, day.month):
+            return int(day.timestamp())
 
 
 def _phases(phases: list[dict[str, Any]], start_s: int) -> tuple[facts.Phase, ...]:

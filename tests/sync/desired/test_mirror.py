@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -199,6 +199,46 @@ def test_dates_are_days_of_the_billing_zone() -> None:
     shown = show(view(zone="America/New_York", invoices=[invoice(created_s=late_evening)]), frozenset({"in_1"}))
 
     assert shown.invoices[0].issued_on == date(2025, 12, 31)
+
+
+@pytest.mark.parametrize(
+    ("zone", "hour"),
+    [("Asia/Tokyo", 0), ("Europe/Madrid", 0), ("America/Los_Angeles", 8), ("America/New_York", 5), ("UTC", 0)],
+)
+@pytest.mark.parametrize("month", [1, 7])
+def test_a_last_day_is_the_same_whatever_hour_the_boundary_is_in_the_zone(zone: str, hour: int, month: int) -> None:
+    def stamp(year: int, month: int) -> int:
+        return int(datetime(year, month, 1, hour, tzinfo=UTC).timestamp())
+
+    start, next_month, end = stamp(2026, month), stamp(2026, month + 1), stamp(2027, month)
+    phase = Phase(start_s=start, end_s=end, items=(PhaseItem(price="price_1", quantity=10),))
+    running = schedule(status="active", subscription="sub_1", phases=(phase,))
+    sold = subscription(start_date_s=start, items=(item(period_start_s=start, period_end_s=next_month),))
+    billed = invoice(created_s=start, period_start_s=start, period_end_s=next_month)
+    seen = view(start + 3600, zone=zone, subscriptions=[sold], schedules=[running], invoices=[billed])
+    shown = show(seen, frozenset({"in_1"}))
+
+    (row,), (bill,) = shown.subscriptions, shown.invoices
+    last = date(2026, 1, 31) if month == 1 else date(2026, 7, 31)
+    assert (row.start_date, row.end_date) == (date(2026, month, 1), date(2027, month, 1) - timedelta(days=1))
+    assert (row.current_period_end, bill.period_start, bill.period_end) == (last, date(2026, month, 1), last)
+
+    over = show(
+        view(
+            end,
+            zone=zone,
+            subscriptions=[subscription(start_date_s=start, status="canceled", ended_at_s=end)],
+            schedules=[schedule(status="completed", subscription="sub_1", phases=(phase,))],
+        ),
+        frozenset(),
+    ).subscriptions
+    assert over[0].ends_on == date(2027, month, 1) - timedelta(days=1)
+
+
+def test_a_plan_stopped_in_the_afternoon_was_served_that_day() -> None:
+    stopped = subscription(status="canceled", ended_at_s=FEB_1 + 15 * 3600)
+
+    assert show(view(FEB_1 + 86400, subscriptions=[stopped]), frozenset()).subscriptions[0].ends_on == date(2026, 2, 1)
 
 
 def test_a_payment_outside_stripe_is_one_payment_and_the_last_one() -> None:

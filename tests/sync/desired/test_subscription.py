@@ -1,5 +1,6 @@
 """Deals as Stripe objects, with the numbers of the worked cases."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -210,6 +211,53 @@ def test_an_annual_deal_that_has_begun_is_anchored_at_its_end_and_never_billed_a
     (subscription,) = stripe.of(facts.Subscription)
     (schedule,) = stripe.of(facts.Schedule)
     assert subscription.billing_cycle_anchor_s == schedule.phases[-1].end_s == 1798761600
+
+
+def the_anchor(deal: Deal, now: datetime) -> dict[str, object]:
+    """What the subscription's create says of its anchor."""
+    (subscription,) = (one.create for one in desire(deal, now).objects if one.ref.kind == "subscription")
+    return {name: value for name, value in subscription.items() if name.startswith("billing_cycle_anchor")}
+
+
+@pytest.mark.parametrize(
+    ("start", "months", "frequency", "now", "config"),
+    [
+        # the next boundary is 30 November: an anchor there would bill on 30 December, and never on the 31st again
+        ((2025, 10, 31), 6, "Monthly", (2025, 10, 31), {"day_of_month": 31}),
+        # the next boundary is 31 March, later than a month after now, which Stripe refuses as a timestamp
+        ((2026, 1, 31), 12, "Monthly", (2026, 2, 28), {"day_of_month": 31}),
+        # the next is 28 February, the one after it 30 May
+        ((2025, 11, 30), 12, "Quarterly", (2025, 12, 1), {"day_of_month": 30, "month": 5}),
+        ((2025, 8, 31), 12, "Semiannual", (2025, 9, 1), {"day_of_month": 31, "month": 8}),
+        ((2028, 2, 29), 48, "Annual", (2028, 3, 1), {"day_of_month": 29, "month": 2}),
+        ((2026, 1, 28), 12, "Monthly", (2026, 1, 31), {"day_of_month": 28}),
+    ],
+)
+def test_a_start_late_in_the_month_is_anchored_by_its_day_so_that_it_never_sticks(
+    start, months, frequency, now, config
+):
+    deal = a_deal(start_date=date(*start), term_months=months, billing_frequency=frequency)
+    midnight = {"hour": 0, "minute": 0, "second": 0}
+    assert the_anchor(deal, datetime(*now, 12, tzinfo=UTC)) == {"billing_cycle_anchor_config": {**config, **midnight}}
+
+
+def test_a_start_that_every_month_has_is_anchored_at_the_next_boundary():
+    deal = a_deal(start_date=date(2026, 1, 27))
+    assert the_anchor(deal, datetime(2026, 2, 1, tzinfo=UTC)) == {"billing_cycle_anchor": 1772150400}  # 2026-02-27
+
+
+def test_an_anchor_by_its_day_has_the_time_of_the_zones_midnight():
+    deal = replace(a_deal(start_date=date(2026, 1, 31)), timezone="America/St_Johns")
+    config = the_anchor(deal, datetime(2026, 2, 10, tzinfo=UTC))["billing_cycle_anchor_config"]
+    assert config == {"day_of_month": 31, "hour": 3, "minute": 30, "second": 0}
+
+
+def test_a_deal_from_the_31st_wants_nothing_more_once_it_is_made():
+    stripe = StripeAnswers()
+    deal = a_deal(start_date=date(2026, 1, 31))
+    stripe.converge(deal, LATE)
+    assert not stripe.plan(deal, LATE)
+    assert not stripe.plan(deal, LATE + timedelta(days=100))
 
 
 def test_the_discount_of_a_stated_cycle_is_taken_off_its_amount():

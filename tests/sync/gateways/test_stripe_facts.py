@@ -171,6 +171,13 @@ def test_money_paid_outside_stripe_is_marked() -> None:
     assert [(p.amount_minor, p.paid_at_s, p.out_of_band) for p in fact.payments] == [(400, 9, True)]
 
 
+def test_what_was_credited_counts_credit_notes_before_and_after_payment() -> None:
+    fact = fact_of(invoice(pre_payment_credit_notes_amount=200, post_payment_credit_notes_amount=50))
+
+    assert isinstance(fact, Invoice)
+    assert fact.credited_minor == 250
+
+
 def test_discounts_are_told_by_their_coupons_in_order() -> None:
     expanded = [{"id": "di_1", "source": {"coupon": "a"}}, {"id": "di_2", "source": {"coupon": {"id": "b"}}}]
     fact = fact_of(subscription(items={"data": [item(discounts=expanded)]}, discounts=expanded[:1]))

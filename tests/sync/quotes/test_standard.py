@@ -113,6 +113,17 @@ def test_the_billing_email_is_the_first_on_the_ladder(account, quote, email):
     assert a_deal(account=replace(ACCOUNT, **account), **quote).payer.email == email
 
 
+@pytest.mark.parametrize(("country", "sent"), [("Germany", None), ("de ", "DE"), ("DEU", None), ("", None), (None, None)])
+def test_a_country_is_sent_by_its_two_letters_or_left_out(country: str | None, sent: str | None) -> None:
+    address = dict(a_deal(account=replace(ACCOUNT, city="Oslo", country=country)).payer.address)
+
+    assert (address.get("country"), address["city"]) == (sent, "Oslo")
+
+
+def test_a_billing_day_that_is_the_day_of_the_start_asks_for_nothing() -> None:
+    assert a_deal(start_date=date(2026, 3, 15), billing_day=15).start == date(2026, 3, 15)
+
+
 def test_the_accounts_time_zone_stands_above_the_installations():
     west = replace(ACCOUNT, billing_timezone="America/Los_Angeles")
     assert a_deal(account=west).boundary(date(2026, 7, 1)) == datetime(2026, 7, 1, 8, tzinfo=UTC)

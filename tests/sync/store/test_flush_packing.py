@@ -74,3 +74,16 @@ def test_only_a_group_larger_than_a_flush_is_split_and_parents_go_first() -> Non
     packed = pack([*children, *parents], set(), limit=400, calls=5)
 
     assert Counter(row.sobject for row in packed) == {"Billing_Invoice__c": 300, "Billing_Payment__c": 100}
+
+
+def test_accounts_with_rows_of_more_objects_than_a_flush_carries_travel_together_all_the_same() -> None:
+    objects = ("Account", "Quote", "QuoteLineItem", "Billing_Subscription__c", "Billing_Subscription_Item__c", "Billing_Invoice__c")
+    rows = [
+        Candidate(10 * account + n, sobject, f"{account}", f"account {account}")
+        for account in range(30) for n, sobject in enumerate(objects)
+    ]  # fmt: skip
+
+    first = pack(rows, set(), limit=1000, calls=5)
+    second = pack([row for row in rows if row not in first], set(), limit=1000, calls=5)
+
+    assert (len(first), len(second)) == (150, 30)

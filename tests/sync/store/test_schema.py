@@ -86,8 +86,18 @@ def test_a_database_without_tables_is_refused_with_what_to_do(empty_database: st
 def test_a_schema_of_another_release_is_refused(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(SchemaNotOurs, match="9999"):
+    with pytest.raises(SchemaNotOurs, match=r"9999.*newer") as refused:
         check_schema(engine)
+    assert "db upgrade" not in str(refused.value)
+
+
+def test_a_schema_of_a_newer_release_is_not_upgraded_but_refused(database: str, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    before = described(engine)
+    with pytest.raises(SchemaNotOurs, match=r"9999.*newer"):
+        upgrade(database)
+    assert described(engine) == before
 
 
 def test_every_stamp_knows_its_zone_and_says_which_clock_it_is_of() -> None:

@@ -125,6 +125,28 @@ def test_a_backdated_start_without_prorations_bills_nothing_of_the_past(story: S
     assert story.billed(customer) == [("2026-05-01", 10_000), ("2026-06-01", 10_000)]
 
 
+@pytest.mark.parametrize(
+    ("now", "config", "interval", "days"),
+    [
+        ("2026-02-10", {"day_of_month": 31}, ("month", 1), ["02-28", "03-31", "04-30", "05-31"]),
+        ("2026-02-28", {"day_of_month": 31}, ("month", 1), ["03-31", "04-30", "05-31"]),
+        ("2026-01-02", {"day_of_month": 30, "month": 5}, ("month", 3), ["02-28", "05-30"]),
+        ("2026-01-02", {"day_of_month": 29, "month": 2}, ("year", 1), ["02-28"]),
+    ],
+)
+def test_an_anchor_by_its_day_of_the_month_bills_on_the_last_day_of_shorter_months(
+    story: Story, now: str, config: dict[str, int], interval: tuple[str, int], days: list[str]
+) -> None:
+    story.at(now)
+    customer = story.customer("pm_card_visa")
+    story.subscribe(
+        customer, [{"price": story.price("3100", *interval)}],
+        billing_cycle_anchor_config={**config, "hour": 0, "minute": 0, "second": 0}, proration_behavior="none",
+    )  # fmt: skip
+    story.at("2026-06-15")
+    assert story.billed(customer) == [(f"2026-{day}", 3100) for day in days]
+
+
 def test_an_anchor_later_than_the_next_natural_date_is_refused(story: Story) -> None:
     with pytest.raises(stripe.InvalidRequestError, match="later than next natural billing date"):
         story.subscribe(

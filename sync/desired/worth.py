@@ -1,0 +1,170 @@
+"""What Stripe objects are worth: amounts after discounts, exact by the month or rounded as an invoice rounds them.
+
+Amounts are minor units. Discounts of an item come first, then those of the whole subscription or phase, each in its
+order. An amount off the whole is taken off once an invoice, whatever number of items stands on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from sync.deal.calendar import business_day, instant
+from sync.deal.money import round_half_away
+from sync.facts import Coupon, Item, Phase, PhaseItem, Price
+
+#: Months in one unit of a Stripe interval; a day is 1/(365/12) of a month (BILLING_RULES 1).
+INTERVAL_MONTHS = {"month": Fraction(1), "year": Fraction(12), "week": 7 * Fraction(12, 365), "day": Fraction(12, 365)}
+#: A coupon of this duration takes something off one invoice, so it never changes what a month is worth.
+ONE_INVOICE = "once"
+#: A coupon of this duration is part of the price; any other runs out.
+LASTS = "forever"
+_DAY_S = 86_400
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What facts alone don't carry: coupons and prices by id, and the zone of the Account."""
+
+    coupons: Mapping[str, Coupon]
+    prices: Mapping[str, Price]
+    zone: str
+    now: datetime
+
+    def day(self, stamp_s: int) -> date:
+        """The billing zone's day of a stamp."""
+        return business_day(instant(stamp_s), self.zone)
+
+    def day_before(self, boundary_s: int) -> date:
+        """The last day, inclusive, of what ends at a boundary: that begins a day, whatever the hour is in the zone
+        (00:00Z is nine in the morning in Tokyo, 08:00Z is one at night in Los Angeles in summer).
+        """
+        return self.day(boundary_s) - timedelta(days=1)
+
+    def last_day(self, start_s: int, exclusive_end_s: int) -> date:
+        """The last day, inclusive, from ``start_s`` to an end. One after whole days is a boundary; one at any other
+        hour ends within its day, which counts.
+        """
+        if exclusive_end_s > start_s and (exclusive_end_s - start_s) % _DAY_S == 0:
+            return self.day_before(exclusive_end_s)
+        return self.day(max(exclusive_end_s - 1, start_s))
+
+    def coupons_of(self, ids: Iterable[str]) -> list[Coupon]:
+        """Those that are known, in order."""
+        return [self.coupons[i] for i in ids if i in self.coupons]
+
+
+@dataclass(frozen=True)
+class Position:
+    """One item of a subscription or of a phase, with the coupons of its own."""
+
+    price: Price
+    quantity: int | None
+    coupons: tuple[str, ...] = ()
+
+    @property
+    def licensed(self) -> bool:
+        """Whether it bills a known amount every cycle."""
+        price = self.price
+        return price.interval is not None and price.usage_type != "metered" and price.unit_amount_decimal is not None
+
+    @property
+    def cycle_months(self) -> Fraction:
+        """The months of one cycle."""
+        return INTERVAL_MONTHS[self.price.interval or "month"] * self.price.interval_count
+
+
+def of_items(items: Iterable[Item]) -> list[Position]:
+    """The items of a subscription."""
+    return [Position(i.price, i.quantity, i.coupons) for i in items]
+
+
+def of_phase(items: Iterable[PhaseItem], terms: Terms) -> list[Position]:
+    """The items of a phase; those whose price was never read are left out."""
+    return [Position(terms.prices[i.price], i.quantity, i.coupons) for i in items if i.price in terms.prices]
+
+
+def monthly(
+    positions: Sequence[Position], shared: Iterable[str], terms: Terms, *, lasting: bool = False
+) -> list[Fraction]:
+    """What each position is worth a month, exact; 0 unless it is licensed and recurring (BILLING_RULES 7).
+
+    ``shared`` are the coupons of the whole. ``lasting`` leaves out every discount that runs out.
+    """
+
+    def counted(ids: Iterable[str]) -> list[Coupon]:
+        found = terms.coupons_of(ids)
+        return [c for c in found if (c.duration == LASTS if lasting else c.duration != ONE_INVOICE)]
+
+    cycles = [_after(_gross(p), counted(p.coupons)) if p.licensed else Fraction(0) for p in positions]
+    for coupon in counted(shared):
+        if coupon.percent_off is not None:
+            cycles = [c - c * Fraction(coupon.percent_off) / 100 for c in cycles]
+        elif coupon.amount_off_minor is not None:
+            cycles = _taken_off_once(cycles, positions, coupon.amount_off_minor)
+    return [c / p.cycle_months if p.licensed else Fraction(0) for c, p in zip(cycles, positions, strict=True)]
+
+
+def monthly_of_phase(phase: Phase, terms: Terms, *, lasting: bool = False) -> Fraction:
+    """What a phase is worth a month, exact."""
+    return sum(monthly(of_phase(phase.items, terms), phase.coupons, terms, lasting=lasting), Fraction(0))
+
+
+def percent_off(coupon_ids: Iterable[str], terms: Terms) -> Decimal:
+    """All percents together: 20 % then 10 % is 28 %."""
+    left = Fraction(1)
+    for coupon in terms.coupons_of(coupon_ids):
+        if coupon.percent_off is not None and coupon.duration != ONE_INVOICE:
+            left *= 1 - Fraction(coupon.percent_off) / 100
+    percent = (1 - left) * 100
+    return Decimal(percent.numerator) / Decimal(percent.denominator)
+
+
+def charge(positions: Sequence[Position], shared: Iterable[str], terms: Terms) -> int:
+    """What one invoice of these positions comes to, rounded step by step; without tax, usage and pending items."""
+    total = sum(_line(p, terms) for p in positions if p.price.usage_type != "metered")
+    for coupon in terms.coupons_of(shared):
+        total -= _off(total, coupon)
+    return total
+
+
+def _line(position: Position, terms: Terms) -> int:
+    rest = round_half_away(_gross(position))
+    for coupon in terms.coupons_of(position.coupons):
+        rest -= _off(rest, coupon)
+    return rest
+
+
+def _off(amount: int, coupon: Coupon) -> int:
+    if coupon.percent_off is not None:
+        return round_half_away(Fraction(amount) * Fraction(coupon.percent_off) / 100)
+    return min(amount, coupon.amount_off_minor or 0)
+
+
+def _gross(position: Position) -> Fraction:
+    """One cycle before discounts. One that names no quantity bills one."""
+    quantity = 1 if position.quantity is None else position.quantity
+    return Fraction(position.price.unit_amount_decimal or 0) * quantity
+
+
+def _after(amount: Fraction, coupons: Iterable[Coupon]) -> Fraction:
+    for coupon in coupons:
+        if coupon.percent_off is not None:
+            amount -= amount * Fraction(coupon.percent_off) / 100
+        elif coupon.amount_off_minor is not None:
+            amount = max(Fraction(0), amount - coupon.amount_off_minor)
+    return amount
+
+
+def _taken_off_once(cycles: Sequence[Fraction], positions: Sequence[Position], off: int) -> list[Fraction]:
+    """``off`` spread over the positions that stand on every invoice, which are those of the shortest cycle."""
+    shortest = min((p.cycle_months for p in positions if p.licensed), default=None)
+    sharing = [p.licensed and p.cycle_months == shortest for p in positions]
+    total = sum((c for c, shares in zip(cycles, sharing, strict=True) if shares), Fraction(0))
+    if not total:
+        return list(cycles)
+    left = max(Fraction(0), total - off) / total
+    return [c * left if shares else c for c, shares in zip(cycles, sharing, strict=True)]

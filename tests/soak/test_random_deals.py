@@ -1,0 +1,25 @@
+"""Hundreds of random deals over their whole lives, a few in each world: what was foreseen is what Stripe bills.
+
+``make soak`` has 200 of them, new ones each time. ``make soak SEED=17 SOAK_DEALS=10`` lives the world of seed 17 again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.e2e.random_deals import history
+from tests.e2e.random_world import Life
+from tests.e2e.sandbox import World
+from tests.e2e.tandem import Tandem
+
+
+def test_every_deal_of_a_random_world_is_billed_as_foreseen_to_the_cent(
+    world: World, make_tandem: Callable[..., Tandem], world_seed: int, deals: int
+) -> None:
+    plan = history(world_seed, deals)
+
+    life = Life(plan, world, make_tandem(rounding_step=plan.rounding))
+    life.live()
+
+    assert len(life.told) == deals
+    assert any(told.invoices for told in life.told.values())

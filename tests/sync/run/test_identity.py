@@ -1,0 +1,184 @@
+"""Identity runs: a customer finds its Account once, whoever else is at it, and nobody is asked about a stranger again and again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from sync.crm import CrmAccount
+from sync.desired.keys import ACCOUNT
+from sync.errors import LeaseLost, Transient
+from sync.ports import Claim, Done, Failed, NewLink, Outcome
+from tests.sync.desired.test_mirror import invoice, subscription
+from tests.sync.run.conftest import NOW, Place, customer
+
+BIRCH = CrmAccount(id="001A", name="Birch", billing_email="ap@birch.example")
+
+
+def claimed(place: Place) -> Claim:
+    place.mark("customer:cus_1", lane="deal", unit="unit:cus_1")
+    claim = place.subjects.claim_unit("deal")
+    assert claim is not None
+    return claim
+
+
+def run(place: Place, mode: Any = "match") -> Outcome:
+    claim = claimed(place)
+    outcome = place.identity(mode).run(claim, claim.subjects[0])
+    place.subjects.finish(claim, {"customer:cus_1": outcome})
+    return outcome
+
+
+def billed(place: Place, **more: Any) -> None:
+    """A self-serve customer with a plan and an invoice that the mirror has read."""
+    place.stripe.has(customer(**more))
+    place.facts.put([subscription(), invoice()], place.facts.fence())
+
+
+def account_of(place: Place) -> str | None:
+    link = place.links.by_stripe_id(["cus_1"]).get("cus_1")
+    return link.salesforce_id if link else None
+
+
+def test_a_confirmed_customer_is_linked_and_all_that_is_known_of_it_is_shown(place: Place) -> None:
+    billed(place)
+    place.salesforce.has(BIRCH)
+
+    assert run(place) == Done()
+
+    assert account_of(place) == "001A"
+    assert place.due() == {"account:001A": "mirror", "invoice:in_1": "mirror", "subscription:sub_1": "mirror"}
+
+
+def test_customer_and_account_are_one_unit_afterwards(place: Place) -> None:
+    billed(place)
+    place.salesforce.has(BIRCH)
+    run(place)
+
+    place.mark("customer:cus_1", lane="deal", unit="unit:cus_1")
+    place.mark("quote:0Q0A", lane="deal", unit="unit:001A")
+    claim = place.subjects.claim_unit("deal")
+
+    assert claim is not None
+    assert {d.key for d in claim.subjects} == {"customer:cus_1", "quote:0Q0A"}
+
+
+def test_an_account_that_somebody_works_on_is_linked_afterwards(place: Place) -> None:
+    billed(place)
+    place.salesforce.has(BIRCH)
+    place.mark("quote:0Q0A", lane="deal", unit="unit:001A")
+    deal = place.subjects.claim_unit("deal")
+    claim = claimed(place)
+
+    with pytest.raises(Transient, match="TEMP-402"):
+        place.identity().run(claim, claim.subjects[0])
+
+    assert deal is not None
+    assert account_of(place) is None
+
+
+def test_an_account_named_by_the_metadata_is_read_though_neither_id_nor_e_mail_find_it(place: Place) -> None:
+    billed(place, metadata={ACCOUNT: "001B"}, email="other@else.example")
+    place.salesforce.has(CrmAccount(id="001B", name="Else"))
+
+    run(place)
+
+    assert account_of(place) == "001B"
+
+
+def test_a_question_waits_for_its_candidates_and_links_nothing(place: Place) -> None:
+    billed(place, name="Unlike")
+    place.salesforce.has(BIRCH)
+
+    outcome = run(place)
+
+    assert isinstance(outcome, Failed)
+    assert (outcome.code, "001A" in outcome.blocked_on) == ("DATA-213", True)
+    assert account_of(place) is None
+    place.salesforce.has(CrmAccount(id="001A", name="Birch", stripe_customer_id="cus_1"))
+    assert place.subjects.mark_blocked_on(["001A"], reason="record_changed") == 1
+    assert run(place) == Done()
+    assert account_of(place) == "001A"
+
+
+def test_a_known_customer_is_not_asked_about_again_and_its_account_is_looked_at(place: Place) -> None:
+    billed(place)
+    place.links.add(NewLink("customer:001A", "001A", "customer", "cus_1"))
+
+    assert run(place) == Done()
+
+    assert place.salesforce.calls == []
+    assert place.due() == {"account:001A": "mirror"}
+    assert place.facts.get("customer", ["cus_1"])["cus_1"] == customer()
+
+
+@pytest.mark.parametrize("mode", ["match", "create"])
+def test_a_contact_who_never_bought_is_left_alone(place: Place, mode: str) -> None:
+    place.stripe.has(customer())
+
+    assert run(place, mode) == Done()
+    assert (place.salesforce.calls, place.salesforce.made) == ([], [])
+
+
+def test_a_customer_that_is_gone_is_nobody(place: Place) -> None:
+    place.facts.put([invoice()], place.facts.fence())
+
+    assert run(place, "create") == Done()
+    assert place.facts.get("customer", ["cus_1"])["cus_1"].deleted
+    assert place.salesforce.made == []
+
+
+@pytest.mark.parametrize("mode", ["match", "leave"])
+def test_nobody_it_could_be_is_said_by_a_later_look(place: Place, mode: str) -> None:
+    billed(place)
+
+    assert run(place, mode) == Done(NOW + timedelta(days=30))
+    assert account_of(place) is None
+    assert place.salesforce.calls == (["find_accounts"] if mode == "match" else [])
+
+
+def test_create_makes_an_account_that_carries_the_customers_id(place: Place) -> None:
+    billed(place)
+
+    run(place, "create")
+
+    assert [m["Stripe_Customer_Id__c"] for m in place.salesforce.made] == ["cus_1"]
+    assert account_of(place) == "001MADE1"
+
+
+def test_a_crash_between_account_and_link_makes_no_second_account(place: Place) -> None:
+    billed(place)
+    place.salesforce.dies = True
+    claim = claimed(place)
+    with pytest.raises(KeyboardInterrupt):
+        place.identity("create").run(claim, claim.subjects[0])
+    place.leases_end()
+
+    assert run(place, "create") == Done()
+
+    assert len(place.salesforce.made) == 1
+    assert account_of(place) == "001MADE1"
+
+
+def test_who_lost_the_lease_while_looking_makes_no_account(place: Place) -> None:
+    billed(place)
+    claim = claimed(place)
+    place.salesforce.meanwhile = place.taken_over
+
+    with pytest.raises(LeaseLost):
+        place.identity("create").run(claim, claim.subjects[0])
+
+    assert place.salesforce.made == []
+
+
+def test_a_look_up_that_fails_is_never_nobody(place: Place) -> None:
+    billed(place)
+    place.stripe.failing["cus_1"] = Transient("TEMP-401", "slow down")
+    claim = claimed(place)
+
+    with pytest.raises(Transient):
+        place.identity("create").run(claim, claim.subjects[0])
+
+    assert place.salesforce.made == []
