@@ -49,11 +49,11 @@ def drain(pipeline: Pipeline, *, progress: Callable[[str], None] = lambda _: Non
 
     Raises the Transient of a side that could not be read for changes in so many tries.
     """
-    runs, flushed, rounds = Counter[str](), 0, 0
+    runs, again, flushed, rounds = Counter[str](), Counter[str](), 0, 0
     waits, unread, fewest, deadline = 0, 0, None, time.monotonic() + OTHERS_S
     while True:
         rounds += 1
-        done, sent, away = _round(pipeline, runs, progress)
+        done, sent, away = _round(pipeline, runs, again, progress)
         flushed += sent
         unread = unread + 1 if away is not None else 0
         if away is None and (done or sent):
@@ -67,7 +67,8 @@ def drain(pipeline: Pipeline, *, progress: Callable[[str], None] = lambda _: Non
             rows_in_s if rows else None,
             _back_off_s(away, unread) if away is not None else None,
         )
-        in_hand = counts.leased or counts.settling or counts.notices
+        # What became due since the round began (a dead process's lease ran out, say) is this drain's too.
+        in_hand = counts.leased or counts.settling or counts.notices or any(counts.due.values())
         if in_hand and time.monotonic() < deadline:
             pause_s = 0.1
         elif away is None:
@@ -111,23 +112,25 @@ def _poll(pipeline: Pipeline) -> tuple[int, Transient | None]:
 
 
 def _round(
-    pipeline: Pipeline, runs: Counter[str], progress: Callable[[str], None]
+    pipeline: Pipeline, runs: Counter[str], again: Counter[str], progress: Callable[[str], None]
 ) -> tuple[int, int, Transient | None]:
-    """One pass over everything; returns how much was done, how many rows went out, and what kept a side from being
-    read.
+    """One pass over everything; returns how much came through, how many rows went out, and what kept a side from being
+    read. What has to be tried again is tried once in a pass, however long the others take.
     """
     done, away = _poll(pipeline)
-    sent = 0
-    moved = True
-    while moved:
-        ran = pipeline.step(runs, stop_at=CIRCLE)
+    sent, tried = 0, set[str]()
+    while True:
+        before = Counter(again)
+        ran = pipeline.step(runs, stop_at=CIRCLE, again=again)
         rows = pipeline.flusher.run_once()
+        postponed = again - before
+        repeated = sum(times for key, times in postponed.items() if key in tried)
+        tried |= postponed.keys()
         sent += rows
-        done += ran
-        moved = bool(ran or rows)
-        if moved:
-            progress(f"{sum(runs.values())} runs, {sent} rows written to Salesforce")
-    return done, sent, away
+        done += ran - postponed.total()
+        if ran == repeated and not rows:
+            return done, sent, away
+        progress(f"{sum(runs.values())} runs, {sent} rows written to Salesforce")
 
 
 def _summary(pipeline: Pipeline, runs: Counter[str], flushed: int, rounds: int) -> Drained:

@@ -4,7 +4,7 @@ lock (DESIGN 1).
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -46,13 +46,17 @@ class Mirror:
     zone_of: Callable[[Iterable[str]], Mapping[str, str]]
     batch: int = 200
 
-    def run_once(self, lane: str = "mirror") -> int:
-        """Take one batch of due subjects through; returns how many there were. Every claimed subject gets an outcome."""
+    def run_once(self, lane: str = "mirror", *, again: Counter[str] | None = None) -> int:
+        """Take one batch of due subjects through; returns how many there were. Every claimed subject gets an outcome;
+        ``again`` counts each that will be tried again.
+        """
         claim = self.subjects.claim_batch("bulk" if lane == "bulk" else "mirror", self.batch)
         if claim is None:
             return 0
         try:
-            self.subjects.finish(claim, self._outcomes(claim))
+            outcomes = self._outcomes(claim)
+            self.subjects.finish(claim, outcomes)
+            count_again(outcomes, again)
         except LeaseLost as error:
             log.warning("lease_lost", lane=claim.lane, reason=error.message)
         return len(claim.subjects)
@@ -225,6 +229,12 @@ class Mirror:
     def _products(self, stripe_ids: set[str]) -> dict[str, str]:
         links = self.links.by_stripe_id(stripe_ids)
         return {i: link.salesforce_id for i, link in links.items() if link.stripe_kind == "product"}
+
+
+def count_again(outcomes: Mapping[str, Outcome], again: Counter[str] | None) -> None:
+    """``again`` has counted every subject that will be tried again."""
+    if again is not None:
+        again.update(key for key, outcome in outcomes.items() if isinstance(outcome, Again))
 
 
 def _understood(error: Exception) -> SyncError:

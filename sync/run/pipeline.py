@@ -14,7 +14,7 @@ from sync.run.changes import Changes
 from sync.run.flush import Flusher
 from sync.run.identity import Identity
 from sync.run.intake import route
-from sync.run.mirror import Mirror
+from sync.run.mirror import Mirror, count_again
 from sync.run.quote import QuoteRun
 
 log = structlog.get_logger()
@@ -44,15 +44,18 @@ class Pipeline:
         self.subjects.wake_due(self.clock.now())
         return taken
 
-    def step(self, runs: Counter[str], *, stop_at: int) -> int:
+    def step(self, runs: Counter[str], *, stop_at: int, again: Counter[str] | None = None) -> int:
         """Take in, then one deal unit, one mirror batch and one bulk batch; returns how many subjects ran. A subject of
-        the deal lane that ran ``stop_at`` times is stopped (BUG-503).
+        the deal lane that came through ``stop_at`` times and is due once more is stopped (BUG-503).
         """
         self.take_in()
-        return self.run_deal(runs, stop_at=stop_at) + self.run_mirror() + self.run_mirror("bulk")
+        ran = self.run_deal(runs, stop_at=stop_at, again=again)
+        return ran + self.run_mirror(again=again) + self.run_mirror("bulk", again=again)
 
-    def run_deal(self, runs: Counter[str] | None = None, *, stop_at: int = 0) -> int:
-        """Run one unit of the deal lane, all its due subjects; returns how many ran."""
+    def run_deal(self, runs: Counter[str] | None = None, *, stop_at: int = 0, again: Counter[str] | None = None) -> int:
+        """Run one unit of the deal lane, all its due subjects; returns how many ran. ``runs`` counts each that ran,
+        ``again`` each that will be tried again.
+        """
         claim = self.subjects.claim_unit("deal")
         if claim is None:
             return 0
@@ -61,7 +64,8 @@ class Pipeline:
             for due in claim.subjects:
                 if runs is not None:
                     runs[due.key] += 1
-                    if stop_at and runs[due.key] > stop_at:
+                    came_through = runs[due.key] - (again[due.key] if again else 0)
+                    if stop_at and came_through > stop_at:
                         outcomes[due.key] = _circle(due, stop_at)
                         continue
                 self.subjects.renew(claim)  # many subjects of one unit may take longer than one lease
@@ -69,11 +73,14 @@ class Pipeline:
             self.subjects.finish(claim, outcomes)
         except LeaseLost as error:
             log.warning("lease_lost", unit=claim.unit, reason=error.message)
+        count_again(outcomes, again)
         return len(claim.subjects)
 
-    def run_mirror(self, lane: str = "mirror") -> int:
-        """Run one batch of the mirror lane; returns how many subjects ran."""
-        return self.mirror.run_once(lane)
+    def run_mirror(self, lane: str = "mirror", *, again: Counter[str] | None = None) -> int:
+        """Run one batch of the mirror lane; returns how many subjects ran. ``again`` counts each that will be tried
+        again.
+        """
+        return self.mirror.run_once(lane, again=again)
 
     def _run(self, claim: Claim, due: Due) -> Outcome:
         with structlog.contextvars.bound_contextvars(subject=due.key, attempt=due.attempts):

@@ -59,6 +59,7 @@ def _ask_everything(world: World, tandem: Tandem, account: str) -> None:
     org.find_accounts(
         stripe_customer_ids=["cus_1", "cus_2"], emails=["o'brien@acme.example", "back\\slash@acme.example"]
     )
+    org.probe_writes()
     for heat in ("hot", "cold"):
         cursor: Mapping[str, object] | None = None
         for _ in range(3):

@@ -80,7 +80,12 @@ def test_the_key_knows_operation_object_revision_installation_and_epoch() -> Non
 def test_content_is_the_same_before_and_after_what_it_names_exists() -> None:
     payload = {"customer": CUSTOMER, "unit_amount_decimal": Decimal("1E+2"), "items": ({"price": "p"},), "flag": True}
 
-    assert plain(payload) == {"customer": "@customer:001A", "unit_amount_decimal": "100", "items": [{"price": "p"}], "flag": True}
+    assert plain(payload) == {
+        "customer": "@customer:001A",
+        "unit_amount_decimal": "100",
+        "items": [{"price": "p"}],
+        "flag": True,
+    }
     assert resolve(payload, {CUSTOMER: "cus_1"})["customer"] == "cus_1"  # type: ignore[index, call-overload]
     changed = Operation(Verb.CREATE, SCHEDULE, {**payload, "flag": False})
     assert payload_hash(Operation(Verb.CREATE, SCHEDULE, payload)) != payload_hash(changed)
@@ -137,7 +142,9 @@ class Bench:
     def apply(self, *operations: Operation, known: Mapping[Ref, str] | None = None) -> Any:
         clock: Any = type("At", (), {"now": lambda _: self.now})()
         stripe: Any = self.stripe
-        run = self.ledger.open_run(claim=self.claim, subject="quote:0Q0A", trigger="due", as_of=self.now, digest="", plan={})
+        run = self.ledger.open_run(
+            claim=self.claim, subject="quote:0Q0A", trigger="due", as_of=self.now, digest="", plan={}
+        )
         writer = Writer(stripe, self.ledger, clock, HERE)
         of_crm = {CUSTOMER: "001A", SCHEDULE: "0Q0A"}
         return writer.apply(operations, claim=self.claim, run_id=run, known=known or {}, salesforce_ids=of_crm)

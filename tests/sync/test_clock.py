@@ -56,8 +56,16 @@ def test_a_remote_instant_is_utc(serve: Serve) -> None:
 
 @pytest.mark.parametrize(
     ("status", "body"),
-    [(503, {"now": "2026-03-01T00:00:00Z"}), (200, b"<html>"), (200, {}), (200, {"now": 5}), (200, {"now": "soon"}), (200, {"now": "2026-03-01T00:00:00"}), (200, [])],
-)  # fmt: skip
+    [
+        (503, {"now": "2026-03-01T00:00:00Z"}),
+        (200, b"<html>"),
+        (200, {}),
+        (200, []),
+        (200, {"now": 5}),
+        (200, {"now": "soon"}),
+        (200, {"now": "2026-03-01T00:00:00"}),
+    ],
+)
 def test_an_answer_that_tells_no_time_passes_by_itself(serve: Serve, status: int, body: object) -> None:
     with pytest.raises(Transient, match="TEMP-406"):
         RemoteClock(serve(status, body)).now()

@@ -73,7 +73,12 @@ def test_a_sandbox_beside_anything_real_is_refused(name: str) -> None:
 
 def test_a_sandbox_may_have_servers_and_a_webhook_secret_of_its_own() -> None:
     settings = load(
-        {"TANDEM_SANDBOX_URL": SANDBOX, "STRIPE_WEBHOOK_SECRET": HOOK, "DATABASE_URL": "postgresql://h/d", "REDIS_URL": "redis://h"}
+        {
+            "TANDEM_SANDBOX_URL": SANDBOX,
+            "STRIPE_WEBHOOK_SECRET": HOOK,
+            "DATABASE_URL": "postgresql://h/d",
+            "REDIS_URL": "redis://h",
+        }
     )
 
     assert [s.get_secret_value() for s in settings.stripe_webhook_secrets] == [HOOK]
@@ -92,7 +97,9 @@ def test_a_private_key_keeps_its_lines_and_two_webhook_secrets_are_two(tmp_path:
     (tmp_path / "pem").write_text("-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\n")
     (tmp_path / "hooks").write_text(f"{HOOK}, whsec_old\n")
 
-    settings = load({"SALESFORCE_PRIVATE_KEY_FILE": str(tmp_path / "pem"), "STRIPE_WEBHOOK_SECRET_FILE": str(tmp_path / "hooks")})
+    settings = load(
+        {"SALESFORCE_PRIVATE_KEY_FILE": str(tmp_path / "pem"), "STRIPE_WEBHOOK_SECRET_FILE": str(tmp_path / "hooks")}
+    )
 
     assert settings.salesforce_private_key is not None
     assert settings.salesforce_private_key.get_secret_value().count("\n") == 2
@@ -121,7 +128,9 @@ def test_unusable_secret_files_are_named_and_not_shown(tmp_path: Path) -> None:
 
 
 def test_no_fault_repeats_what_was_given_for_another_field() -> None:
-    faults = faults_of(STRIPE_API_KEY=KEY, STRIPE_WEBHOOK_SECRET=HOOK, SALESFORCE_CLIENT_SECRET=KEY, PORT=KEY, LOG_LEVEL=HOOK)
+    faults = faults_of(
+        STRIPE_API_KEY=KEY, STRIPE_WEBHOOK_SECRET=HOOK, SALESFORCE_CLIENT_SECRET=KEY, PORT=KEY, LOG_LEVEL=HOOK
+    )
 
     assert len(faults) == 2
     assert KEY not in "".join(faults)

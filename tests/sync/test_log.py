@@ -100,7 +100,13 @@ def test_no_secret_comes_out_of_any_place(lines: Lines, what: str) -> None:
 
 
 def test_what_is_named_a_secret_or_personal_is_left_out_whatever_it_looks_like() -> None:
-    given_ = {"client_secret": "x", "Authorization": "x", "access_token": 5, "Email": "x", "deep": [{"password": "x", "customer_name": "x"}]}
+    given_ = {
+        "client_secret": "x",
+        "Authorization": "x",
+        "access_token": 5,
+        "Email": "x",
+        "deep": [{"password": "x", "customer_name": "x"}],
+    }
 
     assert log.redacted(given_) == {
         "client_secret": "[secret]",
@@ -115,13 +121,23 @@ def test_ids_of_both_vendors_and_numbers_stay_readable(lines: Lines) -> None:
     lines.begin()
 
     structlog.get_logger().info(
-        "operation_applied", ref="schedule:0Q05g000000ABCDAA1", stripe_id="sub_sched_1Q2w", stripe_request_id="req_8a9", salesforce_id="0Q05g000000ABCDAA1",
-        idempotency_key="tdm-0f3c", amount=Decimal("1.50"), ok=True, rows=3, none=None, at=datetime(2026, 3, 1, tzinfo=UTC),
+        "operation_applied", ref="schedule:0Q05g000000ABCDAA1", stripe_id="sub_sched_1Q2w", stripe_request_id="req_8a9",
+        salesforce_id="0Q05g000000ABCDAA1", idempotency_key="tdm-0f3c",
+        amount=Decimal("1.50"), ok=True, rows=3, none=None, at=datetime(2026, 3, 1, tzinfo=UTC),
     )  # fmt: skip
 
     [line] = lines.said()
-    assert (line["event"], line["level"], line["process"], line["version"]) == ("operation_applied", "info", "test", "1")
-    assert (line["stripe_id"], line["salesforce_id"], line["idempotency_key"]) == ("sub_sched_1Q2w", "0Q05g000000ABCDAA1", "tdm-0f3c")
+    assert (line["event"], line["level"], line["process"], line["version"]) == (
+        "operation_applied",
+        "info",
+        "test",
+        "1",
+    )
+    assert (line["stripe_id"], line["salesforce_id"], line["idempotency_key"]) == (
+        "sub_sched_1Q2w",
+        "0Q05g000000ABCDAA1",
+        "tdm-0f3c",
+    )
     assert (line["amount"], line["ok"], line["rows"], line["none"]) == ("1.50", True, 3, None)
     assert line["at"].startswith("2026-03-01")
     assert datetime.fromisoformat(line["time"]).tzinfo is not None
@@ -137,7 +153,10 @@ def test_an_exception_is_told_with_its_place_and_cause_but_without_locals(lines:
 
     [line] = lines.said()
     assert line["exception"][0]["exc_value"] == "it broke"
-    assert line["exception"][0]["frames"][0]["name"] == "test_an_exception_is_told_with_its_place_and_cause_but_without_locals"
+    assert (
+        line["exception"][0]["frames"][0]["name"]
+        == "test_an_exception_is_told_with_its_place_and_cause_but_without_locals"
+    )
     assert hidden not in json.dumps(line)
 
 

@@ -27,7 +27,9 @@ def running_deal(**more: Any) -> dict[str, Any]:
 
 
 def test_a_plan_with_a_second_schedule_is_still_one_row_under_its_first_key() -> None:
-    first = schedule(id="sub_sched_1", status="released", released_subscription="sub_1", metadata={}, created_s=JAN_1 + 10)
+    first = schedule(
+        id="sub_sched_1", status="released", released_subscription="sub_1", metadata={}, created_s=JAN_1 + 10
+    )
     second = schedule(id="sub_sched_2", status="active", subscription="sub_1", metadata={}, created_s=JAN_1 + 20)
 
     shown = show(view(subscriptions=[subscription()], schedules=[first, second]), frozenset())
@@ -63,7 +65,9 @@ def test_a_deal_canceled_by_hand_before_its_start_is_canceled_and_keeps_its_date
 
 def test_a_deal_canceled_by_hand_earns_nothing_and_says_its_last_day() -> None:
     facts = {
-        "subscriptions": [subscription(schedule="sub_sched_1", status="canceled", metadata=DEAL, ended_at_s=FEB_1 + 40000)],
+        "subscriptions": [
+            subscription(schedule="sub_sched_1", status="canceled", metadata=DEAL, ended_at_s=FEB_1 + 40000)
+        ],
         "schedules": [schedule(status="canceled", subscription="sub_1")],
     }
     shown = show(view(FEB_1 + 50000, **facts), frozenset())
@@ -71,12 +75,18 @@ def test_a_deal_canceled_by_hand_earns_nothing_and_says_its_last_day() -> None:
     [row] = shown.subscriptions
     assert (row.status, row.mrr, row.contracted_mrr, row.quantity) == ("Canceled", Decimal("0.00"), Decimal("0.00"), 0)
     assert (row.ends_on, row.current_period_end) == (date(2026, 2, 1), None)
-    assert (shown.account.billing_health, shown.account.next_invoice_date, shown.account.mrr) == ("Canceled", None, Decimal("0.00"))
+    assert (shown.account.billing_health, shown.account.next_invoice_date, shown.account.mrr) == (
+        "Canceled",
+        None,
+        Decimal("0.00"),
+    )
 
 
 def test_a_deal_that_ran_its_term_is_canceled_and_worth_nothing() -> None:
     facts = {
-        "subscriptions": [subscription(schedule="sub_sched_1", status="canceled", metadata=DEAL, ended_at_s=JAN_1_2027)],
+        "subscriptions": [
+            subscription(schedule="sub_sched_1", status="canceled", metadata=DEAL, ended_at_s=JAN_1_2027)
+        ],
         "schedules": [schedule(status="completed", subscription="sub_1")],
     }
     [row] = show(view(JAN_1_2027 + 60, **facts), frozenset()).subscriptions
@@ -92,7 +102,10 @@ def test_a_released_schedule_no_longer_ends_a_self_serve_plan() -> None:
 
 
 def test_a_deal_whose_schedule_was_released_keeps_its_signed_end() -> None:
-    facts = {"subscriptions": [subscription(metadata=DEAL)], "schedules": [schedule(status="released", released_subscription="sub_1")]}
+    facts = {
+        "subscriptions": [subscription(metadata=DEAL)],
+        "schedules": [schedule(status="released", released_subscription="sub_1")],
+    }
     [row] = show(view(**facts), frozenset()).subscriptions
 
     assert (row.end_date, row.channel) == (date(2026, 12, 31), "Sales-Led")
@@ -105,7 +118,12 @@ def test_a_trial_earns_nothing_but_says_its_seats_and_its_first_invoice() -> Non
     shown = show(view(subscriptions=[subscription(status="trialing", trial_end_s=FEB_1)]), frozenset())
 
     [row] = shown.subscriptions
-    assert (row.status, row.mrr, row.quantity, row.contracted_mrr) == ("Trialing", Decimal("0.00"), 10, Decimal("500.00"))
+    assert (row.status, row.mrr, row.quantity, row.contracted_mrr) == (
+        "Trialing",
+        Decimal("0.00"),
+        10,
+        Decimal("500.00"),
+    )
     assert (shown.account.next_invoice_date, shown.account.next_invoice_amount) == (date(2026, 2, 1), Decimal("500.00"))
 
 
@@ -133,14 +151,20 @@ def test_a_discount_that_runs_out_is_in_the_mrr_and_not_in_what_was_contracted()
 
 
 def test_credit_in_another_currency_is_not_shown_as_the_accounts() -> None:
-    customers = [Customer(id="cus_1", currency="usd", balance_minor=-1000), Customer(id="cus_2", currency="jpy", balance_minor=-5000)]
+    customers = [
+        Customer(id="cus_1", currency="usd", balance_minor=-1000),
+        Customer(id="cus_2", currency="jpy", balance_minor=-5000),
+    ]
     account = show(view(customers=customers, subscriptions=[subscription()]), frozenset()).account
 
     assert (account.billing_currency, account.credit_balance) == ("USD", Decimal("10.00"))
 
 
 def test_what_a_customer_owes_is_no_credit() -> None:
-    account = show(view(customers=[Customer(id="cus_1", currency="usd", balance_minor=1000)], subscriptions=[subscription()]), frozenset()).account
+    account = show(
+        view(customers=[Customer(id="cus_1", currency="usd", balance_minor=1000)], subscriptions=[subscription()]),
+        frozenset(),
+    ).account
 
     assert account.credit_balance == Decimal("0.00")
 
@@ -149,7 +173,11 @@ def test_an_overdue_invoice_in_another_currency_makes_the_account_past_due_witho
     euro = invoice(currency="eur", due_date_s=JAN_1)
     account = show(view(subscriptions=[subscription()], invoices=[euro]), frozenset()).account
 
-    assert (account.billing_health, account.overdue_amount, account.open_balance) == ("Past Due", Decimal("0.00"), Decimal("0.00"))
+    assert (account.billing_health, account.overdue_amount, account.open_balance) == (
+        "Past Due",
+        Decimal("0.00"),
+        Decimal("0.00"),
+    )
 
 
 def test_live_business_gives_the_currency_not_what_has_ended() -> None:
@@ -177,14 +205,18 @@ def test_dinars_have_three_decimals_on_every_row() -> None:
 
 
 def test_only_open_invoices_are_owed() -> None:
-    every = [invoice(id=f"in_{s}", status=s, due_date_s=JAN_1) for s in ("draft", "open", "paid", "void", "uncollectible")]
+    every = [
+        invoice(id=f"in_{s}", status=s, due_date_s=JAN_1) for s in ("draft", "open", "paid", "void", "uncollectible")
+    ]
     account = show(view(invoices=every), frozenset()).account
 
     assert (account.open_balance, account.overdue_amount) == (Decimal("500.00"), Decimal("500.00"))
 
 
 def test_a_partly_paid_invoice_is_open_with_its_rest_and_one_payment() -> None:
-    paid = InvoicePayment(id="inpay_1", status="paid", amount_minor=20000, created_s=JAN_1, paid_at_s=JAN_1 + 60, payment_intent="pi_1")
+    paid = InvoicePayment(
+        id="inpay_1", status="paid", amount_minor=20000, created_s=JAN_1, paid_at_s=JAN_1 + 60, payment_intent="pi_1"
+    )
     partly = invoice(amount_paid_minor=20000, amount_remaining_minor=30000, payments=(paid,))
     shown = show(view(invoices=[partly]), frozenset({"in_1"}))
 
@@ -195,7 +227,9 @@ def test_a_partly_paid_invoice_is_open_with_its_rest_and_one_payment() -> None:
 
 
 def test_an_invoice_without_a_subscription_is_a_row_without_a_contract() -> None:
-    [row] = show(view(subscriptions=[subscription()], invoices=[invoice(subscription=None)]), frozenset({"in_1"})).invoices
+    [row] = show(
+        view(subscriptions=[subscription()], invoices=[invoice(subscription=None)]), frozenset({"in_1"})
+    ).invoices
 
     assert row.billing_subscription is None
 
@@ -213,7 +247,9 @@ def test_a_status_of_an_invoice_that_stripe_added_is_a_loud_bug_and_no_guess() -
         ("America/Los_Angeles", FEB_1 + 60, datetime(2026, 2, 1, 8, tzinfo=UTC)),
     ],
 )
-def test_days_of_delay_are_counted_again_at_midnight_of_the_billing_zone(zone: str, now_s: int, wakes: datetime) -> None:
+def test_days_of_delay_are_counted_again_at_midnight_of_the_billing_zone(
+    zone: str, now_s: int, wakes: datetime
+) -> None:
     shown = show(view(now_s, zone=zone, invoices=[invoice(due_date_s=JAN_1)]), frozenset())
 
     assert shown.wake_at == wakes

@@ -20,16 +20,18 @@ def account(id_: str = "001A", **more: Any) -> CrmAccount:
     return CrmAccount(**{"id": id_, "name": "Birch", "billing_email": "ap@birch.example", **more})
 
 
-def match(*accounts: CrmAccount, who: Customer | None = None, taken: dict[str, str] | None = None, mode: Mode = "match") -> Any:
+def match(
+    *accounts: CrmAccount, who: Customer | None = None, taken: dict[str, str] | None = None, mode: Mode = "match"
+) -> Any:
     return match_account(who or customer(), accounts, taken or {}, mode)
 
 
 def test_our_id_in_the_metadata_stands_above_everything_else() -> None:
     named = customer(metadata={ACCOUNT: "001A"})
 
-    assert match(account("001A", billing_email=None), account("001B", stripe_customer_id="cus_1"), who=named) == Belongs(
-        "001A", "our id in its metadata"
-    )
+    assert match(
+        account("001A", billing_email=None), account("001B", stripe_customer_id="cus_1"), who=named
+    ) == Belongs("001A", "our id in its metadata")
 
 
 def test_its_id_on_an_account_stands_above_the_e_mail() -> None:
@@ -122,7 +124,9 @@ def test_a_customer_without_an_e_mail_is_never_matched_to_accounts_without_one()
     assert match(blank, who=customer(email="")) == Unknown()
 
 
-@pytest.mark.parametrize(("who", "name"), [(customer(name=None), "ap@birch.example"), (customer(name=None, email=None), "cus_1")])
+@pytest.mark.parametrize(
+    ("who", "name"), [(customer(name=None), "ap@birch.example"), (customer(name=None, email=None), "cus_1")]
+)
 def test_a_new_account_always_has_a_name(who: Customer, name: str) -> None:
     found = match(who=who, mode="create")
 

@@ -16,14 +16,21 @@ COUPONS = {
     "pct50-3m": Coupon(id="pct50-3m", percent_off=Decimal(50), duration="repeating", duration_in_months=3),
     "pct100-once": Coupon(id="pct100-once", percent_off=Decimal(100), duration="once"),
     "off1000": Coupon(id="off1000", amount_off_minor=1000, currency="usd"),
-    "off1000-3m": Coupon(id="off1000-3m", amount_off_minor=1000, currency="usd", duration="repeating", duration_in_months=3),
+    "off1000-3m": Coupon(
+        id="off1000-3m", amount_off_minor=1000, currency="usd", duration="repeating", duration_in_months=3
+    ),
     "off-too-much": Coupon(id="off-too-much", amount_off_minor=10**9, currency="usd"),
 }
 TERMS = Terms(COUPONS, {}, "UTC", datetime(2026, 3, 1, tzinfo=UTC))
 
 
 def at(amount: str, quantity: int | None = 1, *coupons: str, **more: Any) -> Position:
-    fields: dict[str, Any] = {"id": f"price_{amount}", "currency": "usd", "unit_amount_decimal": Decimal(amount), "interval": "month"}
+    fields: dict[str, Any] = {
+        "id": f"price_{amount}",
+        "currency": "usd",
+        "unit_amount_decimal": Decimal(amount),
+        "interval": "month",
+    }
     return Position(Price(**{**fields, **more}), quantity, coupons)
 
 
@@ -38,7 +45,9 @@ def test_a_month_is_exact_whatever_the_cycle() -> None:
 
 
 def test_only_licensed_recurring_positions_are_worth_anything() -> None:
-    assert worth(at("99", None, usage_type="metered"), at("5000", 1, interval=None), at("1", 1, unit_amount_decimal=None)) == [0, 0, 0]
+    assert worth(
+        at("99", None, usage_type="metered"), at("5000", 1, interval=None), at("1", 1, unit_amount_decimal=None)
+    ) == [0, 0, 0]
 
 
 def test_percents_multiply_and_come_in_order() -> None:
@@ -82,7 +91,10 @@ def test_an_invoice_rounds_line_by_line_and_step_by_step() -> None:
 
 
 def test_an_invoice_leaves_usage_out_and_counts_one_time_items() -> None:
-    assert charge([at("99", None, usage_type="metered"), at("250000", 1, interval=None), at("8000", 15)], (), TERMS) == 370000
+    assert (
+        charge([at("99", None, usage_type="metered"), at("250000", 1, interval=None), at("8000", 15)], (), TERMS)
+        == 370000
+    )
 
 
 def test_a_coupon_that_was_never_read_is_left_out() -> None:

@@ -113,7 +113,9 @@ def test_the_billing_email_is_the_first_on_the_ladder(account, quote, email):
     assert a_deal(account=replace(ACCOUNT, **account), **quote).payer.email == email
 
 
-@pytest.mark.parametrize(("country", "sent"), [("Germany", None), ("de ", "DE"), ("DEU", None), ("", None), (None, None)])
+@pytest.mark.parametrize(
+    ("country", "sent"), [("Germany", None), ("de ", "DE"), ("DEU", None), ("", None), (None, None)]
+)
 def test_a_country_is_sent_by_its_two_letters_or_left_out(country: str | None, sent: str | None) -> None:
     address = dict(a_deal(account=replace(ACCOUNT, city="Oslo", country=country)).payer.address)
 

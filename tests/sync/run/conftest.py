@@ -104,15 +104,24 @@ class FakeSalesforce:
         self.calls.append("accounts")
         return {i: self.there[i] for i in ids if i in self.there}
 
-    def find_accounts(self, *, stripe_customer_ids: Sequence[str] = (), emails: Sequence[str] = ()) -> Sequence[CrmAccount]:
+    def find_accounts(
+        self, *, stripe_customer_ids: Sequence[str] = (), emails: Sequence[str] = ()
+    ) -> Sequence[CrmAccount]:
         self.calls.append("find_accounts")
         self.meanwhile()
-        return [a for a in self.there.values() if a.stripe_customer_id in stripe_customer_ids or a.billing_email in emails]
+        return [
+            a for a in self.there.values() if a.stripe_customer_id in stripe_customer_ids or a.billing_email in emails
+        ]
 
     def create_account(self, fields: Mapping[str, Any]) -> str:
         self.made.append(fields)
         id_ = f"001MADE{len(self.made)}"
-        made = CrmAccount(id=id_, name=fields["Name"], billing_email=fields["Billing_Email__c"], stripe_customer_id=fields["Stripe_Customer_Id__c"])
+        made = CrmAccount(
+            id=id_,
+            name=fields["Name"],
+            billing_email=fields["Billing_Email__c"],
+            stripe_customer_id=fields["Stripe_Customer_Id__c"],
+        )
         self.has(made)
         if self.dies:
             self.dies = False
@@ -149,7 +158,9 @@ class Place:
 
     def identity(self, mode: Any = "match") -> Identity:
         vendors: Any = {"stripe": self.stripe, "salesforce": self.salesforce}
-        return Identity(**vendors, links=self.links, facts=self.facts, subjects=self.subjects, mode=mode, clock=self.clock)
+        return Identity(
+            **vendors, links=self.links, facts=self.facts, subjects=self.subjects, mode=mode, clock=self.clock
+        )
 
     def mark(self, *keys: str, lane: Any = "mirror", unit: str = "") -> None:
         self.subjects.mark([Mark(key, lane, unit) for key in keys], reason="test")
@@ -168,7 +179,9 @@ class Place:
     def due(self) -> dict[str, str]:
         """Every subject that has something to do, with its lane."""
         with self.engine.connect() as connection:
-            rows = connection.execute(text("SELECT key, lane FROM subjects WHERE revision > done_revision ORDER BY key"))
+            rows = connection.execute(
+                text("SELECT key, lane FROM subjects WHERE revision > done_revision ORDER BY key")
+            )
             return {row.key: row.lane for row in rows}
 
     def taken_over(self) -> None:
@@ -181,7 +194,11 @@ class Place:
         """Every lease has run out; nobody has taken anything yet."""
         with self.engine.begin() as connection:
             for table in ("units", "subjects"):
-                connection.execute(text(f"UPDATE {table} SET lease_until_machine_at = now() - interval '1 s' WHERE lease_token IS NOT NULL"))
+                connection.execute(
+                    text(
+                        f"UPDATE {table} SET lease_until_machine_at = now() - interval '1 s' WHERE lease_token IS NOT NULL"
+                    )
+                )
 
     def code(self, key: str) -> str | None:
         state = self.subjects.state(key)
@@ -196,7 +213,7 @@ def place(database: str) -> Iterator[Place]:
         clock=clock,
         stripe=FakeStripe(),
         salesforce=FakeSalesforce(),
-        subjects=StoredSubjects(engine, now=clock.now, backoff_cap_s=0.01),
+        subjects=StoredSubjects(engine, now=clock.now, backoff_cap_s=0.2),
         links=StoredLinks(engine, stripe_account="acct_1"),
         facts=StoredFacts(engine, stripe_account="acct_1"),
         outbox=StoredOutbox(engine, flush_every_s=0, backoff_cap_s=0.0),

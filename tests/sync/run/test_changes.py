@@ -83,7 +83,9 @@ def test_the_cursor_stays_when_the_notices_could_not_be_stored(place: Place, mon
     assert poll(place, quote("A"))
 
 
-def test_a_crash_between_notice_and_digest_is_told_again_not_lost(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_between_notice_and_digest_is_told_again_not_lost(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place.salesforce.pages = [page(quote("A"))]
     monkeypatch.setattr(place.cursors, "act_on", _fails)
     with pytest.raises(Transient):

@@ -16,7 +16,10 @@ CREATED = 1_772_323_200
 
 
 def event(type_: str, **obj: Any) -> Notice:
-    said = notice_of_event({"object": "event", "id": "evt_1", "type": type_, "data": {"object": {"created": CREATED, **obj}}}, "stripe:acct_1")
+    said = notice_of_event(
+        {"object": "event", "id": "evt_1", "type": type_, "data": {"object": {"created": CREATED, **obj}}},
+        "stripe:acct_1",
+    )
     return notice(said)
 
 
@@ -32,7 +35,9 @@ def marks(said: Notice) -> list[Mark]:
     return list(route(said, settle_s=1.0))
 
 
-SUB, SCHED, INV = ({"object": kind, "id": id_, "customer": "cus_1"} for kind, id_ in (("subscription", "sub_1"), ("subscription_schedule", "sub_sched_1"), ("invoice", "in_1")))
+SUB: dict[str, Any] = {"object": "subscription", "id": "sub_1", "customer": "cus_1"}
+SCHED: dict[str, Any] = {"object": "subscription_schedule", "id": "sub_sched_1", "customer": "cus_1"}
+INV: dict[str, Any] = {"object": "invoice", "id": "in_1", "customer": "cus_1"}
 ROUTES: Mapping[str, tuple[str, dict[str, Any], str | None]] = {
     "customer": ("customer.created", {"object": "customer", "id": "cus_1"}, "customer:cus_1"),
     "customer gone": ("customer.deleted", {"object": "customer", "id": "cus_1"}, "customer:cus_1"),
@@ -73,7 +78,9 @@ def test_what_stripe_bills_is_the_mirrors_and_settles_in_the_customers_unit() ->
 
 
 def test_who_a_customer_is_is_a_deals_question_in_a_unit_of_its_own() -> None:
-    assert marks(event("customer.updated", object="customer", id="cus_1")) == [Mark("customer:cus_1", "deal", "unit:cus_1")]
+    assert marks(event("customer.updated", object="customer", id="cus_1")) == [
+        Mark("customer:cus_1", "deal", "unit:cus_1")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +96,9 @@ def test_changed_record_leads_to_its_subject(said: Notice, key: str, lane: str, 
     assert [(m.key, m.lane, m.unit) for m in marks(said)] == [(key, lane, unit)]
 
 
-@pytest.mark.parametrize("kind", ["Product2", "PricebookEntry", "Product_Price_Tier__c", "Contact", "Opportunity", "QuoteLineItem", "Lead"])
+@pytest.mark.parametrize(
+    "kind", ["Product2", "PricebookEntry", "Product_Price_Tier__c", "Contact", "Opportunity", "QuoteLineItem", "Lead"]
+)
 def test_record_that_only_others_wait_for_makes_nothing_due_itself(kind: str) -> None:
     assert marks(record(kind, "x")) == []
 
@@ -101,7 +110,10 @@ def test_what_comes_from_nowhere_makes_nothing_due() -> None:
 def test_a_burst_of_events_of_one_invoice_is_one_subject(place: Place) -> None:
     types = ("invoice.created", "invoice.finalized", "invoice.paid", "invoice.updated")
     place.subjects.add_notices(
-        [NewNotice("stripe:acct_1", f"evt_{n}", t, "invoice", "in_1", CREATED, {"customer": "cus_1"}) for n, t in enumerate(types)]
+        [
+            NewNotice("stripe:acct_1", f"evt_{n}", t, "invoice", "in_1", CREATED, {"customer": "cus_1"})
+            for n, t in enumerate(types)
+        ]
     )
 
     assert place.subjects.intake(lambda said: route(said, settle_s=0.0)) == 4

@@ -54,16 +54,26 @@ def test_an_invoice_is_read_once_with_what_it_needs_and_nothing_is_read_twice(pl
 
 def test_coupons_and_prices_are_read_when_they_are_first_met(place: Place) -> None:
     planned = of_deal(schedule(subscription="sub_1", status="active"))
-    place.stripe.has(subscription(items=(item(coupons=("pct10",)),)), Coupon(id="pct10", percent_off=Decimal(10)), planned, price())
+    place.stripe.has(
+        subscription(items=(item(coupons=("pct10",)),)), Coupon(id="pct10", percent_off=Decimal(10)), planned, price()
+    )
     place.mark("subscription:sub_sched_1")
     drained(place)
 
-    assert kinds(place) == ["coupon:pct10", "customer_id:cus_1", "price_id:price_1", "schedule_id:sub_sched_1", "subscription_id:sub_1"]
+    assert kinds(place) == [
+        "coupon:pct10",
+        "customer_id:cus_1",
+        "price_id:price_1",
+        "schedule_id:sub_sched_1",
+        "subscription_id:sub_1",
+    ]
     assert place.rows("Billing_Subscription__c")["0Q0A"]["MRR__c"] == Decimal("450.00")
 
 
 def test_a_payment_leads_to_its_invoice_and_one_of_no_invoice_to_nothing(place: Place) -> None:
-    paid = InvoicePayment(id="inpay_1", status="paid", amount_minor=50000, created_s=JAN_1, paid_at_s=JAN_1, payment_intent="pi_1")
+    paid = InvoicePayment(
+        id="inpay_1", status="paid", amount_minor=50000, created_s=JAN_1, paid_at_s=JAN_1, payment_intent="pi_1"
+    )
     place.stripe.has(invoice(status="paid", amount_paid_minor=50000, amount_remaining_minor=0, payments=(paid,)))
     place.mark("payment:pi_1", "payment:pi_of_a_web_shop")
 
@@ -75,12 +85,23 @@ def test_a_payment_leads_to_its_invoice_and_one_of_no_invoice_to_nothing(place: 
 
 @pytest.mark.parametrize(
     ("status", "attempts", "asked"),
-    [("paid", 1, False), ("open", 0, False), ("open", 1, True), ("paid", 2, True), ("uncollectible", 1, True), ("void", 1, False)],
+    [
+        ("paid", 1, False),
+        ("open", 0, False),
+        ("open", 1, True),
+        ("paid", 2, True),
+        ("uncollectible", 1, True),
+        ("void", 1, False),
+    ],
 )
-def test_failed_charges_are_read_only_where_an_attempt_failed(place: Place, status: str, attempts: int, asked: bool) -> None:
+def test_failed_charges_are_read_only_where_an_attempt_failed(
+    place: Place, status: str, attempts: int, asked: bool
+) -> None:
     tried = InvoicePayment(id="inpay_1", status="open", amount_minor=50000, created_s=JAN_1 + 7, payment_intent="pi_1")
     place.stripe.has(invoice(status=status, attempt_count=attempts, payments=(tried,)))
-    place.stripe.has(Charge(id="ch_1", customer="cus_1", payment_intent="pi_1", amount_minor=50000, currency="usd", status="failed"))
+    place.stripe.has(
+        Charge(id="ch_1", customer="cus_1", payment_intent="pi_1", amount_minor=50000, currency="usd", status="failed")
+    )
     place.mark("invoice:in_1")
     drained(place)
 
@@ -122,7 +143,9 @@ def many(place: Place, count: int) -> list[str]:
     return ids
 
 
-@pytest.mark.parametrize("fault", [Terminal("BUG-502", "what is this"), ValueError("what is this")], ids=["understood", "not understood"])
+@pytest.mark.parametrize(
+    "fault", [Terminal("BUG-502", "what is this"), ValueError("what is this")], ids=["understood", "not understood"]
+)
 def test_a_bad_object_is_set_aside_and_holds_up_no_other(place: Place, fault: Exception) -> None:
     ids = many(place, 5)
     place.stripe.failing["in_002"] = fault
@@ -135,7 +158,9 @@ def test_a_bad_object_is_set_aside_and_holds_up_no_other(place: Place, fault: Ex
 
 def test_an_object_that_can_not_be_shown_is_set_aside_with_its_account_and_no_other(place: Place) -> None:
     place.links.add(NewLink("customer:001B", "001B", "customer", "cus_2"))
-    place.stripe.has(customer("cus_2"), invoice(id="in_2", customer="cus_2", subscription=None), invoice(status="suspended"))
+    place.stripe.has(
+        customer("cus_2"), invoice(id="in_2", customer="cus_2", subscription=None), invoice(status="suspended")
+    )
     place.mark("invoice:in_1", "invoice:in_2")
 
     drained(place)

@@ -28,7 +28,12 @@ class Runs:
 
 
 def pipeline(place: Place, quotes: Runs, **more: Any) -> Pipeline:
-    parts: dict[str, Any] = {"subjects": place.subjects, "outbox": place.outbox, "clock": place.clock, "mirror": place.mirror()}
+    parts: dict[str, Any] = {
+        "subjects": place.subjects,
+        "outbox": place.outbox,
+        "clock": place.clock,
+        "mirror": place.mirror(),
+    }
     nothing: Any = None
     return Pipeline(**{**parts, "changes": nothing, "flusher": nothing, "quotes": quotes, "identity": Runs(), **more})
 
@@ -72,7 +77,9 @@ def test_a_subject_that_is_no_deal_is_set_aside_loudly(place: Place, key: str) -
         (ZeroDivisionError(), "BUG-502", True),
     ],
 )
-def test_what_escapes_a_run_becomes_its_outcome_and_others_go_on(place: Place, error: Exception, code: str, waits_for_a_person: bool) -> None:
+def test_what_escapes_a_run_becomes_its_outcome_and_others_go_on(
+    place: Place, error: Exception, code: str, waits_for_a_person: bool
+) -> None:
     quotes = Runs(answer=lambda d: raises(error)(d) if d.id == "0Q0A" else Done())
     due(place, "quote:0Q0A", "quote:0Q0B")
 
