@@ -13,6 +13,7 @@ from zoneinfo import available_timezones
 
 import redis
 import requests
+import structlog
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
@@ -21,6 +22,7 @@ from sync.apply import Writer
 from sync.clock import Clock, RemoteClock, SystemClock
 from sync.config import ConfigFault, Endpoints, Settings
 from sync.deal.policy import BillingPolicy
+from sync.errors import Transient
 from sync.gateways import salesforce_auth, salesforce_gateway, stripe_client
 from sync.gateways.stripe_budget import Rate
 from sync.gateways.stripe_signature import verifier
@@ -47,10 +49,14 @@ from sync.store.outbox import StoredOutbox
 from sync.store.promises import StoredPromises
 from sync.store.subjects import StoredSubjects
 
+log = structlog.get_logger()
+
 COLLECTION = {"Send Invoice": "send_invoice", "Charge Automatically": "charge_automatically"}
 #: A drain waits for what passes by itself, so its back-off is short (DESIGN 6).
 DRAIN_BACKOFF_S = 2.0
 REDIS_TIMEOUT_S = 5.0
+#: How often a side that does not answer at the start is asked who it is, and the machine seconds before the second time.
+WHO_TRIES, WHO_PAUSE_S = 5, 0.2
 ZONES_FRESH_S = 600.0
 
 
@@ -198,6 +204,8 @@ def build(settings: Settings, *, database_url: str, redis_url: str | None, drain
     bell = redis.Redis.from_url(redis_url, socket_timeout=REDIS_TIMEOUT_S) if redis_url else None
     stripe = _stripe(settings, places, bell)
     salesforce = _salesforce(settings, places, mappings)
+    _answered(lambda: stripe.account)
+    _answered(lambda: salesforce.organization_id)
     store = open_store(settings, database_url=database_url, drain=drain, stripe_account=stripe.account)
     store.cursors.pin_realm(
         {"salesforce": salesforce.organization_id, "stripe": stripe.account, "livemode": str(stripe.livemode)}
@@ -213,6 +221,20 @@ def build(settings: Settings, *, database_url: str, redis_url: str | None, drain
         pipeline=pipeline,
         redis_client=bell,
     )
+
+
+def _answered(who: Callable[[], str]) -> None:
+    """A side that blinks just as we start is asked again, for some seconds; raises its Transient after that."""
+    for tried in range(WHO_TRIES):
+        try:
+            who()
+        except Transient as error:
+            log.warning("not_answered_at_start", code=error.code, reason=error.message)
+            if tried + 1 == WHO_TRIES:
+                raise
+            time.sleep(min(error.retry_after_s or WHO_PAUSE_S * 2**tried, DRAIN_BACKOFF_S))
+        else:
+            return
 
 
 def _pipeline(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,16 @@ REPOSITORY = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
-def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the unpacked wheel and nothing of the repository."""
     target = tmp_path_factory.mktemp("installed")
     wheels = tmp_path_factory.mktemp("wheels")
     build = tmp_path_factory.mktemp("build")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     # setuptools leaves its build folder and egg-info in the source tree; a copy keeps the repository clean.
-    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, check=True, text=True).stdout
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, check=True, text=True
+    ).stdout
     for name in tracked.split("\0"):
         if name and not name.startswith("tests/") and (REPOSITORY / name).is_file():
             (build / name).parent.mkdir(parents=True, exist_ok=True)
@@ -29,8 +30,10 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     run = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(build)]
     subprocess.run(run, check=True, cwd=target)
     (wheel,) = wheels.glob("tandem-*.whl")
-    subprocess.run([*pip, "install", "--no-deps", "--no-index", "--target", str(target), str(wheel)], check=True, cwd=target)
-    yield target
+    subprocess.run(
+        [*pip, "install", "--no-deps", "--no-index", "--target", str(target), str(wheel)], check=True, cwd=target
+    )
+    return target
 
 
 def tandem(elsewhere: Path, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -43,7 +46,11 @@ def tandem(elsewhere: Path, home: Path, *arguments: str) -> subprocess.Completed
 
 def test_the_wheel_runs_from_its_own_files(elsewhere: Path, tmp_path: Path) -> None:
     env = os.environ | {"PYTHONPATH": str(elsewhere), "PYTHONSAFEPATH": "1"}
-    run = [sys.executable, "-c", "import sandbox, sync, workers; print(sync.__file__, workers.__file__, sandbox.__file__)"]
+    run = [
+        sys.executable,
+        "-c",
+        "import sandbox, sync, workers; print(sync.__file__, workers.__file__, sandbox.__file__)",
+    ]
     where = subprocess.run(run, cwd=tmp_path, env=env, capture_output=True, text=True, check=True).stdout.split()
 
     assert all(Path(file).is_relative_to(elsewhere) for file in where)
@@ -62,6 +69,14 @@ def test_the_demo_ends_with_both_sides_alike_and_a_second_pass_without_a_write(e
 
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     assert "second pass: 0 writes" in done.stdout
-    for seen in ("Sales-Led", "Self-Serve", "DATA-201", "tandem replay --code CONF-301", "18360.00 EUR", "187200 JPY", "Past Due"):
+    for seen in (
+        "Sales-Led",
+        "Self-Serve",
+        "DATA-201",
+        "tandem replay --code CONF-301",
+        "18360.00 EUR",
+        "187200 JPY",
+        "Past Due",
+    ):
         assert seen in done.stdout
     assert "unlike" not in done.stdout

@@ -4,7 +4,9 @@ pace and clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -21,6 +23,10 @@ from sync.gateways.stripe_wire import form
 API_VERSION: str = stripe.api_version
 #: Stripe's largest page.
 PAGE = 100
+#: How often a question is asked before its failure is told; a write is never repeated here (DESIGN 4, outcome rules).
+READ_TRIES = 3
+#: Machine seconds before the second try, doubled for the third; and the longest Retry-After that is waited for here.
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 2.0
 
 
 class _Sdk(stripe.HTTPClient):
@@ -71,7 +77,7 @@ class StripeHttp:
 
     def get(self, endpoint: Endpoint, params: Mapping[str, object] | None = None, *, id: str = "") -> dict[str, Any]:
         """One object or one page. Raises what `stripe_errors` sorts."""
-        return _object(self._checked(self._read(endpoint, params or {}, id), endpoint, writing=False))
+        return _object(self._asked(endpoint, lambda d: self._read(endpoint, params or {}, id, d)))
 
     def find(
         self, endpoint: Endpoint, params: Mapping[str, object] | None = None, *, id: str = ""
@@ -79,8 +85,8 @@ class StripeHttp:
         """One object (or the page beside one), or None when Stripe says that it has no such object. Any other failure
         raises: it never means "none".
         """
-        answer = self._read(endpoint, params or {}, id)
-        return None if is_missing(answer) else _object(self._checked(answer, endpoint, writing=False))
+        answer = self._asked(endpoint, lambda d: self._read(endpoint, params or {}, id, d), fits=is_missing)
+        return None if is_missing(answer) else _object(answer)
 
     def pages(
         self, endpoint: Endpoint, params: Mapping[str, object], *, id: str = ""
@@ -104,7 +110,8 @@ class StripeHttp:
         else
         raises.
         """
-        deadline = self._turn(endpoint)
+        deadline = self._transport.deadline()
+        self._turn(endpoint, deadline)
         client = stripe.StripeClient(
             self._key,
             base_addresses={"api": self._base},
@@ -124,8 +131,31 @@ class StripeHttp:
         body = urlencode(form(params)).encode()
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         return _object(
-            self._checked(self._call(endpoint, "", headers=headers, body=body, query={}), endpoint, writing=False)
+            self._asked(endpoint, lambda d: self._call(endpoint, "", d, headers=headers, body=body, query={}))
         )
+
+    def _asked(
+        self,
+        endpoint: Endpoint,
+        call: Callable[[Deadline], Answer],
+        *,
+        fits: Callable[[Answer], bool] = lambda _: False,
+    ) -> Answer:
+        """The answer to a question. What passes by itself is asked again in a moment, all within the time of one call:
+        a run asks so many questions that one refusal in ten would hardly ever let it through.
+        """
+        deadline = self._transport.deadline()
+        for number in range(1, READ_TRIES + 1):
+            try:
+                answer = call(deadline)
+                return answer if fits(answer) else self._checked(answer, endpoint, writing=False)
+            except Transient as error:
+                planned_s = FIRST_PAUSE_S * 2 ** (number - 1) * random.uniform(0.8, 1.2)
+                pause_s = max(planned_s, error.retry_after_s or 0.0)
+                if number == READ_TRIES or pause_s > min(LONGEST_PAUSE_S, deadline.left_s() / 2):
+                    raise
+                time.sleep(pause_s)
+        raise AssertionError("the last try returns or raises")
 
     def _answer_of(self, error: stripe.StripeError, endpoint: Endpoint) -> Answer:
         if isinstance(error.__cause__, (NotSent, NoAnswer)):
@@ -135,13 +165,20 @@ class StripeHttp:
             error.http_status or 0, dict(error.headers or {}), body if isinstance(body, bytes) else body.encode()
         )
 
-    def _read(self, endpoint: Endpoint, params: Mapping[str, object], id: str) -> Answer:
-        return self._call(endpoint, id, headers={}, body=None, query=form(params))
+    def _read(self, endpoint: Endpoint, params: Mapping[str, object], id: str, deadline: Deadline) -> Answer:
+        return self._call(endpoint, id, deadline, headers={}, body=None, query=form(params))
 
     def _call(
-        self, endpoint: Endpoint, id: str, *, headers: Mapping[str, str], body: bytes | None, query: Mapping[str, str]
+        self,
+        endpoint: Endpoint,
+        id: str,
+        deadline: Deadline,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        query: Mapping[str, str],
     ) -> Answer:
-        deadline = self._turn(endpoint)
+        self._turn(endpoint, deadline)
         ours = {"Authorization": f"Bearer {self._key}", "Stripe-Version": API_VERSION, "Accept": "application/json"}
         url = self._base + _path(endpoint, id)
         try:
@@ -151,10 +188,8 @@ class StripeHttp:
         except (NotSent, NoAnswer) as error:
             raise sorted_failure(error, what=endpoint.words, writing=False) from error
 
-    def _turn(self, endpoint: Endpoint) -> Deadline:
-        deadline = self._transport.deadline()
+    def _turn(self, endpoint: Endpoint, deadline: Deadline) -> None:
         self._budget.turn(f"{endpoint.method} {endpoint.path}", deadline)
-        return deadline
 
     def _checked(self, answer: Answer, endpoint: Endpoint, *, writing: bool) -> Answer:
         if answer.ok and isinstance(answer.json(), dict):

@@ -13,7 +13,7 @@ from sync.ports import Again, Claim, Done, Failed, Outcome
 from sync.store.backoff import Backoff
 from sync.store.engine import storable
 from sync.store.sql import in_seconds, machine_now, seconds
-from sync.store.tables import subjects
+from sync.store.tables import operations, runs, subjects
 
 _FREE: dict[str, Any] = {"lease_token": None, "lease_revision": None, "lease_until_machine_at": None}
 _NOTHING_WRONG: dict[str, Any] = {
@@ -37,7 +37,7 @@ def record(
         raise ValueError(f"outcomes for subjects that were not claimed: {', '.join(sorted(strangers))}")
     _done(connection, {k: o for k, o in outcomes.items() if isinstance(o, Done)})
     _failed(connection, {k: o for k, o in outcomes.items() if isinstance(o, Failed)}, now)
-    _again(connection, {k: o for k, o in outcomes.items() if isinstance(o, Again)}, backoff, now)
+    _again(connection, claim, {k: o for k, o in outcomes.items() if isinstance(o, Again)}, backoff, now)
     give_back(connection, sorted(claimed - outcomes.keys()))
 
 
@@ -89,12 +89,17 @@ def _failed(connection: Connection, outcomes: Mapping[str, Failed], now: datetim
     connection.execute(statement, parameters)
 
 
-def _again(connection: Connection, outcomes: Mapping[str, Again], backoff: Backoff, now: datetime) -> None:
-    """Due again after its pause, or at once when it was marked meanwhile; after a day of trying it waits for a person."""
+def _again(
+    connection: Connection, claim: Claim, outcomes: Mapping[str, Again], backoff: Backoff, now: datetime
+) -> None:
+    """Due again after its pause, or at once when it was marked meanwhile; after a day of trying it waits for a person.
+
+    A try in which Stripe took a step counts as the first: a deal of many steps gets on through a bad hour.
+    """
     if not outcomes:
         return
     s = subjects.c
-    tries = {row.key: row for row in connection.execute(_series(sorted(outcomes), backoff.give_up_s))}
+    tries = {row.key: row for row in connection.execute(_series(sorted(outcomes), claim, backoff.give_up_s))}
     spent = {key: again for key, again in outcomes.items() if tries[key].spent}
     _failed(connection, {key: Failed(again.code, again.message) for key, again in spent.items()}, now)
     moved_on = s.revision > s.lease_revision
@@ -102,6 +107,7 @@ def _again(connection: Connection, outcomes: Mapping[str, Again], backoff: Backo
     statement = _one().values(
         {
             **_FREE,
+            "attempts": bindparam("tries"),
             "retry_machine_at": case((moved_on, None), else_=later),
             "ready_machine_at": case((moved_on, s.ready_machine_at), else_=later),
             "retrying_machine_at": func.coalesce(s.retrying_machine_at, machine_now()),
@@ -113,6 +119,7 @@ def _again(connection: Connection, outcomes: Mapping[str, Again], backoff: Backo
     parameters = [
         {
             "of": key,
+            "tries": tries[key].attempts,
             "pause": backoff.pause_s(tries[key].attempts, again.after_s),
             "code": again.code,
             "message": storable(again.message),
@@ -128,10 +135,17 @@ def _one() -> Any:
     return update(subjects).where(subjects.c.key == bindparam("of"))
 
 
-def _series(keys: Sequence[str], give_up_s: float) -> Any:
+def _series(keys: Sequence[str], claim: Claim, give_up_s: float) -> Any:
     s = subjects.c
     spent = func.coalesce(s.retrying_machine_at + seconds(give_up_s) <= machine_now(), literal(False))
-    return select(s.key, s.attempts, spent.label("spent")).where(s.key == func.any(list(keys)))
+    took_a_step = (
+        select(operations.c.id)
+        .join(runs, runs.c.id == operations.c.run_id)
+        .where(runs.c.subject == s.key, runs.c.token == claim.token, operations.c.state == "done")
+        .exists()
+    )
+    tries = case((took_a_step, func.least(s.attempts, 1)), else_=s.attempts)
+    return select(s.key, tries.label("attempts"), spent.label("spent")).where(s.key == func.any(list(keys)))
 
 
 def _stands_since(code: ColumnElement[Any], now: datetime) -> ColumnElement[Any]:

@@ -77,8 +77,18 @@ def test_a_self_serve_subscription_is_a_row_of_its_own() -> None:
 
     (row,) = shown.subscriptions
     assert (row.billing_key, row.channel, row.status, row.quote) == ("sub_1", "Self-Serve", "Active", None)
-    assert (row.mrr, row.arr, row.contracted_mrr, row.quantity) == (Decimal("500.00"), Decimal("6000.00"), Decimal("500.00"), 10)
-    assert (row.start_date, row.end_date, row.ends_on, row.current_period_end) == (date(2026, 1, 1), None, None, date(2026, 1, 31))
+    assert (row.mrr, row.arr, row.contracted_mrr, row.quantity) == (
+        Decimal("500.00"),
+        Decimal("6000.00"),
+        Decimal("500.00"),
+        10,
+    )
+    assert (row.start_date, row.end_date, row.ends_on, row.current_period_end) == (
+        date(2026, 1, 1),
+        None,
+        None,
+        date(2026, 1, 31),
+    )
     assert shown.account.billing_channel == "Self-Serve"
     assert shown.account.billing_health == "Good"
 
@@ -87,7 +97,12 @@ def test_a_deal_before_its_start_is_scheduled_and_worth_nothing_yet() -> None:
     shown = show(view(JAN_1 - 3600, schedules=[schedule()]), frozenset())
 
     (row,) = shown.subscriptions
-    assert (row.billing_key, row.status, row.mrr, row.contracted_mrr) == ("0Q0A", "Scheduled", Decimal("0.00"), Decimal("500.00"))
+    assert (row.billing_key, row.status, row.mrr, row.contracted_mrr) == (
+        "0Q0A",
+        "Scheduled",
+        Decimal("0.00"),
+        Decimal("500.00"),
+    )
     assert (row.start_date, row.end_date) == (date(2026, 1, 1), date(2026, 12, 31))
     assert (row.stripe_id, row.stripe_schedule_id, row.quantity) == ("sub_sched_1", "sub_sched_1", 0)
     assert (shown.account.next_invoice_date, shown.account.next_invoice_amount) == (date(2026, 1, 1), Decimal("500.00"))
@@ -97,17 +112,29 @@ def test_a_deal_before_its_start_is_scheduled_and_worth_nothing_yet() -> None:
 
 def test_the_row_of_a_deal_stays_the_same_when_its_subscription_begins() -> None:
     running = subscription(schedule="sub_sched_1", metadata={"tandem_deal": "0Q0A"})
-    shown = show(view(subscriptions=[running], schedules=[schedule(status="active", subscription="sub_1")]), frozenset())
+    shown = show(
+        view(subscriptions=[running], schedules=[schedule(status="active", subscription="sub_1")]), frozenset()
+    )
 
     (row,) = shown.subscriptions
-    assert (row.billing_key, row.stripe_id, row.stripe_ids, row.channel) == ("0Q0A", "sub_1", "sub_1,sub_sched_1", "Sales-Led")
+    assert (row.billing_key, row.stripe_id, row.stripe_ids, row.channel) == (
+        "0Q0A",
+        "sub_1",
+        "sub_1,sub_sched_1",
+        "Sales-Led",
+    )
     assert (row.status, row.mrr, row.ends_on, row.end_date) == ("Active", Decimal("500.00"), None, date(2026, 12, 31))
 
 
 def test_two_objects_of_one_deal_are_one_row() -> None:
-    yearly = Item(id="si_2", price=price("price_2", "1200000", "year"), quantity=1, period_start_s=JAN_1, period_end_s=JAN_1_2027)
+    yearly = Item(
+        id="si_2", price=price("price_2", "1200000", "year"), quantity=1, period_start_s=JAN_1, period_end_s=JAN_1_2027
+    )
     deal = {"tandem_deal": "0Q0A"}
-    shown = show(view(subscriptions=[subscription(metadata=deal), subscription(id="sub_2", items=(yearly,), metadata=deal)]), frozenset())
+    shown = show(
+        view(subscriptions=[subscription(metadata=deal), subscription(id="sub_2", items=(yearly,), metadata=deal)]),
+        frozenset(),
+    )
 
     (row,) = shown.subscriptions
     assert (row.mrr, row.quantity, row.stripe_ids) == (Decimal("1500.00"), 11, "sub_2,sub_1")
@@ -123,7 +150,10 @@ def test_mrr_counts_discounts_and_leaves_usage_out() -> None:
     assert shown.items[0].discount == Decimal("15.00")
 
 
-@pytest.mark.parametrize(("status", "shown_as"), [("past_due", "Past Due"), ("canceled", "Canceled"), ("incomplete", "Incomplete"), ("trialing", "Trialing")])
+@pytest.mark.parametrize(
+    ("status", "shown_as"),
+    [("past_due", "Past Due"), ("canceled", "Canceled"), ("incomplete", "Incomplete"), ("trialing", "Trialing")],
+)
 def test_stripes_status_is_said_in_the_crms_words(status: str, shown_as: str) -> None:
     assert show(view(subscriptions=[subscription(status=status)]), frozenset()).subscriptions[0].status == shown_as
 
@@ -143,8 +173,17 @@ def test_an_open_invoice_shows_what_is_owed_and_wakes_on_its_due_date() -> None:
     shown = show(view(subscriptions=[subscription()], invoices=[invoice()]), frozenset({"in_1"}))
 
     (row,) = shown.invoices
-    assert (row.status, row.total, row.amount_remaining, row.due_on) == ("Open", Decimal("500.00"), Decimal("500.00"), date(2026, 2, 1))
-    assert (row.period_start, row.period_end, row.billing_subscription) == (date(2026, 1, 1), date(2026, 1, 31), "sub_1")
+    assert (row.status, row.total, row.amount_remaining, row.due_on) == (
+        "Open",
+        Decimal("500.00"),
+        Decimal("500.00"),
+        date(2026, 2, 1),
+    )
+    assert (row.period_start, row.period_end, row.billing_subscription) == (
+        date(2026, 1, 1),
+        date(2026, 1, 31),
+        "sub_1",
+    )
     assert (shown.account.open_balance, shown.account.overdue_amount) == (Decimal("500.00"), Decimal("0.00"))
     assert shown.wake_at == datetime(2026, 2, 1, tzinfo=UTC)
 
@@ -152,22 +191,50 @@ def test_an_open_invoice_shows_what_is_owed_and_wakes_on_its_due_date() -> None:
 def test_an_overdue_invoice_makes_the_account_past_due_and_counts_days() -> None:
     shown = show(view(FEB_1 + 3 * 86400 + 60, subscriptions=[subscription()], invoices=[invoice()]), frozenset())
 
-    assert (shown.account.billing_health, shown.account.overdue_amount, shown.account.overdue_days) == ("Past Due", Decimal("500.00"), 3)
+    assert (shown.account.billing_health, shown.account.overdue_amount, shown.account.overdue_days) == (
+        "Past Due",
+        Decimal("500.00"),
+        3,
+    )
     assert shown.wake_at == datetime(2026, 2, 5, tzinfo=UTC)
 
 
 def test_a_failed_attempt_is_said_in_plain_words_and_clears_on_payment() -> None:
     waiting = InvoicePayment(id="inpay_1", status="open", amount_minor=50000, created_s=JAN_1, payment_intent="pi_1")
-    refused = Charge(id="ch_1", payment_intent="pi_1", amount_minor=50000, currency="usd", status="failed", failure_code="insufficient_funds", created_s=JAN_1)
-    failing = invoice(collection_method="charge_automatically", due_date_s=None, attempt_count=1, next_payment_attempt_s=FEB_1, payments=(waiting,))
+    refused = Charge(
+        id="ch_1",
+        payment_intent="pi_1",
+        amount_minor=50000,
+        currency="usd",
+        status="failed",
+        failure_code="insufficient_funds",
+        created_s=JAN_1,
+    )
+    failing = invoice(
+        collection_method="charge_automatically",
+        due_date_s=None,
+        attempt_count=1,
+        next_payment_attempt_s=FEB_1,
+        payments=(waiting,),
+    )
     shown = show(view(invoices=[failing], charges={"pi_1": [refused]}), frozenset({"in_1"}))
 
     assert shown.invoices[0].failure == "The card has not enough money."
     assert (shown.invoices[0].attempts, shown.invoices[0].next_attempt_at) == (1, datetime(2026, 2, 1, tzinfo=UTC))
     assert [(p.type, p.status, p.billing_key) for p in shown.payments] == [("Attempt", "Failed", "ch_1")]
 
-    taken = InvoicePayment(id="inpay_1", status="paid", amount_minor=50000, created_s=JAN_1, paid_at_s=FEB_1, payment_intent="pi_1")
-    paid = failing.model_copy(update={"status": "paid", "amount_paid_minor": 50000, "amount_remaining_minor": 0, "payments": (taken,), "attempt_count": 2})
+    taken = InvoicePayment(
+        id="inpay_1", status="paid", amount_minor=50000, created_s=JAN_1, paid_at_s=FEB_1, payment_intent="pi_1"
+    )
+    paid = failing.model_copy(
+        update={
+            "status": "paid",
+            "amount_paid_minor": 50000,
+            "amount_remaining_minor": 0,
+            "payments": (taken,),
+            "attempt_count": 2,
+        }
+    )
     shown = show(view(invoices=[paid], charges={"pi_1": [refused]}), frozenset({"in_1"}))
 
     assert (shown.invoices[0].failure, shown.invoices[0].next_attempt_at, shown.invoices[0].attempts) == (None, None, 2)
@@ -179,7 +246,10 @@ def test_a_void_invoice_owes_nothing_and_an_uncollectible_one_keeps_its_rest() -
     void, lost = invoice(status="void"), invoice(id="in_2", status="uncollectible")
     shown = show(view(invoices=[void, lost]), frozenset({"in_1", "in_2"}))
 
-    assert [(i.status, i.amount_remaining) for i in shown.invoices] == [("Void", Decimal("0.00")), ("Uncollectible", Decimal("500.00"))]
+    assert [(i.status, i.amount_remaining) for i in shown.invoices] == [
+        ("Void", Decimal("0.00")),
+        ("Uncollectible", Decimal("500.00")),
+    ]
 
 
 def test_amounts_of_a_second_currency_are_never_added() -> None:

@@ -7,6 +7,7 @@ import pytest
 from sync.errors import Transient
 from sync.gateways import stripe_client
 from sync.gateways.stripe_client import StripeAccount
+from sync.gateways.stripe_http import READ_TRIES
 from tests.sync.gateways.stand_in import Reply, Request, serving
 from tests.sync.gateways.world import FAST, World
 
@@ -79,7 +80,7 @@ def test_a_cursor_older_than_stripe_keeps_begins_again(world: World) -> None:
 def test_a_failed_reading_is_an_error_not_an_empty_page(world: World) -> None:
     stripe = world.stripe()
     assert stripe.account
-    world.fault(system="stripe", kind="error_500", next=1)
+    world.fault(system="stripe", kind="error_500", next=READ_TRIES)
     with pytest.raises(Transient):
         stripe.events(None)
 

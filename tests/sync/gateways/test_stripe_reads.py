@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 
 from sync.errors import Terminal, Transient
 from sync.facts import Charge, Coupon, Customer, Invoice, Price, Product, Schedule, Subscription
+from sync.gateways.stripe_http import READ_TRIES
 from sync.records import Ref
-from tests.sync.gateways.test_stripe_client import create, make_deal
+from tests.sync.gateways.stand_in import Reply, always, serving
+from tests.sync.gateways.test_stripe_client import account_at, create, make_deal
 from tests.sync.gateways.world import World
 
 NOBODY = "cus_nobody"
@@ -100,9 +105,36 @@ def test_a_deleted_customer_is_known_to_be_gone(world: World) -> None:
 )
 def test_a_look_up_that_fails_never_means_none(world: World, kind: str, code: str) -> None:
     stripe = world.stripe()
-    world.fault(system="stripe", kind=kind, next=1)
+    world.fault(system="stripe", kind=kind, next=READ_TRIES)
     with pytest.raises(Transient, match=code):
         stripe.read([Ref("customers_by_email", "ap@acme.example")])
+
+
+@pytest.mark.parametrize("kind", ["rate_limit", "error_500", "drop", "lock"])
+def test_a_question_that_fails_in_passing_is_asked_again(world: World, kind: str) -> None:
+    stripe = world.stripe()
+    customer = world.billing("POST", "/v1/customers", email="ap@acme.example")["id"]
+    world.fault(system="stripe", kind=kind, next=READ_TRIES - 1)
+    assert stripe.read([Ref("customers_by_email", "ap@acme.example")]).found
+    assert [f.id for f in stripe.read([Ref("customer_id", customer)]).all()] == [customer]
+
+
+def test_a_long_retry_after_is_not_waited_for_here() -> None:
+    slow = Reply(429, {"error": {"code": "rate_limit", "message": "slow down"}}, {"Retry-After": "60"})
+    with serving(always(slow)) as vendor, pytest.raises(Transient) as caught:
+        account_at(vendor).read([Ref("customer_id", "cus_1")])
+    assert caught.value.retry_after_s == 60.0
+    assert vendor.calls == ["GET /v1/customers/cus_1"]
+
+
+def test_all_tries_of_a_question_end_within_the_time_of_one_call() -> None:
+    release = threading.Event()
+    with serving(always(Reply(hold=release))) as vendor:
+        began = time.monotonic()
+        with pytest.raises(Transient, match="TEMP-406"):
+            account_at(vendor, 0.5).read([Ref("customer_id", "cus_1")])
+        assert time.monotonic() - began < 1.0
+        release.set()
 
 
 def test_an_unknown_kind_of_reference_is_a_fault_of_ours(world: World) -> None:

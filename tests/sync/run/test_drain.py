@@ -160,8 +160,12 @@ def test_a_lease_that_runs_out_after_the_last_look_leaves_nothing_undone(place: 
         def run_once(self) -> int:
             with place.engine.begin() as connection:
                 long_ago = "clock_timestamp() - interval '1 hour'"
-                connection.execute(text(f"UPDATE units SET lease_until_machine_at = {long_ago} WHERE lease_token IS NOT NULL"))
-                connection.execute(text(f"UPDATE subjects SET lease_until_machine_at = {long_ago} WHERE lease_token IS NOT NULL"))
+                connection.execute(
+                    text(f"UPDATE units SET lease_until_machine_at = {long_ago} WHERE lease_token IS NOT NULL")
+                )
+                connection.execute(
+                    text(f"UPDATE subjects SET lease_until_machine_at = {long_ago} WHERE lease_token IS NOT NULL")
+                )
             return 0
 
     done = drain(replace(found, flusher=DiesNow()))

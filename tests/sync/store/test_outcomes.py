@@ -9,9 +9,11 @@ import pytest
 from sqlalchemy import Engine
 
 from sync.ports import Again, Done, Failed, Outcome, SubjectState
+from sync.records import Sent
 from sync.store.backoff import PLAN_S, Backoff
+from sync.store.ledger import StoredLedger
 from sync.store.subjects import StoredSubjects
-from tests.sync.store.samples import NOW, deal, mirror
+from tests.sync.store.samples import NOW, create, deal, mirror
 
 KEY = "quote:0Q0A"
 
@@ -112,6 +114,30 @@ def test_what_passes_is_due_again_after_pauses_that_grow(engine: Engine, time_pa
         time_passes(pause_s - 2)
         assert subjects.claim_unit("deal") is None
         time_passes(3)
+
+
+def test_a_try_in_which_stripe_took_a_step_counts_as_the_first(
+    engine: Engine, ledger: StoredLedger, time_passes: Callable[[float], None]
+) -> None:
+    subjects = StoredSubjects(engine, now=lambda: NOW, backoff=Backoff(jitter=0))
+    subjects.mark([deal()], reason="accepted")
+    for _ in range(3):
+        run(subjects, Again("TEMP-401", "slow down"))
+        time_passes(PLAN_S[2] + 1)
+
+    claim = subjects.claim_unit("deal")
+    assert claim is not None
+    opened = ledger.open_run(claim=claim, subject=KEY, trigger="due", as_of=NOW, digest="d1", plan={})
+    step = ledger.plan_operation(opened, create(), revision=1, key="k1", payload_hash="h1")
+    ledger.sent(step, claim, now=NOW)
+    ledger.done(step, claim, Sent("sub_sched_1", {}, "req_1"), link=None)
+    subjects.finish(claim, {KEY: Again("TEMP-401", "slow down")})
+    assert state(subjects).attempts == 1
+    assert subjects.counts(NOW).next_retry_in_s == pytest.approx(PLAN_S[0], abs=2)
+
+    time_passes(PLAN_S[0] + 1)
+    run(subjects, Again("TEMP-401", "slow down"))  # no step this time
+    assert state(subjects).attempts == 2
 
 
 def test_the_pause_that_the_other_side_asked_for_is_kept_even_in_a_drain(engine: Engine) -> None:
