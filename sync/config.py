@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -17,6 +18,8 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 FILE_SUFFIX = "_FILE"
 STRIPE_API = "https://api.stripe.com"
+#: Where a sandbox serves.
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 #: What belongs to real accounts, so never beside TANDEM_SANDBOX_URL.
 REAL_WORLD = (
     "STRIPE_API_KEY",
@@ -118,6 +121,14 @@ class Settings(BaseSettings):
         if value not in available_timezones():
             raise ValueError(f"{value!r} is no IANA time zone (for example Europe/Madrid)")
         ZoneInfo(value)
+        return value
+
+    @field_validator("tandem_sandbox_url")
+    @classmethod
+    def _on_this_machine(cls, value: str | None) -> str | None:
+        address = urlsplit(value or "")
+        if value and (address.scheme != "http" or address.hostname not in LOOPBACK):
+            raise ValueError("a sandbox is served on this machine only: http://127.0.0.1:PORT/...")
         return value
 
     @field_validator("salesforce_api_version")

@@ -16,13 +16,14 @@ import requests
 import structlog
 from pydantic import SecretStr
 from sqlalchemy import Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from sync import mapping
 from sync.apply import Writer
 from sync.clock import Clock, RemoteClock, SystemClock
 from sync.config import ConfigFault, Endpoints, Settings
 from sync.deal.policy import BillingPolicy
-from sync.errors import Transient
+from sync.errors import SyncError, Transient, Unsafe
 from sync.gateways import salesforce_auth, salesforce_gateway, stripe_client
 from sync.gateways.stripe_budget import Rate
 from sync.gateways.stripe_signature import verifier
@@ -58,6 +59,8 @@ REDIS_TIMEOUT_S = 5.0
 #: How often a side that does not answer at the start is asked who it is, and the machine seconds before the second time.
 WHO_TRIES, WHO_PAUSE_S = 5, 0.2
 ZONES_FRESH_S = 600.0
+#: How long a web process that starts waits for Stripe to say whose webhooks come.
+WEB_CHECK_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,26 @@ def web_store(settings: Settings, *, database_url: str) -> WebStore:
         return f"stripe:{pinned or _stripe(settings, endpoints(settings), None).account}"
 
     return WebStore(plain_dsn(database_url), insert_notices_sql(), notice_arrays, source, GAUGES_SQL)
+
+
+def check_web(settings: Settings, *, database_url: str) -> None:
+    """The store is one that this web process may fill: SchemaNotOurs, or Unsafe CONF-308 for that of another Stripe
+    account. What can't be known now, because a side is away, is no reason not to take webhooks in.
+    """
+    engine = make_engine(database_url, pooled=False)
+    try:
+        schema.check_schema(engine)
+        cursors = StoredCursors(engine)
+        if pinned := cursors.realm():
+            soon = settings.model_copy(update={"call_deadline_s": WEB_CHECK_S})
+            stripe = _stripe(soon, endpoints(soon), None)
+            cursors.pin_realm({**pinned, "stripe": stripe.account, "livemode": str(stripe.livemode)})
+    except Unsafe:
+        raise
+    except (OperationalError, InterfaceError, SyncError) as error:
+        log.warning("store_not_checked", error=type(error).__name__)
+    finally:
+        engine.dispose()
 
 
 def vendors(
@@ -307,10 +330,24 @@ def webhook_verifier(settings: Settings) -> Callable[[bytes, str], bool]:
     """Whether a raw body and its Stripe-Signature header were signed with one of our secrets within the last five
     minutes of machine time.
     """
-    secrets = endpoints(settings).stripe_webhook_secrets
+    secrets = settings.stripe_webhook_secrets
+    if not secrets and settings.tandem_sandbox_url:
+        secrets = endpoints(settings).stripe_webhook_secrets
     if not secrets:
         raise ConfigFault(["STRIPE_WEBHOOK_SECRET: is not set; webhooks can't be told from forgeries"])
     return verifier([s.get_secret_value() for s in secrets])
+
+
+def check_credentials(settings: Settings) -> None:
+    """All that the processes need to speak to both vendors is there. ConfigFault names everything that is missing."""
+    faults: list[str] = []
+    for look in (endpoints, webhook_verifier):
+        try:
+            look(settings)
+        except ConfigFault as error:
+            faults += [fault for fault in error.faults if fault not in faults]
+    if faults:
+        raise ConfigFault(faults)
 
 
 def build_version() -> str:
@@ -322,7 +359,7 @@ def build_version() -> str:
 
 
 def _endpoints_of(url: str, own_secrets: tuple[SecretStr, ...]) -> Endpoints:
-    """Addresses as the document at ``url``/ready gives them."""
+    """Addresses as the document at ``url``/ready gives them. Transient TEMP-406 while nothing answers there."""
     try:
         answer = requests.get(f"{url.rstrip('/')}/ready", timeout=(3, 10))
         answer.raise_for_status()
@@ -341,6 +378,8 @@ def _endpoints_of(url: str, own_secrets: tuple[SecretStr, ...]) -> Endpoints:
             salesforce_api_version=crm["api_version"],
             clock_url=f"{url.rstrip('/')}/clock",
         )
+    except (requests.ConnectionError, requests.Timeout) as error:
+        raise Transient("TEMP-406", f"TANDEM_SANDBOX_URL: no sandbox answers there ({type(error).__name__}).") from None
     except (requests.RequestException, ValueError, KeyError) as error:
         raise ConfigFault([f"TANDEM_SANDBOX_URL: nothing usable answers there ({type(error).__name__})"]) from None
 

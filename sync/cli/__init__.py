@@ -50,7 +50,8 @@ def _misused(error: TyperException) -> int:
     if context is not None:
         voice.print(context.get_usage(), soft_wrap=True)
         voice.print(f"Try: {context.command_path} --help", soft_wrap=True)
-    voice.print(f"tandem: {error.format_message()}", soft_wrap=True)
+    if said := error.format_message():
+        voice.print(f"tandem: {said}", soft_wrap=True)
     return Exit.CONFIGURATION
 
 

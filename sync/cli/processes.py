@@ -27,6 +27,8 @@ def web(host: Host = None, port: Port = None, json: Json = False, yes: Yes = Fal
 
     out = Out(json)
     with places.place(start=False, process="web") as here, stop_signals() as stop:
+        wiring.check_credentials(here.settings)
+        wiring.check_web(here.settings, database_url=here.database_url)
         verify = wiring.webhook_verifier(here.settings)
         store = wiring.web_store(here.settings, database_url=here.database_url)
         bound = _listen(host or here.settings.host, here.settings.port if port is None else port)

@@ -46,6 +46,7 @@ def up(
     """
     out = Out(json)
     given = up_settings(sandbox)
+    check_before_start(given, sandbox=sandbox)
     database_url, redis_url = secret(given.database_url), secret(given.redis_url)
     places.check_addresses(database_url, redis_url)
     home = places.home_of(os.environ)
@@ -75,6 +76,15 @@ def up_settings(sandbox: bool) -> Settings:
     given = config.load(env)
     log.configure(level=given.log_level, process="up")
     return given
+
+
+def check_before_start(given: Settings, *, sandbox: bool) -> None:
+    """What no process could start without is there: ConfigFault or MappingFaults, before anything was started."""
+    from sync import mapping, wiring
+
+    mapping.load(given.tandem_mappings)
+    if not sandbox:
+        wiring.check_credentials(given)
 
 
 def secret(value: SecretStr | None) -> str | None:

@@ -81,7 +81,7 @@ def match_customer(
     if choice == NEW:
         return asker.ours() or Create()
     if choice:
-        return _by_id(choice.strip(), "chosen on the quote (Customer_Choice__c)", asker)
+        return _by_id(choice.strip(), "the answer on the quote (Customer_Choice__c)", asker)
     if account.stripe_customer_id:
         if looked.same_id:
             return asker.ask(

@@ -131,7 +131,6 @@ def _judge_invoices(sides: Sides) -> None:
         assert len(shown) == (1 if invoice["status"] == "paid" else 0), f"{invoice['id']} shows {len(shown)} payments"
 
 
-
 def invoiced(world: World, sold: list[Sold], status: str = "Open") -> Callable[[], bool]:
     """Whether the CRM shows one invoice of this status for each customer."""
 

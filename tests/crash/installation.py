@@ -46,7 +46,9 @@ SELECT (SELECT count(*) FROM notices WHERE processed_machine_at IS NULL)
 """
 
 
-def eventually(condition: Callable[[], bool], what: str | Callable[[], str], *, within_s: float = QUIET_WITHIN_S) -> None:
+def eventually(
+    condition: Callable[[], bool], what: str | Callable[[], str], *, within_s: float = QUIET_WITHIN_S
+) -> None:
     """The condition came true in time; AssertionError says what did not."""
     deadline = time.monotonic() + within_s
     while not condition():
@@ -83,7 +85,9 @@ class Installation:
     def meets(self, points: list[Point]) -> None:
         """Every one of these points was reached."""
         names = {p.name for p in points}
-        eventually(lambda: names <= set(self.points.fired()), lambda: f"still unmet: {names - set(self.points.fired())}")
+        eventually(
+            lambda: names <= set(self.points.fired()), lambda: f"still unmet: {names - set(self.points.fired())}"
+        )
 
     def ring_is_lost(self) -> None:
         """Valkey forgets everything."""

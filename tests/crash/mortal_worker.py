@@ -20,7 +20,7 @@ from typing import Any
 from sync import wiring
 from sync.cli import places
 from sync.crm import CrmRow
-from sync.ports import Claim, Due, Flush, NewLink, OutRow, Outcome, RowResult
+from sync.ports import Claim, Due, Flush, NewLink, Outcome, OutRow, RowResult
 from sync.records import Operation, Sent
 from sync.run.pipeline import Pipeline
 from sync.run.quote import QuoteRun

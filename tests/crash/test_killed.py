@@ -66,7 +66,9 @@ def deal_steps(installation: Installation, sold: Sold) -> list[tuple[str, str]]:
     steps = [("promise", "frozen")]
     for kind, verb, action in ledger:
         name = ".".join(filter(None, (kind, verb, action)))
-        steps += [(name, moment) for moment in MOMENTS if moment != "done, not linked" or (kind in LINKED and verb != "act")]
+        steps += [
+            (name, moment) for moment in MOMENTS if moment != "done, not linked" or (kind in LINKED and verb != "act")
+        ]
     return [*steps, ("run", "before it is finished")]
 
 

@@ -171,3 +171,25 @@ def test_a_real_key_in_the_env_file_is_seen_beside_a_sandbox(tmp_path: Path) -> 
 def test_settings_can_not_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings(_env_file=None).port = 1  # type: ignore[call-arg, misc]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "https://127.0.0.1:1/x",
+        "http://sandbox.example/x",
+        "http://127.0.0.1.example/x",
+        "ftp://localhost/x",
+    ],
+)
+def test_a_sandbox_is_on_this_machine_or_it_is_none(url: str) -> None:
+    [fault] = faults_of(TANDEM_SANDBOX_URL=url)
+
+    assert fault.startswith("TANDEM_SANDBOX_URL: ")
+    assert "on this machine only" in fault
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_every_name_of_this_machine_will_do_for_a_sandbox(host: str) -> None:
+    assert load({"TANDEM_SANDBOX_URL": f"http://{host}:4711/x"}).tandem_sandbox_url == f"http://{host}:4711/x"

@@ -92,6 +92,46 @@ def test_missing_credentials_are_named_together(stored: Tandem) -> None:
         assert name in answer.err
 
 
+def test_up_without_credentials_names_them_all_and_starts_nothing(
+    bare: Tandem, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    answer = bare("up")
+    assert answer.code == 2
+    named = (
+        "STRIPE_API_KEY",
+        "STRIPE_WEBHOOK_SECRET",
+        "SALESFORCE_URL",
+        "SALESFORCE_CLIENT_ID",
+        "SALESFORCE_CLIENT_SECRET",
+    )
+    for name in named:
+        assert answer.err.count(f"{name}:") + answer.err.count(f"{name} (") == 1, answer.err
+    assert "started" not in answer.err
+    assert not (tmp_path / "home").exists()
+
+
+def test_up_with_a_broken_mapping_starts_nothing(bare: Tandem, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TANDEM_MAPPINGS", str(tmp_path / "nowhere"))
+    answer = bare("up", "--sandbox")
+    assert answer.code == 2
+    assert "TANDEM_MAPPINGS" in answer.err
+    assert not (tmp_path / "home").exists()
+
+
+def test_check_names_a_missing_webhook_secret_beside_other_missing_credentials(stored: Tandem) -> None:
+    answer = stored("check")
+    assert answer.code == 2
+    assert "STRIPE_API_KEY" in answer.out
+    assert "STRIPE_WEBHOOK_SECRET" in answer.out
+
+
+def test_no_command_at_all_shows_the_help_and_no_empty_complaint(bare: Tandem) -> None:
+    answer = bare()
+    assert answer.code == 2
+    assert "Commands" in answer.out
+    assert not answer.err.rstrip().endswith("tandem:")
+
+
 def test_a_broken_mapping_is_told_with_file_line_and_what_is_wrong(
     stored: Tandem, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -169,7 +209,8 @@ def test_no_colour_is_sent_where_no_terminal_is(stored: Tandem, monkeypatch: pyt
 
 def test_a_sandbox_that_does_not_answer_is_said(stored: Tandem, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TANDEM_SANDBOX_URL", "http://127.0.0.1:9/gone")
-    answer = stored("drain")
-    assert answer.code in (2, 6)
-    assert "TANDEM_SANDBOX_URL" in answer.err
-    assert "gone" not in answer.err
+    for arguments in (["drain"], ["check"], ["check", "--online"], ["worker"], ["web"]):
+        answer = stored(*arguments)
+        assert answer.code == 6, arguments
+        assert "TANDEM_SANDBOX_URL" in answer.err + answer.out
+        assert "gone" not in answer.err + answer.out

@@ -77,7 +77,14 @@ def test_only_a_group_larger_than_a_flush_is_split_and_parents_go_first() -> Non
 
 
 def test_accounts_with_rows_of_more_objects_than_a_flush_carries_travel_together_all_the_same() -> None:
-    objects = ("Account", "Quote", "QuoteLineItem", "Billing_Subscription__c", "Billing_Subscription_Item__c", "Billing_Invoice__c")
+    objects = (
+        "Account",
+        "Quote",
+        "QuoteLineItem",
+        "Billing_Subscription__c",
+        "Billing_Subscription_Item__c",
+        "Billing_Invoice__c",
+    )
     rows = [
         Candidate(10 * account + n, sobject, f"{account}", f"account {account}")
         for account in range(30) for n, sobject in enumerate(objects)
