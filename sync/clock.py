@@ -11,7 +11,10 @@ from typing import Protocol
 
 import requests
 
-from sync.errors import Transient
+from sync.errors import Transient, Unsafe
+
+#: Names the world that a sandbox holds.
+WORLD_HEADER = "X-Tandem-Sandbox"
 
 
 class Clock(Protocol):
@@ -32,7 +35,8 @@ class RemoteClock:
     """Business time is what ``url`` answers (``{"now": "2026-03-01T00:00:00Z"}``): simulated time that others move.
 
     An answer is reused for ``fresh_for_s`` of machine time, so that one step of work sees one instant. Raises
-    Transient TEMP-406 while nothing usable answers: it may be busy moving time.
+    Transient TEMP-406 while nothing usable answers: it may be busy moving time. Unsafe CONF-308 once the sandbox behind
+    it holds another world than at the first answer: what the store knows is not true there.
     """
 
     def __init__(self, url: str, *, fresh_for_s: float = 0.05) -> None:
@@ -42,6 +46,7 @@ class RemoteClock:
         self._asking = threading.Lock()
         self._read_at = float("-inf")
         self._now = datetime.min.replace(tzinfo=UTC)
+        self._world: str | None = None
 
     def now(self) -> datetime:
         with self._asking:
@@ -59,4 +64,10 @@ class RemoteClock:
             raise Transient("TEMP-406", f"The business clock can't be read ({type(error).__name__}).") from None
         if now.tzinfo is None:
             raise Transient("TEMP-406", "The business clock told a time without a zone.")
+        self._refuse_another_world(answer.headers.get(WORLD_HEADER))
         return now.astimezone(UTC)
+
+    def _refuse_another_world(self, world: str | None) -> None:
+        self._world = self._world or world
+        if world != self._world:
+            raise Unsafe("CONF-308", "The sandbox was reset: this store belongs to the world that it held before.")

@@ -35,7 +35,7 @@ def diff(desired: Sequence[Desired], actual: Mapping[Ref, Actual]) -> Plan:
         changed = [part for part in want.compare if part in have.compare and not _same(part, want, have, ids)]
         operations += _changes(want, have, changed)
         if not _is_half_made(want, have):
-            drift += [_drift(want, have, part) for part in changed if part not in want.update]
+            drift += [_drift(want, have, part, ids) for part in changed if part not in want.update]
     return Plan(tuple(sorted(operations, key=_rank)), tuple(drift), complete)
 
 
@@ -77,18 +77,25 @@ def _operation(
     )
 
 
-def _drift(want: Desired, have: Actual, part: str) -> Drift:
-    return Drift(want.ref, have.remote_id, part, want.compare[part], have.compare[part], shared=want.shared)
+def _drift(want: Desired, have: Actual, part: str, ids: Mapping[Ref, Value]) -> Drift:
+    wanted, found = _both(part, want, have, ids)
+    return Drift(want.ref, have.remote_id, part, wanted, found, shared=want.shared)
 
 
 def _same(part: str, want: Desired, have: Actual, ids: Mapping[Ref, Value]) -> bool:
+    wanted, found = _both(part, want, have, ids)
+    return wanted == found
+
+
+def _both(part: str, want: Desired, have: Actual, ids: Mapping[Ref, Value]) -> tuple[Value, Value]:
+    """What is wanted of a part and what is found, in the form in which equal things are equal."""
     wanted, found = want.compare[part], have.compare[part]
     if part == "metadata" and isinstance(wanted, Mapping) and isinstance(found, Mapping):
         found = {key: found.get(key) for key in wanted}  # keys of others are none of our business
-    return _canonical(wanted, ids, part) == _canonical(found, ids, part)
+    return _canonical(wanted, ids, part), _canonical(found, ids, part)
 
 
-def _canonical(value: Value, ids: Mapping[Ref, Value], name: str = "") -> object:
+def _canonical(value: Value, ids: Mapping[Ref, Value], name: str = "") -> Value:
     """Equal for equal things: references as Stripe ids where they exist, 8.50 as 8.5, lists without order sorted."""
     if isinstance(value, Ref):
         return ids.get(value, f"{value} (not there)")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from sync import catalogue
+from sync.deal.calendar import instant
 from sync.deal.money import plain
 from sync.errors import Unsafe
 from sync.records import Operation, Ref, Value
@@ -55,14 +56,16 @@ class Plan:
         if not self.drift:
             return
         first = self.drift[0]
-        where = f"{first.ref.kind} {first.remote_id}, {first.part}"
-        found, wanted = _say(first.found), _say(first.wanted)
-        more = f" {len(self.drift) - 1} more parts differ." if len(self.drift) > 1 else ""
+        place, unlike = _narrowed(first.part, first.wanted, first.found)
+        where = f"{first.ref.kind} {first.remote_id}, {place}"
+        wanted, found = (_say_at(place, value) for value in unlike)
+        others = len(self.drift) - 1
+        more = f" {others} more part{'s differ' if others > 1 else ' differs'}." if others else ""
         tail = f"Nothing was overwritten.{more} Compare the two sides, then keep one."
         if first.shared:
             what = f"{where} is {found}, but what is named so must be {wanted}"
             raise Unsafe("BUG-503", catalogue.message("BUG-503", tail, what=what))
-        detail, charged = f"{where}. {tail}", "Nothing more was charged."
+        detail, charged = tail, "Nothing more was charged."
         words = catalogue.message("DATA-219", detail, charged=charged, where=where, found=found, wanted=wanted)
         raise Unsafe("DATA-219", words)
 
@@ -132,6 +135,25 @@ def _details(operation: Operation) -> str:
     parts = [operation.remote_id or "", ", ".join(operation.changed), "bills" if operation.money else ""]
     shown = "; ".join(part for part in parts if part)
     return f" ({shown})" if shown else ""
+
+
+def _narrowed(place: str, wanted: Value, found: Value) -> tuple[str, tuple[Value, Value]]:
+    """The first single thing that differs, as a person would point at it: *phases 1, items 2, quantity*."""
+    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
+        for key in (k for k in sorted({*wanted, *found}) if wanted.get(k) != found.get(k)):
+            return _narrowed(f"{place}, {key}", wanted.get(key), found.get(key))
+    if isinstance(wanted, (list, tuple)) and isinstance(found, (list, tuple)):
+        if len(wanted) != len(found):
+            return f"number of {place}", (len(wanted), len(found))
+        for number, (one, other) in enumerate(zip(wanted, found, strict=True), start=1):
+            if one != other:
+                return _narrowed(f"{place} {number}", one, other)
+    return place, (wanted, found)
+
+
+def _say_at(place: str, value: Value) -> str:
+    moment = isinstance(value, int) and place.endswith((", start", ", end"))
+    return f"{instant(int(str(value))):%Y-%m-%d %H:%MZ}" if moment else _say(value)
 
 
 def _say(value: Value) -> str:

@@ -16,7 +16,6 @@ import requests
 import structlog
 from pydantic import SecretStr
 from sqlalchemy import Engine
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from sync import mapping
 from sync.apply import Writer
@@ -159,8 +158,8 @@ def check_web(settings: Settings, *, database_url: str) -> None:
             cursors.pin_realm({**pinned, "stripe": stripe.account, "livemode": str(stripe.livemode)})
     except Unsafe:
         raise
-    except (OperationalError, InterfaceError, SyncError) as error:
-        log.warning("store_not_checked", error=type(error).__name__)
+    except SyncError as error:
+        log.warning("store_not_checked", code=error.code, reason=error.message)
     finally:
         engine.dispose()
 

@@ -18,6 +18,7 @@ from workers.service import Service
 
 #: Machine seconds: to connect, to answer. A sandbox is on this machine.
 WITHIN_S = (3, 10)
+SOON_S = (1, 2)
 WORLD_HEADER = "X-Tandem-Sandbox"
 STRIPE_VERSION = "2026-10-28.endive"
 
@@ -77,6 +78,14 @@ def world_id(control_url: str) -> str:
     if not found:
         raise SandboxAway(f"what answers at {_shown(control_url)} is no sandbox")
     return found
+
+
+def world_now(control_url: str) -> str | None:
+    """As `world_id`, but soon: None while the sandbox is busy, or gone."""
+    try:
+        return requests.get(f"{control_url}/clock", timeout=SOON_S).headers.get(WORLD_HEADER)
+    except requests.RequestException:
+        return None
 
 
 def database_of_world(world: str) -> str:

@@ -19,6 +19,8 @@ from workers.service import RunningService, Say, Service, ServiceFailed
 from workers.watchdog import GRACE_S, Watchdog
 
 LOOK_EVERY_S = 0.1
+#: Machine seconds between two questions whether the sandbox still holds the world that it held.
+WORLD_EVERY_S = 1.0
 
 Environment = Mapping[str, str]
 State = Mapping[str, Any]
@@ -34,7 +36,9 @@ class Up:
 
     `prepare` is called once the servers and the sandbox serve, with the state that up.json shows, and answers more
     environment for all that follow. `release` are commands that must succeed before the services start. `announce` is
-    called once, with the complete state, when everything runs.
+    called once, with the complete state, when everything runs. `world` names the world that the sandbox holds now, or
+    None while that can't be known: in another one nothing of the old is true, so the services begin anew there, after
+    `prepare` and `release`.
     """
 
     services: Sequence[Service]
@@ -45,6 +49,7 @@ class Up:
     database: str = DATABASE
     prepare: Callable[[State], Environment] | None = None
     announce: Callable[[State], None] | None = None
+    world: Callable[[State], str | None] | None = None
 
 
 def run_up(home: Path, up: Up, *, say: Say | None = None) -> int:
@@ -127,6 +132,8 @@ class _Supervisor:
     environment: dict[str, str] = field(default_factory=dict)
     running: list[RunningService] = field(default_factory=list)
     own_servers: bool = False
+    world: str | None = None
+    world_asked_machine_s: float = float("-inf")
 
     def run(self) -> int:
         self.environment["TANDEM_HOME"] = str(self.home.path)
@@ -164,6 +171,12 @@ class _Supervisor:
             if "control_url" in sandbox.ready:
                 self.environment["TANDEM_SANDBOX_URL"] = sandbox.ready["control_url"]
             self._write_state()
+        self._start_services()
+        if self.up.announce and not self.signals:
+            self.up.announce(self._state())
+
+    def _start_services(self) -> None:
+        self._has_another_world()  # from now on
         if self.up.prepare and not self.signals:
             self.environment.update(self.up.prepare(self._state()))
         for command in self.up.release:
@@ -171,8 +184,6 @@ class _Supervisor:
         for service in self.up.services:
             self._start_service(service)
             self._write_state()
-        if self.up.announce and not self.signals:
-            self.up.announce(self._state())
 
     def _start_service(self, service: Service) -> RunningService:
         running = RunningService(service, self.environment, self.watchdog, self.say)
@@ -196,12 +207,31 @@ class _Supervisor:
         if self.own_servers and not is_served(self.home.path):
             self.say("the servers were gone; starting them again")
             revive(self.home.path)
+        if self._has_another_world():
+            self.say("the sandbox was reset; everything begins anew in its empty world")
+            self._stop_all(self.running[1:])
+            del self.running[1:]
+            self._start_services()
+            self.say("everything runs in the new world")
         changed = [running for running in self.running if running.look()]
         if changed:
             self._write_state()
 
+    def _has_another_world(self) -> bool:
+        """Whether the sandbox holds another world than when this was last asked."""
+        now = time.monotonic()
+        if self.up.sandbox is None or self.up.world is None or now < self.world_asked_machine_s + WORLD_EVERY_S:
+            return False
+        self.world_asked_machine_s = now
+        before, found = self.world, self.up.world(self._state())
+        self.world = found or before
+        return None not in (before, found) and before != found
+
     def _stop(self) -> None:
-        for running in reversed(self.running):
+        self._stop_all(self.running)
+
+    def _stop_all(self, these: Sequence[RunningService]) -> None:
+        for running in reversed(these):
             running.stop(hurry=lambda: len(self.signals) > 1)
             self.say(f"{running.service.name} stopped")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+import psycopg
 import requests
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from sync.config import ConfigFault
 from sync.errors import SyncError, Transient, Unsafe
@@ -65,10 +65,10 @@ def of_error(error: Exception) -> tuple[int, list[str]]:
         return Exit.CONFIGURATION, ["the configuration can't be used:", *(f"  {fault}" for fault in error.faults)]
     if isinstance(error, MappingFaults):
         return Exit.CONFIGURATION, ["the mappings can't be used:", *(f"  {fault}" for fault in error.faults)]
+    if isinstance(error, Transient) and isinstance(error.__cause__, psycopg.Error):
+        return Exit.AWAY, [f"the store does not answer: {_first_line(error.__cause__)}"]
     if isinstance(error, SyncError):
         return of_code(error), [f"{error.code}: {error.message}"]
-    if isinstance(error, OperationalError | InterfaceError):
-        return Exit.AWAY, [f"the store does not answer: {_first_line(error.orig or error)}"]
     if isinstance(error, requests.RequestException):
         return Exit.AWAY, [f"no answer over HTTP ({type(error).__name__})"]
     code = getattr(error, "exit_code", BY_NAME.get(type(error).__name__))

@@ -17,7 +17,14 @@ from sync.cli.output import Out
 from sync.config import Settings
 from workers.embedded import attach
 from workers.home import Home
-from workers.sandbox import database_of_world, redis_database_of_world, register_webhook, sandbox_service, world_id
+from workers.sandbox import (
+    database_of_world,
+    redis_database_of_world,
+    register_webhook,
+    sandbox_service,
+    world_id,
+    world_now,
+)
 from workers.service import Service
 from workers.supervisor import State, Up, run_up
 
@@ -61,6 +68,7 @@ def up(
         redis_url=redis_url,
         prepare=preparation(home, given, at, sandbox=sandbox),
         announce=lambda state: announce(out, state, at),
+        world=lambda state: world_now(state["environment"].get("TANDEM_SANDBOX_URL", "")),
     )
     return run_up(home, description, say=out.say)
 

@@ -22,6 +22,8 @@ Json = dict[str, Any]
 IDS = 150
 #: E-mail addresses and customer ids in one IN list, of a query that travels in a URL.
 VALUES = 40
+#: Every process comes to ask for these, so the first call brings both.
+ALWAYS_ASKED = ("Account", "Quote")
 
 
 class Schema:
@@ -45,7 +47,7 @@ class Schema:
 
     def has(self, object_: str) -> frozenset[str]:
         """The lower-case API names of an object's fields."""
-        return frozenset(self.fields([object_])[object_])
+        return frozenset(self.fields(list(dict.fromkeys((object_, *ALWAYS_ASKED))))[object_])
 
     @property
     def multi_currency(self) -> bool:

@@ -20,6 +20,8 @@ Json = dict[str, Any]
 LIST_FROM = 3
 #: A page that brings fewer wanted objects than this costs more than retrieving them.
 WORTH_A_PAGE = 2
+#: One such page more is read for each so many wanted objects: an eighth more calls at the very worst.
+WANTED_A_POOR_PAGE = 8
 #: Stripe takes at most this many lookup keys in one list.
 LOOKUP_KEYS = 10
 
@@ -142,15 +144,19 @@ class Reads:
     def _by_listing(self, source: Source, ids: Sequence[str], created: Mapping[str, int]) -> dict[str, Json]:
         """What a few pages bring. Every round looks at the span of creation times of what is still missing, newest
         first.
+
+        Pages that bring little are borne as long as they are few beside the retrieves that a better one saves: the
+        wanted ones may stand behind others of the same second, as after a night of renewals.
         """
         found: dict[str, Json] = {}
-        while len(missing := [i for i in ids if i not in found]) >= LIST_FROM:
-            gained = 0
+        while len(missing := {i for i in ids if i not in found}) >= LIST_FROM:
+            gained, poor, bearable = 0, 0, len(missing) // WANTED_A_POOR_PAGE
             for page in self._http.pages(READS[source.many], {**source.expand_many(), **_span(missing, created)}):
                 hits = {o["id"]: o for o in page if o["id"] in missing}
                 found.update(hits)
                 gained += len(hits)
-                if len(hits) < WORTH_A_PAGE:
+                poor += len(hits) < WORTH_A_PAGE
+                if gained == len(missing) or poor > bearable:
                     break
             if gained < WORTH_A_PAGE or not created:
                 break
@@ -246,7 +252,7 @@ def _batches(keys: Sequence[str], size: int) -> list[Sequence[str]]:
     return [keys[i : i + size] for i in range(0, len(keys), size)]
 
 
-def _span(ids: Sequence[str], created: Mapping[str, int]) -> dict[str, object]:
+def _span(ids: Iterable[str], created: Mapping[str, int]) -> dict[str, object]:
     known = [created[i] for i in ids if i in created]
     return {"created": {"gte": min(known), "lte": max(known)}} if known else {}
 

@@ -21,6 +21,8 @@ CIRCLE = 20
 OTHERS_S = 120.0
 #: Tries of something transient before a drain leaves it to later.
 TRIES = 8
+#: Steps after which waiting rows go to Salesforce although there is more to run.
+FLUSH_AFTER_STEPS = 50
 #: Machine seconds before a side that did not answer is asked again; doubled with each try.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 
@@ -118,14 +120,16 @@ def _round(
     read. What has to be tried again is tried once in a pass, however long the others take.
     """
     done, away = _poll(pipeline)
-    sent, tried = 0, set[str]()
+    sent, steps, tried = 0, 0, set[str]()
     while True:
+        steps += 1
         before = Counter(again)
         ran = pipeline.step(runs, stop_at=CIRCLE, again=again)
-        rows = pipeline.flusher.run_once()
         postponed = again - before
         repeated = sum(times for key, times in postponed.items() if key in tried)
         tried |= postponed.keys()
+        # Rows of many runs fill a call; a long drain shows now and then how far it is.
+        rows = pipeline.flusher.run_once() if ran == repeated or steps % FLUSH_AFTER_STEPS == 0 else 0
         sent += rows
         done += ran - postponed.total()
         if ran == repeated and not rows:

@@ -9,9 +9,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Engine, create_engine
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, ExceptionContext, make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool
+
+from sync.errors import Transient
 
 _NUL_IN_JSON = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
@@ -22,7 +25,8 @@ def make_engine(
     """An engine for ``postgresql://`` or ``postgres://`` URLs (psycopg 3), READ COMMITTED, session time zone UTC.
 
     A statement that runs longer than ``statement_timeout_s``, and a transaction left idle for as long, is ended by the server:
-    a stopped worker can hold no row for longer than that.
+    a stopped worker can hold no row for longer than that. A store that is away, or ends a statement, is Transient
+    TEMP-406, with the driver's own error as its cause: nobody has to look at a record for that.
     """
     limit_ms = int(statement_timeout_s * 1000)
     options = (
@@ -30,13 +34,22 @@ def make_engine(
         " -c default_transaction_isolation=read\\ committed"
     )
     pool: dict[str, Any] = {"pool_size": pool_size, "max_overflow": pool_size, "pool_pre_ping": True}
-    return create_engine(
+    engine = create_engine(
         psycopg_url(url),
         connect_args={"options": options, "application_name": name, "connect_timeout": 5},
         json_serializer=to_json,
         json_deserializer=from_json,
         **(pool if pooled else {"poolclass": NullPool}),
     )
+    event.listen(engine, "handle_error", _say_that_it_passes)
+    return engine
+
+
+def _say_that_it_passes(context: ExceptionContext) -> None:
+    """Connections that broke or never came about, deadlocks and time-outs end by themselves; every other error is as it was."""
+    if isinstance(context.sqlalchemy_exception, OperationalError | InterfaceError) and not context.is_pre_ping:
+        driver_says = context.original_exception
+        raise Transient("TEMP-406", f"The store does not answer ({type(driver_says).__name__}).") from driver_says
 
 
 def psycopg_url(url: str) -> URL:

@@ -10,9 +10,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
+import requests
 
+from sandbox.world import World
 from sync.clock import RemoteClock, SystemClock
-from sync.errors import Transient
+from sync.errors import Transient, Unsafe
+from tests.sandbox.serving import Served
 
 Serve = Callable[[int, object], str]
 
@@ -74,3 +77,16 @@ def test_an_answer_that_tells_no_time_passes_by_itself(serve: Serve, status: int
 def test_no_answer_passes_by_itself() -> None:
     with pytest.raises(Transient, match="TEMP-406"):
         RemoteClock("http://127.0.0.1:9/clock").now()
+
+
+def test_a_sandbox_that_was_reset_has_no_time_for_the_old_store() -> None:
+    with Served(World()) as sandbox:
+        clock = RemoteClock(f"{sandbox.control}/clock", fresh_for_s=0.0)
+        before = clock.now()
+        sandbox.clock("2027-01-01T00:00:00Z")
+        assert clock.now() != before  # another time in the same world is all right
+
+        requests.post(f"{sandbox.control}/reset", timeout=10).raise_for_status()
+        with pytest.raises(Unsafe, match="CONF-308"):
+            clock.now()
+        assert RemoteClock(f"{sandbox.control}/clock").now()

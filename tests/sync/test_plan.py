@@ -4,7 +4,11 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
+import pytest
+
+from sync.errors import Unsafe
 from sync.plan import Drift, Plan
 from sync.records import Operation, Ref, Verb
 from tests.sync.deal.factory import EARLY, QUOTE_ID, a_deal, a_line
@@ -66,3 +70,33 @@ def test_the_digest_rests_on_the_actual_values_too():
     assert Plan((operation,)).digest() != Plan((other,)).digest()
     drift = Drift(Ref("schedule", "x"), "sub_sched_1", "phases", 10, 8)
     assert Plan(drift=(drift,)).digest() != Plan().digest()
+
+
+PHASE = {"start": 1772323200, "end": 1803859200, "items": [{"price": "price_1", "quantity": 2}]}
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (
+            [{**PHASE, "items": [{"price": "price_1", "quantity": 9}]}],
+            "phases 1, items 1, quantity in Stripe: it is 9 there, the contract says 2.",
+        ),
+        (
+            [{**PHASE, "end": 1806537600}],
+            "phases 1, end in Stripe: it is 2027-04-01 00:00Z there, the contract says 2027-03-01 00:00Z.",
+        ),
+        ([{**PHASE, "items": []}], "number of phases 1, items in Stripe: it is 0 there, the contract says 1."),
+        ([PHASE, PHASE], "number of phases in Stripe: it is 2 there, the contract says 1."),
+    ],
+)
+def test_what_was_changed_outside_is_pointed_at_and_never_dumped(found: list[Any], said: str) -> None:
+    drift = Drift(Ref("schedule", "x"), "sub_sched_1", "phases", [PHASE], found)
+
+    with pytest.raises(Unsafe) as unsafe:
+        Plan(drift=(drift, drift)).raise_if_unsafe()
+
+    words = unsafe.value.message
+    assert said in words
+    assert "1 more part differs." in words
+    assert not set("{}[]") & set(words)

@@ -79,6 +79,26 @@ def test_everything_starts_in_order_and_stops_in_the_opposite_one(folder: Path) 
     assert up.story()[len(before) :] == ["scheduler stops", "web stops", "worker stops", "sandbox stops"]
 
 
+def test_when_the_sandbox_is_reset_the_services_begin_anew_and_the_sandbox_stays(folder: Path) -> None:
+    world = folder / "world"
+    world.write_text("first")
+    up = Running(folder, "reset")
+    assert up.tells("announced")
+    assert up.tells("web starts")
+    before = up.story()
+
+    world.write_text("")  # busy: that says nothing
+    world.write_text("second")
+
+    assert eventually(lambda: up.story().count("web starts") == 2)
+    state = json.loads((folder / "home" / "up.json").read_text())
+    assert state["environment"]["WORLD"] == "second"
+    assert sorted(up.story()[len(before) :][:2]) == ["web stops", "worker stops"]
+    assert up.story().count("release") == 2
+    assert up.story().count("sandbox starts") == 1
+    assert up.end()[0] == 0
+
+
 def test_children_are_told_where_the_servers_and_the_sandbox_are(folder: Path) -> None:
     up = Running(folder, "order")
     assert up.tells("announced")

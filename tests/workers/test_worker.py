@@ -79,9 +79,9 @@ def test_rings_that_nobody_heard_are_not_rung_again(redis_url: str) -> None:
     assert bell.ring("deal", "deal", times=4) == 1
 
 
-def test_without_redis_everything_is_worked_off_all_the_same() -> None:
+def test_without_redis_everything_is_worked_off_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
     pipeline = CountingPipeline(intake=3, deal=4, mirror=2, bulk=1, flush=2)
-    logging.getLogger("dramatiq").setLevel(logging.CRITICAL + 1)
+    caplog.set_level(logging.CRITICAL + 1, logger="dramatiq")  # given back afterwards
     with working(pipeline, NOWHERE):
         assert eventually(lambda: not +pipeline.due)
     assert Doorbell(make_broker(make_client(NOWHERE))).ring("deal", "deal") == 0

@@ -68,6 +68,18 @@ def scenario(home: Path, name: str) -> Up:
                 announce=note,
                 **common,
             )
+        case "reset":
+            sandbox = child(home, "sandbox", "ready", restart=False, ready_file=home.parent / "ready.json")
+            world = home.parent / "world"
+            return Up(
+                [child(home, "worker"), child(home, "web")],
+                sandbox=sandbox,
+                release=[[*tell, "release"]],
+                prepare=lambda state: {"WORLD": world.read_text()},
+                announce=note,
+                world=lambda state: world.read_text() or None,
+                **common,
+            )
         case "release-fails":
             return Up([child(home, "web")], release=[[sys.executable, "-c", "import sys; sys.exit(3)"]], **common)
         case "stubborn":

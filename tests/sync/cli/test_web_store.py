@@ -7,7 +7,6 @@ from sqlalchemy import text
 
 from sync import wiring
 from sync.cli import places
-from sync.config import Settings
 from sync.errors import Unsafe
 from sync.store.cursors import StoredCursors
 from sync.store.engine import make_engine
@@ -15,12 +14,8 @@ from sync.store.schema import SchemaNotOurs
 from tests.sync.cli.conftest import Tandem
 
 
-@pytest.fixture
-def settings(tandem: Tandem) -> Settings:
-    return places.settings()
-
-
-def check(settings: Settings) -> None:
+def check() -> None:
+    settings = places.settings()
     assert settings.database_url is not None
     wiring.check_web(settings, database_url=settings.database_url.get_secret_value())
 
@@ -31,33 +26,33 @@ def pinned_to(database: str, stripe: str) -> None:
     engine.dispose()
 
 
-def test_a_store_that_belongs_to_nobody_yet_will_do(settings: Settings) -> None:
-    check(settings)
+def test_a_store_that_belongs_to_nobody_yet_will_do(tandem: Tandem) -> None:
+    check()
 
 
-def test_the_store_of_this_account_will_do(settings: Settings, database: str) -> None:
-    stripe, _ = wiring.vendors(settings)
+def test_the_store_of_this_account_will_do(tandem: Tandem, database: str) -> None:
+    stripe, _ = wiring.vendors(places.settings())
     pinned_to(database, stripe.account)
-    check(settings)
+    check()
 
 
-def test_the_store_of_another_account_is_refused(settings: Settings, database: str) -> None:
+def test_the_store_of_another_account_is_refused(tandem: Tandem, database: str) -> None:
     pinned_to(database, "acct_other")
     with pytest.raises(Unsafe, match="CONF-308"):
-        check(settings)
+        check()
 
 
-def test_a_schema_that_is_not_ours_is_refused(settings: Settings, database: str) -> None:
+def test_a_schema_that_is_not_ours_is_refused(tandem: Tandem, database: str) -> None:
     engine = make_engine(database)
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     engine.dispose()
     with pytest.raises(SchemaNotOurs):
-        check(settings)
+        check()
 
 
-def test_a_store_that_is_away_is_no_reason_not_to_start(settings: Settings) -> None:
-    wiring.check_web(settings, database_url="postgresql+psycopg://nobody@127.0.0.1:1/none")
+def test_a_store_that_is_away_is_no_reason_not_to_start(tandem: Tandem) -> None:
+    wiring.check_web(places.settings(), database_url="postgresql+psycopg://nobody@127.0.0.1:1/none")
 
 
 def test_stripe_being_away_is_no_reason_not_to_start(
@@ -68,4 +63,4 @@ def test_stripe_being_away_is_no_reason_not_to_start(
         monkeypatch.setenv(name, "sk_test_x")
     monkeypatch.setenv("SALESFORCE_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("STRIPE_API_BASE", "http://127.0.0.1:1")
-    check(places.settings())
+    check()

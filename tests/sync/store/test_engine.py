@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ProgrammingError
 
+from sync.errors import Transient
 from sync.records import Ref, Verb
 from sync.store.engine import from_json, make_engine, plain_dsn, storable, storable_json, to_json
 
@@ -71,8 +72,9 @@ def test_sessions_are_in_utc_and_end_what_hangs(database: str) -> None:
             assert connection.execute(text("SHOW timezone")).scalar_one() == "UTC"
             assert connection.execute(text("SHOW application_name")).scalar_one() == "quick"
             assert connection.execute(text("SHOW transaction_isolation")).scalar_one() == "read committed"
-            with pytest.raises(OperationalError, match="statement timeout"):
+            with pytest.raises(Transient, match="TEMP-406") as ended:
                 connection.execute(text("SELECT pg_sleep(20)"))
+            assert "statement timeout" in str(ended.value.__cause__)
     finally:
         engine.dispose()
 
@@ -88,6 +90,29 @@ def test_a_store_that_went_away_is_found_again(engine: Engine) -> None:
         )
     with engine.connect() as connection:
         assert connection.execute(text("SELECT 1")).scalar_one() == 1
+
+
+def test_a_connection_that_breaks_under_a_statement_will_pass(engine: Engine, other_engine: Engine) -> None:
+    with engine.connect() as connection:
+        pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        with other_engine.connect() as other:
+            other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+        with pytest.raises(Transient, match="TEMP-406"):
+            connection.execute(text("SELECT 1"))
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT 1")).scalar_one() == 1
+
+
+def test_a_store_that_is_not_there_will_pass() -> None:
+    away = make_engine("postgresql://nobody:secretword@127.0.0.1:1/none")
+    with pytest.raises(Transient, match="TEMP-406") as caught:
+        away.connect()
+    assert "secretword" not in str(caught.value)
+
+
+def test_a_wrong_statement_is_still_a_fault_of_ours(engine: Engine) -> None:
+    with engine.connect() as connection, pytest.raises(ProgrammingError):
+        connection.execute(text("SELECT * FROM nowhere"))
 
 
 @pytest.mark.parametrize(
