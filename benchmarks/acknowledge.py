@@ -34,6 +34,7 @@ START_WITHIN_S = 30.0
 #: A world that is never asked: the store is pinned to it, so that web need not ask whose events these are.
 WORLD = {
     "STRIPE_API_KEY": "sk_test_benchmark",
+    "STRIPE_API_BASE": "http://127.0.0.1:9",
     "SALESFORCE_URL": "http://127.0.0.1:9",
     "SALESFORCE_CLIENT_ID": "benchmark",
     "SALESFORCE_CLIENT_SECRET": "benchmark",

@@ -20,11 +20,11 @@ TANDEM = "Tandem/"
 
 @dataclass(frozen=True)
 class Calls:
-    """Calls by Tandem; ``polling`` are the ones that it makes whether or not anything happened."""
+    """Calls by Tandem; ``standing`` are the ones that it makes whether or not anything happened: polls, log-ins, start-up."""
 
     stripe: int
     salesforce: int
-    polling: int
+    standing: int
 
     @property
     def good(self) -> bool:
@@ -70,22 +70,24 @@ def shuffled(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def calls_in(log: Iterable[Mapping[str, Any]]) -> Calls:
     """What Tandem asked of both sides in this part of the traffic log."""
-    counted = {"stripe": 0, "salesforce": 0, "polling": 0}
+    counted = {"stripe": 0, "salesforce": 0, "standing": 0}
     for line in log:
         if line["client"].startswith(TANDEM):
-            counted["polling" if is_polling(line) else line["system"]] += 1
+            counted["standing" if is_standing(line) else line["system"]] += 1
     return Calls(**counted)
 
 
-def is_polling(line: Mapping[str, Any]) -> bool:
-    """Whether this call looks for something to do, or is a log-in: nothing that an event causes."""
+def is_standing(line: Mapping[str, Any]) -> bool:
+    """Whether this call only looks for something to do, logs in, or is what every process asks as it starts (who am I,
+    which fields are there). An idle Tandem makes the same ones.
+    """
     if line["system"] == "stripe":
         return line["path"] in ("/v1/events", "/v1/account")
     if line["path"].endswith("/oauth2/token"):
         return True
     params = line["params"] if isinstance(line["params"], Mapping) else {}
-    parts = params.get("compositeRequest") or []
-    return bool(parts) and all(p["method"] == "GET" and "SystemModstamp" in p["url"] for p in parts)
+    urls = [p["url"] if p["method"] == "GET" else "" for p in params.get("compositeRequest") or []]
+    return bool(urls) and all("SystemModstamp" in url or url.endswith("/describe") for url in urls)
 
 
 def wrong_states(crm: Crm, stripe: Stripe, invoices: Sequence[str]) -> list[str]:

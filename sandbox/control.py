@@ -53,9 +53,10 @@ class Control:
         return self._json(self._ready())
 
     async def _clock(self, request: Request) -> Response:
+        deliver = _flag(request, "deliver")
         if request.method == "POST":
             self._world.move_to(_instant(await _body(request)))
-        if _flag(request, "deliver"):
+        if deliver:
             await self._world.deliver()
         return self._json({"now": stamp(self._world.now())})
 

@@ -28,20 +28,30 @@ def run(arguments: Sequence[str]) -> int:
     log_lines.configure(level="WARNING", process="cli")
     try:
         code = application()(list(arguments), prog_name="tandem", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # a shell may have closed it
+            sys.stdout.flush()
         return code if isinstance(code, int) else Exit.DONE
     except TyperException as error:
         return _misused(error)
     except (KeyboardInterrupt, EOFError):
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read us has enough. What is still buffered must not raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.DONE
+        return _nobody_listens()
+    except SystemExit as error:
+        # What the libraries that print make of a broken pipe.
+        if isinstance(error.__context__, BrokenPipeError):
+            return _nobody_listens()
+        raise
     except Exception as error:
         if type(error).__name__ == "Abort":
             return Exit.INTERRUPTED
         return _failed(error)
+
+
+def _nobody_listens() -> int:
+    """Whoever read us has enough. What is still buffered must not raise again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    return Exit.DONE
 
 
 def _misused(error: TyperException) -> int:

@@ -10,7 +10,7 @@ from sync.ports import Mark
 from sync.run.intake import account_mark, quote_mark, unit_of
 
 if TYPE_CHECKING:
-    from sync.wiring import Services
+    from sync.wiring import Services, Store
 
 KINDS = ("quote", "account", "customer", "subscription", "invoice", "payment", "product")
 #: Prefixes of ids and the kind of subject that they name (Salesforce's are fixed for standard objects).
@@ -30,10 +30,12 @@ SUFFIXES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 SALESFORCE_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
 
 
-def subject_of(text: str, services: Services) -> str:
+def subject_of(text: str, services: Store) -> str:
     """The subject's key. NotFound for a reference nobody has; Misused for what can name nothing."""
     kind, colon, rest = text.partition(":")
     if colon and kind in KINDS and rest:
+        if kind in OF_SALESFORCE and not SALESFORCE_ID.fullmatch(rest):
+            raise Misused(f"{text}: {rest!r} is no id of Salesforce.")
         return f"{kind}:{_full_id(rest) if kind in OF_SALESFORCE else rest}"
     for prefix, named in PREFIXES.items():
         if text.startswith(prefix) and (prefix.endswith("_") or SALESFORCE_ID.fullmatch(text)):
@@ -45,6 +47,16 @@ def subject_of(text: str, services: Services) -> str:
     raise Misused(
         f"{text!r} names no subject: give kind:id ({', '.join(KINDS)}), an id of Salesforce or Stripe, or a reference."
     )
+
+
+def key_named_in(text: str, store: Store) -> str | None:
+    """The key of the subject that is meant, None when it names none: for looking at whatever a person copied from
+    somewhere, a quote's "DATA-201 . 3B05" included.
+    """
+    try:
+        return subject_of(text.replace(".", " ").split()[-1], store)
+    except (IndexError, NotFound, Misused):
+        return None
 
 
 def mark_of(key: str, services: Services) -> Mark:

@@ -10,8 +10,10 @@ import typer
 
 from sync.cli import places
 from sync.cli.exits import NotFound
+from sync.cli.naming import key_named_in
 from sync.cli.options import Json, Yes
 from sync.cli.output import Out, instant, table
+from sync.ports import SubjectState
 
 
 def timeline(
@@ -30,13 +32,43 @@ def timeline(
       tandem timeline 7F3K
     """
     with places.store() as store:
-        entries = store.ledger.timeline(id, limit)
-    if not entries:
+        key = key_named_in(id, store)
+        state = store.subjects.state(key) if key else None
+        entries = store.ledger.timeline(key or id, limit)
+    if not entries and state is None:
         raise NotFound(f"nothing was ever done under {id}.")
     rows = [_row(entry) for entry in entries]
     headings = ("WHEN", "WHAT", "OF", "STATE", "STRIPE ID", "STRIPE REQUEST", "SALESFORCE REQUEST", "CODE")
-    Out(json).answer("timeline", {"id": id, "entries": [dict(e) for e in entries]}, table(headings, rows))
+    value: dict[str, object] = {"id": id, "stands": _standing(state), "entries": [dict(e) for e in entries]}
+    Out(json).answer("timeline", value, [*_stands(state), *([table(headings, rows)] if rows else [])])
     return 0
+
+
+def _standing(state: SubjectState | None) -> dict[str, object] | None:
+    if state is None:
+        return None
+    return {
+        "subject": state.key,
+        "reference": state.reference,
+        "code": state.error_code,
+        "message": state.error_message,
+        "failed_at": state.failed_at,
+        "wake_at": state.wake_at,
+    }
+
+
+def _stands(state: SubjectState | None) -> list[str]:
+    """How the record stands now: what it waits for, or when it wakes."""
+    if state is None:
+        return []
+    if state.error_code and state.failed_at:
+        return [
+            f"{state.key} waits for a person since {instant(state.failed_at)} (business time)",
+            f"  {state.error_code}: {state.error_message}",
+        ]
+    if state.error_code:
+        return [f"{state.key} is tried again by itself", f"  {state.error_code}: {state.error_message}"]
+    return [f"{state.key} stands as it should; next wake {instant(state.wake_at)}"]
 
 
 def _row(entry: Mapping[str, object]) -> tuple[str, ...]:

@@ -142,8 +142,11 @@ def test_an_unknown_method_or_path_of_the_control_port_is_refused(served: Served
     assert control(served, "DELETE", "/clock").status_code == 405
     assert control(served, "GET", "/clocks").status_code == 404
     assert control(served, "GET", "/log", params={"after": "x"}).status_code == 400
+    before = control(served, "GET", "/clock").json()
     answer = control(served, "POST", "/clock", params={"deliver": "yes"}, json={"now": "2026-01-01T00:00:00Z"})
     assert answer.status_code == 400
+    assert control(served, "GET", "/clock").json()["now"] != "2026-01-01T00:00:00Z"
+    assert before["now"] != "2026-01-01T00:00:00Z"
 
 
 def test_the_log_has_a_line_for_each_request_with_exactly_the_known_fields(served: Served, raw: RawStripe) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from sync.cli.application import VERBS
 from tests.sync.cli.conftest import Tandem
+
+ROOT = Path(__file__).parents[3]
 
 NAMES = [verb.__name__ for verb in VERBS] + ["db upgrade"]
 
@@ -214,3 +219,22 @@ def test_a_sandbox_that_does_not_answer_is_said(stored: Tandem, monkeypatch: pyt
         assert answer.code == 6, arguments
         assert "TANDEM_SANDBOX_URL" in answer.err + answer.out
         assert "gone" not in answer.err + answer.out
+
+
+@pytest.mark.parametrize("subject", ["quote:nonsense", "account:' OR 1=1", "product:0Q0"])
+def test_what_is_no_id_of_salesforce_is_not_taken_for_one(tandem: Tandem, subject: str) -> None:
+    answer = tandem("sync", subject)
+    assert answer.code == 2
+    assert "no id of Salesforce" in answer.err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["status"], ["status", "--json"]])
+def test_a_reader_that_has_enough_ends_a_command_quietly(stored: Tandem, tmp_path: Path, arguments: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with subprocess.Popen(
+        [sys.executable, "-m", "sync", *arguments], cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True
+    ) as process:
+        os.close(writing)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (0, "")

@@ -246,6 +246,22 @@ def test_timeline_tells_a_deal_newest_first_with_ids_of_both_sides(tandem: Tande
     assert tandem("timeline", schedule["remote_id"]).code == 0
     assert schedule["remote_id"] in tandem("timeline", quote).out
     assert tandem("timeline", "0Q0000000000009CAA").code == 3
+    assert (
+        tandem("timeline", quote[:15]).out == tandem("timeline", f"quote:{quote}").out == tandem("timeline", quote).out
+    )
+
+
+def test_timeline_of_a_refused_quote_says_how_it_stands(tandem: Tandem, crm: Crm) -> None:
+    quote = signed(crm, "Acme", seats(crm), email=None)
+    tandem("drain")
+    reference = crm.query(f"SELECT Billing_Reference__c FROM Quote WHERE Id = '{quote}'")[0]["Billing_Reference__c"]
+
+    for name in (quote, quote[:15], f"quote:{quote}", reference, reference.split()[-1]):
+        answer = tandem("timeline", name)
+        assert answer.code == 0, name
+        assert "DATA-201" in answer.out
+        assert "waits for a person" in answer.out
+    assert tandem("timeline", quote, "--json").json["stands"]["code"] == "DATA-201"
 
 
 def test_status_shows_what_fails_and_what_wakes(tandem: Tandem, crm: Crm) -> None:
