@@ -32,6 +32,10 @@ log = structlog.get_logger()
 #: Stripe's largest events are far below this; what is larger is not Stripe's.
 MAX_BODY_BYTES = 1_000_000
 INSERT_TIMEOUT_S = 10.0
+#: Statements under way at a time. One would do on an idle machine; on a busy one every webhook would wait for its commit.
+MOST_STATEMENTS = 4
+#: Connections beside those, for /readyz and /metrics.
+OTHER_CONNECTIONS = 2
 #: Seconds that requests under way have when the process is asked to stop.
 GRACE_S = 15
 #: Connections that the kernel holds until we take them.
@@ -50,7 +54,7 @@ Columns = Callable[[Sequence[NewNotice]], list[list[Any]]]
 
 
 class NoticeWriter:
-    """Stores notices; those that arrive while a statement runs share the next one.
+    """Stores notices; those that arrive while `MOST_STATEMENTS` run share the next one.
 
     ``dsn`` is a ``postgresql://`` URL; ``statement`` and ``columns`` are the store's INSERT and what makes its arguments.
     """
@@ -62,14 +66,14 @@ class NoticeWriter:
         self._pool: asyncpg.Pool | None = None
         self._connecting = asyncio.Lock()
         self._waiting: list[Waiting] = []
-        self._writing: asyncio.Task[None] | None = None
+        self._writing: set[asyncio.Task[None]] = set()
 
     async def store(self, notice: NewNotice) -> None:
         """On return the notice is committed, or was there before. Raises StoreDown."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((notice, done))
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._write())
+        if len(self._writing) < MOST_STATEMENTS:
+            self._writing.add(asyncio.create_task(self._write()))
         await done
 
     async def alive(self) -> bool:
@@ -87,18 +91,21 @@ class NoticeWriter:
 
     async def close(self) -> None:
         """Wait for what is being written, then disconnect."""
-        if self._writing is not None:
-            await self._writing
+        if self._writing:
+            await asyncio.wait(self._writing)
         if self._pool is not None:
             await self._pool.close()
 
     async def _write(self) -> None:
+        this = asyncio.current_task()
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting, []
                 await self._write_batch(batch)
         finally:
-            self._writing = None
+            # In the same breath as the last look: who comes after it must find room for a writer of his own.
+            if this is not None:
+                self._writing.discard(this)
 
     async def _write_batch(self, batch: list[Waiting]) -> None:
         try:
@@ -120,7 +127,8 @@ class NoticeWriter:
     async def _connected(self) -> asyncpg.Pool:
         async with self._connecting:
             if self._pool is None:
-                self._pool = await asyncpg.create_pool(self._dsn, min_size=1, max_size=4, timeout=5)
+                most = MOST_STATEMENTS + OTHER_CONNECTIONS
+                self._pool = await asyncpg.create_pool(self._dsn, min_size=1, max_size=most, timeout=5)
             return self._pool
 
 

@@ -110,10 +110,8 @@ def test_a_worker_frozen_at_a_crm_flush_leaves_no_older_value(installation: Inst
         installation.converges()
 
     sent = _sent(world, invoice["id"])
-    assert sent[-1] == "Paid"
-    if moment == "before the call":
-        late = ["Paid", "Uncollectible", "Paid"]
-        assert sent[-3:] == late, "the frozen flush was to arrive late, and to be put right"
+    # A thawed flush that is past its deadline is never sent; one that is still sent is put right. Nothing else may follow.
+    assert sent[sent.index("Paid") :] in (["Paid"], ["Paid", "Uncollectible", "Paid"]), sent
     judge(world, [sold])
     _second_pass_writes_nothing(installation)
 

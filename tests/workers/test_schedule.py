@@ -107,7 +107,7 @@ def test_a_store_that_does_not_answer_ends_nothing_and_nobody_leads() -> None:
     nowhere = make_engine("postgresql://tandem@127.0.0.1:9/nowhere", pooled=False)
     pipeline = CountingPipeline(intake=1)
     one, _ = scheduler(nowhere, pipeline, holder="one")
-    with pytest.raises(Exception, match="refused"):
+    with pytest.raises(Transient, match="TEMP-406"):
         one.lead()
     assert one.salesforce_timers()
     assert not pipeline.polls
