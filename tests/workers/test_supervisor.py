@@ -85,16 +85,17 @@ def test_when_the_sandbox_is_reset_the_services_begin_anew_and_the_sandbox_stays
     up = Running(folder, "reset")
     assert up.tells("announced")
     assert up.tells("web starts")
+    assert up.tells("worker starts")
     before = up.story()
 
     world.write_text("")  # busy: that says nothing
     world.write_text("second")
 
-    assert eventually(lambda: up.story().count("web starts") == 2)
+    assert up.tells("web starts", times=2)
+    assert up.tells("worker starts", times=2)
     state = json.loads((folder / "home" / "up.json").read_text())
     assert state["environment"]["WORLD"] == "second"
-    assert sorted(up.story()[len(before) :][:2]) == ["web stops", "worker stops"]
-    assert up.story().count("release") == 2
+    assert up.story()[len(before) :][:3] == ["web stops", "worker stops", "release"]
     assert up.story().count("sandbox starts") == 1
     assert up.end()[0] == 0
 
