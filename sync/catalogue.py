@@ -69,7 +69,7 @@ _ROWS: tuple[tuple[str, Kind, str, str, str], ...] = (
         "Change the quote's currency, or ask billing for a second billing account.",
     ),
     ("DATA-204", _D, "Start date {start} is {days} days back.", "rep", "Choose a later date, or request back-billing."),
-    ("DATA-205", _D, "The end dates don't agree: {first} and {second}. They must match.", "rep", "Set the date named."),
+    ("DATA-205", _D, "The dates don't agree: {first} and {second}.", "rep", "Set the date named."),
     (
         "DATA-206",
         _D,
@@ -164,6 +164,13 @@ _ROWS: tuple[tuple[str, Kind, str, str, str], ...] = (
         "This Opportunity has a billed quote already.",
         "rep ops",
         "Make the second quote an Amendment, or give it an Opportunity of its own.",
+    ),
+    (
+        "DATA-223",
+        _D,
+        "{what} is no longer in Salesforce, so what Stripe bills can't be shown there.",
+        "admin ops",
+        "Restore the record, or end its billing; what is shown follows by itself.",
     ),
     (
         "CONF-301",

@@ -1,5 +1,5 @@
 """Business time. Everything that means a day, a due date or a renewal asks this clock; leases and back-off never do
-(DESIGN 3).
+(DESIGN 3). Machine time of a process is here as a `Deadline` only.
 """
 
 from __future__ import annotations
@@ -15,6 +15,23 @@ from sync.errors import Transient, Unsafe
 
 #: Names the world that a sandbox holds.
 WORLD_HEADER = "X-Tandem-Sandbox"
+
+
+#: Counts on while the machine sleeps, as PostgreSQL's clock does: Linux by CLOCK_BOOTTIME, macOS by CLOCK_MONOTONIC.
+_MACHINE = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+class Deadline:
+    """A point in machine time by which a call, its waiting included, has to be over. It also passes while the process
+    is stopped or the machine sleeps.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.clock_gettime(_MACHINE) + seconds
+
+    def left_s(self) -> float:
+        """Seconds until then; 0 once it has passed."""
+        return max(0.0, self._end - time.clock_gettime(_MACHINE))
 
 
 class Clock(Protocol):

@@ -83,6 +83,11 @@ class Settings(BaseSettings):
     default_collection_method: Literal["Send Invoice", "Charge Automatically"] = "Send Invoice"
     default_days_until_due: int = Field(30, ge=0, le=365)
     rounding_step: bool = False
+    proration_policy: Literal["Signed", "Stripe", "None"] = "Signed"
+    proration_precision: Literal["month+day", "month"] = "month+day"
+    credit_policy: Literal["None", "Balance", "Refund"] = "Balance"
+    removal_order: Literal["newest first", "oldest first"] = "newest first"
+    co_termination: bool = True
     self_serve_accounts: Literal["match", "create", "leave"] = "match"
 
     # how it runs (machine seconds)

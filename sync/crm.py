@@ -32,8 +32,18 @@ class CrmAccount:
 
 
 @dataclass(frozen=True)
+class CrmTier:
+    """One step of a product's price by quantity: a Product_Price_Tier__c. ``up_to`` is inclusive, None for all above."""
+
+    currency: str | None = None
+    up_to: Decimal | None = None
+    unit_amount: Decimal | None = None
+    flat_amount: Decimal | None = None
+
+
+@dataclass(frozen=True)
 class CrmProduct:
-    """What is sold: a Product2."""
+    """What is sold: a Product2. ``tiers`` are read only where ``tier_mode`` is filled."""
 
     id: str
     name: str
@@ -47,6 +57,7 @@ class CrmProduct:
     tax_code: str | None = None
     stripe_product_id: str | None = None
     is_deleted: bool = False
+    tiers: tuple[CrmTier, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,6 +103,7 @@ class CrmQuote:
     currency: str | None = None  # CurrencyIsoCode; None in a single-currency org
     quote_type: str | None = None  # New, Amendment, Renewal, Cancellation; blank = New
     billing_subscription_id: str | None = None
+    billing_subscription_key: str | None = None  # Billing_Key__c of that row: the key of the deal
     start_date: date | None = None
     end_date: date | None = None
     term_months: int | None = None

@@ -9,10 +9,13 @@ from sync.deal.money import plain
 from sync.desired.keys import KEY
 from sync.observed import Actual
 from sync.plan import Drift, Plan
-from sync.records import Desired, Operation, Ref, Value, Verb
+from sync.records import Desired, Fields, Operation, Ref, Value, Verb
 
 #: Objects that others point at come first; money moves (ACT) come last.
-ORDER = ("customer", "product", "price", "coupon", "subscription", "schedule", "invoice", "invoiceitem")
+ORDER = (
+    "customer", "product", "meter", "price", "coupon", "subscription", "schedule", "invoice", "invoiceitem", "creditnote",
+    "balance",
+)  # fmt: skip
 #: Lists whose order says nothing.
 UNORDERED = frozenset({"items"})
 
@@ -32,11 +35,19 @@ def diff(desired: Sequence[Desired], actual: Mapping[Ref, Actual]) -> Plan:
             operations.append(Operation(Verb.CREATE, want.ref, want.create, shared=want.shared, money=want.money))
             complete = complete and not want.unfinished
             continue
-        changed = [part for part in want.compare if part in have.compare and not _same(part, want, have, ids)]
-        operations += _changes(want, have, changed)
+        changed = [part for part in want.compare if part in have.compare and not _same(part, want.compare, have, ids)]
+        outside = [part for part in changed if not _is_ours(part, want, have, ids)]
+        operations += _changes(want, have, [part for part in changed if part not in outside])
         if not _is_half_made(want, have):
-            drift += [_drift(want, have, part, ids) for part in changed if part not in want.update]
+            drift += [_drift(want, have, part, ids) for part in outside]
     return Plan(tuple(sorted(operations, key=_rank)), tuple(drift), complete)
+
+
+def _is_ours(part: str, want: Desired, have: Actual, ids: Mapping[Ref, Value]) -> bool:
+    """Whether a part that differs may be changed: it can be, and it stands as we left it."""
+    if part not in want.update and part not in want.acts:
+        return False
+    return part not in want.before or _is_half_made(want, have) or _same(part, want.before, have, ids)
 
 
 def _is_half_made(want: Desired, have: Actual) -> bool:
@@ -78,18 +89,18 @@ def _operation(
 
 
 def _drift(want: Desired, have: Actual, part: str, ids: Mapping[Ref, Value]) -> Drift:
-    wanted, found = _both(part, want, have, ids)
+    wanted, found = _both(part, want.before if part in want.before else want.compare, have, ids)
     return Drift(want.ref, have.remote_id, part, wanted, found, shared=want.shared)
 
 
-def _same(part: str, want: Desired, have: Actual, ids: Mapping[Ref, Value]) -> bool:
-    wanted, found = _both(part, want, have, ids)
+def _same(part: str, fields: Fields, have: Actual, ids: Mapping[Ref, Value]) -> bool:
+    wanted, found = _both(part, fields, have, ids)
     return wanted == found
 
 
-def _both(part: str, want: Desired, have: Actual, ids: Mapping[Ref, Value]) -> tuple[Value, Value]:
-    """What is wanted of a part and what is found, in the form in which equal things are equal."""
-    wanted, found = want.compare[part], have.compare[part]
+def _both(part: str, fields: Fields, have: Actual, ids: Mapping[Ref, Value]) -> tuple[Value, Value]:
+    """What should be of a part and what is found, in the form in which equal things are equal."""
+    wanted, found = fields[part], have.compare[part]
     if part == "metadata" and isinstance(wanted, Mapping) and isinstance(found, Mapping):
         found = {key: found.get(key) for key in wanted}  # keys of others are none of our business
     return _canonical(wanted, ids, part), _canonical(found, ids, part)

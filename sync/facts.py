@@ -61,7 +61,17 @@ class Price(Fact):
     interval: str | None = None  # day week month year; None = one-time
     interval_count: int = 1
     usage_type: str | None = None
+    meter: str | None = None  # id of the meter whose sums it bills
     billing_scheme: str = "per_unit"
+
+
+class Meter(Fact):
+    """What sums the usage events of one name, by customer."""
+
+    KIND: ClassVar[str] = "meter"
+    event_name: str = ""
+    status: str = ""  # active inactive
+    display_name: str = ""
 
 
 class Customer(Fact):
@@ -131,6 +141,8 @@ class Phase(BaseModel):
     add_invoice_items: tuple[PhaseItem, ...] = ()
     coupons: tuple[str, ...] = ()
     proration_behavior: str = ""
+    billing_cycle_anchor: str | None = None  # automatic phase_start; None = the schedule's own
+    trial_end_s: int | None = None
     metadata: dict[str, str] = {}
 
 
@@ -180,21 +192,30 @@ class Charge(Fact):
 
 
 class Line(BaseModel):
-    """One line of an invoice."""
+    """One line of an invoice. ``amount_minor`` is before discounts and taxes that are added."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     amount_minor: int
+    discount_minor: int = 0  # what its discounts take off, of the line's own and of the invoice's
     quantity: int | None = None
     description: str | None = None
     price: str | None = None
+    subscription_item: str | None = None  # id of the item that a subscription bills by it
     proration: bool = False
     period_start_s: int = 0
     period_end_s: int = 0
     metadata: dict[str, str] = {}
 
+    @property
+    def net_minor(self) -> int:
+        """What the line charges, discounts taken off."""
+        return self.amount_minor - self.discount_minor
+
 
 class Invoice(Fact):
-    """An invoice with its payments and lines."""
+    """An invoice with its payments and lines. ``more_lines`` says that ``lines`` are only the first: true of long previews,
+    never of an invoice that was read.
+    """
 
     KIND: ClassVar[str] = "invoice"
     customer: str = ""
@@ -204,6 +225,7 @@ class Invoice(Fact):
     currency: str = ""
     billing_reason: str | None = None
     collection_method: str = ""
+    auto_advance: bool | None = None  # Stripe finalises and collects it by itself
     subtotal_minor: int = 0
     tax_minor: int = 0
     total_minor: int = 0
@@ -224,10 +246,55 @@ class Invoice(Fact):
     subscription_metadata: dict[str, str] = {}
     payments: tuple[InvoicePayment, ...] = ()
     lines: tuple[Line, ...] = ()
+    more_lines: bool = False
     last_error: str | None = None  # of the payment intent: Stripe's own words
     last_error_code: str | None = None
 
 
+class CreditNote(Fact):
+    """A correction of a finalised invoice. Its sum is ``pre_payment_minor`` (what is due got smaller) and what was given
+    back after payment: ``credit_minor`` to the balance, ``refund_minor``, ``out_of_band_minor``. A void one counts for
+    nothing.
+    """
+
+    KIND: ClassVar[str] = "creditnote"
+    customer: str = ""
+    invoice: str = ""
+    number: str | None = None
+    status: Literal["issued", "void"] | str = ""
+    currency: str = ""
+    amount_minor: int = 0  # positive; with taxes, after discounts
+    pre_payment_minor: int = 0
+    credit_minor: int = 0
+    refund_minor: int = 0
+    out_of_band_minor: int = 0
+
+
+class BalanceTransaction(Fact):
+    """One move of a customer's balance; negative = credit in the customer's favour."""
+
+    KIND: ClassVar[str] = "balance"
+    customer: str = ""
+    amount_minor: int = 0
+    currency: str = ""
+    type: str = ""  # adjustment applied_to_invoice credit_note unapplied_from_invoice initial ...
+    credit_note: str | None = None
+    invoice: str | None = None
+
+
 FACT_TYPES: dict[str, type[Fact]] = {
-    t.KIND: t for t in (Coupon, Product, Price, Customer, Subscription, Schedule, Charge, Invoice)
+    t.KIND: t
+    for t in (
+        Coupon,
+        Product,
+        Price,
+        Meter,
+        Customer,
+        Subscription,
+        Schedule,
+        Charge,
+        Invoice,
+        CreditNote,
+        BalanceTransaction,
+    )
 }

@@ -38,7 +38,9 @@ TYPES: Mapping[str, type] = {
     "boolean": bool,
 }
 #: Records of `sync.crm` that a mapping may fill.
-RECORDS: Mapping[str, type] = {t.__name__: t for t in (crm.CrmQuote, crm.CrmQuoteLine, crm.CrmAccount, crm.CrmProduct)}
+RECORDS: Mapping[str, type] = {
+    t.__name__: t for t in (crm.CrmQuote, crm.CrmQuoteLine, crm.CrmAccount, crm.CrmProduct, crm.CrmTier)
+}
 _FILE_KEYS = {"object", "record", "fields"}
 _FIELD_KEYS = {"as", "type", "owner", "input", "related", "optional", "cleared", "for"}
 _FLAGS = ("input", "optional", "cleared")

@@ -14,6 +14,11 @@ from sync.facts import Fact
 from sync.records import Fields, Ref, Value
 
 
+#: Kinds that carry our key in their metadata.
+_KEYED = (facts.Subscription, facts.Schedule, facts.Invoice, facts.CreditNote, facts.BalanceTransaction)
+_OVER = frozenset({"canceled", "incomplete_expired"})
+
+
 @dataclass(frozen=True)
 class Actual:
     """An object that exists in Stripe: its id there, and its facts in comparable form."""
@@ -48,7 +53,11 @@ def _ref(fact: Fact) -> Ref | None:
         return Ref(fact.KIND, fact.id)
     if isinstance(fact, facts.Price):
         return Ref("price", fact.lookup_key) if fact.lookup_key else None
-    if isinstance(fact, (facts.Subscription, facts.Schedule, facts.Invoice)):
+    if isinstance(fact, facts.Meter):
+        return Ref("meter", fact.event_name)
+    if isinstance(fact, facts.Schedule) and fact.status == "released" and fact.end_behavior == "release":
+        return None  # let go of as planned: what it managed goes on by itself
+    if isinstance(fact, _KEYED):
         key = fact.metadata.get(KEY)
         return Ref(fact.KIND, key) if key else None
     return None
@@ -92,7 +101,10 @@ def _compare(fact: Fact) -> dict[str, Value]:
     if isinstance(fact, facts.Schedule):
         return _schedule(fact)
     if isinstance(fact, facts.Subscription):
-        return {"customer": fact.customer}
+        standing = "canceled" if fact.status in _OVER else AS_PLANNED
+        return {"customer": fact.customer, "standing": standing, "metadata": dict(fact.metadata)}
+    if isinstance(fact, facts.Meter):
+        return {"status": fact.status}
     if isinstance(fact, facts.Invoice):
         return _invoice(fact)
     return {}
@@ -113,7 +125,7 @@ def _schedule(schedule: facts.Schedule) -> dict[str, Value]:
     """A schedule that is over is only asked whether it ended as planned; what it billed is on its invoices."""
     if schedule.status == "completed":
         return {"customer": schedule.customer, "standing": AS_PLANNED}
-    if schedule.status in ("canceled", "released"):
+    if schedule.status == "canceled" or (schedule.status == "released" and schedule.end_behavior == "cancel"):
         return {"customer": schedule.customer, "standing": schedule.status}
     invoiced = schedule.collection_method == "send_invoice"
     found: dict[str, Value] = {
@@ -122,7 +134,7 @@ def _schedule(schedule: facts.Schedule) -> dict[str, Value]:
         "end_behavior": schedule.end_behavior,
         "collection": [schedule.collection_method, schedule.days_until_due if invoiced else None],
         "custom_fields": [list(pair) for pair in schedule.custom_fields],
-        "phases": [_phase(phase) for phase in schedule.phases],
+        "phases": [observe_phase(phase) for phase in schedule.phases],
         "metadata": dict(schedule.metadata),
     }
     if schedule.status == "not_started":
@@ -130,7 +142,8 @@ def _schedule(schedule: facts.Schedule) -> dict[str, Value]:
     return found
 
 
-def _phase(phase: facts.Phase) -> Value:
+def observe_phase(phase: facts.Phase) -> Value:
+    """One phase of a schedule in comparable form."""
     return {
         "start": phase.start_s,
         "end": phase.end_s,

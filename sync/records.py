@@ -49,7 +49,8 @@ class Desired:
     ``create`` are the parameters that make it. ``compare`` are the same facts in the normalised form in which
     `sync.diff` holds them against what is there: a fresh object must diff to nothing. ``update`` are the parameters to
     send when a changeable part differs, keyed like ``compare``; ``acts`` names the action that brings a part about.
-    A part that differs and is in neither was changed outside, or can't be changed: a person is told.
+    A part that differs and is in neither was changed outside, or can't be changed: a person is told. ``before`` are
+    parts as they must be found for a change to be ours to make; found otherwise, they were changed outside too.
     ``shared`` marks catalogue objects (no lock, left out of the digest).
     """
 
@@ -60,6 +61,7 @@ class Desired:
     money: bool = False  # creating it charges somebody, now or later
     update: Mapping[str, Fields] = field(default_factory=dict)
     acts: Mapping[str, str] = field(default_factory=dict)
+    before: Fields = field(default_factory=dict)
     unfinished: bool = False  # creating it is not all: read back, the next pass goes on
 
 

@@ -60,6 +60,7 @@ class BillingSubscription:
     collection_method: str | None
     stripe_url: str
     as_of: datetime
+    renewed_by: str | None = None  # Billing_Key__c of the deal that follows
 
 
 @dataclass(frozen=True)

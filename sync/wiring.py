@@ -21,6 +21,7 @@ from sync import mapping
 from sync.apply import Writer
 from sync.clock import Clock, RemoteClock, SystemClock
 from sync.config import ConfigFault, Endpoints, Settings
+from sync.deal.changes import Credit, Proration
 from sync.deal.policy import BillingPolicy
 from sync.errors import SyncError, Transient, Unsafe
 from sync.gateways import salesforce_auth, salesforce_gateway, stripe_client
@@ -28,6 +29,7 @@ from sync.gateways.stripe_budget import Rate
 from sync.gateways.stripe_signature import verifier
 from sync.ports import NewNotice, SalesforceGateway
 from sync.run.changes import Changes
+from sync.run.dealing import Dealing
 from sync.run.flush import SALESFORCE, Flusher
 from sync.run.identity import Identity
 from sync.run.mirror import Mirror
@@ -270,7 +272,8 @@ def _pipeline(
 ) -> Pipeline:
     rows = Rows(mappings)
     writer = Writer(stripe=stripe, ledger=store.ledger, clock=store.clock, installation=store.cursors.installation())
-    planner = Planner(stripe=stripe, salesforce=salesforce, links=store.links, policy=policy)
+    dealing = Dealing(salesforce=salesforce, promises=store.promises, policy=policy)
+    planner = Planner(stripe=stripe, salesforce=salesforce, links=store.links, dealing=dealing)
     quotes = QuoteRun(
         salesforce=salesforce, planner=planner, writer=writer, ledger=store.ledger, links=store.links, facts=store.facts,
         promises=store.promises, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock,
@@ -420,6 +423,11 @@ def _policy(settings: Settings) -> BillingPolicy:
         collection_method=COLLECTION[settings.default_collection_method],
         days_until_due=settings.default_days_until_due,
         rounding_step=settings.rounding_step,
+        proration=Proration(settings.proration_policy),
+        credit=Credit(settings.credit_policy),
+        whole_months=settings.proration_precision == "month",
+        newest_first=settings.removal_order == "newest first",
+        co_terminate=settings.co_termination,
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from sandbox.answers import Answer
 from sandbox.middleware import Receive, Scope, Send, headers_of, read_body, respond
 from sandbox.stripe import resources
+from sandbox.stripe.clocks import clock_behind
 from sandbox.stripe.errors import StripeError, invalid
 from sandbox.stripe.form import MalformedForm, decode_form
 from sandbox.stripe.idempotency import IdempotencyKeys
@@ -196,7 +197,8 @@ class _Exchange:
         call = Call(kernel, route, ids, params, self.request_id, key)
         kernel.current = call
         try:
-            answered = route.handler(call)
+            with kernel.in_time_of(clock_behind(call)):
+                answered = route.handler(call)
         except StripeError:
             raise
         except Exception:

@@ -95,3 +95,14 @@ CURRENCIES = frozenset(
         "zmw",
     ]
 )
+
+ZERO_DECIMAL = frozenset(
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
+)
+"""Currencies whose minor unit is the currency itself. UGX and ISK are listed so too but sent with two decimals."""
+THREE_DECIMAL = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
+
+
+def decimals(currency: str) -> int:
+    """How many decimals the minor unit of a currency stands for."""
+    return 0 if currency in ZERO_DECIMAL else 3 if currency in THREE_DECIMAL else 2

@@ -25,7 +25,9 @@ mark the request as having an effect (``GET /log``) and stamp events with its re
 of that type; paths into plain dicts are dotted (``"parent.subscription_details.subscription"``).
 ``includable("price", "tiers", lambda kernel, obj: ...)`` names a field that is shown only when expanded.
 
-**Time**: append an object with ``next_due_s() -> int | None`` and ``run_due(at_s: int)`` to ``kernel.timers``. The
+**Time**: ``now_s()`` is the sandbox's business time, or that of a test clock while ``with kernel.in_time_of(clock):``
+lasts; a request is handled in the time of the customer it is about (``clocks.py``).
+Append an object with ``next_due_s() -> int | None`` and ``run_due(at_s: int)`` to ``kernel.timers``. The
 billing engine is plugged in as ``sandbox.stripe.billing.install(kernel)``, called for each new kernel (its modules'
 routes register at import). A hook in ``kernel.before_customer_deleted`` may end what hangs on a customer.
 ``kernel.webhooks.holds(event)`` says whether an endpoint that wants the event has failed to take it (for the 72 hours
@@ -41,6 +43,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from sandbox.stripe.clocks import clock_of_customer
 from sandbox.stripe.errors import StripeError, no_such
 from sandbox.stripe.event_types import EVENT_TYPES
 from sandbox.stripe.params import EXPAND, Fields
@@ -171,10 +174,24 @@ class Kernel:
         self.before_customer_deleted: list[Callable[[Obj], None]] = []
         self.account_id = self.new_id("acct")
         self.current: Call | None = None
+        self._clock: Obj | None = None
 
     def now_s(self) -> int:
-        """Business time in unix seconds."""
-        return self.world.now_s()
+        """Business time in unix seconds; inside of :meth:`in_time_of` the test clock's."""
+        return self.world.now_s() if self._clock is None else int(self._clock["frozen_time"])
+
+    @contextmanager
+    def in_time_of(self, clock: Obj | None) -> Iterator[None]:
+        """Inside the block it is as late as on this test clock; without one, on the sandbox's own."""
+        before, self._clock = self._clock, clock
+        try:
+            yield
+        finally:
+            self._clock = before
+
+    def timeline_of(self, type: str, id: str) -> str | None:
+        """The test clock whose time a stored object lives in, by id."""
+        return (self.store.get(type, id) or {}).get("test_clock")
 
     def new_id(self, prefix: str) -> str:
         """A fresh Stripe-like id: ``cus_`` + 14 characters, ``in_1`` + 23 and so on."""
@@ -188,7 +205,13 @@ class Kernel:
             self.current.effect = True
 
     def add(self, obj: Obj, event: str | None = None) -> Obj:
-        """Store a new object and, if named, emit the event. Returns the object."""
+        """Store a new object and, if named, emit the event. What is a customer's gets their test clock.
+
+        Returns the object.
+        """
+        if "test_clock" in obj and "customer" in obj:
+            clock = clock_of_customer(self.store, obj["customer"])
+            obj["test_clock"] = clock["id"] if clock else None
         self.store.add(obj)
         self.touch()
         if event:
@@ -217,7 +240,7 @@ class Kernel:
         """The stored object, or ``resource_missing``. With ``deleted`` a deleted one is answered as such."""
         found = self.store.get(type, id) or (self.store.grave(type, id) if deleted else None)
         if found is None:
-            raise no_such(type.replace("_", " "), id, param)
+            raise no_such(type.rpartition(".")[2].replace("_", " "), id, param)
         return found
 
     def emit(self, type: str, obj: Obj, previous_attributes: dict[str, Any] | None = None) -> Obj:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+#: The part of a month that a left-over day is (BILLING_RULES 1).
+DAY_MONTHS = Fraction(12, 365)
 
 
 class UnknownZone(ValueError):
@@ -82,3 +85,9 @@ def months_between(start: date, end: date) -> tuple[int, int]:
 def say(day: date) -> str:
     """A day as people read it: 1 Mar 2026."""
     return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def months_value(start: date, end: date) -> Fraction:
+    """The months from ``start`` to ``end``: whole ones, and left-over days of 1/(365/12) of a month each."""
+    months, days = months_between(start, end)
+    return months + days * DAY_MONTHS

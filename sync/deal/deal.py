@@ -1,13 +1,15 @@
-"""A deal: the sum of its signed lines over time (BILLING_RULES 4). Knows no quote and no Stripe object."""
+"""A deal: the sum of its signed lines over time (BILLING_RULES 4). Knows no Stripe object."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 
 from sync.deal.calendar import boundary, business_day, months_between
+from sync.deal.changes import Change, Piece, fold
+from sync.deal.cycles import Grid
 from sync.deal.lines import Charge, DealLine, DealProduct
 
 
@@ -24,19 +26,24 @@ class Payer:
 
 @dataclass(frozen=True)
 class Terms:
-    """How the money is collected. ``days_until_due`` is None exactly when a stored payment method is charged."""
+    """How the money is collected. ``days_until_due`` is None exactly when a stored payment method is charged.
+
+    ``payment_methods`` are Stripe's names of the methods that the customer may use; empty: the account's.
+    """
 
     collection_method: str  # send_invoice, charge_automatically
     days_until_due: int | None
     po_number: str | None = None
+    payment_methods: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Deal:
-    """Signed lines from ``start`` to ``end`` (exclusive), for one payer, in one currency.
+    """Signed quotes of one deal, from ``start`` to ``end`` (exclusive; None: evergreen), for one payer, in one currency.
 
-    ``key`` names the deal for ever (the id of the quote that made it). ``rounding`` is on when what the currency can't
-    carry is rounded and shown, off when it is refused.
+    ``key`` names the deal for ever (the id of the quote that made it). ``changes`` begin with that quote; ``start`` is
+    the first day that is billed, ``trial_from`` the first day of a trial before it. ``rounding`` is on when what the
+    currency can't carry is rounded and shown, off when it is refused.
     """
 
     key: str
@@ -46,25 +53,50 @@ class Deal:
     currency: str  # upper case
     timezone: str
     start: date
-    end: date
+    end: date | None
     terms: Terms
-    lines: tuple[DealLine, ...]
+    changes: tuple[Change, ...]
     opportunity_id: str | None = None
     rounding: bool = False
+    billing_day: int | None = None
+    trial_from: date | None = None
+    newest_first: bool = True
+    whole_months: bool = False  # proration precision "month": a part month counts whole
+    renews: str | None = None  # the key of the deal that this one renews
 
     @property
-    def months(self) -> int:
-        """Whole months from start to end."""
-        return months_between(self.start, self.end)[0]
+    def months(self) -> int | None:
+        """Whole months from start to end; None without an end."""
+        return months_between(self.start, self.end)[0] if self.end else None
+
+    @property
+    def opens(self) -> date:
+        """The first day of service: of the trial, else of the billed time."""
+        return self.trial_from or self.start
+
+    @property
+    def base(self) -> Change:
+        """The quote that made the deal."""
+        return self.changes[0]
+
+    @cached_property
+    def lines(self) -> tuple[DealLine, ...]:
+        """Every line that was added, in the order in which the quotes were taken in."""
+        return tuple(line for change in self.changes for line in change.adds)
+
+    @cached_property
+    def pieces(self) -> tuple[Piece, ...]:
+        """The lines over time, with what was taken off. Raises `TooMuchRemoved`."""
+        return fold(self.changes, newest_first=self.newest_first)
 
     @cached_property
     def recurring(self) -> tuple[DealLine, ...]:
-        """The licensed lines, billed every cycle."""
-        return tuple(line for line in self.lines if line.charge is Charge.RECURRING)
+        """The lines billed every cycle, usage among them."""
+        return tuple(line for line in self.lines if line.cycle_months)
 
     @cached_property
     def once(self) -> tuple[DealLine, ...]:
-        """The lines billed once, on the first invoice of their start date."""
+        """The lines billed once, on their start date."""
         return tuple(line for line in self.lines if line.charge is Charge.ONE_TIME)
 
     @cached_property
@@ -72,10 +104,32 @@ class Deal:
         """The products sold, by their Stripe id."""
         return {line.product.key: line.product for line in self.lines}
 
+    @cached_property
+    def ends_on(self) -> date | None:
+        """The first day without service once a Cancellation was signed; None while there is none."""
+        ends = [c.effective for c in self.changes if c.ends]
+        return min(ends) if ends else None
+
+    @property
+    def last(self) -> date | None:
+        """The first day without service: of the Cancellation, else after the term; None: it goes on."""
+        ends = [day for day in (self.ends_on, self.end) if day]
+        return min(ends) if ends else None
+
+    def grid(self, line: DealLine) -> Grid:
+        """The boundaries by which a line is billed."""
+        return Grid(self.start, line.end, line.cycle_months or 1, self.billing_day)
+
+    def of(self, quotes: frozenset[str]) -> Deal:
+        """The deal as it is with these quotes only."""
+        return replace(self, changes=tuple(c for c in self.changes if c.quote_id in quotes))
+
     def boundary(self, day: date) -> datetime:
         """The UTC instant at which ``day`` begins for this deal; all its boundaries share one UTC time of day."""
-        return boundary(day, self.timezone, first_day=self.start)
+        return boundary(day, self.timezone, first_day=self.opens)
 
     def day_of(self, at: datetime) -> date:
         """The billing zone's day of an instant."""
         return business_day(at, self.timezone)
+
+

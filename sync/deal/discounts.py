@@ -1,9 +1,10 @@
-"""What a discount takes off (BILLING_RULES 2, 3): an amount, rounded half away from zero and taken off step by step."""
+"""What discounts take off (BILLING_RULES 2, 3): amounts, each rounded half away from zero and taken off in turn."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
@@ -15,7 +16,7 @@ PERCENT_DECIMALS = 2
 
 @dataclass(frozen=True)
 class Percent:
-    """A percentage off a line for ever: 10 = 10 %."""
+    """A percentage: 10 = 10 %."""
 
     value: Decimal
 
@@ -35,20 +36,59 @@ class Percent:
         return -int(self.value.as_tuple().exponent) <= PERCENT_DECIMALS
 
 
-def leaves(discounts: Sequence[Percent]) -> Fraction:
-    """The part of the price that remains after all of them, multiplied: 20 % then 10 % leaves 72 %."""
+@dataclass(frozen=True)
+class AmountOff:
+    """An amount off every invoice of one line, in minor units; never prorated. ``line_id`` keeps two lines that both
+    have one from being billed as one item with one discount.
+    """
+
+    amount_minor: int
+    currency: str
+    line_id: str
+
+    fits_stripe = True
+
+
+Off = Percent | AmountOff
+
+
+@dataclass(frozen=True)
+class Discount:
+    """What is taken off until a day (exclusive); None: for ever."""
+
+    off: Off
+    until: date | None = None
+
+    def runs(self, day: date) -> bool:
+        """Whether it counts on this day."""
+        return self.until is None or day < self.until
+
+
+def running(discounts: Sequence[Discount], day: date) -> tuple[Off, ...]:
+    """Those that count on a day, in their order."""
+    return tuple(discount.off for discount in discounts if discount.runs(day))
+
+
+def leaves(discounts: Sequence[Off]) -> Fraction:
+    """The part of the price that the percentages leave, multiplied: 20 % then 10 % leaves 72 %. Amounts don't count."""
     rest = Fraction(1)
     for discount in discounts:
-        rest *= discount.leaves
+        if isinstance(discount, Percent):
+            rest *= discount.leaves
     return rest
 
 
-def take_off(gross_minor: int, discounts: Sequence[Percent], step: int = 1) -> tuple[int, ...]:
-    """What each discount takes off in turn, in minor units, each rounded to ``step`` half away from zero."""
+def take_off(gross_minor: int, discounts: Sequence[Off], step: int = 1) -> tuple[int, ...]:
+    """What each discount takes off in turn, in minor units, each rounded to ``step`` half away from zero; an amount
+    takes no more than there is.
+    """
     taken: list[int] = []
     rest = gross_minor
     for discount in discounts:
-        off = round_half_away(Fraction(rest) * Fraction(discount.value) / 100, step)
+        if isinstance(discount, Percent):
+            off = round_half_away(Fraction(rest) * Fraction(discount.value) / 100, step)
+        else:
+            off = min(rest, discount.amount_minor)
         taken.append(off)
         rest -= off
     return tuple(taken)

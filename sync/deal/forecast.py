@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import takewhile
 
-from sync.deal.calendar import seconds
+from sync.deal.calendar import add_months, seconds
+from sync.deal.changes import Piece
+from sync.deal.cycles import Cycle, CycleKind
 from sync.deal.deal import Deal
+from sync.deal.discounts import AmountOff
+from sync.deal.dues import Begun, CreditDue, Due, Settled, plain_from, settled, stated
+from sync.deal.lines import Charge
 from sync.deal.money import round_half_away, to_major
-from sync.deal.pricing import DealItem, signed_minor
-from sync.deal.timeline import Track, tracks
+from sync.deal.pricing import DealItem, items
+from sync.deal.proration import worth
+from sync.deal.timeline import HORIZON_MONTHS, Track, tracks
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,7 @@ class ForecastLine:
 class ForecastInvoice:
     """One invoice: the billing day it is made on, that day's boundary second, and its lines.
 
-    ``stated`` marks the one that we make ourselves for cycles that had begun before the deal reached Stripe.
+    ``stated`` marks one that we make ourselves, under that natural key; ``quote_id`` the quote that causes it.
     """
 
     track: str
@@ -39,6 +46,8 @@ class ForecastInvoice:
     due: date | None
     lines: tuple[ForecastLine, ...]
     stated: bool = False
+    key: str = ""
+    quote_id: str = ""
 
     @property
     def total(self) -> int:
@@ -48,16 +57,26 @@ class ForecastInvoice:
 
 @dataclass(frozen=True)
 class Forecast:
-    """All invoices of a deal in order of time. Amounts in minor units of ``currency``."""
+    """All invoices of a deal in order of time, and what is given back. Amounts in minor units of ``currency``.
+
+    ``open_ended``: the deal has no end, and the invoices are those of a year.
+    """
 
     currency: str
     invoices: tuple[ForecastInvoice, ...]
     signed: int
+    credits: tuple[CreditDue, ...] = ()
+    open_ended: bool = False
 
     @property
     def total(self) -> int:
         """The sum of all invoices: the contract total."""
         return sum(invoice.total for invoice in self.invoices)
+
+    @property
+    def credited(self) -> int:
+        """What is given back in all."""
+        return sum(credit.amount for credit in self.credits)
 
     @property
     def rest(self) -> int:
@@ -70,58 +89,105 @@ class Forecast:
         return sum(invoice.total for invoice in self.invoices if invoice.day == self.invoices[0].day)
 
 
-def plain_from(track: Track, deal: Deal, now: datetime) -> date:
-    """The first day whose cycle Stripe can still bill by itself: the boundary after ``now``, else the track's end."""
-    for start, _, _ in track.cycles():
-        if deal.boundary(start) > now:
-            return start
-    return track.end
-
-
-@dataclass(frozen=True)
-class Begun:
-    """How a track was begun: the first day that Stripe bills by itself, and when that was settled."""
-
-    plain: date
-    at: datetime
-
-
 def forecast(deal: Deal, now: datetime, begun: Mapping[str, Begun] | None = None) -> Forecast:
-    """Every invoice of the deal, as it stands when it is made at ``now``.
+    """Every invoice of the deal, as it stands when what is new in it is made at ``now``.
 
-    Cycles that have begun by then are one invoice, made at once. ``begun`` says by track key how that was settled
-    where the deal is in Stripe already.
+    ``begun`` says by track key how what is in Stripe already was settled.
     """
     invoices: list[ForecastInvoice] = []
+    credits: list[CreditDue] = []
     for track in tracks(deal):
-        settled = (begun or {}).get(track.key) or Begun(plain_from(track, deal, now), now)
-        invoices += _of_track(track, deal, settled)
-    return Forecast(deal.currency, tuple(sorted(invoices, key=lambda i: (i.at_s, i.track))), signed_minor(deal))
+        known = (begun or {}).get(track.key)
+        ours = stated(track, deal, known, now)
+        invoices += [_stated(due, track, deal) for due in ours.dues]
+        invoices += _by_stripe(track, deal, settled(track, deal, known, now), now)
+        credits += ours.credits
+    ordered = tuple(sorted(invoices, key=lambda i: (i.at_s, i.track, i.key)))
+    return Forecast(deal.currency, ordered, signed_minor(deal), tuple(credits), deal.last is None)
 
 
-def _of_track(track: Track, deal: Deal, begun: Begun) -> list[ForecastInvoice]:
-    stated: list[ForecastLine] = []
-    invoices: list[ForecastInvoice] = []
-    for start, end, phase in track.cycles():
-        lines = [ForecastLine(item, item.priced.net, start, end, True) for item in phase.items]
-        once = [item for item in phase.once if item.start == start]
-        lines += [ForecastLine(item, item.priced.net, start, start, False) for item in once]
-        if start < begun.plain:
-            stated += lines
-        else:
-            day = deal.day_of(deal.boundary(start))
-            invoices.append(_invoice(track, deal, day, seconds(deal.boundary(start)), lines))
-    if stated:
-        invoices.insert(0, _invoice(track, deal, deal.day_of(begun.at), seconds(begun.at), stated, stated=True))
+def _by_stripe(track: Track, deal: Deal, when: Mapping[str, Settled], now: datetime) -> list[ForecastInvoice]:
+    """The cycles that Stripe bills by itself: each with the quotes that were brought in before it began."""
+    horizon = add_months(max(track.start, deal.day_of(now)), HORIZON_MONTHS) if track.end is None else None
+    opened = when[track.opened_by].plain if track.opened_by in when else track.start
+    invoices = []
+    for cycle in track.cycles(horizon) if horizon else _to_the_last(track, deal, when):
+        if cycle.start < opened:
+            continue
+        lines = cycle_lines(track, deal, cycle, frozenset(q for q, s in when.items() if s.plain <= cycle.start))
+        if lines:
+            at = deal.boundary(cycle.start)
+            invoices.append(_invoice(track, deal, deal.day_of(at), seconds(at), lines))
     return invoices
 
 
-def _invoice(
-    track: Track, deal: Deal, day: date, at_s: int, lines: list[ForecastLine], *, stated: bool = False
-) -> ForecastInvoice:
+def _to_the_last(track: Track, deal: Deal, when: Mapping[str, Settled]) -> Iterable[Cycle]:
+    """Every cycle that anybody bills: also one that a Cancellation came too late for."""
+    last = max((s.plain for s in when.values()), default=track.start)
+    ends = max(last, track.end or last)
+    return takewhile(lambda cycle: cycle.start < ends, track.planned())
+
+
+def cycle_lines(track: Track, deal: Deal, cycle: Cycle, quotes: frozenset[str]) -> list[ForecastLine]:
+    """What one cycle of the track bills with these quotes in it, usage left out."""
+    if cycle.kind is CycleKind.JOINED:
+        made = track.phases[0].items
+    else:
+        pieces = deal.of(quotes | {track.opened_by}).pieces
+        made = items(_running(pieces, track, cycle), deal, cycle.start, cycle)
+    lines = [ForecastLine(i, i.priced.net, cycle.start, cycle.end, True) for i in made if i.usage is None]
+    if cycle.start == track.start:
+        lines += [ForecastLine(i, i.priced.net, cycle.start, cycle.start, False) for i in track.phases[0].once]
+    return lines
+
+
+def _running(pieces: Iterable[Piece], track: Track, cycle: Cycle) -> list[Piece]:
+    return [p for p in pieces if p.line.id in track.line_ids and p.runs(cycle.start)]
+
+
+def _stated(due: Due, track: Track, deal: Deal) -> ForecastInvoice:
+    lines = [ForecastLine(line.item, line.amount, line.start, line.end, line.recurring) for line in due.lines]
+    made = _invoice(track, deal, deal.day_of(due.at), seconds(due.at), lines)
+    return replace(made, stated=True, key=due.key, quote_id=due.quote_id)
+
+
+def _invoice(track: Track, deal: Deal, day: date, at_s: int, lines: list[ForecastLine]) -> ForecastInvoice:
     days = deal.terms.days_until_due
     due = None if days is None else day + timedelta(days=days)
-    return ForecastInvoice(track.key, day, at_s, due, tuple(lines), stated)
+    return ForecastInvoice(track.key, day, at_s, due, tuple(lines))
+
+
+def signed_minor(deal: Deal) -> int:
+    """What the paper adds up to over the term, in minor units: each line's signed total, rounded, to its last day."""
+    return sum(round_half_away(_signed(piece, deal)) for piece in deal.pieces)
+
+
+def _signed(piece: Piece, deal: Deal) -> Fraction:
+    line = piece.line
+    if piece.last == piece.start and piece.cut is not None:
+        return Fraction(0)
+    if line.charge is Charge.ONE_TIME:
+        return Fraction(items([piece], deal, line.start)[0].priced.net)
+    end = piece.last or add_months(line.start, HORIZON_MONTHS)
+    if line.charge is Charge.USAGE or end <= line.start:
+        return Fraction(0)
+    return worth(line, piece.quantity, line.start, end, deal) - _amounts_off(piece, end, deal)
+
+
+def _amounts_off(piece: Piece, end: date, deal: Deal) -> int:
+    """What amounts per invoice come to over the line's time, before any percentage that follows them."""
+    line = piece.line
+    if not any(isinstance(d.off, AmountOff) for d in line.discounts):
+        return 0
+    total = 0
+    for cycle in deal.grid(line).cycles():
+        if cycle.start >= end:
+            break
+        if cycle.start >= line.start:
+            priced = items([piece], deal, cycle.start, cycle)[0].priced
+            plain = worth(line, piece.quantity, cycle.start, min(cycle.end, end), deal)
+            total += round_half_away(plain) - priced.net
+    return total
 
 
 def line_amounts(deal: Deal, made: Forecast) -> Mapping[str, Decimal]:
@@ -129,18 +195,17 @@ def line_amounts(deal: Deal, made: Forecast) -> Mapping[str, Decimal]:
 
     Lines billed as one item share its amount by quantity; the cents go so that the parts add up exactly.
     """
-    of_item: dict[tuple[str, ...], int] = {}
-    parts: dict[tuple[str, ...], DealItem] = {}
+    of_item: dict[tuple[tuple[str, int], ...], int] = {}
     for line in (line for invoice in made.invoices for line in invoice.lines):
-        ids = line.item.line_ids
-        of_item[ids] = of_item.get(ids, 0) + line.amount
-        parts[ids] = line.item
-    shares: dict[str, Decimal] = {}
-    for ids, amount in of_item.items():
-        counted = given = 0
-        for part in parts[ids].lines:
-            counted += part.quantity
-            upto = round_half_away(Fraction(amount * counted, parts[ids].quantity))
-            shares[part.id] = to_major(upto - given, deal.currency)
+        parts = tuple((piece.line.id, piece.quantity) for piece in line.item.pieces)
+        of_item[parts] = of_item.get(parts, 0) + line.amount
+    shares: dict[str, int] = {}
+    for parts, amount in of_item.items():
+        counted, whole = 0, sum(quantity for _, quantity in parts)
+        given = 0
+        for id_, quantity in parts:
+            counted += quantity
+            upto = round_half_away(Fraction(amount * counted, whole))
+            shares[id_] = shares.get(id_, 0) + upto - given
             given = upto
-    return shares
+    return {id_: to_major(amount, deal.currency) for id_, amount in shares.items()}

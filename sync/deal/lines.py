@@ -8,15 +8,16 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
-from sync.deal.discounts import Percent, leaves
+from sync.deal.discounts import AmountOff, Discount, leaves, running
 from sync.deal.money import minor
 
 
 class Charge(StrEnum):
-    """How a line is charged. Usage comes later."""
+    """How a line is charged."""
 
     RECURRING = "Recurring"
     ONE_TIME = "One-Time"
+    USAGE = "Usage"
 
 
 #: Months of a billing cycle, by the CRM's word.
@@ -41,11 +42,32 @@ class DealProduct:
 
 
 @dataclass(frozen=True)
-class DealLine:
-    """One signed line over its time, from ``start`` to ``end`` (exclusive, no part of it).
+class Tier:
+    """One step of a price in tiers; amounts in major units. ``up_to`` is inclusive, None for all above."""
 
-    ``unit_price`` is in major units per unit per ``period_months``; ``cycle_months`` is how often it is billed.
-    Both are None for a one-time line, whose price is for once.
+    up_to: int | None
+    unit: Decimal
+    flat: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """How usage is counted and priced, in arrears: by the meter of ``event``; in tiers, else at the line's price.
+
+    ``mode`` is graduated or volume; None without tiers.
+    """
+
+    event: str
+    mode: str | None = None
+    tiers: tuple[Tier, ...] = ()
+
+
+@dataclass(frozen=True)
+class DealLine:
+    """One signed line over its time, from ``start`` to ``end`` (exclusive; None: until somebody ends it).
+
+    ``unit_price`` is in major units per unit per ``period_months``; ``cycle_months`` is how often it is billed. Both
+    are None for a one-time line, whose price is for once; a usage line has a cycle, and a price per unit used.
     """
 
     id: str
@@ -54,23 +76,33 @@ class DealLine:
     quantity: int
     unit_price: Decimal
     start: date
-    end: date
+    end: date | None
     period_months: int | None = None
     cycle_months: int | None = None
-    discounts: tuple[Percent, ...] = ()
+    discounts: tuple[Discount, ...] = ()
+    usage: Usage | None = None
 
-    def unit_minor(self, currency: str) -> Fraction:
-        """The price of one unit for one billing cycle (or for once), before discounts, in exact minor units."""
+    def month_minor(self, currency: str) -> Fraction:
+        """The price of one unit a month, before discounts, in exact minor units; of a one-time or usage line its price."""
         price = minor(self.unit_price, currency)
-        if self.cycle_months is None or self.period_months is None:
-            return price
-        return price * self.cycle_months / self.period_months
+        return price if self.period_months is None else price / self.period_months
 
-    def signed_minor(self, currency: str, months: int) -> Fraction:
-        """The line's worth over ``months``, after discounts, in exact minor units; a one-time line has it once."""
-        price = minor(self.unit_price, currency) * self.quantity * leaves(self.discounts)
-        return price if self.period_months is None else price * months / self.period_months
+    def monthly_minor(self, currency: str, day: date) -> Fraction:
+        """What the line is worth a month on that day, after discounts, exact; 0 unless it is licensed and recurring."""
+        if self.charge is not Charge.RECURRING or not self.cycle_months:
+            return Fraction(0)
+        return monthly_net(self.month_minor(currency) * self.quantity, self, day)
 
-    def monthly_minor(self, currency: str) -> Fraction:
-        """What the line is worth a month, after discounts, in exact minor units; 0 for a one-time line."""
-        return Fraction(0) if self.period_months is None else self.signed_minor(currency, 1)
+    def lasting_minor(self, currency: str) -> Fraction:
+        """As `monthly_minor`, once every discount that ends has ended."""
+        return self.monthly_minor(currency, date.max)
+
+
+def monthly_net(gross: Fraction, line: DealLine, day: date) -> Fraction:
+    """A month's gross less the line's discounts of that day; an amount off counts by the months of a cycle."""
+    for off in running(line.discounts, day):
+        if isinstance(off, AmountOff):
+            gross = max(Fraction(0), gross - Fraction(off.amount_minor, line.cycle_months or 1))
+        else:
+            gross *= leaves((off,))
+    return gross

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sync.deal.changes import Credit, Proration
+
 
 @dataclass(frozen=True)
 class BillingPolicy:
@@ -20,6 +22,11 @@ class BillingPolicy:
     max_days_until_due: int | None = None  # DATA-208 beyond it; None = no limit
     max_days_back: int | None = None  # DATA-204 beyond it; None = no limit
     rounding_step: bool = False  # round what the currency can't carry, and show the difference, instead of refusing
+    proration: Proration = Proration.SIGNED  # where the quote says nothing
+    credit: Credit = Credit.BALANCE  # for time no longer used, where the quote says nothing
+    whole_months: bool = False  # a part month of a signed proration counts whole
+    newest_first: bool = True  # where quantity is taken off: the newest matching line first
+    co_terminate: bool = True  # an amendment ends with its deal
     #: A schedule is not made in the last moments before its start: were it late, Stripe would take it as back-dated.
     start_margin: timedelta = timedelta(minutes=3)
 

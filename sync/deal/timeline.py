@@ -2,90 +2,319 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import pairwise
 
 from sync.deal.calendar import add_months
+from sync.deal.changes import Change, Piece
+from sync.deal.cycles import Cycle, Grid, CycleKind
 from sync.deal.deal import Deal
-from sync.deal.lines import DealLine
-from sync.deal.pricing import DealItem, items
+from sync.deal.lines import Charge, DealLine
+from sync.deal.pricing import DealItem, agreeing, agreement, item, items, stated_item
+from sync.deal.proration import rest_of_cycle
 
 #: Stripe's limit of items on a subscription, and of `add_invoice_items` on a phase.
 MAX_ITEMS = 20
+#: How far a deal without an end is looked ahead, in months from its start or from a given day.
+HORIZON_MONTHS = 12
+
+
+class Gap(ValueError):
+    """Nothing runs from ``start`` to ``end`` (exclusive), though more is to come."""
+
+    def __init__(self, start: date, end: date) -> None:
+        super().__init__(f"nothing runs from {start} to {end}")
+        self.start, self.end = start, end
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of time, ``end`` exclusive, in which nothing changes. ``once`` is billed on its first invoice."""
+    """A stretch of time, ``end`` exclusive (None: it goes on), in which nothing changes.
+
+    ``once`` is billed on its first invoice. ``kind`` is that of the cycles in it; ``anchored`` is true where cycles
+    are counted anew from its start.
+    """
 
     start: date
-    end: date
+    end: date | None
     items: tuple[DealItem, ...]
     once: tuple[DealItem, ...] = ()
+    kind: CycleKind = CycleKind.FULL
+    anchored: bool = False
 
 
 @dataclass(frozen=True)
 class Track:
-    """What one Stripe object of the deal carries: items of one cycle, anchored at the track's start."""
+    """What one Stripe object of the deal carries: lines of one billing frequency, on the deal's own boundaries."""
 
     key: str
     cycle_months: int
+    grid: Grid
+    line_ids: frozenset[str]
     phases: tuple[Phase, ...]
+    opened_by: str = ""  # the quote that made it
+    once_ids: frozenset[str] = frozenset()  # lines charged once on a day of their own, on an invoice of this track
 
     @property
     def start(self) -> date:
-        """The first day, and the anchor of every cycle."""
+        """The first day."""
         return self.phases[0].start
 
     @property
-    def end(self) -> date:
-        """The first day without service."""
+    def end(self) -> date | None:
+        """The first day without service; None without an end."""
         return self.phases[-1].end
 
-    def cycles(self) -> tuple[tuple[date, date, Phase], ...]:
-        """Every billing cycle: first day, first day of the next, and the phase it begins in; counted from the start."""
+    def planned(self) -> Iterator[Cycle]:
+        """Every billing cycle from the track's start on as it was sold, whether or not it was ended before."""
+        for cycle in self.grid.cycles():
+            if cycle.end > self.start:
+                yield joined(self, cycle) if cycle.start < self.start else cycle
+
+    def spans(self) -> Iterator[Cycle]:
+        """Every billing cycle from the track's start to its end, without end for an evergreen one."""
+        for cycle in self.planned():
+            if self.end is not None and cycle.start >= self.end:
+                return
+            yield cycle
+
+    def cycles(self, upto: date | None = None) -> tuple[Cycle, ...]:
+        """The billing cycles that begin before ``upto``; of an evergreen track by default a year of them."""
+        limit = upto or (date.max if self.end else add_months(self.start, HORIZON_MONTHS))
         found = []
-        for phase in self.phases:
-            k = 0
-            while (day := add_months(self.start, k * self.cycle_months)) < phase.end:
-                if day >= phase.start:
-                    found.append((day, min(add_months(self.start, (k + 1) * self.cycle_months), self.end), phase))
-                k += 1
+        for cycle in self.spans():
+            if cycle.start >= limit:
+                break
+            found.append(cycle)
         return tuple(found)
+
+    def phase_at(self, day: date) -> Phase:
+        """The phase in force on a day of the track's time."""
+        return next(p for p in self.phases if p.start <= day and (p.end is None or day < p.end))
+
+
+def joined(track: Track, cycle: Cycle) -> Cycle:
+    """The rest of a cycle that had begun before the track."""
+    return replace(cycle, start=track.start, interval=("day", (cycle.end - track.start).days), kind=CycleKind.JOINED)
 
 
 def tracks(deal: Deal) -> tuple[Track, ...]:
-    """One track for each billing frequency, the shortest cycle first; more where one would pass Stripe's item limit.
+    """One track for each billing frequency; more where one would pass Stripe's item limit, or end inside a cycle.
 
-    The first carries the deal's key, the others ``key#2``, ``key#3`` ... One-time lines go with the first with room.
+    The first carries the deal's key, the others ``key#2``, ``key#3`` ... Which line is on which track is settled by
+    the order in which quotes were taken in, so a later one never moves what is there. Raises `Gap`, `TooMuchRemoved`.
     """
-    cut: list[tuple[int, list[DealLine]]] = []
-    for cycle in sorted({line.cycle_months for line in deal.recurring if line.cycle_months}):
-        lines = [line for line in deal.recurring if line.cycle_months == cycle]
-        cut += [(cycle, part) for part in _chunks(lines, deal)]
-    once = items(deal.once, deal)
+    known: tuple[Track, ...] | None = deal.__dict__.get("_tracks")
+    if known is None:
+        slots = _slots(deal)
+        once = _once_from_start(deal)
+        found = [_track(slot, index, deal, once) for index, slot in enumerate(slots)]
+        known = _with_once(tuple(track for track in found if track is not None), deal)
+        deal.__dict__["_tracks"] = known  # worked out once: a deal never changes
+    return known
+
+
+def without_stub(track: Track, deal: Deal) -> Track:
+    """The track with its first shorter cycle at the full price: as Stripe has it when that cycle is stated by us."""
+    odd = (CycleKind.STUB, CycleKind.JOINED)
+    if track.phases[0].kind not in odd:
+        return track
+    mine = [p for p in deal.pieces if p.line.id in track.line_ids]
+    found: list[Phase] = []
+    for phase in track.phases:
+        made = phase
+        if phase.kind in odd:
+            running = [p for p in mine if p.runs(phase.start)]
+            made = replace(phase, items=items(running, deal, phase.start), kind=CycleKind.FULL)
+        elif phase.kind is CycleKind.FULL:
+            made = replace(phase, anchored=False)
+        if found and not made.anchored and _same_items(found[-1], made):
+            found[-1] = replace(found[-1], end=made.end)
+        else:
+            found.append(made)
+    return replace(track, phases=_twinned(found, deal))
+
+
+def _with_once(found: tuple[Track, ...], deal: Deal) -> tuple[Track, ...]:
+    """The first track takes what is charged once on any other day than the first invoice's."""
+    first = {line.id for track in found for made in track.phases[0].once for line in made.lines}
+    later = frozenset(line.id for line in deal.once if line.id not in first)
+    return (replace(found[0], once_ids=later), *found[1:]) if found and later else found
+
+
+# ------------------------------------------------------------------ which line goes where
+
+
+@dataclass
+class _Slot:
+    """Lines that can share a Stripe object, in the order in which they were taken in."""
+
+    cycle_months: int
+    change: Change
+    start: date
+    ends: date | None  # the last of its lines; None: evergreen
+    tail: date | None  # the end inside a cycle that some of its lines have
+    lines: list[DealLine] = field(default_factory=list)
+    groups: set[tuple[object, ...]] = field(default_factory=set)
+
+    def takes(self, line: DealLine, tail: date | None, change: Change, group: tuple[object, ...]) -> bool:
+        """Whether the line can go here without moving what is here."""
+        same = self.cycle_months == line.cycle_months and line.start >= self.start
+        meets = self.ends is None or line.start <= self.ends
+        room = group in self.groups or len(self.groups) < MAX_ITEMS
+        if tail == self.tail:
+            ends = True
+        elif tail is None:
+            ends = self.tail is not None and line.end is not None and line.end <= self.tail
+        else:
+            ends = self.tail is None and change is self.change and self.ends is not None and self.ends <= tail
+        return same and meets and room and ends
+
+
+def _slots(deal: Deal) -> list[_Slot]:
+    slots: list[_Slot] = []
+    for change in deal.changes:
+        lines = [line for line in change.adds if line.cycle_months]
+        for line in sorted(lines, key=lambda line: (line.cycle_months or 0, line.start, _openness(line))):
+            tail = line.end if _ends_inside(line, deal) else None
+            piece = Piece(line, line.quantity, change)
+            group = agreement(piece, deal.currency, line.start)
+            slot = next((s for s in slots if s.takes(line, tail, change, group)), None)
+            if slot is None:
+                slot = _Slot(line.cycle_months or 1, change, line.start, line.end, tail)
+                slots.append(slot)
+            slot.lines.append(line)
+            slot.groups.add(group)
+            slot.ends = None if slot.ends is None or line.end is None else max(slot.ends, line.end)
+            slot.tail = tail or slot.tail
+    return slots
+
+
+def _openness(line: DealLine) -> int:
+    """Longest first, so that a deal's tail is known before lines that end earlier are placed."""
+    return -(line.end or date.max).toordinal()
+
+
+def _ends_inside(line: DealLine, deal: Deal) -> bool:
+    """Whether the line ends inside a cycle, so that its last one is shorter."""
+    if line.end is None:
+        return False
+    full = Grid(deal.start, None, line.cycle_months or 1, deal.billing_day)
+    return full.at(line.end).start != line.end
+
+
+def _once_from_start(deal: Deal) -> tuple[DealItem, ...]:
+    """The one-time lines that come with the deal's first invoice."""
+    pieces = [p for p in deal.pieces if p.line.charge is Charge.ONE_TIME and p.change.quote_id == deal.base.quote_id and p.start == deal.start]
+    groups = agreeing([p for p in pieces if p.last != p.start or p.cut is None], deal.currency, deal.start)
+    seen: dict[tuple[object, ...], int] = {}
     found = []
-    for index, (cycle, lines) in enumerate(cut):
-        key = deal.key if index == 0 else f"{deal.key}#{index + 1}"
-        found.append(Track(key, cycle, _phases(lines, once[index * MAX_ITEMS : (index + 1) * MAX_ITEMS], deal)))
+    for group in groups:
+        made = item(group, deal, deal.start)
+        content = (made.product.key, made.priced.unit)
+        seen[content] = seen.get(content, 0) + 1
+        found.append(replace(made, twin=seen[content]))
     return tuple(found)
 
 
-def _chunks(lines: Sequence[DealLine], deal: Deal) -> list[list[DealLine]]:
-    """The lines in parts of at most 20 items, lines that agree kept together."""
-    grouped = [list(item.lines) for item in items(lines, deal)]
-    parts = [grouped[at : at + MAX_ITEMS] for at in range(0, len(grouped), MAX_ITEMS)]
-    return [[line for group in part for line in group] for part in parts]
+# ------------------------------------------------------------------ one track
 
 
-def _phases(lines: Sequence[DealLine], once: Sequence[DealItem], deal: Deal) -> tuple[Phase, ...]:
-    """The time of these lines, cut wherever one begins or ends."""
-    cuts = sorted({line.start for line in lines} | {line.end for line in lines})
-    phases = []
-    for start, end in pairwise(cuts):
-        running = [line for line in lines if line.start <= start and end <= line.end]
-        due = tuple(item for item in once if start <= item.start < end)
-        phases.append(Phase(start, end, items(running, deal), due))
-    return tuple(phases)
+def _track(slot: _Slot, index: int, deal: Deal, once: Sequence[DealItem]) -> Track | None:
+    key = deal.key if index == 0 else f"{deal.key}#{index + 1}"
+    ids = frozenset(line.id for line in slot.lines)
+    pieces = [p for p in deal.pieces if p.line.id in ids and p.last != p.start]
+    if not pieces:
+        return None
+    grid = Grid(deal.start, slot.ends, slot.cycle_months, deal.billing_day)
+    bare = Track(key, slot.cycle_months, grid, ids, (), slot.change.quote_id)
+    own = slot.change.quote_id == deal.base.quote_id
+    share = once[index * MAX_ITEMS : (index + 1) * MAX_ITEMS] if own and slot.start == deal.start else ()
+    return replace(bare, phases=_phases(bare, pieces, deal, share))
+
+
+def _phases(track: Track, pieces: Sequence[Piece], deal: Deal, once: Sequence[DealItem]) -> tuple[Phase, ...]:
+    """The time of these pieces, cut wherever one begins, ends or loses a discount, and where cycles change length."""
+    start = min(piece.start for piece in pieces)
+    lasts = [piece.last for piece in pieces]
+    end = None if None in lasts else max(last for last in lasts if last)
+    cuts = {start, *(p.start for p in pieces), *(last for last in lasts if last)}
+    cuts |= {d.until for p in pieces for d in p.line.discounts if d.until and p.start < d.until and p.runs(d.until)}
+    cuts |= {day for day in _odd_boundaries(track.grid, start) if end is None or day < end}
+    days = sorted(cuts)
+    spans = [*pairwise(days), (days[-1], None)] if end is None else [*pairwise(days)]
+    opened = replace(track, phases=(Phase(start, end, ()),))
+    found: list[Phase] = []
+    for first, last in spans:
+        running = [p for p in pieces if p.runs(first)]
+        if not running:
+            raise Gap(first, last or first)
+        cycle = next(c for c in opened.spans() if c.start <= first < c.end)
+        made = _joined_items(running, cycle, deal) if cycle.kind is CycleKind.JOINED else items(running, deal, first, cycle)
+        anchored = bool(found) and found[-1].kind is not cycle.kind
+        now = Phase(first, last, made, tuple(once) if not found else (), cycle.kind, anchored)
+        if found and not anchored and _same_items(found[-1], now):
+            found[-1] = replace(found[-1], end=last)
+        else:
+            found.append(now)
+    return _twinned(found, deal)
+
+
+def _odd_boundaries(grid: Grid, start: date) -> set[date]:
+    """Where cycles of another length begin: after the first piece of a deal or of a track, and before the last one."""
+    found = {grid.anchor} if start < grid.anchor else set()
+    inside = grid.at(start)
+    if inside.start < start:
+        found.add(inside.end)
+    if grid.end is not None:
+        last = list(grid.cycles())[-1]
+        if last.kind is CycleKind.TAIL and start < last.start:
+            found.add(last.start)
+    return {day for day in found if grid.end is None or day < grid.end}
+
+
+def _joined_items(running: Sequence[Piece], cycle: Cycle, deal: Deal) -> tuple[DealItem, ...]:
+    """Lines that begin inside a cycle with a Stripe object of their own: each bills its rest of it."""
+    found: list[DealItem] = []
+    for piece in running:
+        if piece.line.usage is not None:
+            found.append(item([piece], deal, cycle.start, cycle))
+            continue
+        amount = rest_of_cycle(piece, (), piece.start, deal, piece.change.proration)
+        found.append(stated_item(piece, amount, cycle, deal))
+    return tuple(found)
+
+
+def _same_items(before: Phase, after: Phase) -> bool:
+    def shape(phase: Phase) -> list[object]:
+        return [(i.product.key, i.quantity, i.priced, i.interval, i.monthly, i.usage) for i in phase.items]
+
+    return shape(before) == shape(after) and not after.once
+
+
+def _twinned(phases: Sequence[Phase], deal: Deal) -> tuple[Phase, ...]:
+    """Items that stand on one price at the same time told apart by a number that stays theirs in every phase."""
+    taken: dict[tuple[object, ...], list[tuple[date, date, int, tuple[object, ...]]]] = {}
+    numbers: dict[tuple[int, int], int] = {}
+    seen = [(_arrival(i), at, n) for at, phase in enumerate(phases) for n, i in enumerate(phase.items)]
+    for _, at, n in sorted(seen):
+        phase, made = phases[at], phases[at].items[n]
+        content = (made.product.key, made.priced.unit, made.interval, made.monthly, made.usage)
+        who = agreement(made.pieces[0], deal.currency, phase.start)
+        span = (phase.start, phase.end or date.max)
+        others = taken.setdefault(content, [])
+        mine = next((number for *_, number, owner in others if owner == who), 0)
+        used = {number for first, last, number, owner in others if owner != who and first < span[1] and span[0] < last}
+        number = mine if mine and mine not in used else next(k for k in range(1, MAX_ITEMS + 2) if k not in used)
+        others.append((*span, number, who))
+        numbers[at, n] = number
+    return tuple(
+        replace(phase, items=tuple(replace(i, twin=numbers[at, n]) for n, i in enumerate(phase.items)))
+        for at, phase in enumerate(phases)
+    )
+
+
+def _arrival(made: DealItem) -> tuple[object, ...]:
+    return (made.pieces[0].change.accepted_at, made.start)

@@ -1,69 +1,101 @@
-"""Products, prices and coupons that a deal needs. They derive from what they are, so equal terms reuse one object (DESIGN 4)."""
+"""Products, meters, prices and coupons that a deal needs. They derive from what they are, so equal terms reuse one
+object (DESIGN 4).
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 
 from sync.deal.deal import Deal
-from sync.deal.discounts import Percent
-from sync.deal.lines import DealProduct
+from sync.deal.discounts import AmountOff, Off
+from sync.deal.lines import DealProduct, Tier, Usage
+from sync.deal.money import format_amount, minor, plain, unit_amount_decimal
 from sync.deal.pricing import DealItem
 from sync.deal.timeline import Phase, tracks
-from sync.desired.keys import KEY, PRODUCT
+from sync.desired.keys import KEY, MONTHLY, PRODUCT
 from sync.records import Desired, Ref, Value
 
 _TAX_CODE = re.compile(r"txcd_[0-9]{8}\Z")
 
 
 def desire_catalogue(deal: Deal) -> tuple[Desired, ...]:
-    """The products, prices and coupons of the deal, each once, products first."""
+    """The products, meters, prices and coupons of the deal, each once, in the order in which they need each other."""
+    meters: dict[Ref, Desired] = {}
     prices: dict[Ref, Desired] = {}
     coupons: dict[Ref, Desired] = {}
     for phase in (phase for track in tracks(deal) for phase in track.phases):
         for item, ref in (*placed(phase.items, deal), *placed(phase.once, deal)):
             prices[ref] = _price(item, ref, deal)
-            for percent in item.priced.percents:
-                coupons[coupon_ref(percent)] = _coupon(percent)
+            for off in item.priced.offs:
+                coupons[coupon_ref(off)] = _coupon(off)
+            if item.usage:
+                meters[meter_ref(item.usage)] = _meter(item.usage, item.product)
     products = tuple(_product(product) for product in deal.products.values())
-    return (*products, *prices.values(), *coupons.values())
+    return (*products, *meters.values(), *prices.values(), *coupons.values())
 
 
 def placed(items: Iterable[DealItem], deal: Deal) -> tuple[tuple[DealItem, Ref], ...]:
     """Each item with the price it stands on. No two items share a price, as Stripe wants it: a second gets a twin."""
-    seen: Counter[str] = Counter()
-    found = []
-    for item in items:
-        content = _content(item, deal)
-        seen[content] += 1
-        found.append((item, Ref("price", _lookup_key(content, seen[content]))))
-    return tuple(found)
+    return tuple((item, price_ref(item, deal)) for item in items)
+
+
+def price_ref(item: DealItem, deal: Deal) -> Ref:
+    """The price of an item: ``tdm_`` and the hash of what the price is; a twin of it differs by its number."""
+    content = _content(item, deal)
+    text = content if item.twin == 1 else f"{content}|twin-{item.twin}"
+    return Ref("price", "tdm_" + hashlib.sha256(text.encode()).hexdigest()[:40])
 
 
 def phase_refs(phase: Phase, deal: Deal) -> tuple[Ref, ...]:
-    """The prices and coupons that a phase stands on."""
+    """The meters, prices and coupons that a phase stands on."""
     both = (*placed(phase.items, deal), *placed(phase.once, deal))
-    coupons = (coupon_ref(percent) for item, _ in both for percent in item.priced.percents)
-    return tuple(dict.fromkeys((*(ref for _, ref in both), *coupons)))
+    coupons = (coupon_ref(off) for item, _ in both for off in item.priced.offs)
+    meters = (meter_ref(item.usage) for item, _ in both if item.usage)
+    return tuple(dict.fromkeys((*meters, *(ref for _, ref in both), *coupons)))
 
 
-def coupon_ref(percent: Percent) -> Ref:
-    """The coupon of a percentage for ever: ``tdm-pct-12_5``."""
-    return Ref("coupon", f"tdm-pct-{percent.value:f}".replace(".", "_"))
+def coupon_ref(off: Off) -> Ref:
+    """The coupon of a discount that lasts: ``tdm-pct-12_5``, ``tdm-amt-usd-5000`` (minor units)."""
+    if isinstance(off, AmountOff):
+        return Ref("coupon", f"tdm-amt-{off.currency.lower()}-{off.amount_minor}")
+    return Ref("coupon", f"tdm-pct-{off.value:f}".replace(".", "_"))
+
+
+def meter_ref(usage: Usage) -> Ref:
+    """The meter that counts an event; its name is its key."""
+    return Ref("meter", usage.event)
 
 
 def _content(item: DealItem, deal: Deal) -> str:
-    cycle = "once" if item.cycle_months is None else f"month-{item.cycle_months}"
-    return f"{item.product.key}|{deal.currency}|{item.priced.unit:f}|{cycle}"
+    """What the price is, as text. A price of months is written as it always was."""
+    unit, count = item.interval or ("once", 0)
+    cycle = "once" if item.interval is None else f"month-{12 * count if unit == 'year' else count}"
+    cycle = f"day-{count}" if unit == "day" else cycle
+    text = f"{item.product.key}|{deal.currency}|{item.priced.unit:f}|{cycle}"
+    if item.monthly is not None:
+        text += f"|worth-{_monthly(item):f}"
+    return text if item.usage is None else f"{text}|{_usage(item, deal)}"
 
 
-def _lookup_key(content: str, twin: int) -> str:
-    """``tdm_`` and the hash of the price's content; a twin of the same content differs by its number."""
-    text = content if twin == 1 else f"{content}|twin-{twin}"
-    return "tdm_" + hashlib.sha256(text.encode()).hexdigest()[:40]
+def _usage(item: DealItem, deal: Deal) -> str:
+    assert item.usage is not None
+    usage, line = item.usage, item.lines[0]
+    if not usage.mode:
+        return f"meter-{usage.event}|{_unit(line.unit_price, deal):f}"
+    steps = ";".join(f"{t.up_to}:{_unit(t.unit, deal):f}:{_unit(t.flat, deal):f}" for t in usage.tiers)
+    return f"meter-{usage.event}|{usage.mode}|{steps}"
+
+
+def _unit(amount: Decimal, deal: Deal) -> Decimal:
+    return unit_amount_decimal(minor(amount, deal.currency))
+
+
+def _monthly(item: DealItem) -> Decimal:
+    assert item.monthly is not None
+    return unit_amount_decimal(item.monthly)
 
 
 def _product(product: DealProduct) -> Desired:
@@ -81,40 +113,65 @@ def _product(product: DealProduct) -> Desired:
     )
 
 
-def _price(item: DealItem, ref: Ref, deal: Deal) -> Desired:
-    product = Ref("product", item.product.key)
-    what: dict[str, Value] = {
-        "product": product,
-        "currency": deal.currency.lower(),
-        "unit_amount_decimal": item.priced.unit,
-    }
-    interval, count = _interval(item.cycle_months)
+def _meter(usage: Usage, product: DealProduct) -> Desired:
+    """Sums what events report, by customer: one meter counts for every deal."""
     create: dict[str, Value] = {
-        **what,
-        "lookup_key": ref.key,
-        "metadata": {KEY: ref.key, PRODUCT: item.product.id},
+        "display_name": product.name,
+        "event_name": usage.event,
+        "default_aggregation": {"formula": "sum"},
     }
-    if interval:
-        create["recurring"] = {"interval": interval, "interval_count": count}
-    compare = {**what, "interval": interval, "interval_count": count, "active": True}
+    return Desired(meter_ref(usage), create=create, compare={"status": "active"}, shared=True)
+
+
+def _price(item: DealItem, ref: Ref, deal: Deal) -> Desired:
+    metadata: dict[str, Value] = {KEY: ref.key, PRODUCT: item.product.id}
+    if item.monthly is not None:
+        metadata[MONTHLY] = f"{_monthly(item):f}"
+    what: dict[str, Value] = {"product": Ref("product", item.product.key), "currency": deal.currency.lower()}
+    create: dict[str, Value] = {**what, "lookup_key": ref.key, "metadata": metadata, **_amounts(item, deal)}
+    unit, count = item.interval or (None, 1)
+    if unit:
+        recurring: dict[str, Value] = {"interval": unit, "interval_count": count}
+        if item.usage:
+            recurring |= {"usage_type": "metered", "meter": meter_ref(item.usage)}
+        create["recurring"] = recurring
+    compare: dict[str, Value] = {**what, "interval": unit, "interval_count": count, "active": True}
+    if "unit_amount_decimal" in create:
+        compare["unit_amount_decimal"] = create["unit_amount_decimal"]
     return Desired(ref, create=create, compare=compare, update={"active": {"active": True}}, shared=True)
 
 
-def _interval(cycle_months: int | None) -> tuple[str | None, int]:
-    """Stripe's interval and count; none for a price that is charged once."""
-    if cycle_months is None:
-        return None, 1
-    return ("month", cycle_months) if cycle_months % 12 else ("year", cycle_months // 12)
+def _amounts(item: DealItem, deal: Deal) -> dict[str, Value]:
+    usage = item.usage
+    if usage is None:
+        return {"unit_amount_decimal": item.priced.unit}
+    if not usage.mode:
+        return {"unit_amount_decimal": _unit(item.lines[0].unit_price, deal)}
+    tiers = [_tier(tier, deal) for tier in usage.tiers]
+    return {"billing_scheme": "tiered", "tiers_mode": usage.mode, "tiers": tiers}
 
 
-def _coupon(percent: Percent) -> Desired:
-    ref, value = coupon_ref(percent), Decimal(percent.value)
-    create: dict[str, Value] = {
-        "id": ref.key,
-        "name": f"{value:f}% off",
-        "percent_off": value,
-        "duration": "forever",
-        "metadata": {KEY: ref.key},
+def _tier(tier: Tier, deal: Deal) -> dict[str, Value]:
+    found: dict[str, Value] = {
+        "up_to": "inf" if tier.up_to is None else tier.up_to,
+        "unit_amount_decimal": _unit(tier.unit, deal),
     }
-    compare: dict[str, Value] = {"percent_off": value, "duration": "forever", "amount_off": None}
-    return Desired(ref, create=create, compare=compare, shared=True)
+    if tier.flat:
+        found["flat_amount_decimal"] = _unit(tier.flat, deal)
+    return found
+
+
+def _coupon(off: Off) -> Desired:
+    ref = coupon_ref(off)
+    what: dict[str, Value]
+    compare: dict[str, Value]
+    if isinstance(off, AmountOff):
+        what = {"amount_off": off.amount_minor, "currency": off.currency.lower()}
+        name = f"{format_amount(off.amount_minor, off.currency)} off"
+        compare = {"amount_off": off.amount_minor, "percent_off": None}
+    else:
+        value = plain(off.value)
+        what, name = {"percent_off": value}, f"{value:f}% off"
+        compare = {"percent_off": value, "amount_off": None}
+    create: dict[str, Value] = {"id": ref.key, "name": name, **what, "duration": "forever", "metadata": {KEY: ref.key}}
+    return Desired(ref, create=create, compare={**compare, "duration": "forever"}, shared=True)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
 from sync.deal.money import round_half_away
+from sync.desired.keys import ENDS_ON, RENEWS, TERM_END
 from sync.desired.worth import Terms, charge, monthly, monthly_of_phase, of_items, of_phase, percent_off
 from sync.errors import Terminal
 from sync.facts import Price, Schedule, Subscription
@@ -80,6 +81,7 @@ class Contract:
     collection_method: str
     items: tuple[ContractItem, ...]
     livemode: bool
+    renews: str | None = None  # the key of the deal that it follows
 
     @property
     def live(self) -> bool:
@@ -143,18 +145,26 @@ def _contract(key: str, subs: list[Subscription], scheds: list[Schedule], terms:
         subscription_ids=tuple(s.id for s in subs),
         schedule_ids=tuple(s.id for s in scheds),
         start=terms.day(min(starts)) if starts else None,
-        end=terms.day_before(max(fixed)) if fixed else None,
-        ends_on=_ends_on(subs, scheds, terms),
+        end=_day_before(metadata.get(TERM_END)) or (terms.day_before(max(fixed)) if fixed else None),
+        ends_on=_day_before(metadata.get(ENDS_ON)) or _ends_on(subs, scheds, terms),
         period_end=_period_end(running, terms),
         next_charge_s=charge_s,
         next_amount_minor=charge_minor,
         quantity=sum(p.quantity or 0 for s in running for p in of_items(s.items) if p.licensed),
         monthly=sum((i.monthly for i in live_items), Fraction(0)),
-        contracted_monthly=Fraction(0) if status in ENDED else _contracted(subs, scheds, terms),
+        contracted_monthly=_contracted(subs, scheds, terms)
+        if status not in ENDED and ENDS_ON not in metadata
+        else Fraction(0),
         collection_method=first.collection_method,
         items=(*live_items, *planned),
         livemode=first.livemode,
+        renews=metadata.get(RENEWS),
     )
+
+
+def _day_before(first_without: str | None) -> date | None:
+    """The last day of what ends at the beginning of a day, as we noted it."""
+    return date.fromisoformat(first_without) - timedelta(days=1) if first_without else None
 
 
 def _period_end(running: list[Subscription], terms: Terms) -> date | None:
@@ -288,13 +298,23 @@ def _next_charge(
             continue
         for at in {i.period_end_s for i in subscription.items}:
             if stop is None or at < stop:
-                together = of_items(i for i in subscription.items if i.period_end_s == at)
-                due[at] = due.get(at, 0) + charge(together, subscription.coupons, terms)
+                due[at] = due.get(at, 0) + _charge_at(at, subscription, schedules, terms)
     for schedule in (s for s in scheduled if s.phases):
         phase = schedule.phases[0]
         together = of_phase((*phase.items, *phase.add_invoice_items), terms)
         due[phase.start_s] = due.get(phase.start_s, 0) + charge(together, phase.coupons, terms)
     return (min(due), due[min(due)]) if due else (None, None)
+
+
+def _charge_at(at: int, subscription: Subscription, schedules: Sequence[Schedule], terms: Terms) -> int:
+    """What is billed at a boundary: what a schedule has planned from then on, else what renews."""
+    managing = (s for s in schedules if s.subscription == subscription.id and s.status == "active")
+    phase = next((p for s in managing for p in s.phases if p.start_s <= at < p.end_s), None)
+    if phase is not None and all(i.price in terms.prices for i in phase.items):
+        extras = phase.add_invoice_items if phase.start_s == at else ()
+        return charge(of_phase((*phase.items, *extras), terms), phase.coupons, terms)
+    together = of_items(i for i in subscription.items if i.period_end_s == at)
+    return charge(together, subscription.coupons, terms)
 
 
 def _stop(subscription: Subscription, schedules: Sequence[Schedule]) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -12,7 +12,7 @@ from sync.crm import CrmAccount
 from sync.deal.deal import Deal, Payer
 from sync.desired.keys import ACCOUNT, DEAL, KEY
 from sync.errors import Refusal
-from sync.facts import Customer, Schedule, Subscription
+from sync.facts import Customer, Fact, Schedule, Subscription
 from sync.records import Desired, Ref, Value
 
 #: The answer to DATA-213 that says: none of them, make a new one.
@@ -160,6 +160,12 @@ class _Asker:
                 account=self.account.name,
             )
         )
+
+
+def having_email(facts: Iterable[Fact], email: str) -> tuple[Customer, ...]:
+    """The customers among these that have this e-mail now, whatever its case; each once."""
+    customers = {f.id: f for f in facts if isinstance(f, Customer) and not f.deleted}
+    return tuple(c for c in customers.values() if (c.email or "").casefold() == email.casefold())
 
 
 def confirmation(account: CrmAccount, customer: Customer, email: str) -> str | None:

@@ -46,11 +46,17 @@ class Ask:
 Answer = Belongs | MakeAccount | Unknown | Ask
 
 
-def match_account(customer: Customer, accounts: Sequence[CrmAccount], taken: Mapping[str, str], mode: Mode) -> Answer:
+def match_account(
+    customer: Customer,
+    accounts: Sequence[CrmAccount],
+    taken: Mapping[str, str],
+    mode: Mode,
+    namesakes: Sequence[Customer] = (),
+) -> Answer:
     """The Account of a customer: our id in its metadata, its id on an Account, the billing e-mail with a confirmation.
 
     ``accounts`` are the Accounts named by metadata, or carrying the customer's id or e-mail; ``taken`` gives the
-    customer that an Account is linked to already.
+    customer that an Account is linked to already; ``namesakes`` are the other customers with its e-mail.
     """
     living = [a for a in accounts if not a.is_deleted]
     named = [a for a in living if a.id == customer.metadata.get(ACCOUNT)]
@@ -73,6 +79,9 @@ def match_account(customer: Customer, accounts: Sequence[CrmAccount], taken: Map
     only = mailed[0]
     if only.id in taken and taken[only.id] != customer.id:
         return _ask(customer, mailed, f"the Account with its e-mail has customer {taken[only.id]} already")
+    if namesakes:
+        others = ", ".join(c.id for c in namesakes)
+        return _ask(customer, mailed, f"{others} {'have' if len(namesakes) > 1 else 'has'} the same e-mail")
     proof = confirmation(only, customer, customer.email or "")
     return (
         Belongs(only.id, f"the billing e-mail, confirmed by {proof}")

@@ -13,6 +13,16 @@ KEY = "tandem_key"
 DEAL = "tandem_deal"
 #: Unix seconds of the first boundary that Stripe bills by itself; what began before is an invoice that we stated.
 PLAIN_FROM = "tandem_from"
+#: With a quote's id after it, on the object that the quote changed: ``<unix>/<unix>``, the first boundary that Stripe
+#: bills by itself with it, and when it was brought in.
+SETTLED = "tandem_q_"
+#: The first day without service, where a Cancellation was signed; and the first day after the signed term.
+ENDS_ON = "tandem_ends_on"
+TERM_END = "tandem_term_end"
+#: On a price whose interval does not say what it is worth a month: minor units of one unit, before discounts.
+MONTHLY = "tandem_monthly"
+#: On a deal that renews another: the key of that one.
+RENEWS = "tandem_renews"
 QUOTE = "salesforce_quote_id"
 ACCOUNT = "salesforce_account_id"
 OPPORTUNITY = "salesforce_opportunity_id"

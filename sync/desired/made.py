@@ -3,65 +3,95 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from sync.deal.calendar import instant, seconds
 from sync.deal.deal import Deal
-from sync.deal.forecast import Begun
+from sync.deal.dues import Begun, Settled
 from sync.deal.timeline import Track, tracks
-from sync.desired.keys import KEY, PLAIN_FROM
+from sync.desired.keys import DEAL, KEY, PLAIN_FROM, SETTLED
 from sync.facts import Fact, Schedule, Subscription
+
+#: A schedule that says nothing any more about what will be billed.
+LET_GO = "released"
 
 
 @dataclass(frozen=True)
 class Made:
     """How one object of the deal was made; settled once, whatever the clock says later.
 
-    ``plain_s``: the first boundary that Stripe bills by itself. ``schedule_start_s``: where its schedule's first phase
-    starts in Stripe's words; None while there is no schedule. ``at_s``: when it was made.
+    ``plain_s``: the first boundary that Stripe bills by itself. ``at_s``: when it was made. ``quotes``: by quote id how
+    a later quote was brought in, in the same two stamps. ``schedule`` is the newest of the track.
     """
 
     plain_s: int
-    schedule_start_s: int | None = None
     at_s: int = 0
+    quotes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    schedule: Schedule | None = None
+    subscription: Subscription | None = None
 
 
 def made(deal: Deal, facts: Iterable[Fact]) -> Mapping[str, Made]:
-    """What there is, by track key. ``facts`` are all subscriptions and schedules of the customer."""
+    """What there is of the deal, by track key. ``facts`` are all subscriptions and schedules of the customer."""
     seen = [fact for fact in facts if not fact.deleted]
-    subscriptions = {s.metadata.get(KEY): s for s in seen if isinstance(s, Subscription)}
+    subscriptions = {s.metadata.get(KEY, ""): s for s in seen if isinstance(s, Subscription)}
     schedules = [s for s in seen if isinstance(s, Schedule)]
+    keys = {track.key for track in tracks(deal)}
+    keys |= {f.metadata[KEY] for f in seen if f.metadata.get(DEAL) == deal.key and f.metadata.get(KEY)}
     found: dict[str, Made] = {}
-    for key in (track.key for track in tracks(deal)):
+    for key in sorted(keys):
         subscription = subscriptions.get(key)
         schedule = schedule_of(key, subscription, schedules)
-        sources = (source.metadata.get(PLAIN_FROM, "") for source in (schedule, subscription) if source)
-        stamp = next((stamp for stamp in sources if stamp.isdecimal()), None)
-        if stamp is not None:
-            start = schedule.phases[0].start_s if schedule and schedule.phases else None
-            stamps = [source.created_s for source in (subscription, schedule) if source and source.created_s]
-            found[key] = Made(int(stamp), start, min(stamps, default=0))
+        one = _one(schedule, subscription)
+        if one is not None:
+            found[key] = one
     return found
 
 
+def _one(schedule: Schedule | None, subscription: Subscription | None) -> Made | None:
+    sources = [source for source in (schedule, subscription) if source is not None]
+    plain = next((s.metadata[PLAIN_FROM] for s in sources if s.metadata.get(PLAIN_FROM, "").isdecimal()), None)
+    if plain is None:
+        return None
+    quotes: dict[str, tuple[int, int]] = {}
+    for source in reversed(sources):
+        for name, value in source.metadata.items():
+            first, _, second = value.partition("/")
+            if name.startswith(SETTLED) and first.isdecimal() and second.isdecimal():
+                quotes[name.removeprefix(SETTLED)] = (int(first), int(second))
+    stamps = [source.created_s for source in sources if source.created_s]
+    return Made(int(plain), min(stamps, default=0), quotes, schedule, subscription)
+
+
 def schedule_of(key: str, subscription: Subscription | None, schedules: Iterable[Schedule]) -> Schedule | None:
-    """The schedule of a track: by our key, else the one that the track's subscription names (a fresh one has no key yet)."""
+    """The schedule of a track: the one that its subscription names, else by our key, of several the newest that still
+    says something.
+    """
     candidates = list(schedules)
-    by_key = (s for s in candidates if s.metadata.get(KEY) == key)
     attached = (s for s in candidates if subscription and s.id == subscription.schedule)
-    return next(by_key, None) or next(attached, None)
+    by_key = sorted(
+        (s for s in candidates if s.metadata.get(KEY) == key), key=lambda s: (s.status == LET_GO, -s.created_s, s.id)
+    )
+    return next(attached, None) or next(iter(by_key), None)
 
 
 def plain_day(track: Track, deal: Deal, plain_s: int) -> date:
-    """The first day of a cycle that Stripe bills by itself; the track's end if there is none."""
-    return next((start for start, _, _ in track.cycles() if seconds(deal.boundary(start)) >= plain_s), track.end)
+    """The first day of a cycle that Stripe bills by itself; the planned end if there is none."""
+    for cycle in track.planned():
+        if seconds(deal.boundary(cycle.start)) >= plain_s:
+            return cycle.start
+    assert track.grid.end is not None
+    return track.grid.end
 
 
 def begun(deal: Deal, done: Mapping[str, Made]) -> Mapping[str, Begun]:
-    """For `sync.deal.forecast`: by track key how it was begun, for what is there already."""
-    return {
-        track.key: Begun(plain_day(track, deal, mine.plain_s), instant(mine.at_s))
-        for track in tracks(deal)
-        if (mine := done.get(track.key))
+    """For `sync.deal.dues`: by track key how it was begun, for what is there already."""
+    return {track.key: _begun(track, deal, mine) for track in tracks(deal) if (mine := done.get(track.key))}
+
+
+def _begun(track: Track, deal: Deal, mine: Made) -> Begun:
+    quotes = {
+        quote: Settled(plain_day(track, deal, plain_s), instant(at_s)) for quote, (plain_s, at_s) in mine.quotes.items()
     }
+    return Begun(plain_day(track, deal, mine.plain_s), instant(mine.at_s), quotes)

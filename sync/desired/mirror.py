@@ -65,9 +65,10 @@ def show(view: AccountView, invoice_ids: frozenset[str]) -> Shown:
     deals = contracts(view.subscriptions, view.schedules, view.terms)
     by_object = {i: d.key for d in deals for i in (*d.subscription_ids, *d.schedule_ids)}
     named = [i for i in view.invoices if i.id in invoice_ids and not i.deleted]
+    followers = {d.renews: d.key for d in deals if d.renews}
     return Shown(
         account=_account(view, deals),
-        subscriptions=tuple(_subscription(view, d) for d in deals),
+        subscriptions=tuple(_subscription(view, d, followers.get(d.key)) for d in deals),
         items=tuple(row for d in deals for row in _items(view, d)),
         invoices=tuple(_invoice(view, i, by_object) for i in named),
         payments=tuple(row for i in named for row in _payments(view, i)),
@@ -83,7 +84,7 @@ def _amount(value: Fraction, currency: str) -> Decimal:
     return to_major(round_half_away(value), currency)
 
 
-def _subscription(view: AccountView, deal: Contract) -> BillingSubscription:
+def _subscription(view: AccountView, deal: Contract, renewed_by: str | None) -> BillingSubscription:
     leading = (*deal.subscription_ids, *deal.schedule_ids)[0]
     folder = "subscriptions" if deal.subscription_ids else "subscription_schedules"
     return BillingSubscription(
@@ -107,6 +108,7 @@ def _subscription(view: AccountView, deal: Contract) -> BillingSubscription:
         collection_method=COLLECTION.get(deal.collection_method),
         stripe_url=f"{DASHBOARD}{'' if deal.livemode else '/test'}/{folder}/{leading}",
         as_of=view.now,
+        renewed_by=renewed_by,
     )
 
 

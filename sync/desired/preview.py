@@ -1,4 +1,4 @@
-"""What a deal will be billed, said before anybody accepts it (BILLING_RULES 7). Major units, the currency's decimals."""
+"""What a quote will be billed, said before anybody accepts it (BILLING_RULES 7). Major units, the currency's decimals."""
 
 from __future__ import annotations
 
@@ -8,14 +8,24 @@ from datetime import date, timedelta
 from fractions import Fraction
 from itertools import groupby
 
-from sync.deal.calendar import say
+from sync.deal.calendar import months_between, say
+from sync.deal.changes import Change, Kind, Proration
 from sync.deal.deal import Deal
+from sync.deal.discounts import AmountOff
+from sync.deal.effect import Effect, effect
 from sync.deal.forecast import Forecast, ForecastInvoice, line_amounts
+from sync.deal.lines import Usage
 from sync.deal.money import exponent, format_amount, format_exact, to_major
-from sync.deal.pricing import DealItem, arr_minor, items, mrr_minor
+from sync.deal.pricing import DealItem, arr_minor, mrr_minor
+from sync.deal.timeline import tracks
 from sync.desired.customer import Linked
 
 _CYCLE_WORDS = {1: "monthly", 3: "quarterly", 6: "every six months", 12: "annually"}
+_PRORATION = {
+    Proration.SIGNED: "as signed: whole months and days to the end, less the full invoices still to come",
+    Proration.STRIPE: "by Stripe's rule: the seconds left in the running cycle",
+    Proration.NONE: "not billed for the running cycle: the first full cycle after the change is the first billed",
+}
 
 
 @dataclass(frozen=True)
@@ -26,31 +36,58 @@ class Preview:
     data: dict[str, object]
 
 
-def preview(deal: Deal, made: Forecast, customer: Linked | None, notes: Sequence[str] = ()) -> Preview:
+def preview(
+    deal: Deal,
+    made: Forecast,
+    customer: Linked | None,
+    notes: Sequence[str] = (),
+    *,
+    change: Change | None = None,
+    earlier: Forecast | None = None,
+    before: Deal | None = None,
+) -> Preview:
     """Who pays, the first invoice, every later one, what was signed, what is billed, and what rounding leaves.
 
-    ``customer`` is None where one will be made. Nothing in it depends on the moment it is written, except that cycles
-    already begun are one invoice on the day of ``made``.
+    For a ``change`` of a deal: what it does to the deal as it was ``before``, with the ``earlier`` forecast. ``customer``
+    is None where one will be made. Nothing in it depends on the moment it is written, except that cycles already begun
+    are one invoice on the day of ``made``.
     """
-    first = [invoice for invoice in made.invoices if invoice.day == made.invoices[0].day]
-    later = [invoice for invoice in made.invoices if invoice.day != made.invoices[0].day]
     said = [*notes, *_own_notes(deal, customer)]
+    if change is not None and before is not None and earlier is not None:
+        done = effect(earlier, made, change)
+        body = _changed(deal, before, change, done, made)
+    else:
+        done = None
+        body = _new(deal, made)
     parts = [
-        _headline(deal),
+        *body[:1],
         _customer(deal, customer),
-        *(_item(item, deal) for item in items(deal.lines, deal)),
-        *(_invoice("First invoice", invoice, deal) for invoice in first),
-        *_later(later, deal),
-        _totals(deal, made),
+        *body[1:],
         *(f"Note: {note}" for note in said),
         "Before tax. Worked out by Tandem; a preview by Stripe covers one invoice only.",
     ]
-    return Preview("\n".join(parts), _data(deal, made, customer, said))
+    return Preview("\n".join(parts), _data(deal, made, customer, said, done))
 
 
 def cannot_bill(messages: Sequence[str]) -> str:
     """The preview of a quote that can't be billed yet: what to fix, never an amount of zero."""
     return "\n".join(("CANNOT BILL YET", *(f"- {message}" for message in messages)))
+
+
+# ------------------------------------------------------------------ a deal that is made
+
+
+def _new(deal: Deal, made: Forecast) -> list[str]:
+    own = [i for i in made.invoices if not i.quote_id or i.quote_id == deal.quote_id]
+    first = [invoice for invoice in own if invoice.day == own[0].day] if own else []
+    later = [invoice for invoice in made.invoices if invoice not in first]
+    return [
+        _headline(deal),
+        *_items(deal),
+        *(_invoice("First invoice", invoice, deal) for invoice in first),
+        *_later(later, deal, made),
+        _totals(deal, made),
+    ]
 
 
 def _headline(deal: Deal) -> str:
@@ -59,11 +96,87 @@ def _headline(deal: Deal) -> str:
     days = deal.terms.days_until_due
     terms = "charged to the stored payment method" if days is None else f"Net {days}"
     po_number = f", PO {deal.terms.po_number}" if deal.terms.po_number else ""
-    last = say(deal.end - timedelta(days=1))
-    return (
-        f"READY  {deal.payer.name}: new subscription, {say(deal.start)} to {last} ({deal.months} months), "
-        f"invoiced {how} in advance, {terms}{po_number}"
+    kind = "renewal, a new subscription" if deal.renews else "new subscription"
+    trial = f", after a trial from {say(deal.trial_from)}" if deal.trial_from else ""
+    if deal.end is None:
+        time = f"from {say(deal.start)}, without an end"
+    else:
+        time = f"{say(deal.start)} to {say(deal.end - timedelta(days=1))} ({_length(deal)})"
+    return f"READY  {deal.payer.name}: {kind}, {time}{trial}, invoiced {how} in advance, {terms}{po_number}"
+
+
+def _length(deal: Deal) -> str:
+    assert deal.end is not None
+    months, days = months_between(deal.start, deal.end)
+    return f"{months} months" + (f" and {days} days" if days else "")
+
+
+def _items(deal: Deal) -> list[str]:
+    """Each item as it is sold, once, with its time where that is not the deal's."""
+    found: dict[str, None] = {}
+    for track in tracks(deal):
+        for phase in track.phases:
+            for item in (*phase.items, *phase.once):
+                found.setdefault(_item(item, deal))
+    return list(found)
+
+
+# ------------------------------------------------------------------ a deal that is changed
+
+
+def _changed(deal: Deal, before: Deal, change: Change, done: Effect, made: Forecast) -> list[str]:
+    parts = [_change_headline(deal, change), *_change_lines(deal, change)]
+    if change.kind is not Kind.CANCELLATION or change.removes:
+        parts.append(f"The running cycle is billed {_PRORATION[change.proration]}")
+    parts += [_invoice(f"Invoice for quote {change.number}", invoice, deal) for invoice in done.stated]
+    parts += [
+        f"Credit on {say(deal.day_of(credit.at))}: {format_amount(credit.amount, deal.currency)}, "
+        f"{'sent back' if credit.refund else 'to the balance'}"
+        for credit in done.credits
+    ]
+    if not done.stated and not done.credits:
+        parts.append("Nothing is billed or credited for the running cycle")
+    parts += _later_changed(done, deal)
+    day = change.effective
+    was, now = mrr_minor(before, day), mrr_minor(deal, day)
+    parts.append(f"MRR from {say(day)}: {format_amount(now, deal.currency)} (was {format_amount(was, deal.currency)})")
+    word = "adds" if done.total >= 0 else "takes off"
+    parts.append(
+        f"In all this quote {word} {format_amount(abs(done.total), deal.currency)}; "
+        f"the deal comes to {format_amount(made.total - made.credited, deal.currency)}"
     )
+    return parts
+
+
+def _change_headline(deal: Deal, change: Change) -> str:
+    if change.kind is Kind.CANCELLATION:
+        last = say(change.effective - timedelta(days=1))
+        return f"READY  {deal.payer.name}: cancellation, the last day of service is {last}"
+    until = f"to {say(deal.end - timedelta(days=1))}" if deal.end else "without an end"
+    return f"READY  {deal.payer.name}: change of the running subscription from {say(change.effective)} {until}"
+
+
+def _change_lines(deal: Deal, change: Change) -> list[str]:
+    found = []
+    for line in change.adds:
+        unit = format_exact(line.unit_price, deal.currency)
+        found.append(f"+ {line.quantity} × {line.product.name} at {unit} from {say(line.start)}")
+    for removal in change.removes:
+        unit = format_exact(removal.unit_price, deal.currency)
+        found.append(f"- {removal.quantity} × {removal.product.name} at {unit} from {say(removal.start)}")
+    return found
+
+
+def _later_changed(done: Effect, deal: Deal) -> list[str]:
+    lines = []
+    for (was, now), group in groupby(done.regular, key=lambda one: (one.was, one.now)):
+        days = [say(one.day) for one in group]
+        amounts = f"{format_amount(now, deal.currency)} (was {format_amount(was, deal.currency)})"
+        lines.append(f"Then {len(days)} × {amounts}: {', '.join(days)}")
+    return lines
+
+
+# ------------------------------------------------------------------ parts of both
 
 
 def _customer(deal: Deal, customer: Linked | None) -> str:
@@ -81,31 +194,50 @@ def _own_notes(deal: Deal, customer: Linked | None) -> list[str]:
 
 
 def _item(item: DealItem, deal: Deal) -> str:
+    if item.usage is not None:
+        return _usage(item.product.name, item.usage, item, deal)
     unit = format_exact(Fraction(item.priced.unit) / 10 ** exponent(deal.currency), deal.currency)
-    often = (
-        "once"
-        if item.cycle_months is None
-        else _CYCLE_WORDS.get(item.cycle_months, f"every {item.cycle_months} months")
-    )
+    if item.cycle_months is None or item.interval is None:
+        often = "once"
+    elif item.interval[0] == "day":
+        often = f"for {item.interval[1]} days"
+    else:
+        months = item.interval[1] * (12 if item.interval[0] == "year" else 1)
+        odd = months != item.cycle_months
+        often = f"for {months} months" if odd else _CYCLE_WORDS.get(months, f"every {months} months")
     text = (
         f"{item.quantity} × {item.product.name} at {unit}, {often}: {format_amount(item.priced.gross, deal.currency)}"
     )
-    for percent, off in zip(item.priced.percents, item.priced.off, strict=True):
-        text += f" less {percent.value:f} % ({format_amount(off, deal.currency)})"
-    return f"{text} = {format_amount(item.priced.net, deal.currency)}" if item.priced.percents else text
+    for discount, off in zip(item.priced.offs, item.priced.off, strict=True):
+        what = "an amount off" if isinstance(discount, AmountOff) else f"{discount.value:f} %"
+        text += f" less {what} ({format_amount(off, deal.currency)})"
+    return f"{text} = {format_amount(item.priced.net, deal.currency)}" if item.priced.offs else text
+
+
+def _usage(name: str, usage: Usage, item: DealItem, deal: Deal) -> str:
+    often = _CYCLE_WORDS.get(item.cycle_months or 1, f"every {item.cycle_months} months")
+    if not usage.mode:
+        return f"{name} by use, {format_exact(item.lines[0].unit_price, deal.currency)} each, {often} in arrears"
+    steps = []
+    for tier in usage.tiers:
+        flat = f" plus {format_exact(tier.flat, deal.currency)}" if tier.flat else ""
+        upto = "above" if tier.up_to is None else f"up to {tier.up_to:,}"
+        steps.append(f"{upto}: {format_exact(tier.unit, deal.currency)} each{flat}")
+    return f"{name} by use, {usage.mode}: {'; '.join(steps)}; {often} in arrears"
 
 
 def _invoice(title: str, invoice: ForecastInvoice, deal: Deal) -> str:
     due = f", due {say(invoice.due)}" if invoice.due else ""
     text = f"{title} {say(invoice.day)}: {format_amount(invoice.total, deal.currency)}{due}"
-    if not invoice.stated:
+    recurring = [line for line in invoice.lines if line.recurring]
+    if not invoice.stated or not recurring:
         return text
-    recurring = [line for line in invoice.lines if line.recurring] or list(invoice.lines)
     first, last = min(line.period_start for line in recurring), max(line.period_end for line in recurring)
-    return f"{text}, for the time already begun, {say(first)} to {say(last - timedelta(days=1))}"
+    begun = "for the time already begun, " if not invoice.quote_id or invoice.key.endswith(":begun") else "for "
+    return f"{text}, {begun}{say(first)} to {say(last - timedelta(days=1))}"
 
 
-def _later(invoices: Sequence[ForecastInvoice], deal: Deal) -> list[str]:
+def _later(invoices: Sequence[ForecastInvoice], deal: Deal, made: Forecast) -> list[str]:
     """The later invoices, those of equal amount together with all their days."""
     if not invoices:
         return ["No later invoice"]
@@ -113,11 +245,13 @@ def _later(invoices: Sequence[ForecastInvoice], deal: Deal) -> list[str]:
     for total, group in groupby(invoices, key=lambda invoice: invoice.total):
         days = [say(invoice.day) for invoice in group]
         lines.append(f"Then {len(days)} × {format_amount(total, deal.currency)}: {', '.join(days)}")
-    return lines
+    return [*lines, "and so on, until it is ended"] if made.open_ended else lines
 
 
 def _totals(deal: Deal, made: Forecast) -> str:
     signed, billed = format_amount(made.signed, deal.currency), format_amount(made.total, deal.currency)
+    if made.open_ended:
+        return f"No end, so no total; the invoices above come to {billed}"
     if made.rest == 0:
         return f"Total: signed {signed}, billed {billed}, no rounding difference"
     word = "less" if made.rest > 0 else "more"
@@ -125,11 +259,16 @@ def _totals(deal: Deal, made: Forecast) -> str:
     return f"Total: signed {signed}, billed {billed}; rounding bills {rest} {word} than was signed"
 
 
-def _data(deal: Deal, made: Forecast, customer: Linked | None, notes: Sequence[str]) -> dict[str, object]:
+# ------------------------------------------------------------------ as data
+
+
+def _data(
+    deal: Deal, made: Forecast, customer: Linked | None, notes: Sequence[str], done: Effect | None
+) -> dict[str, object]:
     def major(amount: int) -> str:
         return f"{to_major(amount, deal.currency):f}"
 
-    return {
+    data: dict[str, object] = {
         "schema": 1,
         "quote": deal.quote_id,
         "currency": deal.currency,
@@ -139,17 +278,29 @@ def _data(deal: Deal, made: Forecast, customer: Linked | None, notes: Sequence[s
             "evidence": customer.evidence if customer else "new",
         },
         "start": _iso(deal.start),
-        "last_day": _iso(deal.end - timedelta(days=1)),
+        "last_day": _iso(deal.end - timedelta(days=1)) if deal.end else None,
         "signed": major(made.signed),
         "billed": major(made.total),
+        "credited": major(made.credited),
         "rounding": major(made.rest),
         "mrr": major(mrr_minor(deal, deal.start)),
         "arr": major(arr_minor(deal, deal.start)),
-        "first_invoice": major(made.first),
+        "first_invoice": major(made.first) if made.invoices else None,
         "invoices": [_invoice_data(invoice, deal) for invoice in made.invoices],
+        "credits": [
+            {"day": _iso(deal.day_of(c.at)), "amount": major(c.amount), "refund": c.refund} for c in made.credits
+        ],
         "lines": {id_: f"{amount:f}" for id_, amount in line_amounts(deal, made).items()},
         "notes": list(notes),
     }
+    if done is not None:
+        data["change"] = {
+            "total": major(done.total),
+            "first": major(done.first),
+            "stated": [invoice.key for invoice in done.stated],
+            "credited": major(sum(credit.amount for credit in done.credits)),
+        }
+    return data
 
 
 def _invoice_data(invoice: ForecastInvoice, deal: Deal) -> dict[str, object]:
@@ -160,19 +311,25 @@ def _invoice_data(invoice: ForecastInvoice, deal: Deal) -> dict[str, object]:
         "due": _iso(invoice.due) if invoice.due else None,
         "total": f"{to_major(invoice.total, deal.currency):f}",
         "stated": invoice.stated,
-        "lines": [
-            {
-                "product": line.item.product.id,
-                "quantity": line.item.quantity,
-                "amount": f"{to_major(line.amount, deal.currency):f}",
-                "from": _iso(line.period_start),
-                "to": _iso(line.period_end),
-                "line_ids": list(line.item.line_ids),
-            }
-            for line in invoice.lines
-        ],
+        "key": invoice.key,
+        "lines": _lines_data(invoice, deal),
     }
+
+
+def _lines_data(invoice: ForecastInvoice, deal: Deal) -> list[dict[str, object]]:
+    return [
+        {
+            "product": line.item.product.id,
+            "quantity": line.item.quantity,
+            "amount": f"{to_major(line.amount, deal.currency):f}",
+            "from": _iso(line.period_start),
+            "to": _iso(line.period_end),
+            "line_ids": list(line.item.line_ids),
+        }
+        for line in invoice.lines
+    ]
 
 
 def _iso(day: date) -> str:
     return day.isoformat()
+

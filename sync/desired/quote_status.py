@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from sync import catalogue
+from sync.deal.changes import Change
 from sync.deal.deal import Deal
+from sync.deal.effect import Effect
 from sync.deal.forecast import Forecast
 from sync.deal.money import to_major
 from sync.deal.timeline import tracks
@@ -32,6 +34,32 @@ _MESSAGE_LENGTH = 10_000
 
 
 @dataclass(frozen=True)
+class Shown:
+    """A quote's deal as it is shown on the quote. ``effect``: what the quote changes, None where it makes the deal.
+
+    ``begins`` is the quote's first day; ``ends`` says that it is a Cancellation.
+    """
+
+    deal: Deal
+    forecast: Forecast
+    effect: Effect | None
+    begins: date
+    ends: bool = False
+
+    @property
+    def total(self) -> int:
+        """What the quote comes to in all, in minor units: its deal, or the change of its deal."""
+        return self.effect.total if self.effect is not None else self.forecast.total
+
+    @property
+    def first(self) -> int | None:
+        """What is invoiced for it first, in minor units; None where nothing is."""
+        if self.effect is not None:
+            return self.effect.first
+        return self.forecast.first if self.forecast.invoices else None
+
+
+@dataclass(frozen=True)
 class QuoteView:
     """All that the quote's billing fields follow from.
 
@@ -41,13 +69,17 @@ class QuoteView:
 
     signed: bool
     now: datetime
-    deal: Deal | None = None
-    forecast: Forecast | None = None
+    case: Shown | None = None
     preview: str | None = None
     objects: tuple[Fact, ...] = ()
     failure: SyncError | None = None
     reference: str = ""
     on_hold: str | None = None
+
+    @property
+    def deal(self) -> Deal | None:
+        """The deal, where it could be worked out."""
+        return self.case.deal if self.case else None
 
 
 def quote_fields(view: QuoteView) -> Mapping[str, object]:
@@ -60,15 +92,18 @@ def quote_fields(view: QuoteView) -> Mapping[str, object]:
     }
     if view.preview is not None:
         found["Billing_Preview__c"] = view.preview
-    if view.deal and view.forecast:
-        found["Contract_Total__c"] = to_major(view.forecast.total, view.deal.currency)
-        found["First_Invoice_Amount__c"] = to_major(view.forecast.first, view.deal.currency)
+    if view.case:
+        case, currency = view.case, view.case.deal.currency
+        endless = case.forecast.open_ended and case.effect is None
+        found["Contract_Total__c"] = None if endless else to_major(case.total, currency)
+        found["First_Invoice_Amount__c"] = None if case.first is None else to_major(case.first, currency)
     return found
 
 
-def line_fields(amounts: Mapping[str, Decimal]) -> Mapping[str, Mapping[str, object]]:
-    """The lines' own fields by line id: `Contract_Amount__c`, in major units."""
-    return {id_: {"Contract_Amount__c": amount} for id_, amount in amounts.items()}
+def line_fields(amounts: Mapping[str, Decimal], change: Change) -> Mapping[str, Mapping[str, object]]:
+    """The quote's own lines by id: `Contract_Amount__c`, in major units."""
+    own = {line.id for line in change.adds}
+    return {id_: {"Contract_Amount__c": amount} for id_, amount in amounts.items() if id_ in own}
 
 
 def blank_fields() -> Mapping[str, object]:
@@ -94,9 +129,10 @@ def status(view: QuoteView) -> str:
         return WAITING
     if len(objects) < len(tracks(view.deal)):
         return CREATING
-    if view.now >= view.deal.boundary(view.deal.end) or all(_is_over(fact) for fact in objects):
+    last, begins = view.deal.last, view.case.begins if view.case else view.deal.opens
+    if (last is not None and view.now >= view.deal.boundary(last)) or all(_is_over(fact) for fact in objects):
         return ENDED
-    return LIVE if view.now >= view.deal.boundary(view.deal.start) else SCHEDULED
+    return LIVE if view.now >= view.deal.boundary(begins) else SCHEDULED
 
 
 def _failed(failure: SyncError, view: QuoteView) -> str:

@@ -1,14 +1,15 @@
-"""The invoice for cycles that began before the deal reached Stripe. We state its amounts; Stripe charges nothing for
-back-dated time when proration is off (DESIGN 4, stated amounts).
+"""Amounts that we state: invoices for what Stripe can't be told ahead, and credits (DESIGN 4). Stripe charges nothing for
+back-dated time, and nothing for changes inside a cycle, when proration is off.
 """
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Iterable
+from datetime import datetime
 
 from sync.deal.calendar import say, seconds
 from sync.deal.deal import Deal
-from sync.deal.pricing import DealItem
+from sync.deal.dues import Due, DueLine, Stated
 from sync.deal.timeline import Track
 from sync.desired.keys import deal_metadata, item_metadata
 from sync.records import Desired, Ref, Value
@@ -17,33 +18,24 @@ from sync.records import Desired, Ref, Value
 MAX_LINES = 250
 
 
-def stated_key(track: Track) -> str:
-    """The natural key of a track's stated invoice: there is one, for all that had begun when the track was made."""
+def begun_key(track: Track) -> str:
+    """The natural key of a track's first stated invoice: there is one, for all that had begun when it was made."""
     return f"{track.key}:begun"
 
 
-def stated_lines(track: Track, plain: date) -> list[tuple[DealItem, date, date]]:
-    """What the stated invoice bills: each item of each cycle before ``plain``, and the one-time lines of those days."""
-    found: list[tuple[DealItem, date, date]] = []
-    for start, end, phase in track.cycles():
-        if start < plain:
-            found += [(item, start, end) for item in phase.items]
-            found += [(item, start, start) for item in phase.once if item.start == start]
-    return found
+def desire_stated(
+    track: Track, deal: Deal, ours: Stated, now: datetime, custom_fields: Value
+) -> Iterable[Desired]:
+    """For each invoice that is due by now: the draft for the track's subscription, its items, and that it is finalised."""
+    for due in ours.dues:
+        if due.at <= now and due.lines:
+            invoice = Ref("invoice", due.key)
+            yield _invoice(invoice, due, track, deal, custom_fields)
+            for n, line in enumerate(due.lines, start=1):
+                yield _item(invoice, n, line, deal)
 
 
-def desire_stated(track: Track, deal: Deal, plain: date, custom_fields: Value) -> tuple[Desired, ...]:
-    """A draft invoice for the track's subscription, its items, and that it is finalised; in minor units of the deal."""
-    lines = stated_lines(track, plain)
-    if not lines:
-        return ()
-    invoice = Ref("invoice", stated_key(track))
-    total = sum(item.priced.net for item, _, _ in lines)
-    items = (_item(invoice, n, line, deal) for n, line in enumerate(lines, start=1))
-    return (_invoice(invoice, track, deal, total, custom_fields), *items)
-
-
-def _invoice(ref: Ref, track: Track, deal: Deal, total: int, custom_fields: Value) -> Desired:
+def _invoice(ref: Ref, due: Due, track: Track, deal: Deal, custom_fields: Value) -> Desired:
     customer = Ref("customer", deal.payer.account_id)
     create: dict[str, Value] = {
         "customer": customer,
@@ -62,7 +54,7 @@ def _invoice(ref: Ref, track: Track, deal: Deal, total: int, custom_fields: Valu
     return Desired(
         ref,
         create=create,
-        compare={"customer": customer, "finalized": True, "subtotal": total},
+        compare={"customer": customer, "finalized": True, "subtotal": due.total},
         update={"finalized": {"auto_advance": True}},
         acts={"finalized": "finalize"},
         money=True,
@@ -70,18 +62,17 @@ def _invoice(ref: Ref, track: Track, deal: Deal, total: int, custom_fields: Valu
     )
 
 
-def _item(invoice: Ref, number: int, line: tuple[DealItem, date, date], deal: Deal) -> Desired:
-    item, start, end = line
+def _item(invoice: Ref, number: int, line: DueLine, deal: Deal) -> Desired:
     ref = Ref("invoiceitem", f"{invoice.key}:{number}")
-    what = f"{item.quantity} × {item.product.name}"
+    what = f"{line.item.quantity} × {line.item.product.name}"
     create: dict[str, Value] = {
         "customer": Ref("customer", deal.payer.account_id),
         "invoice": invoice,
         "currency": deal.currency.lower(),
-        "amount": item.priced.net,
-        "description": what if start == end else f"{what} (from {say(start)})",
-        "period": {"start": seconds(deal.boundary(start)), "end": seconds(deal.boundary(end))},
+        "amount": line.amount,
+        "description": f"{what} (from {say(line.start)})" if line.recurring else what,
+        "period": {"start": seconds(deal.boundary(line.start)), "end": seconds(deal.boundary(line.end))},
         "discountable": False,
-        "metadata": {**deal_metadata(deal, ref.key), **item_metadata(item)},
+        "metadata": {**deal_metadata(deal, ref.key), **item_metadata(line.item)},
     }
-    return Desired(ref, create=create, compare={"amount": item.priced.net}, money=True)
+    return Desired(ref, create=create, compare={"amount": line.amount}, money=True)

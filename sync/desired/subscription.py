@@ -1,26 +1,36 @@
 """The Stripe objects that bill a deal (DESIGN 4): a schedule made ahead; or, for a start that has come, a subscription,
-its schedule, and the invoice that we state for the cycles already begun. Takes a Deal, never a quote.
+its schedule, and the invoices that we state. Takes a Deal, never a quote.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import count
 
 from sync import catalogue
-from sync.deal.calendar import add_months, say, seconds
+from sync.deal.calendar import instant, say, seconds
+from sync.deal.cycles import CycleKind
 from sync.deal.deal import Deal
-from sync.deal.forecast import plain_from
+from sync.deal.dues import plain_from, settled, stated, touching
 from sync.deal.policy import BillingPolicy
-from sync.deal.pricing import DealItem
-from sync.deal.timeline import Phase, Track, tracks
-from sync.desired.catalog import coupon_ref, placed
-from sync.desired.keys import AS_PLANNED, KEY, PLAIN_FROM, deal_metadata, item_metadata
-from sync.desired.made import Made, plain_day
-from sync.desired.stated import MAX_LINES, desire_stated, stated_lines
+from sync.deal.timeline import Track, tracks, without_stub
+from sync.desired.catalog import placed
+from sync.desired.keys import AS_PLANNED, ENDS_ON, KEY, PLAIN_FROM, RENEWS, SETTLED, TERM_END, deal_metadata
+from sync.desired.made import Made, begun
+from sync.desired.schedules import (
+    Window,
+    item_sent,
+    once_compared,
+    phases_compared,
+    phases_sent,
+    spans,
+    window,
+)
+from sync.desired.stated import MAX_LINES, desire_stated
 from sync.errors import Refusal, Refused
+from sync.facts import Schedule
 from sync.records import Desired, Ref, Value
 
 #: Name of the custom field that carries the customer's order number on every invoice.
@@ -35,7 +45,7 @@ FLEXIBLE: Mapping[str, Value] = {"type": "flexible", "flexible": {"proration_dis
 class Wanted:
     """What should be true now, and the business instant at which that changes (None: never again).
 
-    ``waiting``: the start is too near to make the schedule ahead of it; nothing is made before ``wake_at``.
+    ``waiting``: a boundary is too near to arrange anything before it; nothing is made before ``wake_at``.
     """
 
     objects: tuple[Desired, ...]
@@ -48,38 +58,40 @@ def desire(
 ) -> Wanted:
     """The objects of the deal, one or more for each billing frequency, as they should stand.
 
-    ``done`` is `sync.desired.made.made` of what was read: how the deal was begun is settled once. Raises `Refused` for
-    a deal that ended before it got here.
+    ``done`` is `sync.desired.made.made` of what was read: what was settled stays settled. Raises `Refused` for a deal
+    that ended before it got here.
     """
     known, rules = done or {}, policy or BillingPolicy()
-    start, end = deal.boundary(deal.start), deal.boundary(deal.end)
-    wake_at = next((instant for instant in (start, end) if instant > now), None)
     if not known:
         _check_start(deal, now)
-    if now < start <= now + rules.start_margin and any(track.key not in known for track in tracks(deal)):
-        return Wanted((), start, waiting=True)
+    too_near = _too_near(deal, now, known, rules)
+    if too_near is not None:
+        return Wanted((), too_near, waiting=True)
     objects: list[Desired] = []
+    wakes = [deal.boundary(deal.opens), *([deal.boundary(deal.last)] if deal.last else [])]
     for track in tracks(deal):
-        mine = known.get(track.key) or Made(seconds(deal.boundary(plain_from(track, deal, now))))
-        if mine.plain_s <= seconds(start):
-            objects.append(_ahead(track, deal, mine))
-        else:
-            objects += [_started(track, deal, mine), _attached(track, deal, mine)]
-            objects += desire_stated(track, deal, plain_day(track, deal, mine.plain_s), _custom_fields(deal))
-    return Wanted(tuple(objects), wake_at)
+        one = _Object(track, deal, now, known.get(track.key))
+        if one.waits_until is not None:
+            wakes.append(one.waits_until)
+            continue
+        objects += one.desired()
+        wakes += one.wakes()
+    objects += _gone(deal, known)
+    ahead = [at for at in wakes if at > now]
+    return Wanted(tuple(objects), min(ahead, default=None))
 
 
 def _check_start(deal: Deal, now: datetime) -> None:
     """Refuse what can't be begun any more, before the first write."""
     refused: list[Refusal] = []
-    if deal.boundary(deal.end) <= now:
-        detail = f"Quote {deal.number}: the term ended before {say(deal.end)}. Correct Start_Date__c or End_Date__c."
+    if deal.last is not None and deal.boundary(deal.last) <= now:
+        detail = f"Quote {deal.number}: the term ended before {say(deal.last)}. Correct Start_Date__c or End_Date__c."
         feature = "A deal whose whole term has passed"
         refused.append(
             catalogue.refusal("CONF-311", detail, record_id=deal.quote_id, field="Start_Date__c", feature=feature)
         )
     for track in tracks(deal):
-        if len(stated_lines(track, plain_from(track, deal, now))) > MAX_LINES:
+        if any(len(due.lines) > MAX_LINES for due in stated(track, deal, None, now).dues):
             feature = f"A start so far back that its first invoice has more than {MAX_LINES} lines"
             detail = f"Quote {deal.number}: Start_Date__c is {say(deal.start)}. Choose a later one."
             refused.append(
@@ -89,169 +101,274 @@ def _check_start(deal: Deal, now: datetime) -> None:
         raise Refused(tuple(refused))
 
 
-# ------------------------------------------------------------------ made ahead of the start
+def _too_near(deal: Deal, now: datetime, known: Mapping[str, Made], rules: BillingPolicy) -> datetime | None:
+    """The boundary within the margin before which nothing new is arranged: were we late, Stripe would bill otherwise."""
+    near: list[datetime] = []
+    for track in tracks(deal):
+        mine = known.get(track.key)
+        if mine is not None and not _pending(track, deal, mine):
+            continue
+        stamps = [instant(s.start_s) for s in spans(track, deal)]
+        stamps.append(deal.boundary(plain_from(track, deal, now)))
+        near += [at for at in stamps if now < at <= now + rules.start_margin]
+    return min(near, default=None)
 
 
-def _ahead(track: Track, deal: Deal, mine: Made) -> Desired:
-    """A schedule that starts, bills and ends by itself."""
-    start_s = seconds(deal.boundary(track.start))
-    metadata = _metadata(track, deal, mine)
-    create: dict[str, Value] = {
-        "customer": Ref("customer", deal.payer.account_id),
-        "start_date": start_s,
-        "end_behavior": "cancel",
-        "billing_mode": FLEXIBLE,
-        "default_settings": _default_settings(deal),
-        "metadata": metadata,
-        "phases": [_phase(phase, track, deal, mine, once=True) for phase in track.phases],
-    }
-    compare = {**_compare(track, deal, mine, start_s), "once": [_once(phase, deal) for phase in track.phases]}
-    ref = Ref("schedule", track.key)
-    return Desired(ref, create=create, compare=compare, update={"metadata": {"metadata": metadata}}, money=True)
+def _pending(track: Track, deal: Deal, mine: Made) -> tuple[str, ...]:
+    """The quotes that touch the track and were not brought into it yet."""
+    quotes = (change.quote_id for change in touching(track, deal))
+    return tuple(quote for quote in quotes if quote != track.opened_by and quote not in mine.quotes)
 
 
-# ------------------------------------------------------------------ the start has come
+def _gone(deal: Deal, known: Mapping[str, Made]) -> list[Desired]:
+    """Schedules for which nothing is left to bill, as after a Cancellation on the first day: they are ended."""
+    left = {track.key for track in tracks(deal)}
+    return [
+        Desired(
+            Ref("schedule", key),
+            create={},
+            compare={"standing": "canceled"},
+            update={"standing": {}},
+            acts={"standing": "cancel"},
+            money=True,
+        )
+        for key, mine in known.items()
+        if key not in left and mine.schedule is not None and mine.schedule.status == "not_started"
+    ]
 
 
-def _started(track: Track, deal: Deal, mine: Made) -> Desired:
-    """A back-dated subscription that bills nothing before the next boundary, its anchor."""
-    phase = track.phases[0]
-    create: dict[str, Value] = {
-        "customer": Ref("customer", deal.payer.account_id),
-        "items": [_item(item, price) for item, price in placed(phase.items, deal)],
-        "backdate_start_date": seconds(deal.boundary(track.start)),
-        **_anchor(track, deal, mine),
-        "proration_behavior": "none",
-        "billing_mode": FLEXIBLE,
-        "collection_method": deal.terms.collection_method,
-        "metadata": _metadata(track, deal, mine),
-    }
-    if deal.terms.days_until_due is not None:
-        create["days_until_due"] = deal.terms.days_until_due
-    if fields := _custom_fields(deal):
-        create["invoice_settings"] = {"custom_fields": fields}
-    compare: dict[str, Value] = {"customer": Ref("customer", deal.payer.account_id)}
-    return Desired(Ref("subscription", track.key), create=create, compare=compare, money=True)
+class _Object:
+    """One track of a deal as it should stand in Stripe now."""
+
+    def __init__(self, track: Track, deal: Deal, now: datetime, mine: Made | None) -> None:
+        self.deal, self.now, self.is_made = deal, now, mine is not None
+        on_trial = deal.trial_from is not None and track.start == deal.start
+        self.start = deal.boundary(deal.trial_from if on_trial and deal.trial_from else track.start)
+        self.mine = mine or _fresh(track, deal, now, self.start)
+        #: Made by us when its start had come, and not by a schedule that was there before it.
+        self.late = self.mine.plain_s > seconds(self.start)
+        self.track = without_stub(track, deal) if self.late else track
+        self.pending = _pending(track, deal, self.mine) if mine else ()
+        self.begun = begun(deal, {track.key: mine}).get(track.key) if mine else None
+        self.over = track.end is not None and deal.boundary(track.end) <= now
+        self.customer = Ref("customer", deal.payer.account_id)
+
+    @property
+    def waits_until(self) -> datetime | None:
+        """The start of an object that no schedule made ahead would put on the right day of every month by itself."""
+        first = self.track.phases[0]
+        if self.is_made or self.start <= self.now or first.kind not in (CycleKind.STUB, CycleKind.JOINED):
+            return None
+        full = next((p for p in self.track.phases if p.kind is CycleKind.FULL), None)
+        return self.start if full is not None and full.start.day != _nominal_day(self.deal) else None
+
+    def desired(self) -> list[Desired]:
+        """The objects, in the order in which they need each other."""
+        found = [self._subscription()] if self.late else []
+        schedule = self._schedule()
+        if schedule is not None:
+            found.append(schedule)
+        ours = stated(self.track, self.deal, self.begun, self.now)
+        return [*found, *desire_stated(self.track, self.deal, ours, self.now, self._custom_fields())]
+
+    def wakes(self) -> list[datetime]:
+        """When the answer changes: a stated amount falls due, more phases have to follow."""
+        ours = stated(self.track, self.deal, self.begun, self.now)
+        rolls = window(self.track, self.deal, self.now, self.mine.schedule).roll_at
+        return [*(due.at for due in ours.dues), *(c.at for c in ours.credits), *([rolls] if rolls else [])]
+
+    # ------------------------------------------------------------------ the subscription of a start that has come
+
+    def _subscription(self) -> Desired:
+        """A subscription that bills nothing before the next boundary, its anchor."""
+        now = self.deal.day_of(self.now)
+        phase = next((p for p in self.track.phases if p.end is None or now < p.end), self.track.phases[-1])
+        create: dict[str, Value] = {
+            "customer": self.customer,
+            "items": [item_sent(item, price) for item, price in placed(phase.items, self.deal)],
+            **self._begin(),
+            "proration_behavior": "none",
+            "billing_mode": FLEXIBLE,
+            "collection_method": self.deal.terms.collection_method,
+            "metadata": self._metadata(),
+        }
+        if self.deal.terms.days_until_due is not None:
+            create["days_until_due"] = self.deal.terms.days_until_due
+        if self.deal.terms.payment_methods:
+            create["payment_settings"] = {"payment_method_types": list(self.deal.terms.payment_methods)}
+        if fields := self._custom_fields():
+            create["invoice_settings"] = {"custom_fields": fields}
+        compare: dict[str, Value] = {"customer": self.customer}
+        ref = Ref("subscription", self.track.key)
+        if not (self.over and self.deal.ends_on and self.mine.schedule is None):
+            return Desired(ref, create=create, compare=compare, money=True)
+        compare |= {"metadata": self._metadata(), "standing": "canceled"}
+        update: dict[str, Mapping[str, Value]] = {"metadata": {"metadata": self._metadata()}, "standing": {}}
+        return Desired(ref, create=create, compare=compare, update=update, acts={"standing": "cancel"}, money=True)
+
+    def _begin(self) -> dict[str, Value]:
+        """Where its time begins, and by what Stripe counts its cycles."""
+        first = self.deal.boundary(self.track.start)
+        if first > self.now:  # the trial runs
+            return {"trial_end": seconds(first)}
+        return {"backdate_start_date": seconds(first), **self._anchor()}
+
+    def _anchor(self) -> dict[str, Value]:
+        """By what Stripe counts the cycles still to come: their first boundary, or, for one late in the month, the day
+        itself. The next boundary of the 31st may be 30 November, and an anchor there would stay on the 30th.
+        """
+        nominal = _nominal_day(self.deal)
+        if nominal <= LAST_PLAIN_DAY:
+            return {"billing_cycle_anchor": self.mine.plain_s}
+        at = self.deal.boundary(self.deal.start)
+        config: dict[str, Value] = {"day_of_month": nominal, "hour": at.hour, "minute": at.minute, "second": at.second}
+        if self.track.cycle_months > 1:
+            config["month"] = self._next_unclamped(nominal).month
+        return {"billing_cycle_anchor_config": config}
+
+    def _next_unclamped(self, nominal: int) -> date:
+        """The first boundary that Stripe bills by itself, or one after it, that has the nominal day of the month."""
+        days = (self.track.grid.boundary(k) for k in count())
+        return next(d for d in days if seconds(self.deal.boundary(d)) >= self.mine.plain_s and d.day == nominal)
+
+    # ------------------------------------------------------------------ the schedule
+
+    def _schedule(self) -> Desired | None:
+        """The schedule that walks the track through its phases and ends it; none for one that simply goes on."""
+        schedule = self.mine.schedule
+        if schedule is not None and schedule.status == "released" and schedule.end_behavior == "release":
+            schedule = None  # let go of as planned: the subscription goes on by itself
+        if self.over:
+            return self._ended(schedule)
+        ahead = not self.is_made and not self.late
+        left = [span for span in spans(self.track, self.deal) if span.end_s > seconds(self.now)]
+        if self.track.end is None and len(left) < 2 and not (schedule or self.pending or ahead):
+            return None
+        shown = window(self.track, self.deal, self.now, schedule)
+        running = schedule is not None and schedule.status != "not_started"
+        attached = self.late or (self.is_made and schedule is None)
+        metadata = self._metadata()
+        change: dict[str, Value] = {
+            "phases": phases_sent(shown, self.deal, metadata, running=running, update=True),
+            "end_behavior": shown.end_behavior,
+            "proration_behavior": "none",
+        }
+        half_made = attached and not (schedule and schedule.metadata.get(KEY))
+        update: dict[str, Mapping[str, Value]] = {"metadata": {"metadata": metadata}}
+        before: Mapping[str, Value] = {}
+        if half_made:
+            update["metadata"] = {**change, "metadata": metadata, "default_settings": self._default_settings()}
+        elif self.pending or self._rolls(schedule):
+            update |= {part: change for part in ("phases", "end_behavior", "once")}
+            before = self._as_left(schedule)
+        return Desired(
+            Ref("schedule", self.track.key),
+            create={"from_subscription": Ref("subscription", self.track.key)}
+            if attached
+            else self._ahead(shown, metadata),
+            compare=self._compare(shown, metadata, running=running or self.late),
+            update=update,
+            before=before,
+            money=True,
+            unfinished=attached,
+        )
+
+    def _rolls(self, schedule: Schedule | None) -> bool:
+        """Whether only a window of the phases was told, so that more follow without a new quote."""
+        return schedule is not None and schedule.end_behavior == "release" and self.track.end is not None
+
+    def _as_left(self, schedule: Schedule | None) -> Mapping[str, Value]:
+        """How the phases stand if nobody but us changed them: with the quotes that were brought in before."""
+        known = {self.track.opened_by, *self.mine.quotes}
+        earlier = self.deal.of(frozenset(c.quote_id for c in self.deal.changes if c.quote_id in known))
+        track = next((t for t in tracks(earlier) if t.key == self.track.key), None)
+        if track is None or schedule is None:
+            return {}
+        shown = window(without_stub(track, earlier) if self.late else track, earlier, self.now, schedule)
+        told = max(0, len(schedule.phases) - len(shown.past))
+        return {"phases": phases_compared(replace(shown, spans=shown.spans[:told]), earlier)}
+
+    def _ended(self, schedule: Schedule | None) -> Desired | None:
+        """A track whose last day has passed: by its plan, or by a Cancellation that came after it."""
+        if schedule is None:
+            return None
+        compare: dict[str, Value] = {"customer": self.customer}
+        update: dict[str, Mapping[str, Value]] = {}
+        acts: dict[str, str] = {}
+        live = schedule.status in ("active", "not_started")
+        if self.deal.ends_on is None:
+            compare["standing"] = AS_PLANNED
+        elif live and schedule.phases and schedule.phases[-1].end_s > seconds(self.now):
+            compare |= {"standing": "canceled", "metadata": {KEY: self.track.key, **self._metadata()}}
+            update = {"metadata": {"metadata": self._metadata()}, "standing": {}}
+            acts = {"standing": "cancel"}
+        ref = Ref("schedule", self.track.key)
+        return Desired(ref, create={}, compare=compare, update=update, acts=acts, money=True)
+
+    def _ahead(self, shown: Window, metadata: Mapping[str, str]) -> dict[str, Value]:
+        """A schedule that starts, bills and ends by itself."""
+        return {
+            "customer": self.customer,
+            "start_date": shown.spans[0].start_s,
+            "end_behavior": shown.end_behavior,
+            "billing_mode": FLEXIBLE,
+            "default_settings": self._default_settings(),
+            "metadata": metadata,
+            "phases": phases_sent(shown, self.deal, metadata, running=False, update=False),
+        }
+
+    def _compare(self, shown: Window, metadata: Mapping[str, str], *, running: bool) -> dict[str, Value]:
+        """The schedule's facts in the form of `sync.observed`."""
+        terms = self.deal.terms
+        found: dict[str, Value] = {
+            "customer": self.customer,
+            "standing": AS_PLANNED,
+            "end_behavior": shown.end_behavior,
+            "collection": [terms.collection_method, terms.days_until_due],
+            "custom_fields": [[PO_FIELD, terms.po_number]] if terms.po_number else [],
+            "phases": phases_compared(shown, self.deal),
+            "metadata": {KEY: self.track.key, **metadata},
+        }
+        if not running:
+            found["once"] = once_compared(shown, self.deal)
+        return found
+
+    # ------------------------------------------------------------------ parts
+
+    def _metadata(self) -> dict[str, str]:
+        """Our keys and the CRM's, when what was settled, and a planned end."""
+        deal = self.deal
+        found = {**deal_metadata(deal, self.track.key), PLAIN_FROM: str(self.mine.plain_s)}
+        for quote, stamp in settled(self.track, deal, self.begun, self.now).items():
+            if quote != self.track.opened_by:
+                fresh = (seconds(deal.boundary(stamp.plain)), seconds(stamp.at))
+                found[f"{SETTLED}{quote}"] = "{}/{}".format(*self.mine.quotes.get(quote, fresh))
+        if deal.end is not None:
+            found[TERM_END] = deal.end.isoformat()
+        if deal.ends_on is not None:
+            found[ENDS_ON] = deal.ends_on.isoformat()
+        return found | ({RENEWS: deal.renews} if deal.renews is not None else {})
+
+    def _default_settings(self) -> Mapping[str, Value]:
+        terms = self.deal.terms
+        settings: dict[str, Value] = {"collection_method": terms.collection_method}
+        invoice: dict[str, Value] = {}
+        if terms.days_until_due is not None:
+            invoice["days_until_due"] = terms.days_until_due
+        if fields := self._custom_fields():
+            invoice["custom_fields"] = fields
+        return {**settings, "invoice_settings": invoice} if invoice else settings
+
+    def _custom_fields(self) -> list[Value]:
+        return [{"name": PO_FIELD, "value": self.deal.terms.po_number}] if self.deal.terms.po_number else []
 
 
-def _anchor(track: Track, deal: Deal, mine: Made) -> dict[str, Value]:
-    """By what Stripe counts the cycles still to come: their first boundary, or, for a start late in the month, the day
-    itself. The next boundary of the 31st may be 30 November, and an anchor there would stay on the 30th.
-    """
-    if track.start.day <= LAST_PLAIN_DAY:
-        return {"billing_cycle_anchor": mine.plain_s}
-    at = deal.boundary(track.start)
-    config: dict[str, Value] = {
-        "day_of_month": track.start.day, "hour": at.hour, "minute": at.minute, "second": at.second,
-    }  # fmt: skip
-    if track.cycle_months > 1:
-        config["month"] = _next_unclamped(track, plain_day(track, deal, mine.plain_s)).month
-    return {"billing_cycle_anchor_config": config}
+def _fresh(track: Track, deal: Deal, now: datetime, start: datetime) -> Made:
+    """How an object made now is settled: all by Stripe if it is made ahead, else from the next boundary on."""
+    plain_s = seconds(start) if start > now else seconds(deal.boundary(plain_from(track, deal, now)))
+    return Made(plain_s, seconds(now))
 
 
-def _next_unclamped(track: Track, day: date) -> date:
-    """The first boundary of the track's cycles, from ``day`` on, that has the start's own day of the month."""
-    boundaries = (add_months(track.start, k * track.cycle_months) for k in count())
-    return next(found for found in boundaries if found >= day and found.day == track.start.day)
-
-
-def _attached(track: Track, deal: Deal, mine: Made) -> Desired:
-    """The schedule that ends that subscription: made from it alone, then given its phases once it is read back."""
-    start_s = mine.schedule_start_s or seconds(deal.boundary(track.start))
-    metadata = _metadata(track, deal, mine)
-    phases = [_phase(phase, track, deal, mine, once=False) for phase in track.phases]
-    whole: Mapping[str, Value] = {
-        "end_behavior": "cancel",
-        "proration_behavior": "none",
-        "default_settings": _default_settings(deal),
-        "metadata": metadata,
-        "phases": [{**phases[0], "start_date": start_s}, *phases[1:]],
-    }
-    compare = _compare(track, deal, mine, start_s)
-    ref = Ref("schedule", track.key)
-    # A schedule fresh from its subscription has no metadata of ours: all of it is still ours to write. One that has it
-    # and differs was changed by somebody else, which is told and never overwritten (`sync.diff`).
-    return Desired(
-        ref,
-        create={"from_subscription": Ref("subscription", track.key)},
-        compare=compare,
-        update={"metadata": whole},
-        money=True,
-        unfinished=True,
-    )
-
-
-# ------------------------------------------------------------------ parts
-
-
-def _metadata(track: Track, deal: Deal, mine: Made) -> dict[str, str]:
-    return {**deal_metadata(deal, track.key), PLAIN_FROM: str(mine.plain_s)}
-
-
-def _default_settings(deal: Deal) -> Mapping[str, Value]:
-    settings: dict[str, Value] = {"collection_method": deal.terms.collection_method}
-    invoice: dict[str, Value] = {}
-    if deal.terms.days_until_due is not None:
-        invoice["days_until_due"] = deal.terms.days_until_due
-    if fields := _custom_fields(deal):
-        invoice["custom_fields"] = fields
-    return {**settings, "invoice_settings": invoice} if invoice else settings
-
-
-def _custom_fields(deal: Deal) -> list[Value]:
-    return [{"name": PO_FIELD, "value": deal.terms.po_number}] if deal.terms.po_number else []
-
-
-def _phase(phase: Phase, track: Track, deal: Deal, mine: Made, *, once: bool) -> dict[str, Value]:
-    found: dict[str, Value] = {
-        "items": [_item(item, price) for item, price in placed(phase.items, deal)],
-        "end_date": seconds(deal.boundary(phase.end)),
-        "discounts": "",
-        "proration_behavior": "none",
-        "metadata": _metadata(track, deal, mine),
-    }
-    if once and phase.once:
-        found["add_invoice_items"] = [_item(item, price) for item, price in placed(phase.once, deal)]
-    return found
-
-
-def _item(item: DealItem, price: Ref) -> dict[str, Value]:
-    found: dict[str, Value] = {"price": price, "quantity": item.quantity, "metadata": item_metadata(item)}
-    if item.priced.percents:
-        found["discounts"] = [{"coupon": coupon_ref(percent)} for percent in item.priced.percents]
-    return found
-
-
-def _compare(track: Track, deal: Deal, mine: Made, start_s: int) -> dict[str, Value]:
-    """The schedule's facts in the form of `sync.observed`."""
-    starts = [start_s, *(seconds(deal.boundary(phase.start)) for phase in track.phases[1:])]
-    return {
-        "customer": Ref("customer", deal.payer.account_id),
-        "standing": AS_PLANNED,
-        "end_behavior": "cancel",
-        "collection": [deal.terms.collection_method, deal.terms.days_until_due],
-        "custom_fields": [[PO_FIELD, deal.terms.po_number]] if deal.terms.po_number else [],
-        "phases": [
-            {
-                "start": start,
-                "end": seconds(deal.boundary(phase.end)),
-                "items": [_same(item, price) for item, price in placed(phase.items, deal)],
-                "discounts": [],
-                "proration_behavior": "none",
-            }
-            for start, phase in zip(starts, track.phases, strict=True)
-        ],
-        "metadata": {KEY: track.key, **_metadata(track, deal, mine)},
-    }
-
-
-def _once(phase: Phase, deal: Deal) -> Value:
-    return {"items": [_same(item, price) for item, price in placed(phase.once, deal)]}
-
-
-def _same(item: DealItem, price: Ref) -> Mapping[str, Value]:
-    return {
-        "price": price,
-        "quantity": item.quantity,
-        "discounts": [coupon_ref(percent) for percent in item.priced.percents],
-    }
+def _nominal_day(deal: Deal) -> int:
+    """The day of the month of every boundary that is not clamped."""
+    return deal.billing_day or deal.start.day

@@ -14,6 +14,7 @@ from fractions import Fraction
 
 from sync.deal.calendar import business_day, instant
 from sync.deal.money import round_half_away
+from sync.desired.keys import MONTHLY
 from sync.facts import Coupon, Item, Phase, PhaseItem, Price
 
 #: Months in one unit of a Stripe interval; a day is 1/(365/12) of a month (BILLING_RULES 1).
@@ -72,8 +73,17 @@ class Position:
         return price.interval is not None and price.usage_type != "metered" and price.unit_amount_decimal is not None
 
     @property
+    def month_value(self) -> Fraction | None:
+        """What one unit is worth a month before discounts, where its price says so: a cycle cut short (MONTHLY)."""
+        value = self.price.metadata.get(MONTHLY)
+        return Fraction(value) if value else None
+
+    @property
     def cycle_months(self) -> Fraction:
-        """The months of one cycle."""
+        """The months of one cycle: of a cut one as many as its amount stands for."""
+        unit, month = self.price.unit_amount_decimal, self.month_value
+        if unit and month:
+            return Fraction(unit) / month
         return INTERVAL_MONTHS[self.price.interval or "month"] * self.price.interval_count
 
 
@@ -105,7 +115,16 @@ def monthly(
             cycles = [c - c * Fraction(coupon.percent_off) / 100 for c in cycles]
         elif coupon.amount_off_minor is not None:
             cycles = _taken_off_once(cycles, positions, coupon.amount_off_minor)
-    return [c / p.cycle_months if p.licensed else Fraction(0) for c, p in zip(cycles, positions, strict=True)]
+    return [_a_month(c, p) for c, p in zip(cycles, positions, strict=True)]
+
+
+def _a_month(cycle: Fraction, position: Position) -> Fraction:
+    """A cycle's net amount as a month's. A cycle that is not billed at all is worth what its price says."""
+    if not position.licensed:
+        return Fraction(0)
+    if position.month_value is not None and not position.price.unit_amount_decimal:
+        return position.month_value * (1 if position.quantity is None else position.quantity)
+    return cycle / position.cycle_months
 
 
 def monthly_of_phase(phase: Phase, terms: Terms, *, lasting: bool = False) -> Fraction:

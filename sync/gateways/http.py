@@ -5,8 +5,7 @@ carry the token away).
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -17,14 +16,17 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
 
+from sync.clock import Deadline
+
 #: No call may wait longer than this for the connection itself, whatever its deadline.
 CONNECT_TIMEOUT_S = 3.0
 #: The shortest time to read that is still worth trying.
 _LEAST_S = 0.05
+_PIECE_BYTES = 16_384
 
 
 class NotSent(Exception):
-    """No connection came about: the other side has not seen the request."""
+    """The request never went out whole: the other side can't have acted."""
 
 
 class NoAnswer(Exception):
@@ -65,14 +67,26 @@ class Answer:
         return seconds if 0 <= seconds < 86_400 else None
 
 
-class Deadline:
-    """A point in machine time by which a call, its waiting included, has to be over."""
+class _InTime:
+    """A body whose last byte does not leave after the deadline, however long the process stood still on its way here."""
 
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
+    def __init__(self, body: bytes, deadline: Deadline) -> None:
+        self._body, self._deadline = body, deadline
+        self._at = 0
 
-    def left_s(self) -> float:
-        return max(0.0, self._end - time.monotonic())
+    def __len__(self) -> int:
+        return len(self._body)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(lambda: self.read(_PIECE_BYTES), b"")
+
+    def read(self, size: int = -1) -> bytes:
+        """The next piece. Raises NotSent once it is too late for it."""
+        piece = self._body[self._at :] if size < 0 else self._body[self._at : self._at + size]
+        if piece and not self._deadline.left_s():
+            raise NotSent("the deadline passed before the request was complete")
+        self._at += len(piece)
+        return piece
 
 
 class Transport:
@@ -113,7 +127,7 @@ class Transport:
             response = self._session.request(
                 method,
                 url,
-                data=body,
+                data=_InTime(body, deadline) if body else body,
                 params=params,
                 headers={"User-Agent": self.user_agent, **headers},
                 timeout=(min(CONNECT_TIMEOUT_S, left), left),

@@ -17,8 +17,9 @@ from jwt.exceptions import PyJWTError  # simple-salesforce signs with it
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 from simple_salesforce.login import SalesforceLogin
 
+from sync.clock import Deadline
 from sync.errors import Terminal, Transient
-from sync.gateways.http import Deadline, NoAnswer, NotSent, Transport
+from sync.gateways.http import NoAnswer, NotSent, Transport
 
 _ORGANIZATION = re.compile(r"/id/(00D[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?)/005")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}

@@ -13,8 +13,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
+from sync.clock import Deadline
 from sync.errors import Terminal
-from sync.gateways.http import Answer, Deadline, NoAnswer, NotSent, Transport
+from sync.gateways.http import Answer, NoAnswer, NotSent, Transport
 from sync.gateways.salesforce_auth import Token, Tokens
 from sync.gateways.salesforce_errors import is_expired, of_call, of_failure
 

@@ -61,6 +61,7 @@ class Sorted:
     message: str
     transient: bool
     status_code: str
+    no_parent: bool = False  # the record that it belongs to is not there, though it was named by a key of ours
 
 
 def sorted_error(status_code: str, message: str, fields: Sequence[str] = (), *, what: str) -> Sorted:
@@ -74,7 +75,8 @@ def sorted_error(status_code: str, message: str, fields: Sequence[str] = (), *, 
     if status_code in BUSY:
         return Sorted("TEMP-406", f"Salesforce is unavailable: {words}", True, status_code)
     if status_code == "INVALID_FIELD" and "Foreign key external ID" in message:
-        return Sorted("TEMP-404", f"{what} waits for the record that it belongs to: {words}", True, status_code)
+        message = f"{what} waits for the record that it belongs to: {words}"
+        return Sorted("TEMP-404", message, True, status_code, no_parent=True)
     if status_code == "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST":
         return Sorted("CONF-304", f"{what}: a value is not in the picklist{named}: {words}", False, status_code)
     if status_code == "DUPLICATES_DETECTED":
@@ -92,8 +94,8 @@ def sorted_error(status_code: str, message: str, fields: Sequence[str] = (), *, 
         )
     if status_code in GONE:
         return Sorted(
-            "DATA-220",
-            f"{what} or a record that it names is no longer in Salesforce{named}: {words}",
+            "DATA-223",
+            f"{what}, or a record that it belongs to, is no longer in Salesforce{named}: {words}",
             False,
             status_code,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from sync.clock import Deadline
 from sync.crm import CrmAccount, QuoteGraph
 from sync.errors import Terminal
 from sync.gateways.http import Transport
@@ -44,6 +45,9 @@ class SalesforceOrg:
     def quotes_of_deal(self, opportunity_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
         return self._reads.quotes_of_deal(opportunity_ids)
 
+    def deal_quotes(self, billing_keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        return self._reads.deal_quotes(billing_keys)
+
     def accounts(self, ids: Sequence[str]) -> Mapping[str, CrmAccount]:
         return self._reads.accounts(ids)
 
@@ -67,8 +71,8 @@ class SalesforceOrg:
         """
         return rewound(cursor, seconds)
 
-    def flush(self, rows: Sequence[OutRow]) -> tuple[Mapping[int, RowResult], str | None]:
-        return self._writes.flush(rows)
+    def flush(self, rows: Sequence[OutRow], deadline: Deadline) -> tuple[Mapping[int, RowResult], str | None]:
+        return self._writes.flush(rows, deadline)
 
     def limits(self) -> Mapping[str, int]:
         usage = self._http.usage

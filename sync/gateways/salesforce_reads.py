@@ -1,14 +1,17 @@
-"""Reading records whole and set-wise: the graph of a quote in two queries, many quotes in one Composite (DESIGN 5)."""
+"""Reading records whole and set-wise: the graph of a quote in two queries, many quotes in one Composite (DESIGN 5).
+Products priced in tiers cost one query more, for all of them together.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from simple_salesforce.format import format_soql
 
-from sync.crm import CrmAccount, CrmProduct, CrmQuote, CrmQuoteLine, QuoteGraph
+from sync.crm import CrmAccount, CrmProduct, CrmQuote, CrmQuoteLine, CrmTier, QuoteGraph
 from sync.errors import Terminal
 from sync.gateways.names import Names
 from sync.gateways.salesforce_client import HEAVY_PARTS, PARTS, Part, PartAnswer, SalesforceHttp, checked_id, query_path
@@ -74,7 +77,9 @@ class Reads:
         self._signed = tuple(signed_statuses)
 
     def quotes(self, ids: Sequence[str]) -> Mapping[str, QuoteGraph]:
-        """As `sync.ports.SalesforceGateway.quotes` says: two queries for each 150 quotes, four of them in one call."""
+        """As `sync.ports.SalesforceGateway.quotes` says: two queries for each 150 quotes, four of them in one call; and
+        one call more where a product has tiers.
+        """
         wanted = [checked_id(i) for i in dict.fromkeys(ids)]
         soqls = [soql for some in _batches(wanted, IDS) for soql in (self._quote_soql(some), self._line_soql(some))]
         answers = self._rows(soqls, deleted=True)
@@ -82,8 +87,11 @@ class Reads:
         for row in (r for rows in answers[1::2] for r in rows):
             if not row.get("IsDeleted"):
                 lines.setdefault(str(row["QuoteId"]), []).append(row)
+        products = self._products(line for some in lines.values() for line in some)
         return {
-            str(row["Id"]): self._graph(row, lines.get(str(row["Id"]), [])) for rows in answers[0::2] for row in rows
+            str(row["Id"]): self._graph(row, lines.get(str(row["Id"]), []), products)
+            for rows in answers[0::2]
+            for row in rows
         }
 
     def quotes_of_deal(self, opportunity_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
@@ -100,6 +108,21 @@ class Reads:
         found: dict[str, list[str]] = {i: [] for i in wanted}
         for row in (r for rows in self._rows(soqls) for r in rows):
             found.setdefault(str(row["OpportunityId"]), []).append(str(row["Id"]))
+        return found
+
+    def deal_quotes(self, billing_keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """Ids of the quotes that point at each deal's row, whatever their status, in the order of their numbers."""
+        wanted = [key for key in dict.fromkeys(billing_keys) if key]
+        path = self._names.to_org("Billing_Subscription__r.Billing_Key__c")
+        soqls = [
+            f"SELECT Id, {path} FROM Quote WHERE {path} {format_soql('IN {}', list(some))} ORDER BY QuoteNumber, Id"
+            for some in _batches(wanted, VALUES)
+        ]
+        found: dict[str, list[str]] = {key: [] for key in wanted}
+        relationship, _, column = path.partition(".")
+        for row in (r for rows in self._rows(soqls) for r in rows):
+            if (key := str(row[relationship][column])) in found:
+                found[key].append(str(row["Id"]))
         return found
 
     def accounts(self, ids: Sequence[str]) -> Mapping[str, CrmAccount]:
@@ -145,6 +168,12 @@ class Reads:
         condition = format_soql("QuoteId IN {}", list(ids))
         return f"SELECT {', '.join(fields)} FROM QuoteLineItem WHERE {condition} ORDER BY QuoteId, SortOrder NULLS LAST, Id"
 
+    def _tier_soql(self, product_ids: Sequence[str]) -> str:
+        table, product, up_to = map(self._names.to_org, ("Product_Price_Tier__c", "Product2__c", "Up_To__c"))
+        fields = ", ".join([product, *self._select("Product_Price_Tier__c")])
+        condition = f"{product} {format_soql('IN {}', list(product_ids))}"
+        return f"SELECT {fields} FROM {table} WHERE {condition} ORDER BY {product}, {up_to} NULLS LAST, Id"
+
     def _account_select(self) -> str:
         return f"SELECT {', '.join(self._select('Account'))} FROM Account"
 
@@ -178,16 +207,31 @@ class Reads:
 
     # ------------------------------------------------------------------ records
 
-    def _graph(self, row: Json, lines: Sequence[Json]) -> QuoteGraph:
+    def _graph(self, row: Json, lines: Sequence[Json], products: Mapping[str, CrmProduct]) -> QuoteGraph:
         quote = record_of(self._mappings["Quote"], row, self._names)
         assert isinstance(quote, CrmQuote)
-        products = [self._product(line["Product2"]) for line in lines if isinstance(line.get("Product2"), dict)]
+        read = tuple(self._line(line) for line in lines)
         return QuoteGraph(
             quote=quote,
-            lines=tuple(self._line(line) for line in lines),
+            lines=read,
             account=self._account_of(quote, row.get("Account")),
-            products={p.id: p for p in products},
+            products={id_: products[id_] for line in read if (id_ := line.product_id) and id_ in products},
         )
+
+    def _products(self, lines: Iterable[Json]) -> Mapping[str, CrmProduct]:
+        """The products of these lines by id, those with a tier mode with their tiers."""
+        raw = {str(p["Id"]): p for line in lines if isinstance(p := line.get("Product2"), dict)}
+        products = {id_: self._product(p) for id_, p in raw.items()}
+        return {**products, **self._with_tiers([p for p in products.values() if p.tier_mode])}
+
+    def _with_tiers(self, products: Sequence[CrmProduct]) -> Mapping[str, CrmProduct]:
+        """These products with their tiers as the CRM has them, the lowest first."""
+        ids = [checked_id(product.id) for product in products]
+        column = self._names.to_org("Product2__c")
+        tiers: dict[str, list[CrmTier]] = {}
+        for row in (r for rows in self._rows([self._tier_soql(some) for some in _batches(ids, IDS)]) for r in rows):
+            tiers.setdefault(str(row[column]), []).append(self._tier(row))
+        return {product.id: replace(product, tiers=tuple(tiers.get(product.id, ()))) for product in products}
 
     def _account_of(self, quote: CrmQuote, raw: object) -> CrmAccount | None:
         if quote.account_id is None:
@@ -205,6 +249,11 @@ class Reads:
         product = record_of(self._mappings["Product2"], raw, self._names)
         assert isinstance(product, CrmProduct)
         return product
+
+    def _tier(self, raw: Json) -> CrmTier:
+        tier = record_of(self._mappings["Product_Price_Tier__c"], raw, self._names)
+        assert isinstance(tier, CrmTier)
+        return tier
 
     def _account(self, raw: Json) -> CrmAccount:
         account = record_of(self._mappings["Account"], raw, self._names)

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sync.clock import Deadline
 from sync.crm import CrmRow
-from sync.errors import Terminal, Transient
-from sync.gateways.http import Deadline
+from sync.errors import OutcomeUnknown, SyncError, Terminal, Transient
 from sync.gateways.names import Names
 from sync.gateways.salesforce_client import HEAVY_PARTS, Part, PartAnswer, SalesforceHttp, checked_id
 from sync.gateways.salesforce_errors import first_error, of_call, sorted_error
@@ -57,7 +57,7 @@ class Writes:
         self._names = names
         self._schema = schema
 
-    def flush(self, rows: Sequence[OutRow]) -> tuple[Mapping[int, RowResult], str | None]:
+    def flush(self, rows: Sequence[OutRow], deadline: Deadline) -> tuple[Mapping[int, RowResult], str | None]:
         """As `sync.ports.SalesforceGateway.flush` says. Raises when the first call fails as a whole; a later one that
         does leaves its rows with a transient result.
         """
@@ -65,14 +65,13 @@ class Writes:
         results: dict[int, RowResult] = {}
         good = [r for r in sent if self._sendable(r, results)]
         request_ids: list[str] = []
-        deadline = self._http.deadline()  # of the whole flush: it has to end inside the flusher's lease
         for number, chunks in enumerate(self._calls(good)):
             try:
                 request_id = self._send(chunks, results, deadline)
             except Transient as error:
                 if number == 0:
                     raise
-                lost = RowResult(ok=False, code=error.code, message=error.message, transient=True)
+                lost = _of_whole(error)
                 results.update({r.id: lost for c in chunks for r in c.rows if r.id not in results})
                 continue
             request_ids += [request_id] if request_id else []
@@ -229,15 +228,20 @@ def _read_chunk(chunk: Chunk, answer: PartAnswer, results: dict[int, RowResult])
             results[row.id] = _result(chunk.sobject, row, one if isinstance(one, dict) else {})
         return
     error = of_call(answer.status, None if answer.ok else body, what=chunk.sobject, writing=True)
-    status_code = (first_error(body) or ("", "", ()))[0] or None
-    whole = RowResult(
+    whole = _of_whole(error, status_code=(first_error(body) or ("", "", ()))[0] or None)
+    results.update({r.id: whole for r in chunk.rows})
+
+
+def _of_whole(error: SyncError, *, status_code: str | None = None) -> RowResult:
+    """The result of each row of a call or a part that failed as a whole."""
+    return RowResult(
         ok=False,
         code=error.code,
         message=error.message,
         transient=isinstance(error, Transient),
         status_code=status_code,
+        unknown=isinstance(error, OutcomeUnknown),
     )
-    results.update({r.id: whole for r in chunk.rows})
 
 
 def _result(sobject: str, row: OutRow, one: Json) -> RowResult:
@@ -251,6 +255,7 @@ def _result(sobject: str, row: OutRow, one: Json) -> RowResult:
         message=found.message,
         transient=found.transient,
         status_code=found.status_code or None,
+        no_parent=found.no_parent,
     )
 
 
@@ -263,5 +268,10 @@ def _hold_children(rows: Sequence[OutRow], results: dict[int, RowResult]) -> Non
         if result is not None and not result.ok and parents & refused:
             message = f"{row.row.sobject} waits for the record that it belongs to."
             results[row.id] = RowResult(
-                ok=False, code="TEMP-404", message=message, transient=True, status_code=result.status_code
+                ok=False,
+                code="TEMP-404",
+                message=message,
+                transient=True,
+                status_code=result.status_code,
+                unknown=result.unknown,
             )

@@ -15,8 +15,8 @@ from typing import Protocol, cast
 import redis
 import structlog
 
+from sync.clock import Deadline
 from sync.errors import Transient
-from sync.gateways.http import Deadline
 
 log = structlog.get_logger()
 

@@ -11,10 +11,11 @@ from sync.errors import Terminal
 from sync.gateways.http import Transport
 from sync.gateways.stripe_budget import Budget, Rate
 from sync.gateways.stripe_events import Events
+from sync.gateways.stripe_facts import preview_of
 from sync.gateways.stripe_http import API_VERSION, StripeHttp
 from sync.gateways.stripe_operations import OPERATIONS, PREVIEW, READS
 from sync.gateways.stripe_reads import Reads
-from sync.ports import EventPage, Snapshot
+from sync.ports import EventPage, Previewed, Snapshot
 from sync.records import Operation, Ref, Sent, Verb
 
 #: A test account's limits less a fifth: Stripe allows 25 calls a second in all and for each endpoint there, 100 in
@@ -61,7 +62,8 @@ class StripeAccount:
             raise Terminal("BUG-502", f"The Stripe gateway can't {what}.")
         if (operation.remote_id is None) != (operation.verb is Verb.CREATE):
             raise Terminal("BUG-502", f"{operation.ref}: an operation has an id exactly when its object exists.")
-        answer = self._http.post(endpoint, payload, id=operation.remote_id or "", key=key)
+        id, params = _path_and_params(operation, payload, endpoint.id_from)
+        answer = self._http.write(endpoint, params, id=id, key=key)
         body: Mapping[str, Any] = answer.json()
         return Sent(
             remote_id=str(body.get("id") or operation.remote_id or ""),
@@ -73,8 +75,9 @@ class StripeAccount:
     def events(self, cursor: Mapping[str, object] | None, *, undelivered_only: bool = False) -> EventPage:
         return self._events.read(cursor, self.source, undelivered_only=undelivered_only)
 
-    def preview(self, payload: Mapping[str, object]) -> Mapping[str, object]:
-        return self._http.ask(PREVIEW, payload)
+    def preview(self, payload: Mapping[str, object]) -> Previewed | None:
+        raw = self._http.ask(PREVIEW, payload)
+        return None if raw is None else Previewed(preview_of(raw), raw)
 
     def webhook_endpoints(self) -> Sequence[Mapping[str, Any]]:
         """The webhook endpoints of the account, without their secrets (Stripe tells a secret once, at creation)."""
@@ -87,6 +90,18 @@ class StripeAccount:
         payload = {"url": url, "enabled_events": list(events), "api_version": API_VERSION}
         sent = self.send(Operation(Verb.CREATE, Ref("webhook_endpoint", url), {}), payload, key)
         return sent.remote_id, str(sent.body.get("secret") or "")
+
+
+def _path_and_params(
+    operation: Operation, payload: Mapping[str, object], id_from: str
+) -> tuple[str, Mapping[str, object]]:
+    """The id that goes into the path, and what is sent: an object of a customer names its owner in the path only."""
+    if not id_from:
+        return operation.remote_id or "", payload
+    owner = payload.get(id_from)
+    if not isinstance(owner, str) or not owner:
+        raise Terminal("BUG-502", f"{operation.ref}: its payload does not say which {id_from} it is for.")
+    return owner, {name: value for name, value in payload.items() if name != id_from}
 
 
 def connect(

@@ -56,6 +56,7 @@ def _already_there(error: dict[str, Any], words: str) -> bool:
         error.get("code") == "resource_already_exists"
         or "already uses that lookup key" in words
         or "already exists" in words
+        or (error.get("param") == "event_name" and "already" in words)  # a meter; Stripe's sentence is not documented
     )
 
 
@@ -81,6 +82,11 @@ def is_missing(answer: Answer) -> bool:
     of ours.
     """
     return answer.status in (400, 404) and _error(answer).get("code") == "resource_missing"
+
+
+def is_nothing_upcoming(answer: Answer) -> bool:
+    """A preview found that no invoice would be made: a subscription that ends, a customer who owes nothing."""
+    return answer.status in (400, 404) and _error(answer).get("code") == "invoice_upcoming_none"
 
 
 def _error(answer: Answer) -> dict[str, Any]:

@@ -9,14 +9,17 @@ from collections.abc import Callable, Iterable, Mapping
 from pydantic import ValidationError
 
 from sync.facts import (
+    BalanceTransaction,
     Charge,
     Coupon,
+    CreditNote,
     Customer,
     Fact,
     Invoice,
     InvoicePayment,
     Item,
     Line,
+    Meter,
     Phase,
     PhaseItem,
     Price,
@@ -37,6 +40,9 @@ from sync.gateways.stripe_json import (
     ref_id,
     rows,
 )
+
+#: The id of an invoice that is only previewed.
+UPCOMING = "upcoming"
 
 
 def fact_of(obj: object) -> Fact:
@@ -105,7 +111,17 @@ def _price(obj: Json) -> Price:
         interval=recurring.get("interval"),
         interval_count=int_of(recurring.get("interval_count")) or 1,
         usage_type=recurring.get("usage_type"),
+        meter=ref_id(recurring.get("meter")),
         billing_scheme=str(obj.get("billing_scheme") or "per_unit"),
+    )
+
+
+def _meter(obj: Json) -> Meter:
+    return Meter(
+        **base(obj),
+        event_name=need(obj, "event_name", str),
+        status=need(obj, "status", str),
+        display_name=need(obj, "display_name", str),
     )
 
 
@@ -186,6 +202,8 @@ def _phase(obj: Json) -> Phase:
         add_invoice_items=tuple(_phase_item(i) for i in rows(obj.get("add_invoice_items"))),
         coupons=coupons_of(obj.get("discounts")),
         proration_behavior=str(obj.get("proration_behavior") or ""),
+        billing_cycle_anchor=obj.get("billing_cycle_anchor"),
+        trial_end_s=int_of(obj.get("trial_end")),
         metadata=metadata(obj.get("metadata")),
     )
 
@@ -231,9 +249,11 @@ def _line(obj: Json) -> Line:
     period = part(obj, "period")
     return Line(
         amount_minor=need(obj, "amount", int, of="a line of an invoice"),
+        discount_minor=sum(int_of(d.get("amount")) or 0 for d in rows(obj.get("discount_amounts"))),
         quantity=int_of(obj.get("quantity")),
         description=obj.get("description"),
         price=ref_id(part(part(obj, "pricing"), "price_details").get("price")),
+        subscription_item=ref_id(part(parent, "subscription_item_details").get("subscription_item")),
         proration=bool(details.get("proration")),
         period_start_s=int_of(period.get("start")) or 0,
         period_end_s=int_of(period.get("end")) or 0,
@@ -305,6 +325,7 @@ def _invoice(obj: Json) -> Invoice:
         currency=need(obj, "currency", str),
         billing_reason=obj.get("billing_reason"),
         collection_method=need(obj, "collection_method", str),
+        auto_advance=obj.get("auto_advance"),
         subtotal_minor=need(obj, "subtotal", int),
         tax_minor=sum(int_of(t.get("amount")) or 0 for t in rows(obj.get("total_taxes"))),
         total_minor=need(obj, "total", int),
@@ -325,8 +346,50 @@ def _invoice(obj: Json) -> Invoice:
         subscription_metadata=metadata(of_subscription.get("metadata")),
         payments=tuple(_payment(p) for p in rows(obj.get("payments"))),
         lines=tuple(_line(x) for x in lines),
+        more_lines=part(obj, "lines").get("has_more") is True,
         last_error=error.get("message"),
         last_error_code=error.get("decline_code") or error.get("code"),
+    )
+
+
+def preview_of(raw: object) -> Invoice:
+    """The invoice that Stripe says it would make, under the id ``upcoming``: it can't be fetched by its own."""
+    if not isinstance(raw, Mapping) or raw.get("object") != "invoice":
+        raise fault("a preview", "an invoice", raw)
+    found = fact_of({**raw, "id": UPCOMING})
+    assert isinstance(found, Invoice)
+    return found
+
+
+def _credit_note(obj: Json) -> CreditNote:
+    after_payment = need(obj, "post_payment_amount", int)
+    refunded = sum(int_of(r.get("amount_refunded")) or 0 for r in rows(obj.get("refunds")))
+    outside = int_of(obj.get("out_of_band_amount")) or 0
+    to_balance = obj.get("customer_balance_transaction") is not None  # Stripe tells that there is a part, not how large
+    return CreditNote(
+        **base(obj),
+        customer=ref_id(obj.get("customer")) or need(obj, "customer", str),
+        invoice=ref_id(obj.get("invoice")) or need(obj, "invoice", str),
+        number=obj.get("number"),
+        status=need(obj, "status", str),
+        currency=need(obj, "currency", str),
+        amount_minor=need(obj, "total", int),
+        pre_payment_minor=need(obj, "pre_payment_amount", int),
+        credit_minor=max(0, after_payment - refunded - outside) if to_balance else 0,
+        refund_minor=refunded,
+        out_of_band_minor=outside,
+    )
+
+
+def _balance(obj: Json) -> BalanceTransaction:
+    return BalanceTransaction(
+        **base(obj),
+        customer=ref_id(obj.get("customer")) or need(obj, "customer", str),
+        amount_minor=need(obj, "amount", int),
+        currency=need(obj, "currency", str),
+        type=need(obj, "type", str),
+        credit_note=ref_id(obj.get("credit_note")),
+        invoice=ref_id(obj.get("invoice")),
     )
 
 
@@ -334,11 +397,14 @@ _MAKERS: Mapping[str, Callable[[Json], Fact]] = {
     "coupon": _coupon,
     "product": _product,
     "price": _price,
+    "billing.meter": _meter,
     "customer": _customer,
     "subscription": _subscription,
     "subscription_schedule": _schedule,
     "charge": _charge,
     "invoice": _invoice,
+    "credit_note": _credit_note,
+    "customer_balance_transaction": _balance,
 }
 
 

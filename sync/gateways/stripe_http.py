@@ -12,10 +12,11 @@ from urllib.parse import quote, urlencode
 
 import stripe
 
+from sync.clock import Deadline
 from sync.errors import SyncError, Transient
-from sync.gateways.http import Answer, Deadline, NoAnswer, NotSent, Transport
+from sync.gateways.http import Answer, NoAnswer, NotSent, Transport
 from sync.gateways.stripe_budget import Budget
-from sync.gateways.stripe_errors import is_missing, sorted_answer, sorted_failure
+from sync.gateways.stripe_errors import is_missing, is_nothing_upcoming, sorted_answer, sorted_failure
 from sync.gateways.stripe_operations import Endpoint
 from sync.gateways.stripe_wire import form
 
@@ -105,7 +106,7 @@ class StripeHttp:
         """The whole list."""
         return [member for page in self.pages(endpoint, params, id=id) for member in page]
 
-    def post(self, endpoint: Endpoint, params: Mapping[str, object], *, id: str = "", key: str) -> Answer:
+    def write(self, endpoint: Endpoint, params: Mapping[str, object], *, id: str = "", key: str) -> Answer:
         """The answer of a write sent once under this idempotency key, through the SDK; it is 2xx and JSON, anything
         else
         raises.
@@ -118,7 +119,7 @@ class StripeHttp:
             max_network_retries=0,
             http_client=_Sdk(self._transport, deadline),
         )
-        fields = form({**endpoint.always, **params})
+        fields = form({**params, **endpoint.always})
         try:
             response = client.raw_request(endpoint.method.lower(), _path(endpoint, id), idempotency_key=key, **fields)
             answer = Answer(response.code, dict(response.headers), response.body.encode())
@@ -126,13 +127,18 @@ class StripeHttp:
             answer = self._answer_of(error, endpoint)
         return self._checked(answer, endpoint, writing=True)
 
-    def ask(self, endpoint: Endpoint, params: Mapping[str, object]) -> dict[str, Any]:
-        """A POST that changes nothing (a preview): no idempotency key, and a failure is only a failure."""
+    def ask(self, endpoint: Endpoint, params: Mapping[str, object]) -> dict[str, Any] | None:
+        """A POST that changes nothing (a preview): no idempotency key, and a failure is only a failure. None when Stripe
+        says that there would be no invoice.
+        """
         body = urlencode(form(params)).encode()
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        return _object(
-            self._asked(endpoint, lambda d: self._call(endpoint, "", d, headers=headers, body=body, query={}))
+        answer = self._asked(
+            endpoint,
+            lambda d: self._call(endpoint, "", d, headers=headers, body=body, query={}),
+            fits=is_nothing_upcoming,
         )
+        return None if is_nothing_upcoming(answer) else _object(answer)
 
     def _asked(
         self,

@@ -30,13 +30,15 @@ LOOKUP_KEYS = 10
 class Source:
     """Where objects of a kind are: one by one, and as a list with what narrows it. ``expand`` is for a single object,
     at
-    most four levels deep either way.
+    most four levels deep either way. ``complete`` says that the list has every object of the kind, so that what it does
+    not have need not be asked for.
     """
 
     one: str
     many: str
     expand: tuple[str, ...] = ()
     everything: Mapping[str, object] | None = None
+    complete: bool = False
 
     def expand_one(self) -> dict[str, object]:
         return {"expand": list(self.expand)} if self.expand else {}
@@ -47,6 +49,8 @@ class Source:
 
 
 SOURCES: Mapping[str, Source] = {
+    "coupon": Source("coupon", "coupons", complete=True),
+    "price_id": Source("price", "prices"),  # prices made inline are in no list
     "customer_id": Source("customer", "customers", ("invoice_settings.default_payment_method",)),
     "subscription_id": Source(
         "subscription", "subscriptions", ("discounts", "items.data.discounts"), {"status": "all"}
@@ -81,14 +85,14 @@ class Reads:
                 return self._products(keys)
             case "price":
                 return self._prices(keys)
-            case "price_id" | "coupon":
-                return self._each("price" if kind == "price_id" else kind, keys)
+            case "meter":
+                return self._meters(keys)
             case "invoice_id":
                 objects = self._objects(kind, keys, created)
                 return {key: facts_of([o]) for key, o in self._invoices(objects).items()}
             case "subscription_id":
                 return {key: facts_of([self._with_items(o)]) for key, o in self._objects(kind, keys, created).items()}
-            case "customer_id" | "schedule_id":
+            case "customer_id" | "schedule_id" | "price_id" | "coupon":
                 return {key: facts_of([o]) for key, o in self._objects(kind, keys, created).items()}
             case "charges_of":
                 return self._charges(keys, created)
@@ -118,17 +122,25 @@ class Reads:
             prices.sort(key=lambda p: (not p.active, -p.created_s, p.id))
         return {key: tuple(prices) for key, prices in found.items()}
 
-    def _each(self, name: str, ids: Sequence[str]) -> Mapping[str, tuple[Fact, ...]]:
-        objects = {i: self._http.find(READS[name], id=i) for i in ids}
-        return {i: facts_of([o]) for i, o in objects.items() if o is not None}
+    def _meters(self, event_names: Sequence[str]) -> Mapping[str, tuple[Fact, ...]]:
+        """By event name, which is unique among active meters only. One list for all of them, and one of the inactive
+        meters where a name has no active one: it may have several, newest first.
+        """
+        found: dict[str, list[Fact]] = {}
+        for status in ("active", "inactive"):
+            missing = {name for name in event_names if name not in found}
+            for obj in self._http.listed(READS["meters"], {"status": status}) if missing else ():
+                if obj.get("event_name") in missing:
+                    found.setdefault(obj["event_name"], []).append(fact_of(obj))
+        return {name: tuple(meters) for name, meters in found.items()}
 
     # ------------------------------------------------------------------ by id
 
     def _objects(self, kind: str, ids: Sequence[str], created: Mapping[str, int]) -> dict[str, Json]:
         """Objects by id; those that Stripe does not have are absent."""
         source = SOURCES[kind]
-        found = self._by_listing(source, ids, created)
-        for id in ids:
+        found, read_whole = self._by_listing(source, ids, created)
+        for id in () if read_whole and source.complete else ids:
             if id not in found and (obj := self._one(source, id)) is not None:
                 found[id] = obj
         return found
@@ -141,9 +153,11 @@ class Reads:
                 raise
         return self._http.find(READS[source.one], id=id)  # a deleted object has no members left to expand
 
-    def _by_listing(self, source: Source, ids: Sequence[str], created: Mapping[str, int]) -> dict[str, Json]:
-        """What a few pages bring. Every round looks at the span of creation times of what is still missing, newest
-        first.
+    def _by_listing(
+        self, source: Source, ids: Sequence[str], created: Mapping[str, int]
+    ) -> tuple[dict[str, Json], bool]:
+        """What a few pages bring, and whether they were the whole list. Every round looks at the span of creation times of
+        what is still missing, newest first.
 
         Pages that bring little are borne as long as they are few beside the retrieves that a better one saves: the
         wanted ones may stand behind others of the same second, as after a night of renewals.
@@ -151,16 +165,20 @@ class Reads:
         found: dict[str, Json] = {}
         while len(missing := {i for i in ids if i not in found}) >= LIST_FROM:
             gained, poor, bearable = 0, 0, len(missing) // WANTED_A_POOR_PAGE
-            for page in self._http.pages(READS[source.many], {**source.expand_many(), **_span(missing, created)}):
+            span = _span(missing, created)
+            for page in self._http.pages(READS[source.many], {**source.expand_many(), **span}):
                 hits = {o["id"]: o for o in page if o["id"] in missing}
                 found.update(hits)
                 gained += len(hits)
                 poor += len(hits) < WORTH_A_PAGE
-                if gained == len(missing) or poor > bearable:
+                if gained == len(missing) or (poor > bearable and len(page) == PAGE):
                     break
+            else:
+                if not span:
+                    return found, True
             if gained < WORTH_A_PAGE or not created:
                 break
-        return found
+        return found, False
 
     # ------------------------------------------------------------------ embedded lists that go on
 
@@ -200,8 +218,13 @@ class Reads:
                 params = {**SOURCES["subscription_id"].expand_many(), "customer": key}
                 return facts_of(self._with_items(o) for o in self._http.listed(READS["subscriptions"], params))
             case "invoices_of":
-                params = {**SOURCES["invoice_id"].expand_many(), "subscription": key}
-                return self._invoice_facts(self._http.listed(READS["invoices"], params))
+                return self._invoices_by("subscription", key)
+            case "invoices_of_customer":
+                return self._invoices_by("customer", key)
+            case "credit_notes_of":
+                return facts_of(self._http.listed(READS["credit_notes"], {"customer": key}))
+            case "balance_of":
+                return facts_of(self._http.listed(READS["balance_transactions"], {}, id=key))
             case "invoice_of":
                 params = {
                     "payment": {"type": "payment_intent", "payment_intent": key},
@@ -211,6 +234,10 @@ class Reads:
                 return self._invoice_facts([p["invoice"] for p in payments if isinstance(p.get("invoice"), dict)])
             case _:
                 raise Terminal("BUG-502", f"The Stripe gateway can't read references of kind {kind!r}.")
+
+    def _invoices_by(self, owner: str, key: str) -> tuple[Fact, ...]:
+        params = {**SOURCES["invoice_id"].expand_many(), owner: key}
+        return self._invoice_facts(self._http.listed(READS["invoices"], params))
 
     def _invoice_facts(self, objects: Iterable[Json]) -> tuple[Fact, ...]:
         return facts_of(self._invoices({o["id"]: o for o in objects}).values())

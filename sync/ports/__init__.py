@@ -25,7 +25,7 @@ from sync.ports.queue import (
     SubjectState,
 )
 from sync.ports.salesforce import Change, ChangePage, SalesforceGateway
-from sync.ports.stripe import EventPage, Snapshot, StripeGateway
+from sync.ports.stripe import EventPage, Previewed, Snapshot, StripeGateway
 
 __all__ = [
     "Again",
@@ -51,6 +51,7 @@ __all__ = [
     "OutRow",
     "Outbox",
     "Outcome",
+    "Previewed",
     "Promise",
     "Promises",
     "QueueCounts",

@@ -54,6 +54,9 @@ class Facts(Protocol):
         deleted ones left out.
         """
 
+    def customers_with(self, email: str) -> Sequence[str]:
+        """Ids of the customers last seen with this e-mail, in whatever case: Stripe's own list knows exact ones only."""
+
 
 @dataclass(frozen=True)
 class Promise:
@@ -67,6 +70,7 @@ class Promise:
     preview: Mapping[str, object]
     signed_at: datetime
     frozen_at: datetime | None
+    deal_key: str = ""  # the deal that it makes or changes
 
 
 class Promises(Protocol):
@@ -79,3 +83,6 @@ class Promises(Protocol):
         """Store the promise if none is frozen for the quote; returns the one in force (the first)."""
 
     def frozen(self, quote_id: str) -> Promise | None: ...
+
+    def of_deal(self, deal_key: str) -> Sequence[Promise]:
+        """Every frozen promise of the deal, in the order in which they were frozen."""

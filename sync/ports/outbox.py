@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sync.clock import Deadline
 from sync.crm import CrmRow
 
 
@@ -31,6 +32,8 @@ class RowResult:
     message: str | None = None
     transient: bool = False
     status_code: str | None = None  # Salesforce's own, e.g. FIELD_CUSTOM_VALIDATION_EXCEPTION
+    no_parent: bool = False  # a row of ours that it belongs to is not in the CRM after all
+    unknown: bool = False  # it may have taken effect all the same, now or until the flush's deadline
 
 
 class Outbox(Protocol):
@@ -49,17 +52,24 @@ class Outbox(Protocol):
 
     def finish_flush(self, flush: Flush, results: Mapping[int, RowResult], *, request_id: str | None) -> None:
         """Record results conditional on the token. If the lease was lost meanwhile, forget what was acknowledged for
-        these rows, so that their present values are sent again (no older value stays in the CRM).
+        these rows, so that their present values are sent again (no older value stays in the CRM). What a row with an
+        unknown or no result holds in the CRM is forgotten too.
         """
 
     def abandon_flush(self, flush: Flush, *, code: str, message: str, after_s: float | None, unknown: bool) -> None:
         """The call failed as a whole: rows wait again with back-off; ``unknown`` also forgets what was acknowledged."""
+
+    def retry_gone(self, groups: Iterable[str]) -> int:
+        """Rows of these Accounts that were refused because a record is gone go with the next flush: it may be back."""
 
     def waiting(self) -> tuple[int, float | None]:
         """Rows queued, and machine seconds until the earliest may go (None when none waits)."""
 
     def forget(self, keys: Iterable[tuple[str, str]]) -> None:
         """Forget what was acknowledged for (object, key): the next put sends it whatever it is."""
+
+    def children(self, object_: str, relationship: str, parents: Iterable[str]) -> Sequence[CrmRow]:
+        """The rows of ``object_`` that were written, or wait to be, under parents with these keys: as last wanted."""
 
     def salesforce_ids(self, object_: str, keys: Iterable[str]) -> Mapping[str, str]: ...
 
@@ -69,7 +79,10 @@ class Outbox(Protocol):
 
 @dataclass(frozen=True)
 class Flush:
-    """The rows of one call to Salesforce, under the flusher's token."""
+    """The rows of one call to Salesforce, under the flusher's token. They may be sent until the deadline and never after
+    it: from then on somebody else may send newer values.
+    """
 
     token: int
     rows: tuple[OutRow, ...]
+    deadline: Deadline

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from sync.clock import Deadline
 from sync.crm import CrmAccount, QuoteGraph
 from sync.ports.outbox import OutRow, RowResult
 
@@ -47,6 +48,11 @@ class SalesforceGateway(Protocol):
     def quotes_of_deal(self, opportunity_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """Ids of signed quotes on these Opportunities."""
 
+    def deal_quotes(self, billing_keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """Ids of all quotes, signed or not, whose Billing_Subscription__c is the row of one of these deals, by the
+        deal's key and in the order of their numbers; deleted ones are absent.
+        """
+
     def accounts(self, ids: Sequence[str]) -> Mapping[str, CrmAccount]: ...
 
     def find_accounts(
@@ -67,9 +73,10 @@ class SalesforceGateway(Protocol):
         Composite call a page.
         """
 
-    def flush(self, rows: Sequence[OutRow]) -> tuple[Mapping[int, RowResult], str | None]:
+    def flush(self, rows: Sequence[OutRow], deadline: Deadline) -> tuple[Mapping[int, RowResult], str | None]:
         """Upsert rows: up to 200 of one object a Collections call, up to 5 such calls in one Composite, parents
-        first, each external id once; one result per row id. Also the request id.
+        first, each external id once; one result per row id. Also the request id. No request is completed after the
+        deadline: what is late is not sent.
         """
 
     def limits(self) -> Mapping[str, int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from sync.facts import Fact
+from sync.facts import Fact, Invoice
 from sync.ports.queue import NewNotice
 from sync.records import Operation, Ref, Sent
 
@@ -36,6 +36,14 @@ class EventPage:
     more: bool
 
 
+@dataclass(frozen=True)
+class Previewed:
+    """An invoice that Stripe would make: as a fact (its id is ``upcoming``), and Stripe's own JSON."""
+
+    invoice: Invoice
+    raw: Mapping[str, object]
+
+
 class StripeGateway(Protocol):
     """One Stripe account. Sorts every error: Transient (429, 409 -> TEMP-401/402; connection before sending ->
     TEMP-406), OutcomeUnknown (5xx answered=True; no answer answered=False, TEMP-403),
@@ -52,8 +60,11 @@ class StripeGateway(Protocol):
         """Read all refs, choosing retrieve or list by cost. Kinds of refs, and what comes back:
         ``product`` id, ``price`` lookup_key, ``price_id`` id, ``coupon`` id, ``customer_id`` id, ``subscription_id``
         id, ``schedule_id`` id, ``invoice_id`` id -> that object or nothing;
+        ``meter`` event name -> the active meter, else the inactive ones of that name;
         ``customers_by_email`` e-mail, ``schedules_of`` customer, ``subscriptions_of`` customer (all statuses),
-        ``charges_of`` payment intent, ``invoice_of`` payment intent, ``invoices_of`` subscription -> all of them.
+        ``charges_of`` payment intent, ``invoice_of`` payment intent, ``invoices_of`` subscription,
+        ``invoices_of_customer`` customer, ``credit_notes_of`` customer (void ones too), ``balance_of`` customer (every
+        move of the balance) -> all of them.
         A deleted object comes back as a fact with deleted=True where Stripe says so, else as nothing. ``hints`` are
         creation seconds.
         A look-up that fails raises; it never means "none" (BILLING_RULES 5).
@@ -61,10 +72,11 @@ class StripeGateway(Protocol):
 
     def send(self, operation: Operation, payload: Mapping[str, object], key: str) -> Sent:
         """Send one write (refs in ``payload`` already resolved) under this idempotency key, within
-        ``call_deadline_s`` in all, without retrying.
+        ``call_deadline_s`` in all, without retrying. What can be sent is a table, in which every Create names the read
+        that finds what it made. The payload of a ``balance`` names its ``customer``, which goes into the path.
         """
 
     def events(self, cursor: Mapping[str, object] | None, *, undelivered_only: bool = False) -> EventPage: ...
 
-    def preview(self, payload: Mapping[str, object]) -> Mapping[str, object]:
-        """Stripe's create_preview: the raw JSON of one invoice that would be made."""
+    def preview(self, payload: Mapping[str, object]) -> Previewed | None:
+        """Stripe's create_preview: the one invoice that would be made next, or None when there would be none."""

@@ -1,140 +1,65 @@
-"""The quote's own fields: what kind it is, its dates, who pays and how (BILLING_RULES 1, 3, 5)."""
+"""The quote's own fields: what kind it is, who pays and how (BILLING_RULES 3, 5). Its dates are in `dates`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from enum import StrEnum
+from typing import TypeVar
 
-from sync.crm import CrmAccount, CrmQuote, CrmQuoteLine, QuoteGraph
-from sync.deal.calendar import UnknownZone, add_months, months_between, say, zone
+from sync.crm import CrmAccount, CrmQuote, QuoteGraph
+from sync.deal.calendar import UnknownZone, zone
+from sync.deal.changes import Credit, Kind, Proration
 from sync.deal.deal import Payer, Terms
 from sync.deal.policy import BillingPolicy
 from sync.quotes.faults import Faults
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
-_COLLECTION = {"Send Invoice": "send_invoice", "Charge Automatically": "charge_automatically"}
-#: Days outside of these years are slips of the pen, and beyond what Stripe's stamps are used for.
-_FIRST_YEAR, _LAST_YEAR = 2000, 2199
-_LONGEST_TERM = 240
+COLLECTION = {"Send Invoice": "send_invoice", "Charge Automatically": "charge_automatically"}
+#: Stripe's names of the ways to pay, by the CRM's words.
+PAYMENT_METHODS = {
+    "Card": "card",
+    "ACH": "us_bank_account",
+    "SEPA": "sepa_debit",
+    "Link": "link",
+    "Transfer": "customer_balance",
+}
+#: The currencies in which Stripe takes a way to pay, where it takes not all (Stripe, Payment method support).
+_ONLY_IN = {
+    "us_bank_account": frozenset(("USD",)),
+    "sepa_debit": frozenset(("EUR",)),
+    "customer_balance": frozenset(("EUR", "GBP", "JPY", "MXN", "USD")),
+}
 _PO_LENGTH = 140  # of a custom field's value on a Stripe invoice
+_Choice = TypeVar("_Choice", bound=StrEnum)
 
 
-def check_kind(quote: CrmQuote, faults: Faults) -> bool:
-    """Whether this is a New quote, the only kind read here yet; notes what else it is."""
+def read_kind(quote: CrmQuote, faults: Faults) -> Kind | None:
+    """The kind of quote, New where it says none; None with the fault noted, also where the quote is gone."""
     if quote.is_deleted:
         faults.add("DATA-215", f"{faults.quote} was deleted. Restore it, or accept another quote.")
-        return False
-    if quote.quote_type in (None, "", "New"):
-        return True
-    if quote.quote_type in ("Amendment", "Renewal", "Cancellation"):
-        feature = f"An {quote.quote_type}" if quote.quote_type == "Amendment" else f"A {quote.quote_type}"
-        faults.not_covered(feature, "Quote_Type__c", quote.quote_type, "Make it a New quote")
-    else:
-        detail = f"{faults.quote}: set Quote_Type__c to New, Amendment, Renewal or Cancellation, or leave it blank."
-        faults.add("CONF-304", detail, field="Quote_Type__c", value=quote.quote_type, where="Quote_Type__c")
-    return False
-
-
-def check_uncovered(quote: CrmQuote, faults: Faults) -> None:
-    """Note every field that asks for something not built yet: never half done."""
-    own_day = quote.start_date is not None and quote.billing_day == quote.start_date.day
-    asked: tuple[tuple[str, str, object], ...] = (
-        ("A billing day other than the day of the start", "Billing_Day__c", None if own_day else quote.billing_day),
-        ("A choice of payment methods on the quote", "Payment_Methods__c", quote.payment_methods),
-        ("A trial", "Trial_Days__c", quote.trial_days),
-        ("A deal that renews by itself", "Auto_Renew__c", "checked" if quote.auto_renew else None),
-        ("A discount on the whole quote", "Quote_Discount__c", quote.quote_discount),
-        ("A discount for some months", "Quote_Discount_Months__c", quote.quote_discount_months),
-        ("Skipping what is past", "Skip_Past_Invoices__c", "checked" if quote.skip_past_invoices else None),
-        ("A New quote on an existing deal", "Billing_Subscription__c", quote.billing_subscription_id),
-    )
-    for feature, field, value in asked:
-        if value:
-            faults.not_covered(feature, field, value)
-
-
-@dataclass(frozen=True)
-class Term:
-    """From ``start`` to ``end`` (exclusive), a whole number of ``months``."""
-
-    start: date
-    end: date
-    months: int
-
-
-def read_term(
-    quote: CrmQuote, lines: Sequence[CrmQuoteLine], policy: BillingPolicy, today: date, faults: Faults
-) -> Term | None:
-    """The deal's dates, from the quote, else from its lines where all of them agree; None with the fault noted."""
-    start = _start(quote, lines, faults)
-    if start is None:
         return None
-    if policy.max_days_back is not None and (today - start).days > policy.max_days_back:
-        detail = f"{faults.quote}, Start_Date__c. Choose a later date, or ask billing to bill the past."
-        faults.add("DATA-204", detail, field="Start_Date__c", start=say(start), days=str((today - start).days))
-    end = _end(quote, lines, start, faults)
-    if end is None:
-        return None
-    months, days = months_between(start, end)
-    if days:
-        part = f"{say(end - timedelta(days=1))}, that is {months} months and {days} days from {say(start)}"
-        nearest = say(add_months(start, max(months, 1)) - timedelta(days=1))
-        faults.not_covered("A term that is no whole number of months", "End_Date__c", part, f"Set it to {nearest}")
-        return None
-    return Term(start, end, months)
+    if not quote.quote_type:
+        return Kind.NEW
+    if quote.quote_type in tuple(Kind):
+        return Kind(quote.quote_type)
+    choices = "New, Amendment, Renewal or Cancellation, or leave it blank"
+    faults.bad_value("Quote_Type__c", quote.quote_type, choices)
+    return None
 
 
-def _start(quote: CrmQuote, lines: Sequence[CrmQuoteLine], faults: Faults) -> date | None:
-    on_lines = {line.start_date for line in lines}
-    start = quote.start_date or (next(iter(on_lines)) if len(on_lines) == 1 else None)
-    if start is None:
-        detail = f"{faults.quote} has no start: Start_Date__c is blank. Fill it."
-        faults.add("DATA-215", detail, field="Start_Date__c")
-    elif not _FIRST_YEAR <= start.year <= _LAST_YEAR:
-        detail = f"{faults.quote}: Start_Date__c is {start.isoformat()}, which can't be meant. Correct it."
-        faults.add("DATA-215", detail, field="Start_Date__c")
-        return None
-    return start
+def read_policies(quote: CrmQuote, policy: BillingPolicy, faults: Faults) -> tuple[Proration, Credit]:
+    """How a change inside a cycle is billed, and what becomes of unused time: the quote's, else the installation's."""
+    proration = _choice("Proration_Policy__c", quote.proration_policy, Proration, faults)
+    credit = _choice("Credit_Policy__c", quote.credit_policy, Credit, faults)
+    return proration or policy.proration, credit or policy.credit
 
 
-def _end(quote: CrmQuote, lines: Sequence[CrmQuoteLine], start: date, faults: Faults) -> date | None:
-    """The first day after the term, from the last day, the months, or both where they agree."""
-    on_lines = {line.end_date for line in lines}
-    last = quote.end_date
-    if last is None and quote.term_months is None and len(on_lines) == 1:
-        last = next(iter(on_lines))
-    by_months = _by_months(quote, start, faults) if quote.term_months is not None else None
-    if quote.term_months is not None and by_months is None:
+def _choice(field: str, value: str | None, choices: type[_Choice], faults: Faults) -> _Choice | None:
+    if not value:
         return None
-    if last is None and by_months is None:
-        if not quote.auto_renew:  # evergreen is noted as not covered
-            detail = f"{faults.quote} has no end: Term_Months__c and End_Date__c are blank. Fill one of them."
-            faults.add("DATA-215", detail, field="Term_Months__c")
-        return None
-    if last is not None and (last < start or last.year > _LAST_YEAR):
-        detail = f"{faults.quote}: End_Date__c is {say(last)} and Start_Date__c is {say(start)}. Correct one of them."
-        faults.add("DATA-205", detail, field="End_Date__c", first=say(start), second=say(last))
-        return None
-    end = last + timedelta(days=1) if last is not None else None
-    if end and by_months and end != by_months:
-        right = say(by_months - timedelta(days=1))
-        detail = (
-            f"{faults.quote}: End_Date__c is {say(end - timedelta(days=1))}, but {quote.term_months} months "
-            f"(Term_Months__c) from {say(start)} end on {right}. Set End_Date__c to {right}, or clear one of the two."
-        )
-        faults.add("DATA-205", detail, field="End_Date__c", first=say(end - timedelta(days=1)), second=right)
-        return None
-    return end or by_months
-
-
-def _by_months(quote: CrmQuote, start: date, faults: Faults) -> date | None:
-    months = quote.term_months or 0
-    if 1 <= months <= _LONGEST_TERM:
-        return add_months(start, months)
-    detail = f"{faults.quote}: Term_Months__c is {months}. Fill the months of the term, 1 to {_LONGEST_TERM}."
-    faults.add("DATA-215", detail, field="Term_Months__c")
+    if value in tuple(choices):
+        return choices(value)
+    faults.bad_value(field, value, f"{', '.join(choices)}, or leave it blank")
     return None
 
 
@@ -170,6 +95,21 @@ def read_payer(graph: QuoteGraph, faults: Faults) -> Payer | None:
     return None
 
 
+def check_payer(graph: QuoteGraph, payer: Payer, faults: Faults) -> None:
+    """Note a quote that changes or renews a deal which another Account pays."""
+    quote, account = graph.quote, graph.account
+    if quote.account_id == payer.account_id:
+        return
+    other = f"Account {account.name} ({account.id})" if account else f"Account {quote.account_id or '(blank)'}"
+    detail = (
+        f"{faults.quote} is for {other}, but the deal that it names is paid by {payer.name} ({payer.account_id}). "
+        "Choose a deal of the same Account in Billing_Subscription__c, or quote on an Opportunity of that Account "
+        "(AccountId)."
+    )
+    also = _ids(quote.account_id, payer.account_id, quote.opportunity_id)
+    faults.add("DATA-215", detail, field="AccountId", also=also)
+
+
 def read_timezone(graph: QuoteGraph, policy: BillingPolicy, faults: Faults) -> str:
     """The billing time zone: the Account's, else the installation's; a name that is none is noted."""
     account = graph.account
@@ -186,14 +126,13 @@ def read_timezone(graph: QuoteGraph, policy: BillingPolicy, faults: Faults) -> s
     return name
 
 
-def read_terms(quote: CrmQuote, policy: BillingPolicy, faults: Faults) -> Terms:
+def read_terms(quote: CrmQuote, policy: BillingPolicy, currency: str, faults: Faults) -> Terms:
     """How the money is collected, when it is due, and the customer's order number."""
     asked = quote.collection_method
-    method = _COLLECTION.get(asked, "") if asked else policy.collection_method
+    method = COLLECTION.get(asked, "") if asked else policy.collection_method
     if not method:
-        detail = f"{faults.quote}: choose Send Invoice or Charge Automatically."
         where = "Quote.Collection_Method__c"
-        faults.add("CONF-304", detail, field="Collection_Method__c", value=str(asked), where=where)
+        faults.bad_value("Collection_Method__c", asked, "Send Invoice or Charge Automatically", where=where)
     days = policy.days_until_due if quote.days_until_due is None else quote.days_until_due
     if days < 0 or (policy.max_days_until_due is not None and days > policy.max_days_until_due):
         limit = "" if policy.max_days_until_due is None else f" to {policy.max_days_until_due}"
@@ -203,7 +142,25 @@ def read_terms(quote: CrmQuote, policy: BillingPolicy, faults: Faults) -> Terms:
     if po_number and len(po_number) > _PO_LENGTH:
         feature = f"An order number of more than {_PO_LENGTH} characters"
         faults.not_covered(feature, "PO_Number__c", f"{len(po_number)} characters long", "Shorten it")
-    return Terms(method, days if method == "send_invoice" else None, po_number)
+    methods = read_payment_methods(quote, currency, faults)
+    return Terms(method, days if method == "send_invoice" else None, po_number, methods)
+
+
+def read_payment_methods(quote: CrmQuote, currency: str, faults: Faults) -> tuple[str, ...]:
+    """Stripe's names of the ways to pay that the quote allows, in its order; none where it names none."""
+    field = "Payment_Methods__c"
+    found = []
+    for word in (part.strip() for part in (quote.payment_methods or "").split(";")):
+        name = PAYMENT_METHODS.get(word, "")
+        only_in = _ONLY_IN.get(name)
+        if word and not name:
+            faults.bad_value(field, word, ", ".join(PAYMENT_METHODS) + ", or leave it blank")
+        elif only_in and currency not in only_in:
+            choices = f"ways to pay in {currency}; {word} is for {', '.join(sorted(only_in))} only"
+            faults.bad_value(field, word, choices)
+        elif name:
+            found.append(name)
+    return tuple(dict.fromkeys(found))
 
 
 def read_currency(quote: CrmQuote, policy: BillingPolicy, faults: Faults) -> str:
@@ -215,6 +172,20 @@ def read_currency(quote: CrmQuote, policy: BillingPolicy, faults: Faults) -> str
         )
         faults.add("CONF-304", detail, field="CurrencyIsoCode", value=code, where="Quote.CurrencyIsoCode")
     return code
+
+
+def check_names_a_deal(quote: CrmQuote, faults: Faults, *, found: bool) -> bool:
+    """Whether a quote that is about a deal names one of ours; notes what is missing."""
+    field, kind = "Billing_Subscription__c", quote.quote_type
+    if not quote.billing_subscription_id:
+        article = "An" if kind == Kind.AMENDMENT else "A"
+        detail = f"{faults.quote}: {field} is blank. {article} {kind} needs the deal that it is about. Choose it."
+        faults.add("DATA-215", detail, field=field)
+        return False
+    if not found:
+        detail = f"{faults.quote}: {field} names no deal that a signed quote made. Choose another, or make a New quote."
+        faults.add("DATA-215", detail, field=field, also=(quote.billing_subscription_id,))
+    return found
 
 
 def _address(account: CrmAccount) -> tuple[tuple[str, str], ...]:

@@ -1,195 +1,265 @@
-"""The quote's lines, each read into what was signed (BILLING_RULES 3)."""
+"""The quote's lines that add something, each read into what was signed (BILLING_RULES 3)."""
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from decimal import Decimal
 
-from sync.crm import CrmProduct, CrmQuote, CrmQuoteLine
+from sync.crm import CrmProduct, CrmQuoteLine
 from sync.deal.calendar import say
-from sync.deal.discounts import Percent
 from sync.deal.lines import CYCLE_MONTHS, PERIOD_MONTHS, Charge, DealLine, DealProduct
-from sync.deal.money import exponent, format_amount, format_exact, minor, plain, round_half_away
+from sync.deal.money import Inexact, minor, plain, round_half_away
+from sync.quotes.dates import FIRST_YEAR, LAST_YEAR
+from sync.quotes.discounts import check_months, inexact_amount, read_offs, with_discounts
 from sync.quotes.faults import Faults
-from sync.quotes.header import Term
+from sync.quotes.frame import Frame, Reading
+from sync.quotes.usage import read_usage
+
+ADD, REMOVE = "Add", "Remove"
+_ONE_DAY = timedelta(days=1)
+_FREQUENCIES = "Monthly, Quarterly, Semiannual or Annual"
+_PERIODS = "Month, Quarter, Year or Term"
 
 
-def read_line(
-    line: CrmQuoteLine, quote: CrmQuote, term: Term | None, currency: str, faults: Faults, *, rounding: bool
-) -> DealLine | None:
-    """One line as it was signed, or None with all that is wrong with it noted. ``term`` None: only checked."""
-    before = len(faults.found)
-    _check_uncovered(line, term, faults)
+def read_line(line: CrmQuoteLine, at: Reading) -> DealLine | None:
+    """One line as it was signed, or None with all that is wrong with it noted."""
+    faults, before = at.faults, len(at.faults.found)
     product = _product(line, faults)
     charge = _charge(line, product, faults)
-    quantity = _quantity(line, faults)
-    price = _price(line, currency, faults)
-    discounts = _discounts(line, faults)
-    period = cycle = None
-    if charge is Charge.RECURRING:
-        period = _period(line, product, term, faults)
-        cycle = _cycle(line, quote, term, faults)
-    if price is not None and quantity and not rounding:
-        _check_signed(line, price * quantity, currency, faults)
-    if term is None or product is None or charge is None or price is None or len(faults.found) > before:
+    usage = read_usage(line, product, at) if product and charge is Charge.USAGE else None
+    quantity = _one(line, faults) if charge is Charge.USAGE else read_quantity(line, faults)
+    price = Decimal(0) if usage and usage.mode else _price(line, at)
+    offs = read_offs(line, at)
+    period = read_period(line, product, at) if charge is Charge.RECURRING else None
+    cycle = _cycle(line, at) if charge in (Charge.RECURRING, Charge.USAGE) else None
+    check_months(line, cycle, at, once=charge is Charge.ONE_TIME)
+    span = _span(line, at.frame, faults, once=charge is Charge.ONE_TIME) if at.frame and charge else None
+    if price is not None and quantity and charge is not Charge.USAGE and not at.rounding:
+        _check_signed(line, price * quantity, at)
+    if span is None or product is None or charge is None or price is None or len(faults.found) > before:
         return None
     sold = DealProduct(product.id, product.name, product.description, product.tax_code)
-    return DealLine(line.id, sold, charge, quantity, price, term.start, term.end, period, cycle, discounts)
+    bare = DealLine(line.id, sold, charge, quantity, price, *span, period, cycle, usage=usage)
+    made = with_discounts(line, bare, offs, at)
+    return made if len(faults.found) == before else None
 
 
-def _check_uncovered(line: CrmQuoteLine, term: Term | None, faults: Faults) -> None:
-    if line.change not in (None, "", "Add"):
-        faults.not_covered(f"A line that says {line.change}, on a New quote,", "Change__c", line.change, line=line)
-    for feature, field, value in (
-        ("An amount off a line", "Discount_Amount__c", line.discount_amount),
-        ("A discount for some months", "Discount_Months__c", line.discount_months),
-        ("A ramp", "Ramp_Key__c", line.ramp_key),
-    ):
-        if value:
-            faults.not_covered(feature, field, value, line=line)
-    if term and line.start_date not in (None, term.start):
-        todo = f"Clear it, or set it to {say(term.start)}"
-        faults.not_covered("A line with a start of its own", "Start_Date__c", line.start_date, todo, line=line)
-    if term and line.end_date is not None and line.end_date.toordinal() + 1 != term.end.toordinal():
-        faults.not_covered("A line with an end of its own", "End_Date__c", line.end_date, line=line)
+def which_way(line: CrmQuoteLine, faults: Faults) -> str:
+    """Add or Remove; anything else is noted, and counts as Add."""
+    if line.change in (None, "", ADD):
+        return ADD
+    if line.change != REMOVE:
+        faults.bad_value("Change__c", line.change, "Add or Remove, or leave it blank", line=line)
+        return ADD
+    return REMOVE
+
+
+# ------------------------------------------------------------------ what is sold
 
 
 def _product(line: CrmQuoteLine, faults: Faults) -> CrmProduct | None:
     product = faults.product(line)
-    also = (line.product_id,) if line.product_id else ()
     if product is None or product.is_deleted:
-        name = product.name if product else "The product"
-        detail = f"{faults.name(line)}: the product was deleted (Product2Id). Restore it, or quote another."
-        faults.add("CONF-301", detail, record_id=line.id, field="Product2Id", also=also, product=name)
+        detail = "the product was deleted (Product2Id). Restore it, or quote another."
+        faults.product_incomplete(line, product, "Product2Id", detail, at_line=True)
         return None
     if not product.is_active:
-        detail = f"{faults.name(line)}: Product2.IsActive is unchecked. Activate the product, or quote another."
-        faults.add("CONF-301", detail, record_id=product.id, field="IsActive", also=(line.id,), product=product.name)
+        detail = "Product2.IsActive is unchecked. Activate the product, or quote another."
+        faults.product_incomplete(line, product, "IsActive", detail)
         return None
     return product
 
 
 def _charge(line: CrmQuoteLine, product: CrmProduct | None, faults: Faults) -> Charge | None:
     value = line.charge_type or (product.charge_type if product else None)
-    if product is None and not value:
-        return None  # told already: the product is gone
     if not value:
-        _incomplete(line, product, "Charge_Type__c", "Recurring or One-Time", faults)
-        return None
-    if value == "Usage":
-        on_line = line.charge_type == "Usage"
-        faults.not_covered("Billing by usage", "Charge_Type__c", "Usage", "Change it", line=line if on_line else None)
+        if product:  # else told already: the product is gone
+            _blank(line, product, "Charge_Type__c", "Recurring, One-Time or Usage", faults)
         return None
     if value not in tuple(Charge):
-        detail = f"{faults.name(line)}: choose Recurring or One-Time."
-        faults.add("CONF-304", detail, record_id=line.id, field="Charge_Type__c", value=value, where="Charge_Type__c")
+        faults.bad_value("Charge_Type__c", value, "Recurring, One-Time or Usage", line=line)
         return None
-    if product and product.tier_mode:
-        where = f'{faults.name(line)}: Product2.Tier_Mode__c of "{product.name}" is {product.tier_mode}. Clear it'
-        feature = "A price in tiers"
-        detail = f"{where}, or bill this deal by hand."
+    if product and product.tier_mode and value != Charge.USAGE:
+        detail = (
+            f'{faults.name(line)}: Product2.Tier_Mode__c of "{product.name}" is {product.tier_mode}. Clear it, '
+            "or bill this deal by hand."
+        )
+        feature = "A price in tiers for what is not usage"
         faults.add("CONF-311", detail, record_id=product.id, field="Tier_Mode__c", feature=feature)
     return Charge(value)
 
 
-def _incomplete(line: CrmQuoteLine, product: CrmProduct | None, field: str, choices: str, faults: Faults) -> None:
-    name = product.name if product else "The product"
-    detail = (
-        f"{faults.name(line)}: {field} is blank on the line and on the product. "
-        f"Set it on the product (or on the line) to {choices}."
-    )
-    also = (line.id,)
-    record_id = product.id if product else line.id
-    faults.add("CONF-301", detail, record_id=record_id, field=field, also=also, product=name)
+def _blank(line: CrmQuoteLine, product: CrmProduct | None, field: str, choices: str, faults: Faults) -> None:
+    detail = f"{field} is blank on the line and on the product. Set it on the product (or on the line) to {choices}."
+    faults.product_incomplete(line, product, field, detail)
 
 
-def _quantity(line: CrmQuoteLine, faults: Faults) -> int:
+def read_quantity(line: CrmQuoteLine, faults: Faults) -> int:
     """The whole, positive quantity; 0 with DATA-207 noted where it is anything else."""
     seen = line.quantity
     if seen is not None and seen.is_finite() and seen > 0 and seen == seen.to_integral_value():
         return int(seen)
-    shown = "blank" if seen is None else f"{plain(seen)}" if seen.is_finite() else str(seen)
-    product = faults.product(line)
-    name = product.name if product else "the product"
-    detail = f"{faults.name(line)}: Quantity is {shown}. Change it to a whole number of 1 or more."
-    faults.add("DATA-207", detail, record_id=line.id, field="Quantity", quantity=shown, product=name)
+    bad_quantity(line, "Change it to a whole number of 1 or more.", faults)
     return 0
 
 
-def _price(line: CrmQuoteLine, currency: str, faults: Faults) -> Decimal | None:
+def _one(line: CrmQuoteLine, faults: Faults) -> int:
+    """The quantity of a usage line, which Salesforce requires and which means nothing."""
+    if line.quantity != 1:
+        bad_quantity(line, "A line that is billed by use has 1; what is used is counted. Change it to 1.", faults)
+    return 1
+
+
+def bad_quantity(line: CrmQuoteLine, todo: str, faults: Faults) -> None:
+    """Note a quantity that can't be billed, or taken off (DATA-207)."""
+    seen = line.quantity
+    shown = "blank" if seen is None else f"{plain(seen)}" if seen.is_finite() else str(seen)
+    product = faults.product(line)
+    name = product.name if product else "the product"
+    detail = f"{faults.name(line)}: Quantity is {shown}. {todo}"
+    faults.add("DATA-207", detail, record_id=line.id, field="Quantity", quantity=shown, product=name)
+
+
+# ------------------------------------------------------------------ what it costs, and how often
+
+
+def _price(line: CrmQuoteLine, at: Reading) -> Decimal | None:
     price = line.unit_price
     if price is not None and price.is_finite() and price >= 0:
         return price
     shown = "blank" if price is None else str(price)
-    detail = f"{faults.name(line)}: UnitPrice is {shown} ({currency}). Fill a price of 0 or more."
-    faults.add("DATA-209", detail, record_id=line.id, field="UnitPrice", line=faults.name(line))
+    at.faults.price(line, "UnitPrice", f"UnitPrice is {shown} ({at.currency}). Fill a price of 0 or more.")
     return None
 
 
-def _discounts(line: CrmQuoteLine, faults: Faults) -> tuple[Percent, ...]:
-    percent = line.discount_percent
-    if percent is None or percent == 0:
-        return ()
-    if percent.is_finite() and 0 < percent <= 100:
-        return (Percent(percent),)
-    detail = f"{faults.name(line)}: Discount is {percent} %. Set a percentage from 0 to 100."
-    faults.add("DATA-209", detail, record_id=line.id, field="Discount", line=faults.name(line))
-    return ()
-
-
-def _period(line: CrmQuoteLine, product: CrmProduct | None, term: Term | None, faults: Faults) -> int | None:
+def read_period(line: CrmQuoteLine, product: CrmProduct | None, at: Reading) -> int | None:
     """Months of the price period: the line's, else the product's; a Term is the deal's own."""
-    value = line.price_period or (product.price_period if product else None)
+    value, field = line.price_period or (product.price_period if product else None), "Price_Period__c"
     if not value:
         if product:
-            _incomplete(line, product, "Price_Period__c", "Month, Quarter, Year or Term", faults)
+            _blank(line, product, field, _PERIODS, at.faults)
         return None
     if value == "Term":
-        return term.months if term else None
+        return _term_months(line, at) if at.frame else None
     if value not in PERIOD_MONTHS:
-        detail = f"{faults.name(line)}: choose Month, Quarter, Year or Term."
-        faults.add("CONF-304", detail, record_id=line.id, field="Price_Period__c", value=value, where="Price_Period__c")
+        at.faults.bad_value(field, value, _PERIODS, line=line)
     return PERIOD_MONTHS.get(value)
 
 
-def _cycle(line: CrmQuoteLine, quote: CrmQuote, term: Term | None, faults: Faults) -> int | None:
-    """Months of the billing cycle: the line's, else the quote's. The term must be a whole number of cycles, as yet."""
-    value = line.billing_frequency or quote.billing_frequency
-    at = line.id if line.billing_frequency else ""
-    choices = "Monthly, Quarterly, Semiannual or Annual"
+def _term_months(line: CrmQuoteLine, at: Reading) -> int | None:
+    """The deal's whole months, of which a price for the term is one."""
+    assert at.frame is not None
+    term, field = at.frame.term, "Price_Period__c"
+    if term.end is None:
+        detail = f"{field} is Term, but the deal has no end. Choose Month, Quarter or Year, or give the deal an end."
+        at.faults.price(line, field, detail)
+    elif not term.months:
+        seen = f"Term, and the deal goes from {say(term.start)} to {say(term.end - _ONE_DAY)}"
+        feature = "A price for a term that is no whole number of months"
+        at.faults.not_covered(feature, field, seen, "Choose Month, Quarter or Year", line=line)
+    return term.months
+
+
+def _cycle(line: CrmQuoteLine, at: Reading) -> int | None:
+    """Months of the billing cycle: the line's, else the quote's, else what the deal has for the product."""
+    value, field = line.billing_frequency or at.quote.billing_frequency, "Billing_Frequency__c"
     if not value:
-        detail = f"{faults.name(line)}: Billing_Frequency__c is blank on the line and on the quote. Choose {choices}."
-        faults.add("DATA-215", detail, field="Billing_Frequency__c", also=(line.id,))
+        cycles = {x.cycle_months for x in at.deal.recurring if x.product.id == line.product_id} if at.deal else set()
+        if len(cycles) == 1:
+            return cycles.pop()
+        seen = "blank on the line and on the quote"
+        seen += ", and the deal does not say how often this product is billed" if at.deal else ""
+        detail = f"{at.faults.name(line)}: {field} is {seen}. Choose {_FREQUENCIES}."
+        at.faults.add("DATA-215", detail, field=field, also=(line.id,))
         return None
     if value not in CYCLE_MONTHS:
-        detail, field = f"{faults.name(line)}: choose {choices}.", "Billing_Frequency__c"
-        faults.add("CONF-304", detail, record_id=at, field=field, value=value, where=field)
-        return None
-    cycle = CYCLE_MONTHS[value]
-    if term and term.months % cycle:
-        todo = f"Choose a frequency that divides {term.months} months"
-        feature = f"A term of {term.months} months billed {value.lower()} (a shorter last cycle)"
-        faults.not_covered(feature, "Billing_Frequency__c", value, todo, line=line)
-    return cycle
+        at.faults.bad_value(field, value, _FREQUENCIES, line=line if line.billing_frequency else None)
+    return CYCLE_MONTHS.get(value)
 
 
-def _check_signed(line: CrmQuoteLine, amount: Decimal, currency: str, faults: Faults) -> None:
+def _check_signed(line: CrmQuoteLine, amount: Decimal, at: Reading) -> None:
     """The signed amount, price x quantity, must be one that the currency can carry (BILLING_RULES 2)."""
-    exact = minor(amount, currency)
-    if exact.denominator == 1:
-        return
-    nearest = round_half_away(exact)
-    gap = (exact - nearest) / 10 ** exponent(currency)
-    decimals = exponent(currency)
-    detail = (
-        f"{faults.name(line)}: UnitPrice x Quantity has more decimals than {currency} carries ({decimals}). "
-        "Correct the price, or ask for the rounding step to be switched on."
-    )
-    faults.add(
-        "DATA-210",
-        detail,
-        record_id=line.id,
-        field="UnitPrice",
-        signed=format_exact(amount, currency),
-        billed=format_amount(nearest, currency),
-        difference=format_exact(abs(gap), currency),
-    )
+    exact = minor(amount, at.currency)
+    if exact.denominator != 1:
+        inexact = Inexact(exact, round_half_away(exact))
+        name, what = at.faults.name(line), "UnitPrice x Quantity"
+        inexact_amount(inexact, "UnitPrice", name, line.id, at.currency, at.faults, what=what)
+
+
+# ------------------------------------------------------------------ from when to when
+
+
+def _span(line: CrmQuoteLine, frame: Frame, faults: Faults, *, once: bool) -> tuple[date, date | None] | None:
+    """The line's first day and the day after its last, inside the deal's time; None with DATA-205 noted.
+
+    What is charged once has a day, and no end of its own.
+    """
+    start = read_line_start(line, frame, faults)
+    if start is None:
+        return None
+    deal_end = frame.term.end
+    if once:
+        return start, deal_end
+    end = frame.end
+    if line.end_date is not None:
+        end = line_end(line, frame, start, faults)
+        if end is None:
+            return None
+    if end is not None and end <= start:
+        last = end - _ONE_DAY
+        detail = f"Start_Date__c is {say(start)}, but the line ends on {say(last)}. Correct one of them."
+        faults.dates("Start_Date__c", start, last, detail, line=line)
+        return None
+    return start, end
+
+
+def read_line_start(line: CrmQuoteLine, frame: Frame, faults: Faults) -> date | None:
+    """The line's own first day, else the quote's; None with DATA-205 noted where the deal does not run then."""
+    own = line.start_date
+    if own is None or own == frame.written:
+        return frame.start
+    first, end = frame.start, frame.term.end
+    if own < first:
+        tried = frame.written not in (None, first)
+        trial = f" (after the trial from {say(frame.written)})" if frame.written and tried else ""
+        detail = f"Start_Date__c is {say(own)}, but the quote begins on {say(first)}{trial}. Set it to {say(first)} or later."
+        faults.dates("Start_Date__c", own, first, detail, line=line)
+        return None
+    if end is not None and own >= end:
+        last = end - _ONE_DAY
+        detail = f"Start_Date__c is {say(own)}, but the deal ends on {say(last)}. Set it to {say(last)} or earlier."
+        faults.dates("Start_Date__c", own, last, detail, line=line)
+        return None
+    if not FIRST_YEAR <= own.year <= LAST_YEAR:
+        detail = f"Start_Date__c is {own.isoformat()}, which can't be meant. Correct it."
+        faults.dates("Start_Date__c", own, first, detail, line=line)
+        return None
+    return own
+
+
+def line_end(line: CrmQuoteLine, frame: Frame, start: date, faults: Faults) -> date | None:
+    """The day after the line's own last one; None with DATA-205 noted where the deal does not run then, or where the
+    line has to end with it.
+    """
+    assert line.end_date is not None
+    last, deal_end, field = line.end_date, frame.term.end, "End_Date__c"
+    deal_last = deal_end - _ONE_DAY if deal_end else None
+    if frame.ends_with_deal and last != deal_last:
+        no_end = f"{faults.name(line)}: {field} is {say(last)}, but the deal has no end. Clear it."
+        if deal_last is None:
+            faults.add("DATA-205", no_end, record_id=line.id, field=field, first=say(last), second="no end")
+            return None
+        detail = f"{field} is {say(last)}, but the deal ends on {say(deal_last)}, and so does what is added to it."
+        faults.dates(field, last, deal_last, f"{detail} Set it to {say(deal_last)}, or clear it.", line=line)
+        return None
+    if deal_last is not None and last > deal_last:
+        detail = (
+            f"{field} is {say(last)}, but the deal ends on {say(deal_last)}. Set it to {say(deal_last)} or earlier."
+        )
+        faults.dates(field, last, deal_last, detail, line=line)
+        return None
+    if last < start or last.year > LAST_YEAR:
+        detail = f"{field} is {say(last)}, but the line starts on {say(start)}. Correct one of them."
+        faults.dates(field, last, start, detail, line=line)
+        return None
+    return last + _ONE_DAY

@@ -3,108 +3,84 @@
 from __future__ import annotations
 
 from datetime import datetime
-from fractions import Fraction
 
 from sync.crm import CrmQuoteLine, QuoteGraph
-from sync.deal.calendar import business_day
+from sync.deal.changes import Change, Kind
 from sync.deal.deal import Deal
-from sync.deal.lines import Charge, DealLine
-from sync.deal.money import Inexact, exponent, format_amount, format_exact
 from sync.deal.policy import BillingPolicy
-from sync.deal.pricing import DiscountTooFine, agreeing, item
-from sync.deal.timeline import MAX_ITEMS, tracks
 from sync.quotes import header
+from sync.quotes.amendment import read_amendment
+from sync.quotes.cancellation import read_cancellation
 from sync.quotes.faults import Faults
-from sync.quotes.lines import read_line
+from sync.quotes.making import read_making
 
 
-def read_quote(graph: QuoteGraph, policy: BillingPolicy, now: datetime) -> Deal:
-    """The deal that a New quote makes, signed or not. ``now`` only serves the limit on back-dating.
+def read_quote(
+    graph: QuoteGraph,
+    policy: BillingPolicy,
+    now: datetime,
+    *,
+    signed_at: datetime | None = None,
+    accepted_at: datetime | None = None,
+    renews: Deal | None = None,
+) -> Deal:
+    """The deal that a New or a Renewal quote makes, signed or not; ``renews`` is the deal that a Renewal goes on from.
 
-    Raises `Refused` with every fault found; each names the record, the field, what was seen and what to do.
+    Raises `Refused` with every fault found; each names the record, the field, what was seen and what to do. An
+    Amendment or a Cancellation is refused too: it comes here only where the deal that it changes can't be found.
     """
-    faults, quote = Faults(graph), graph.quote
-    if not header.check_kind(quote, faults):
+    kind = _kind(graph)
+    if kind is not Kind.NEW and (kind is not Kind.RENEWAL or renews is None):
+        faults = Faults(graph)
+        header.check_names_a_deal(graph.quote, faults, found=False)
         faults.raise_if_any()
-    header.check_uncovered(quote, faults)
-    lines = tuple(sorted((line for line in graph.lines if not line.optional), key=_order))
-    if not lines:
-        optional = " (all are Optional__c)" if graph.lines else ""
-        faults.add("DATA-215", f"{faults.quote} has no lines{optional}. Add a line.", field="QuoteLineItems")
-    timezone = header.read_timezone(graph, policy, faults)
-    term = header.read_term(quote, lines, policy, business_day(now, timezone), faults)
-    currency = header.read_currency(quote, policy, faults)
-    payer, terms = header.read_payer(graph, faults), header.read_terms(quote, policy, faults)
-    rounding = policy.rounding_step
-    read = [read_line(line, quote, term, currency, faults, rounding=rounding) for line in lines]
-    signed = tuple(line for line in read if line is not None)
-    _check_amounts(signed, currency, faults, rounding=rounding)
+    change = _change(graph, kind, now, signed_at, accepted_at)
+    return read_making(graph, _lines(graph), policy, now, change, renews if kind is Kind.RENEWAL else None)
+
+
+def read_change(
+    graph: QuoteGraph,
+    deal: Deal,
+    policy: BillingPolicy,
+    now: datetime,
+    *,
+    signed_at: datetime | None = None,
+    accepted_at: datetime | None = None,
+) -> Deal:
+    """``deal`` with one change more: what an Amendment adds and takes off, or the end that a Cancellation sets.
+
+    Raises `Refused` as `read_quote` does, and ValueError for a quote that makes a deal of its own.
+    """
+    kind = _kind(graph)
+    change = _change(graph, kind, now, signed_at, accepted_at)
+    if kind is Kind.AMENDMENT:
+        return read_amendment(graph, _lines(graph), deal, policy, now, change)
+    if kind is Kind.CANCELLATION:
+        return read_cancellation(graph, deal, policy, now, change)
+    raise ValueError(f"quote {graph.quote.id} is a {kind} quote: it makes a deal of its own")
+
+
+def _kind(graph: QuoteGraph) -> Kind:
+    faults = Faults(graph)
+    kind = header.read_kind(graph.quote, faults)
     faults.raise_if_any()
-    if term is None or payer is None:
-        raise AssertionError("a fault was noted for every part that is missing")
-    deal = Deal(
-        key=quote.id,
-        number=quote.number,
-        quote_id=quote.id,
-        payer=payer,
-        currency=currency,
-        timezone=timezone,
-        start=term.start,
-        end=term.end,
-        terms=terms,
-        lines=signed,
-        opportunity_id=quote.opportunity_id,
-        rounding=rounding,
-    )
-    _check_shape(deal, faults)
-    faults.raise_if_any()
-    return deal
+    assert kind is not None
+    return kind
+
+
+def _change(
+    graph: QuoteGraph, kind: Kind, now: datetime, signed_at: datetime | None, accepted_at: datetime | None
+) -> Change:
+    """When the quote was signed and taken in; what it does is read by kind."""
+    quote = graph.quote
+    signed, accepted = signed_at or quote.signed_at or now, accepted_at or now
+    return Change(quote.id, quote.number, kind, quote.start_date or now.date(), signed, accepted)
+
+
+def _lines(graph: QuoteGraph) -> tuple[CrmQuoteLine, ...]:
+    """The lines that are part of the quote, in the order of the paper."""
+    return tuple(sorted((line for line in graph.lines if not line.optional), key=_order))
 
 
 def _order(line: CrmQuoteLine) -> tuple[bool, int, str]:
     return (line.sort_order is None, line.sort_order or 0, line.id)
-
-
-def _check_amounts(lines: tuple[DealLine, ...], currency: str, faults: Faults, *, rounding: bool) -> None:
-    """Every item must bill an amount that Stripe can be told and the currency can carry."""
-    for group in agreeing(lines, currency):
-        at = group[0]
-        name = f'{faults.quote}, line "{at.product.name}"'
-        try:
-            item(group, currency, rounding=rounding)
-        except Inexact as inexact:
-            signed = Fraction(inexact.exact, 10 ** exponent(currency))
-            detail = (
-                f"{name}: each invoice would bill {format_exact(signed, currency)}, and {currency} amounts can't be "
-                "charged that finely. Correct UnitPrice, Quantity or Discount, "
-                "or ask for the rounding step to be switched on."
-            )
-            faults.add(
-                "DATA-210",
-                detail,
-                record_id=at.id,
-                field="UnitPrice",
-                signed=format_exact(signed, currency),
-                billed=format_amount(inexact.nearest, currency),
-                difference=format_exact(abs(inexact.exact - inexact.nearest) / 10 ** exponent(currency), currency),
-            )
-        except DiscountTooFine:
-            percent = ", ".join(f"{discount.value}" for discount in at.discounts)
-            detail = f"{name}: Discount is {percent} %, which can't be billed exactly. Use at most two decimals."
-            faults.add("DATA-209", detail, record_id=at.id, field="Discount", line=name)
-
-
-def _check_shape(deal: Deal, faults: Faults) -> None:
-    """What one New quote may be made of, in this release."""
-    if not deal.recurring:
-        only = deal.lines[0]
-        detail = f"{faults.quote}: no line is Recurring (Charge_Type__c). Add one, or bill this deal by hand."
-        feature = "A quote of one-time lines only"
-        faults.add("CONF-311", detail, record_id=only.id, field="Charge_Type__c", feature=feature)
-        return
-    room = MAX_ITEMS * len(tracks(deal))
-    once = len(agreeing((line for line in deal.lines if line.charge is Charge.ONE_TIME), deal.currency))
-    if once > room:
-        detail = f"{faults.quote} has {once} one-time lines that differ. Join some, or bill this deal by hand."
-        feature = f"More than {room} one-time lines"
-        faults.add("CONF-311", detail, field="QuoteLineItems", feature=feature)

@@ -29,7 +29,7 @@ class Flusher:
         if flush is None:
             return 0
         try:
-            results, request_id = self.salesforce.flush(flush.rows)
+            results, request_id = self.salesforce.flush(flush.rows, flush.deadline)
         except Transient as error:
             unknown = isinstance(error, OutcomeUnknown)
             self.outbox.abandon_flush(

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from sync.clock import Clock
+from sync.desired.customer import having_email
 from sync.desired.identity import Ask, Belongs, MakeAccount, Mode, match_account
 from sync.desired.keys import ACCOUNT
 from sync.facts import Customer
@@ -83,7 +84,8 @@ class Identity:
         if named and named not in accounts:
             accounts |= self.salesforce.accounts([named])
         taken = {link.salesforce_id: link.stripe_id for link in self.links.by_salesforce_id(list(accounts), "customer")}
-        answer = match_account(customer, list(accounts.values()), taken, self.mode)
+        namesakes = self._namesakes(customer) if accounts else ()
+        answer = match_account(customer, list(accounts.values()), taken, self.mode, namesakes)
         match answer:
             case Belongs(account_id, evidence):
                 return self._link(claim, customer, account_id, evidence)
@@ -95,6 +97,14 @@ class Identity:
                 return Failed(refusal.code, refusal.message, blocked_on=refusal.blocked_on)
             case _:
                 return Done(self._next_look())
+
+    def _namesakes(self, customer: Customer) -> tuple[Customer, ...]:
+        """The other customers that have its e-mail now: those that Stripe lists, and those seen with it in another case."""
+        if not customer.email:
+            return ()
+        seen = (Ref("customer_id", i) for i in self.facts.customers_with(customer.email) if i != customer.id)
+        found = self.stripe.read([Ref("customers_by_email", customer.email), *seen]).all()
+        return tuple(c for c in having_email(found, customer.email) if c.id != customer.id)
 
     def _link(self, claim: Claim, customer: Customer, account_id: str, evidence: str) -> Outcome:
         """Customer and Account are one unit and one link from now on, and all that is known of the customer is shown."""

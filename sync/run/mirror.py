@@ -13,6 +13,7 @@ from typing import TypeVar
 import structlog
 
 from sync.clock import Clock
+from sync.crm import CrmRow
 from sync.desired.keys import ACCOUNT, QUOTE
 from sync.desired.mirror import AccountView, Shown, show
 from sync.errors import LeaseLost, OutcomeUnknown, SyncError, Terminal, Transient
@@ -20,7 +21,7 @@ from sync.facts import Charge, Coupon, Customer, Fact, Invoice, Price, Schedule,
 from sync.ports import Again, Claim, Done, Due, Facts, Failed, Links, Mark, Outbox, Outcome, StripeGateway, Subjects
 from sync.run.intake import account_mark, quote_mark, unit_of
 from sync.run.reading import Reading, coupons_of, prices_of, typed
-from sync.run.rows import Rows
+from sync.run.rows import ITEM, OF_SUBSCRIPTION, SUBSCRIPTION, Rows
 
 log = structlog.get_logger()
 F = TypeVar("F", bound=Fact)
@@ -102,8 +103,10 @@ class Mirror:
         # what the other stored, so whatever order their rows come in, the complete ones stay.
         fence = self.facts.fence()
         keep()
+        self.outbox.retry_gone([d.id for d in due if d.kind == "account"])
         shown = self._show(accounts, read)
-        self.outbox.put([row for s in shown.values() for row in self.rows.of_shown(s)], fence)
+        rows = [row for s in shown.values() for row in self.rows.of_shown(s)]
+        self.outbox.put([*rows, *self._left(rows)], fence)
         claimed = {d.key for d in due}
         for mark, s in ((account_mark(account_id), s) for account_id, s in shown.items()):
             if s.wake_at is not None and mark.key not in claimed:
@@ -111,6 +114,13 @@ class Mirror:
         log.info("mirrored", subjects=len(due), accounts=len(shown), invoices=len(read.invoices))
         wakes = {account_mark(a).key: s.wake_at for a, s in shown.items()}
         return {d.key: Done(wakes.get(d.key)) for d in due}
+
+    def _left(self, rows: Sequence[CrmRow]) -> list[CrmRow]:
+        """Items that stand in the CRM under these subscriptions though their price is no longer among them."""
+        shown = {row.key for row in rows if row.sobject == ITEM}
+        subscriptions = [row.key for row in rows if row.sobject == SUBSCRIPTION]
+        standing = self.outbox.children(ITEM, OF_SUBSCRIPTION, subscriptions) if subscriptions else ()
+        return [self.rows.left(row) for row in standing if row.key not in shown]
 
     # ------------------------------------------------------------ reading
 

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
 from sync.crm import CrmAccount, QuoteGraph
-from sync.deal.calendar import seconds
 from sync.deal.deal import Deal
+from sync.deal.dues import CreditDue, Stated, stated
 from sync.deal.forecast import Forecast, forecast
 from sync.deal.policy import BillingPolicy
+from sync.deal.timeline import Track, tracks
 from sync.desired.catalog import desire_catalogue
 from sync.desired.customer import Create, Linked, Looked, Question, check_customer, desire_customer, match_customer
-from sync.desired.keys import DEAL, PLAIN_FROM
-from sync.desired.made import begun, made
+from sync.desired.credits import Money, desire_credits
+from sync.desired.made import Made, begun, made
 from sync.desired.preview import Preview, preview
 from sync.desired.references import candidate_refs, catalogue_refs, live_refs, stated_refs
 from sync.desired.subscription import Wanted, desire
 from sync.diff import diff
 from sync.errors import Refused
-from sync.facts import Customer, Fact, Schedule, Subscription
+from sync.facts import BalanceTransaction, CreditNote, Customer, Fact, Invoice, Schedule, Subscription
 from sync.observed import actuals
 from sync.plan import Plan
 from sync.ports import Links, NewLink, SalesforceGateway, Snapshot, StripeGateway
-from sync.quotes.standard import read_quote
 from sync.records import Ref
+from sync.run.dealing import Case, Dealing, Signed
 
 F = TypeVar("F", bound=Fact)
 
@@ -34,12 +35,13 @@ F = TypeVar("F", bound=Fact)
 @dataclass(frozen=True)
 class Worked:
     """All that was worked out of one quote: the plan is what is still missing. ``objects`` are the customer's
-    subscriptions and schedules; ``held`` says whether the customer was linked already.
+    subscriptions and schedules; ``held`` says whether the customer was linked already; ``earlier`` is the forecast of
+    the deal without this quote, None where the quote makes the deal.
     """
 
-    graph: QuoteGraph
-    deal: Deal
+    case: Case
     forecast: Forecast
+    earlier: Forecast | None
     customer: Linked | None
     held: bool
     wanted: Wanted
@@ -47,6 +49,11 @@ class Worked:
     known: Mapping[Ref, str]
     objects: tuple[Fact, ...]
     preview: Preview
+
+    @property
+    def deal(self) -> Deal:
+        """The deal with this quote in it."""
+        return self.case.deal
 
 
 @dataclass(frozen=True)
@@ -56,46 +63,58 @@ class Planner:
     stripe: StripeGateway
     salesforce: SalesforceGateway
     links: Links
-    policy: BillingPolicy
+    dealing: Dealing
 
-    def work(self, graph: QuoteGraph, now: datetime, *, keep: Callable[[], None] = lambda: None) -> Worked:
+    @property
+    def policy(self) -> BillingPolicy:
+        """What the installation decided about billing."""
+        return self.dealing.policy
+
+    def work(self, mine: Signed, now: datetime, *, keep: Callable[[], None] = lambda: None) -> Worked:
         """What the quote means now, what is there, and what is missing. Raises Refused with every fault found.
 
         ``keep`` is called before each reading, so that a lease outlasts all of them.
         """
-        deal = read_quote(graph, self.policy, now)
-        account = graph.account
+        case = self.dealing.case(mine, now)
+        deal, account = case.deal, case.base.account
         assert account is not None  # a quote without one was refused
         held = self._held(account)
         keep()
         snapshot = self.stripe.read(
-            (*candidate_refs(account, deal.payer.email, held, graph.quote.customer_choice), *catalogue_refs(deal))
+            (*candidate_refs(account, deal.payer.email, held, case.base.quote.customer_choice), *catalogue_refs(deal))
         )
-        customer = self._match(graph, account, deal, held, snapshot)
+        customer = self._match(case.base, account, deal, held, snapshot)
         keep()
-        objects, stated = self._business(customer, deal)
+        objects = self.read_objects(customer.customer.id) if customer else ()
         keep()
         if refusals := check_customer(deal, _of(objects, Subscription), _of(objects, Schedule)):
             raise Refused(refusals)
         done = made(deal, objects)
         wanted = desire(deal, now, done, self.policy)
-        foreseen = forecast(deal, now, begun(deal, done))
+        money = self._money(deal, done, customer, now)
+        given_back = desire_credits(_credits(deal, done, now), deal, money, now)
         matched = customer.customer if customer else None
         desired = (
-            () if wanted.waiting else (desire_customer(deal.payer, matched), *desire_catalogue(deal), *wanted.objects)
+            ()
+            if wanted.waiting
+            else (desire_customer(deal.payer, matched), *desire_catalogue(deal), *wanted.objects, *given_back.objects)
         )
-        actual = actuals([*snapshot.all(), *objects, *stated], customer=(account.id, matched) if matched else None)
+        facts = [*snapshot.all(), *objects, *money.invoices, *money.notes, *money.balances]
+        actual = actuals(facts, customer=(account.id, matched) if matched else None)
+        foreseen = forecast(deal, now, begun(deal, done))
+        earlier = forecast(case.before, now, begun(case.before, done)) if case.before else None
+        wakes = [at for at in (wanted.wake_at, given_back.wake_at) if at is not None]
         return Worked(
-            graph=graph,
-            deal=deal,
+            case=case,
             forecast=foreseen,
+            earlier=earlier,
             customer=customer,
             held=held is not None,
-            wanted=wanted,
+            wanted=replace(wanted, wake_at=min(wakes, default=None)),
             plan=diff(desired, actual),
             known={ref: found.remote_id for ref, found in actual.items()},
             objects=objects,
-            preview=preview(deal, foreseen, customer),
+            preview=preview(case.deal, foreseen, customer, change=case.change, earlier=earlier, before=case.before),
         )
 
     def read_objects(self, customer_id: str) -> tuple[Fact, ...]:
@@ -135,21 +154,39 @@ class Planner:
         found = self.salesforce.find_accounts(stripe_customer_ids=[account.stripe_customer_id or ""])
         return tuple(sorted(a.id for a in found if a.id != account.id))
 
-    def _business(self, customer: Linked | None, deal: Deal) -> tuple[tuple[Fact, ...], Sequence[Fact]]:
-        """The customer's subscriptions and schedules, and the invoices on which the deal may have stated amounts."""
+    def _money(self, deal: Deal, done: Mapping[str, Made], customer: Linked | None, now: datetime) -> Money:
+        """The invoices on which the deal may have stated amounts, and, where something is to be given back, what was."""
         if customer is None:
-            return (), ()
-        objects = self.read_objects(customer.customer.id)
-        ours = tuple(s.id for s in _of(objects, Subscription) if _is_begun(s, deal))
-        stated = self.stripe.read(stated_refs(ours)).all() if ours else []
-        return objects, stated
+            return Money()
+        since = {key: stated(track, deal, begun(deal, done).get(key), now) for key, track in _by_key(deal).items()}
+        due = [key for key, ours in since.items() if any(at <= now for at in _moments(ours))]
+        subscriptions = tuple(s.id for key in due if key in done and (s := done[key].subscription))
+        if not subscriptions:
+            return Money()
+        refs = [*stated_refs(subscriptions)]
+        if any(credit.at <= now for ours in since.values() for credit in ours.credits):
+            refs += [Ref("credit_notes_of", customer.customer.id), Ref("balance_of", customer.customer.id)]
+        found = self.stripe.read(refs).all()
+        return Money(tuple(_of(found, Invoice)), tuple(_of(found, CreditNote)), tuple(_of(found, BalanceTransaction)))
 
 
-def _is_begun(subscription: Subscription, deal: Deal) -> bool:
-    """Whether the deal was late for its start with this subscription, so that the time before is on an invoice of ours."""
-    plain_s = subscription.metadata.get(PLAIN_FROM, "")
-    late = plain_s.isdecimal() and int(plain_s) > seconds(deal.boundary(deal.start))
-    return late and subscription.metadata.get(DEAL) == deal.key
+def _by_key(deal: Deal) -> Mapping[str, Track]:
+    return {track.key: track for track in tracks(deal)}
+
+
+def _moments(ours: Stated) -> list[datetime]:
+    return [*(due.at for due in ours.dues), *(credit.at for credit in ours.credits)]
+
+
+def _credits(deal: Deal, done: Mapping[str, Made], now: datetime) -> list[tuple[str, CreditDue]]:
+    """What is given back, with the subscription whose invoices billed it."""
+    found = []
+    for track in tracks(deal):
+        mine = done.get(track.key)
+        subscription = mine.subscription.id if mine and mine.subscription else ""
+        ours = stated(track, deal, begun(deal, done).get(track.key), now)
+        found += [(subscription, credit) for credit in ours.credits if subscription]
+    return found
 
 
 def _of(facts: Sequence[Fact], type_: type[F]) -> list[F]:

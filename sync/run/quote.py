@@ -16,12 +16,14 @@ from sync.apply import Writer
 from sync.clock import Clock
 from sync.crm import QuoteGraph
 from sync.deal.deal import Deal
+from sync.deal.changes import Kind
+from sync.deal.effect import effect
 from sync.deal.forecast import line_amounts
 from sync.deal.money import minor, round_half_away
 from sync.desired import frozen
 from sync.desired.keys import DEAL, OPPORTUNITY, QUOTE
 from sync.desired.preview import cannot_bill
-from sync.desired.quote_status import NOT_STARTED, QuoteView, blank_fields, line_fields, quote_fields
+from sync.desired.quote_status import NOT_STARTED, QuoteView, Shown, blank_fields, line_fields, quote_fields
 from sync.errors import LeaseLost, Refusal, Refused, SyncError, Terminal, Transient, Unsafe
 from sync.facts import Fact
 from sync.ports import (
@@ -47,6 +49,7 @@ from sync.run.identity import history_marks
 from sync.run.intake import account_mark, unit_of
 from sync.run.late import late_change
 from sync.run.lost import close_found
+from sync.run.dealing import Signed, deal_key
 from sync.run.planner import Planner, Worked
 from sync.run.rows import Rows
 
@@ -96,7 +99,8 @@ class QuoteRun:
             return None
         promise = self.promises.frozen(quote_id)
         signed = frozen.as_signed(frozen.from_json(promise.graph), graph) if promise else graph
-        return self.planner.work(signed, self.clock.now())
+        mine = Signed(signed, promise.signed_at, promise.frozen_at) if promise else Signed(signed)
+        return self.planner.work(mine, self.clock.now())
 
     # ------------------------------------------------------------ before the signature
 
@@ -117,13 +121,13 @@ class QuoteRun:
     def _check(self, claim: Claim, graph: QuoteGraph, fence: int) -> Outcome:
         now = self.clock.now()
         try:
-            worked = self.planner.work(graph, now, keep=lambda: self.subjects.renew(claim))
+            worked = self.planner.work(Signed(graph), now, keep=lambda: self.subjects.renew(claim))
             worked.plan.raise_if_unsafe()
         except (Terminal, Unsafe) as error:
             view = QuoteView(signed=False, now=now, failure=error, preview=cannot_bill(_messages(error)))
             self._show(graph, quote_fields(view), fence=fence)
             return Done()
-        view = QuoteView(signed=False, now=now, deal=worked.deal, forecast=worked.forecast, preview=worked.preview.text)
+        view = QuoteView(signed=False, now=now, case=_shown(worked), preview=worked.preview.text)
         self._show(graph, quote_fields(view), fence=fence)
         self._show_lines(graph, worked, fence)
         return Done()
@@ -145,7 +149,14 @@ class QuoteRun:
         except SyncError as error:
             return self._failed(run, error)
         self._tell(run, worked, None)
-        return Done(worked.wanted.wake_at)
+        return Done(self._wake(worked, now))
+
+    def _wake(self, worked: Worked, now: datetime) -> datetime | None:
+        """When the deal has something to do, or this quote says something else."""
+        case = worked.case
+        days = [case.change.effective, *([case.deal.last] if case.deal.last else [])]
+        wakes = [at for day in days if (at := case.deal.boundary(day)) > now]
+        return min([*wakes, *([worked.wanted.wake_at] if worked.wanted.wake_at else [])], default=None)
 
     def _late_change(self, signed: QuoteGraph, present: QuoteGraph) -> Refusal | None:
         """What was changed since; from one status that means signed to another is no change."""
@@ -156,7 +167,7 @@ class QuoteRun:
     def _bill(self, claim: Claim, run: _Run, now: datetime) -> Worked:
         """Nothing of the deal is missing in Stripe any more; returns it as it stands."""
         for _ in range(PASSES):
-            worked = self.planner.work(run.to_bill, now, keep=lambda: self.subjects.renew(claim))
+            worked = self.planner.work(run.mine, now, keep=lambda: self.subjects.renew(claim))
             run.worked = worked
             worked.plan.raise_if_unsafe()
             found = close_found(self.ledger, worked.plan, worked.known)
@@ -223,6 +234,7 @@ class QuoteRun:
             quote_id=run.graph.quote.id,
             input_digest=frozen.digest(run.graph),
             graph=frozen.to_json(run.graph),
+            deal_key=deal_key(run.graph),
             preview={"text": worked.preview.text, "data": worked.preview.data},
             signed_at=run.signed_at,
             frozen_at=now,
@@ -235,7 +247,7 @@ class QuoteRun:
         Whether the first is still accepted, or still there, does not matter while Stripe bills it.
         """
         quote = run.graph.quote
-        if quote.opportunity_id is None:
+        if quote.opportunity_id is None or quote.quote_type not in (None, "", "New"):
             return
         others = self.salesforce.quotes_of_deal([quote.opportunity_id]).get(quote.opportunity_id, ())
         billed = [q for q in others if q != quote.id and self.promises.frozen(q) is not None]
@@ -285,8 +297,7 @@ class QuoteRun:
         view = QuoteView(
             signed=True,
             now=self.clock.now(),
-            deal=worked.deal if worked else None,
-            forecast=worked.forecast if worked else None,
+            case=_shown(worked) if worked else None,
             preview=preview or (worked.preview.text if worked else None),
             objects=worked.objects if worked else (),
             failure=failure,
@@ -308,7 +319,7 @@ class QuoteRun:
 
     def _show_lines(self, graph: QuoteGraph, worked: Worked, fence: int) -> None:
         """What each line comes to, on the lines that are (still) there."""
-        fields = line_fields(line_amounts(worked.deal, worked.forecast))
+        fields = line_fields(line_amounts(worked.deal, worked.forecast), worked.case.change)
         present = set() if graph.quote.is_deleted else {line.id for line in graph.lines}
         account = worked.deal.payer.account_id
         self.outbox.put([self.rows.line(i, f, account) for i, f in fields.items() if i in present], fence)
@@ -341,6 +352,18 @@ class _Run:
         self.due, self.graph, self.to_bill, self.promise = due, graph, to_bill, promise
         self.signed_at, self.fence = signed_at, fence
         self.worked: Worked | None = None
+
+    @property
+    def mine(self) -> Signed:
+        """The quote as it is billed, and since when."""
+        return Signed(self.to_bill, self.signed_at, self.promise.frozen_at if self.promise else None)
+
+
+def _shown(worked: Worked) -> Shown:
+    case = worked.case
+    done = effect(worked.earlier, worked.forecast, case.change) if worked.earlier is not None else None
+    ends = case.change.kind is Kind.CANCELLATION
+    return Shown(case.deal, worked.forecast, done, case.change.effective if done else case.deal.opens, ends=ends)
 
 
 def _messages(error: SyncError) -> list[str]:

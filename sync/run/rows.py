@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from sync.crm import CrmRow
@@ -21,6 +22,8 @@ from sync.shown import (
 )
 
 KEY = "Billing_Key__c"
+#: An item's way to its subscription's row.
+OF_SUBSCRIPTION = "Billing_Subscription__r"
 SUBSCRIPTION, ITEM, INVOICE, PAYMENT = (
     "Billing_Subscription__c",
     "Billing_Subscription_Item__c",
@@ -74,13 +77,22 @@ class Rows:
 
     def subscription(self, record: BillingSubscription) -> CrmRow:
         """The one row of a deal or a self-serve plan."""
-        return CrmRow(SUBSCRIPTION, KEY, record.billing_key, self._fields(SUBSCRIPTION, record), record.account)
+        fields = self._fields(SUBSCRIPTION, record, without=("renewed_by",))
+        follower = record.renewed_by
+        parent = {"Renewed_By__r": (SUBSCRIPTION, KEY, follower)} if follower else {}
+        return CrmRow(SUBSCRIPTION, KEY, record.billing_key, fields, record.account, parent)
 
     def item(self, record: BillingSubscriptionItem) -> CrmRow:
         """An item, under its subscription's row."""
         fields = self._fields(ITEM, record, without=("billing_subscription",))
-        parent = {"Billing_Subscription__r": (SUBSCRIPTION, KEY, record.billing_subscription)}
+        parent = {OF_SUBSCRIPTION: (SUBSCRIPTION, KEY, record.billing_subscription)}
         return CrmRow(ITEM, KEY, record.billing_key, fields, record.account, parent)
+
+    def left(self, item: CrmRow) -> CrmRow:
+        """An item whose price has left its subscription, as it was but for what it is now: none of it, worth nothing."""
+        names = self._names[ITEM]
+        nothing = {names["quantity"]: Decimal(0), names["mrr"]: Decimal("0.00")}
+        return dataclasses.replace(item, fields={**item.fields, **nothing})
 
     def invoice(self, record: BillingInvoice) -> CrmRow:
         """An invoice, under its Account, beside its contract's row if it has one."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import BigInteger, Boolean, Engine, Row, Text, cast, select
+from sqlalchemy import BigInteger, Boolean, Engine, Row, Text, cast, func, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from sync.errors import Terminal
@@ -65,6 +65,10 @@ class StoredFacts:
 
     def of_customers(self, kind: str, customers: Iterable[str]) -> Sequence[Fact]:
         return self._find(kind, _f.customer.in_(list(customers)) & ~_f.deleted)
+
+    def customers_with(self, email: str) -> Sequence[str]:
+        same = func.lower(_f.body["email"].astext) == func.lower(email)
+        return [fact.id for fact in self._find("customer", same & ~_f.deleted)]
 
     def _find(self, kind: str, condition: Any) -> list[Fact]:
         wanted = select(_f.kind, _f.id, _f.body).where(_f.stripe_account == self._account, _f.kind == kind, condition)

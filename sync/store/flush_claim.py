@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
+from sync.clock import Deadline
 from sync.ports import Flush, OutRow
 from sync.store import outbox_put
 from sync.store.crm_content import row_from
@@ -32,8 +33,8 @@ class Pace:
     calls: int
 
 
-def claim(connection: Connection, org: str, limit: int, pace: Pace) -> Flush | None:
-    """As `sync.ports.Outbox.claim_flush` says."""
+def claim(connection: Connection, org: str, limit: int, pace: Pace, deadline: Deadline) -> Flush | None:
+    """As `sync.ports.Outbox.claim_flush` says. ``deadline`` ends no later than the call of ``pace``."""
     flusher = _take_flusher(connection, org, pace)
     if flusher is None or flusher.busy:
         return None
@@ -47,7 +48,7 @@ def claim(connection: Connection, org: str, limit: int, pace: Pace) -> Flush | N
     token = int(connection.execute(select(fences.next_value())).scalar_one())
     _hold(connection, org, token, pace)
     rows = _mark_sent(connection, ids, token)
-    return Flush(token, tuple(rows[row_id] for row_id in ids if row_id in rows))
+    return Flush(token, tuple(rows[row_id] for row_id in ids if row_id in rows), deadline)
 
 
 def eligible(writes: FromClause) -> ColumnElement[bool]:

@@ -25,6 +25,8 @@ _f = flushers.c
 #: A refusal by the org's own rules: tried again hourly for a day, because whoever changes the rule does not tell us.
 HOURLY_CODE = "DATA-220"
 HOUR_S = 3600.0
+#: A record is gone, the row's own or one that it belongs to: nothing more is sent until its Account is looked at again.
+GONE_CODE = "DATA-223"
 
 
 def finish(
@@ -41,15 +43,21 @@ def finish(
         send_present_values(connection, flush)
         return
     names = [_name(row) for row in flush.rows]
-    outbox_put.lock_rows(connection, names)
-    queued = outbox_put.queued_rows(connection, names)
+    missing = _missing_parents(flush, results)
+    known = outbox_put.lock_rows(connection, [*names, *missing])
+    queued = outbox_put.queued_rows(connection, [*names, *missing])
     mine = {name: row for name, row in queued.items() if row.flush_token == flush.token}
     good, bad = _sorted_out(flush, results)
+    unknown = {row.id for row in bad if row.id in results and results[row.id].unknown}
+    outbox_put.forget(connection, [_name(row) for row in bad if row.id in unknown or row.id not in results])
     _acknowledge(connection, [row for row in good if _name(row) in mine], results, mine, request_id)
     _hold_children(connection, [row.id for row in bad if _waits_for_parent(row, bad)])
     refused = [row for row in bad if not _waits_for_parent(row, bad)]
+    gone = [_name(row) for row in bad if row.id in results and results[row.id].code == GONE_CODE]
+    outbox_put.not_there(connection, [*gone, *missing])
+    _send_again(connection, [known[name] for name in missing if name in known and name not in queued])
     _put_back(connection, [(row, results.get(row.id)) for row in refused], backoff)
-    _let_go(connection, org)
+    _let_go(connection, org, keep_wire=bool(unknown))
 
 
 def abandon(
@@ -92,9 +100,19 @@ def send_present_values(connection: Connection, flush: Flush) -> None:
     connection.execute(update(crm_writes).where(_w.id.in_(in_flight)).values(sent_hash=None))
     refused = [row.id for row in queued.values() if row.state == "failed"]
     connection.execute(update(crm_writes).where(_w.id.in_(refused)).values(dict(FRESH)))
-    gone = [known[name] for name in names if name not in queued and known[name].content is not None]
-    if gone:
-        values = [_as_acknowledged(row).values() for row in gone]
+    _send_again(connection, [known[name] for name in names if name not in queued])
+
+
+def _missing_parents(flush: Flush, results: Mapping[int, RowResult]) -> list[Name]:
+    """Rows of ours that are not in the CRM after all, though they were acknowledged: what belongs to them was refused."""
+    orphans = [row for row in flush.rows if row.id in results and results[row.id].no_parent]
+    parents = {(sobject, key) for row in orphans for sobject, _, key in row.row.parents.values()}
+    return sorted(parents - {_name(row) for row in flush.rows})
+
+
+def _send_again(connection: Connection, acknowledged: Iterable[Row[Any]]) -> None:
+    values = [_as_acknowledged(row).values() for row in acknowledged if row.content is not None]
+    if values:
         connection.execute(insert(crm_writes), values)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Engine, select, update
+from sqlalchemy.sql.elements import ColumnElement
 
+from sync.clock import Deadline
 from sync.crm import CrmRow
 from sync.ports import Flush, OutRow, RowResult
 from sync.store import flush_claim, flush_results, leases, outbox_put
@@ -47,8 +49,10 @@ class StoredOutbox:
             return outbox_put.put(connection, rows, fence)
 
     def claim_flush(self, limit: int = 1000) -> Flush | None:
+        # Begun before the store's own: whoever finds the wire free in the store knows that this one is past its end.
+        deadline = Deadline(self._pace.call_deadline_s)
         with self._engine.begin() as connection:
-            return flush_claim.claim(connection, self._org, limit, self._pace)
+            return flush_claim.claim(connection, self._org, limit, self._pace, deadline)
 
     def finish_flush(self, flush: Flush, results: Mapping[int, RowResult], *, request_id: str | None) -> None:
         with self._engine.begin() as connection:
@@ -82,13 +86,27 @@ class StoredOutbox:
     def retry_failed(self, code: str | None = None) -> int:
         """Rows that wait for a person go with the next flush (an operator's replay); returns how many."""
         wanted = crm_writes.c.state == "failed"
-        if code is not None:
-            wanted &= crm_writes.c.error_code == code
+        return self._retry(wanted if code is None else wanted & (crm_writes.c.error_code == code))
+
+    def retry_gone(self, groups: Iterable[str]) -> int:
+        gone = (crm_writes.c.state == "failed") & (crm_writes.c.error_code == flush_results.GONE_CODE)
+        return self._retry(gone & crm_writes.c.group.in_(list(groups)))
+
+    def _retry(self, wanted: ColumnElement[bool]) -> int:
         with self._engine.begin() as connection:
             names = connection.execute(select(crm_writes.c.sobject, crm_writes.c.key).where(wanted)).all()
             outbox_put.lock_rows(connection, [(row.sobject, row.key) for row in names])
             changed = update(crm_writes).where(wanted).values(dict(outbox_put.FRESH)).returning(crm_writes.c.id)
             return len(connection.execute(changed).all())
+
+    def children(self, object_: str, relationship: str, parents: Iterable[str]) -> Sequence[CrmRow]:
+        found: dict[str, CrmRow] = {}
+        with self._engine.begin() as connection:
+            for table in (crm_rows, crm_writes):  # what waits says more than what stands
+                parent = table.c.content[("parents", relationship, "2")].astext
+                rows = select(table.c.key, table.c.content).where(table.c.sobject == object_, parent.in_(list(parents)))
+                found |= {row.key: row_from(object_, row.key, row.content) for row in connection.execute(rows)}
+        return [found[key] for key in sorted(found)]
 
     def salesforce_ids(self, object_: str, keys: Iterable[str]) -> Mapping[str, str]:
         c = crm_rows.c

@@ -127,6 +127,14 @@ def forget(connection: Connection, names: Sequence[Name]) -> None:
         connection.execute(update(crm_rows).where(same).values(hash=None))
 
 
+def not_there(connection: Connection, names: Sequence[Name]) -> None:
+    """These rows are not in the CRM: nothing is known to stand there, and what belongs to them has to wait for them."""
+    if names:
+        given = unnested("given", sobject=(Text(), [n[0] for n in names]), key=(Text(), [n[1] for n in names]))
+        same = (crm_rows.c.sobject == given.c.sobject) & (crm_rows.c.key == given.c.key)
+        connection.execute(update(crm_rows).where(same).values(hash=None, salesforce_id=None))
+
+
 def _write(
     connection: Connection,
     added: Sequence[Wanted],

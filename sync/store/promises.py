@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +34,7 @@ class StoredPromises:
             "preview": dict(promise.preview),
             "signed_at": promise.signed_at,
             "frozen_at": promise.frozen_at or self._now(),
+            "deal_key": promise.deal_key or promise.quote_id,
         }
         names = {"quote_id": promise.quote_id, "input_digest": promise.input_digest}
         with self._engine.begin() as connection:
@@ -52,6 +53,12 @@ class StoredPromises:
         with self._engine.begin() as connection:
             return _in_force(connection, quote_id)
 
+    def of_deal(self, deal_key: str) -> Sequence[Promise]:
+        frozen = select(promises).where(promises.c.deal_key == deal_key, promises.c.frozen_at.is_not(None))
+        with self._engine.begin() as connection:
+            rows = connection.execute(frozen.order_by(promises.c.frozen_at, promises.c.quote_id)).all()
+        return [_promise(row) for row in rows]
+
 
 def _in_force(connection: Connection, quote_id: str) -> Promise | None:
     frozen = select(promises).where(promises.c.quote_id == quote_id, promises.c.frozen_at.is_not(None))
@@ -60,4 +67,4 @@ def _in_force(connection: Connection, quote_id: str) -> Promise | None:
 
 
 def _promise(row: Row[Any]) -> Promise:
-    return Promise(row.quote_id, row.input_digest, row.graph, row.preview, row.signed_at, row.frozen_at)
+    return Promise(row.quote_id, row.input_digest, row.graph, row.preview, row.signed_at, row.frozen_at, row.deal_key)

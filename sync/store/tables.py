@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -233,6 +234,12 @@ Index(
     facts.c.kind,
     postgresql_where=facts.c.customer.is_not(None),
 )
+Index(
+    "customers_by_email",
+    facts.c.stripe_account,
+    func.lower(facts.c.body["email"].astext),
+    postgresql_where=facts.c.kind == literal_column("'customer'"),
+)
 
 signatures = Table(
     "signatures",
@@ -250,8 +257,10 @@ promises = Table(
     Column("preview", JSONB, nullable=False),
     _stamp("signed_at", nullable=False),
     _stamp("frozen_at"),
+    Column("deal_key", Text, nullable=False),
     PrimaryKeyConstraint("quote_id", "input_digest"),
 )
+Index("promises_of_deal", promises.c.deal_key)
 Index("promises_in_force", promises.c.quote_id, unique=True, postgresql_where=promises.c.frozen_at.is_not(None))
 
 # ---------------------------------------------------------------- towards the CRM
@@ -268,6 +277,11 @@ crm_rows = Table(
     _words("request_id", nullable=True),
     _stamp("acknowledged_machine_at"),
     PrimaryKeyConstraint("sobject", "key"),
+)
+Index(
+    "crm_items_of_subscription",
+    crm_rows.c.content[("parents", "Billing_Subscription__r", "2")].astext,
+    postgresql_where=crm_rows.c.sobject == literal_column("'Billing_Subscription_Item__c'"),
 )
 Index("crm_rows_of_salesforce", crm_rows.c.salesforce_id, postgresql_where=crm_rows.c.salesforce_id.is_not(None))
 

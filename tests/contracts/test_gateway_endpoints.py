@@ -62,10 +62,14 @@ def test_every_endpoint_answers_as_stripe_has_it(world: World, sender: Sender) -
     sender.update("schedule", first, metadata={"tandem_test": "1"}, proration_behavior="none")
     sender.act("schedule", "cancel", first)
     sender.act("schedule", "release", second)
+    sender.act("subscription", "cancel", _subscribe(sender, customer, price))
+    sender.create("meter", display_name="Calls", event_name="calls", default_aggregation={"formula": "sum"})
+    sender.create("balance", customer=customer, amount=-100, currency="usd")
     invoice = sender.create(
         "invoice", customer=customer, collection_method="send_invoice", days_until_due=30,
         pending_invoice_items_behavior="exclude", auto_advance=False,
     ).remote_id  # fmt: skip
+    sender.update("invoice", invoice, auto_advance=False)
     for number in range(12):
         sender.create(
             "invoiceitem", customer=customer, invoice=invoice, amount=100 + number, currency="usd", discountable=False
@@ -73,7 +77,9 @@ def test_every_endpoint_answers_as_stripe_has_it(world: World, sender: Sender) -
     final = sender.act("invoice", "finalize", invoice, auto_advance=False)
     assert final.body["status"] == "open"
     preview = sender.account.preview({"subscription": subscription, "preview_mode": "next"})
-    assert preview["total"] == 1000
+    assert preview is not None
+    assert (preview.raw["total"], preview.invoice.total_minor) == (1000, 1000)
+    sender.create("creditnote", invoice=invoice, amount=10, email_type="none")
 
     _read_everything(world, sender.account, customer, subscription, invoice)
     url = "http://127.0.0.1:9/webhooks/stripe"  # last, as nobody answers there
@@ -96,12 +102,15 @@ def _read_everything(world: World, account: StripeAccount, customer: str, subscr
         Ref("schedules_of", customer), Ref("subscriptions_of", customer), Ref("invoices_of", subscription),
         Ref("invoice_id", invoice), Ref("invoice_id", declined[0]), Ref("invoice_of", intent), Ref("charges_of", intent),
         Ref("product", "tandem_test"), Ref("price", "test_price"), Ref("coupon", "test-10"),
+        Ref("meter", "calls"), Ref("invoices_of_customer", customer), Ref("credit_notes_of", customer),
+        Ref("balance_of", customer),
     ]  # fmt: skip
     found = account.read(refs)
     assert [ref for ref in refs if not found.found.get(ref) and ref.kind != "customers_by_email"] == []
     schedules = [world.stripe.all("subscription_schedules", customer=customer)[0]["id"]]
     price = world.stripe.all("prices")[0]["id"]
     account.read([Ref("schedule_id", schedules[0]), Ref("price_id", price)])
+    account.read([Ref("coupon", "test-10"), *(Ref("coupon", f"test-{n}") for n in range(3))])
     many = {Ref("invoice_id", i["id"]): i["created"] for i in world.stripe.all("invoices")}
     account.read([*many, Ref("invoice_id", "in_none")], many)
     account.events(None)

@@ -89,6 +89,10 @@ class Installation:
             lambda: names <= set(self.points.fired()), lambda: f"still unmet: {names - set(self.points.fired())}"
         )
 
+    def goes_on(self, point: Point) -> None:
+        """The worker that was frozen at this point has finished what it was doing there."""
+        eventually(lambda: self.points.gone_on(point), lambda: f"the worker frozen at {point.name} did not go on")
+
     def ring_is_lost(self) -> None:
         """Valkey forgets everything."""
         with contextlib.closing(redis.Redis.from_url(self.redis_url)) as client:

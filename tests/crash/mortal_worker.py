@@ -12,13 +12,16 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from urllib3.connection import HTTPConnection
+
 from sync import wiring
 from sync.cli import places
+from sync.clock import Deadline
 from sync.crm import CrmRow
 from sync.ports import Claim, Due, Flush, NewLink, Outcome, OutRow, RowResult
 from sync.records import Operation, Sent
@@ -80,11 +83,37 @@ class MortalLinks(Around):
         self._real.add_on(connection, link)
 
 
+class InCalls(threading.local):
+    """What happens in this thread once a request has left whole, before its answer is read."""
+
+    then: Callable[[], None] | None = None
+
+    def once(self, then: Callable[[], None]) -> None:
+        """The next call of this thread meets it, and no other."""
+        self.then = then
+
+    def install(self) -> None:
+        """All calls of this process go by here."""
+        read_answer = HTTPConnection.getresponse
+
+        def getresponse(connection: HTTPConnection) -> Any:
+            then, self.then = self.then, None
+            if then is not None:
+                then()
+            return read_answer(connection)
+
+        HTTPConnection.getresponse = getresponse  # type: ignore[method-assign]
+
+
+IN_CALLS = InCalls()
+
+
 class MortalStripe(Around):
     """Inside a call to Stripe."""
 
     def send(self, operation: Operation, payload: Mapping[str, object], key: str) -> Sent:
-        self._points.reached(self._whose.owner, step(operation), "inside the call")
+        owner, what = self._whose.owner, step(operation)
+        IN_CALLS.once(lambda: self._points.reached(owner, what, "inside the call"))
         return self._real.send(operation, payload, key)  # type: ignore[no-any-return]
 
 
@@ -107,7 +136,7 @@ class MortalPromises(Around):
 
 
 class MortalOutbox(Around):
-    """Before rows are queued, and when a flush was claimed."""
+    """Before rows are queued, when a flush was claimed, and when what came of it is written down."""
 
     def put(self, rows: Iterable[CrmRow], fence: int) -> int:
         rows = list(rows)
@@ -121,13 +150,26 @@ class MortalOutbox(Around):
             self._points.reached(row.row.group, row.row.sobject, "before the flush")
         return flush
 
+    def finish_flush(self, flush: Flush, results: Mapping[int, RowResult], **more: Any) -> None:
+        self._real.finish_flush(flush, results, **more)
+        self._over(flush)
+
+    def abandon_flush(self, flush: Flush, **more: Any) -> None:
+        self._real.abandon_flush(flush, **more)
+        self._over(flush)
+
+    def _over(self, flush: Flush) -> None:
+        for account in {row.row.group for row in flush.rows}:
+            self._points.over(account)
+
 
 class MortalSalesforce(Around):
-    """Inside a flush, and after it before anybody writes down what Salesforce said."""
+    """Before a flush is called, inside the call, and after it before anybody writes down what Salesforce said."""
 
-    def flush(self, rows: list[OutRow]) -> tuple[Mapping[int, RowResult], str | None]:
-        self._at(rows, "inside the flush")
-        answer = self._real.flush(rows)
+    def flush(self, rows: list[OutRow], deadline: Deadline) -> tuple[Mapping[int, RowResult], str | None]:
+        self._at(rows, "before the call")
+        IN_CALLS.once(lambda: self._at(rows, "inside the call"))
+        answer = self._real.flush(rows, deadline)
         self._at(rows, "flushed, not acknowledged")
         return answer  # type: ignore[no-any-return]
 
@@ -137,14 +179,17 @@ class MortalSalesforce(Around):
 
 
 class MortalQuotes:
-    """Remembers whose deal this thread works on."""
+    """Remembers whose deal this thread works on, and says when it is through with it."""
 
-    def __init__(self, real: QuoteRun, whose: Whose) -> None:
-        self._real, self._whose = real, whose
+    def __init__(self, real: QuoteRun, points: Points, whose: Whose) -> None:
+        self._real, self._points, self._whose = real, points, whose
 
     def run(self, claim: Claim, due: Due) -> Outcome:
         self._whose.owner = due.key
-        return self._real.run(claim, due)
+        try:
+            return self._real.run(claim, due)
+        finally:
+            self._points.over(due.key)
 
 
 class OneDealAtATime(Pipeline):
@@ -173,7 +218,7 @@ def mortal(services: wiring.Services, points: Points) -> Pipeline:
     parts: dict[str, Any] = {f.name: getattr(real, f.name) for f in fields(real)}
     parts |= {
         "subjects": subjects,
-        "quotes": MortalQuotes(quotes, whose),
+        "quotes": MortalQuotes(quotes, points, whose),
         "mirror": replace(real.mirror, outbox=outbox, subjects=subjects),
         "flusher": replace(real.flusher, outbox=outbox, salesforce=salesforce),
     }
@@ -182,6 +227,7 @@ def mortal(services: wiring.Services, points: Points) -> Pipeline:
 
 def live(points: Points) -> int:
     """One life of the worker; the exit code if it ends by being asked to."""
+    IN_CALLS.install()
     with places.place(start=False, process="worker") as here, stop_signals() as stop:
         given = here.settings
         built = wiring.build(given, database_url=here.database_url, redis_url=here.redis_url)

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-KILL, FREEZE, FREEZE_SOON = "kill", "freeze", "freeze soon"
-#: Machine seconds after the start of a call at which its process is frozen "soon"; the call has to be held longer than this.
-SOON_S = 0.4
+KILL, FREEZE = "kill", "freeze"
 
 
 @dataclass(frozen=True, order=True)
@@ -28,7 +25,11 @@ class Point:
     @property
     def name(self) -> str:
         """The name of its file."""
-        return "--".join((self.owner.replace(":", "-"), self.what, self.moment)).replace(" ", "_")
+        return _file_name("--".join((self.owner, self.what, self.moment)))
+
+
+def _file_name(text: str) -> str:
+    return text.replace(":", "-").replace(" ", "_")
 
 
 class Points:
@@ -52,7 +53,7 @@ class Points:
 
     def fired(self) -> list[str]:
         """Names of the points that were reached."""
-        return sorted(name for name in os.listdir(self._fired) if not name.endswith(".pid"))
+        return sorted(name for name in os.listdir(self._fired) if not name.endswith((".pid", ".over")))
 
     def frozen(self, point: Point) -> int | None:
         """The process that was frozen here, or None as long as none was."""
@@ -60,6 +61,16 @@ class Points:
             return int((self._fired / f"{point.name}.pid").read_text() or 0) or None
         except FileNotFoundError:
             return None
+
+    def gone_on(self, point: Point) -> bool:
+        """Whether the worker that was frozen here has since done what it was about to do, and written it down."""
+        return (self._fired / f"{point.name}.over").exists()
+
+    def over(self, owner: str) -> None:
+        """This worker's work for ``owner`` is done and written down; if it was frozen in it, that is behind it."""
+        for frozen in self._fired.glob(f"{_file_name(owner)}--*.pid"):
+            if frozen.read_text() == str(os.getpid()):
+                frozen.with_suffix(".over").touch()
 
     def reached(self, owner: str, what: str, moment: str) -> None:
         """A worker is here. It does not return from an armed point, or only once somebody lets it go on."""
@@ -74,8 +85,6 @@ class Points:
             os.kill(os.getpid(), signal.SIGKILL)
         elif how == FREEZE:
             self._freeze(point)
-        else:
-            threading.Timer(SOON_S, self._freeze, [point]).start()
 
     def _freeze(self, point: Point) -> None:
         (self._fired / f"{point.name}.pid").write_text(str(os.getpid()))

@@ -54,7 +54,10 @@ def _ask_everything(world: World, tandem: Tandem, account: str) -> None:
     org = tandem.services.salesforce
     deals = [row["Id"] for row in world.crm.rows("Opportunity", "Id")]
     org.quotes([row["Id"] for row in world.crm.rows("Quote", "Id")])
+    world.crm.change("Product2", world.crm.row("Product2", "Id", "Name = 'Seat'")["Id"], Tier_Mode__c="Graduated")
+    org.quotes([row["Id"] for row in world.crm.rows("Quote", "Id")])
     org.quotes_of_deal(deals)
+    org.deal_quotes(["0Q0000000000001AAA", "o'brien\\"])
     org.accounts([account])
     org.find_accounts(
         stripe_customer_ids=["cus_1", "cus_2"], emails=["o'brien@acme.example", "back\\slash@acme.example"]

@@ -13,9 +13,12 @@ __all__ = ["Billing", "billing_of", "install"]
 
 # The endpoints register when their modules are imported.
 for _name in (
+    "clock_routes",
     "credit_routes",
     "invoice_item_routes",
     "invoice_routes",
+    "meter_event_routes",
+    "meter_routes",
     "payment_routes",
     "preview",
     "schedule_routes",

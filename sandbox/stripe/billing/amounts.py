@@ -8,12 +8,9 @@ taken off before the next one is computed.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
-
-# ROUND_HALF_UP of the decimal module rounds ties away from zero, for negative amounts too.
-_EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 
 
 def round_half_away(amount: Decimal | Fraction) -> int:
@@ -34,11 +31,6 @@ def unit_amount(price: dict[str, Any]) -> Decimal:
     if price.get("unit_amount_decimal") is not None:
         return Decimal(price["unit_amount_decimal"])
     return Decimal(price.get("unit_amount") or 0)
-
-
-def line_amount(price: dict[str, Any], quantity: Decimal | int) -> int:
-    """Unit amount times quantity, rounded once."""
-    return round_half_away(_EXACT.multiply(unit_amount(price), Decimal(quantity)))
 
 
 def share(amount: int, part: int, whole: int) -> int:
@@ -81,19 +73,11 @@ class Charge:
             self.taken[discount] = self.taken.get(discount, 0) + amount
 
 
-def apply_item_discounts(charge: Charge, terms: list[DiscountTerm]) -> None:
-    """Take a line's own discounts off in their order; an amount off never makes a positive line negative."""
-    for term in terms:
-        if not term.suits(charge):
-            continue
-        if term.percent is not None:
-            charge.take(term.discount, percent_of(charge.net, term.percent))
-        else:
-            charge.take(term.discount, min(term.amount or 0, max(charge.net, 0)))
+def apply_discounts(charges: list[Charge], terms: list[DiscountTerm]) -> None:
+    """Take discounts off charges in their order: a percent off each, an amount spread over those above zero.
 
-
-def apply_invoice_discounts(charges: list[Charge], terms: list[DiscountTerm]) -> None:
-    """Take discounts of the subscription or invoice off every discountable line, after the lines' own discounts."""
+    So an amount off never makes anything negative. Each discount counts what the one before it has left.
+    """
     for term in terms:
         suited = [charge for charge in charges if term.suits(charge)]
         if term.percent is not None:

@@ -106,6 +106,25 @@ def longest(intervals: list[Interval]) -> Interval:
     return found
 
 
+def are_aligned(intervals: list[Interval]) -> bool:
+    """Whether each is a multiple of the shortest, as on one subscription they must be (Stripe, Mixed intervals).
+
+    Days and weeks never add up to months but for a single day, of which everything is a multiple.
+    """
+    shortest = intervals[0]
+    for other in intervals[1:]:
+        shortest = other if longer(shortest, other) else shortest
+    return all(_is_multiple(each, shortest) for each in intervals)
+
+
+def _is_multiple(interval: Interval, of: Interval) -> bool:
+    if of.fixed_s and interval.fixed_s:
+        return interval.fixed_s % of.fixed_s == 0
+    if of.months and interval.months:
+        return interval.months % of.months == 0
+    return of.fixed_s == DAY_S
+
+
 def longer(first: Interval, second: Interval) -> bool:
     """Whether `first` is the longer of two intervals, months taken as 30 days."""
     return _days(first) > _days(second)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sandbox.stripe.billing import items, shapes
+from sandbox.stripe.billing import items, pricing, prorations, shapes
 from sandbox.stripe.billing.calendar import Interval, is_boundary
 from sandbox.stripe.billing.items import ItemTerms
 from sandbox.stripe.kernel import Obj
@@ -29,8 +29,14 @@ class ItemChange:
             return True
         if self.terms is None:
             return False
-        same = self.item["price"]["id"] == self.terms.price["id"] and self.item["quantity"] == self.terms.quantity
+        same = not self.drops_price() and self.item.get("quantity") == self.terms.quantity
         return not same or self.terms.discounts is not None
+
+    def drops_price(self) -> bool:
+        """Whether an existing item loses its price, by going or for another one."""
+        if self.item is None or self.terms is None:
+            return self.deleted
+        return bool(self.item["price"]["id"] != self.terms.price["id"])
 
 
 @dataclass
@@ -44,6 +50,8 @@ class Change:
     """Cycles count from this instant on, and the new ones are billed in full at once."""
     entering_phase: bool = False
     """At a phase's start an item whose cycle begins here is billed with the renewal."""
+    discounts_before: list[str] | None = None
+    """The subscription's discounts until now, where a phase brings others: usage of the old phase keeps them."""
 
 
 def apply(billing: Billing, subscription: Obj, change: Change) -> bool:
@@ -51,11 +59,11 @@ def apply(billing: Billing, subscription: Obj, change: Change) -> bool:
     kernel, at = billing.kernel, change.at
     prorate = change.behavior != "none" and subscription["status"] != "trialing"
     altered = [each for each in change.items if each.alters_money()]
-    made: list[Obj] = []
+    made = _settle_usage(billing, subscription, change, prorate)
     if prorate:
         going = [each.item for each in altered if each.item is not None]
         for item in subscription["_items"] if change.reset_anchor else going:
-            made += items.credits_for_rest(kernel, subscription, item, at)
+            made += prorations.credits_for_rest(kernel, subscription, item, at)
     for each in change.items:
         _apply_one(billing, subscription, each, at)
     if change.reset_anchor:
@@ -66,11 +74,49 @@ def apply(billing: Billing, subscription: Obj, change: Change) -> bool:
         for each in altered:
             if each.item is not None and not each.deleted:
                 _set_period(subscription, each, change)
-                if prorate and each.item["current_period_end"] > at:
-                    debit = items.debit_for_rest(kernel, subscription, each.item, at)
+                licensed = not pricing.is_metered(each.item["price"])
+                if prorate and licensed and each.item["current_period_end"] > at:
+                    debit = prorations.debit_for_rest(kernel, subscription, each.item, at)
                     made += [debit] if debit else []
     billing.subscriptions.refresh_items(subscription)
     return bool(made)
+
+
+def _settle_usage(billing: Billing, subscription: Obj, change: Change, prorate: bool) -> list[Obj]:
+    """Bill what was used under metered prices that go now. Returns the pending invoice items for it.
+
+    Where a period ends it is a line of the renewal's invoice, whatever the behavior, under the discounts of before.
+    In mid-period flexible billing makes an invoice item, unless prorations are off; classic billing drops the usage of
+    a price that a request takes away and invoices that of one that a phase does.
+    """
+    now = billing.kernel.now_s()
+    ends = change.reset_anchor or (
+        change.entering_phase and any(item["current_period_end"] <= now for item in subscription["_items"])
+    )
+    flexible = subscription["billing_mode"]["type"] == "flexible"
+    made: list[Obj] = []
+    for each in change.items:
+        item = each.item
+        if item is None or not pricing.is_metered(item["price"]):
+            continue
+        if ends and (each.drops_price() or item["current_period_end"] <= now or change.reset_anchor):
+            _owe(billing, subscription, item, change)
+        elif each.drops_price() and flexible and prorate:
+            pending = billing.usage.removed(subscription, item, now)
+            made += [pending] if pending else []
+        elif each.drops_price() and not flexible and change.entering_phase:
+            _owe(billing, subscription, item, change)
+        elif each.drops_price():
+            item["_usage_from"] = now
+    return made
+
+
+def _owe(billing: Billing, subscription: Obj, item: Obj, change: Change) -> None:
+    """Have the renewal's invoice bill what was used of the item until now."""
+    made = billing.usage.arrears(subscription, item, billing.kernel.now_s())
+    for line in made:
+        line.discounts_before = change.discounts_before
+    subscription.setdefault("_arrears", []).extend(made)
 
 
 def _apply_one(billing: Billing, subscription: Obj, each: ItemChange, at: int) -> None:
@@ -92,7 +138,10 @@ def _alter(billing: Billing, subscription: Obj, item: Obj, terms: ItemTerms, at:
             item["_fresh"] = Interval.of_price(item["price"]) != Interval.of_price(terms.price)
             item["price"] = terms.price
             item["plan"] = shapes.plan(terms.price)
-        item["quantity"] = terms.quantity
+            item["_usage_from"] = billing.kernel.now_s()
+        item.pop("quantity", None)
+        if terms.quantity is not None:
+            item["quantity"] = terms.quantity
         item["metadata"] = dict(terms.metadata)
         if terms.discounts is not None:
             items.set_discounts(billing.kernel, subscription, item, terms.discounts, at)
@@ -112,7 +161,12 @@ def _set_period(subscription: Obj, each: ItemChange, change: Change) -> None:
 
 
 def resets_anchor(subscription: Obj, prices: list[Obj], at: int) -> bool:
-    """Whether these prices make the cycles count from `at` on: none of the intervals is left, and `at` is off grid."""
+    """Whether a phase with these prices makes the cycles count from `at` on.
+
+    `automatic` means that the anchor is modified as needed when the phase is entered (the SDK on a phase's
+    `billing_cycle_anchor`); we take it to be needed where none of the intervals is left and `at` is off the new grid. A
+    request never moves the anchor of flexible billing by itself.
+    """
     old = {Interval.of_price(item["price"]) for item in subscription["_items"]}
     new = {Interval.of_price(price) for price in prices}
     anchor = subscription["billing_cycle_anchor"]

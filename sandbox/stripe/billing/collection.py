@@ -143,7 +143,7 @@ class Collection:
         self.billing.invoices.wake(invoice)
         self.billing.subscriptions.payment_state_changed(invoice)
         if automatic and invoice["attempt_count"] > len(RETRY_AFTER_S):
-            self.billing.subscriptions.give_up(invoice, self.after_last_try)
+            self.billing.endings.give_up(invoice, self.after_last_try)
 
     def _next_try(self, invoice: Obj) -> int | None:
         incomplete = (self.kernel.store.get("subscription", invoice["_subscription"] or "") or {}).get("status")

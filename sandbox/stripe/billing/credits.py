@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox.stripe.billing import shapes, shapes_money
+from sandbox.stripe.billing.amounts import share
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.kernel import Obj
 
@@ -150,9 +151,7 @@ class Credits:
                 "resource_missing",
             )
         net = source["amount"] - sum(entry["amount"] for entry in source["discount_amounts"])
-        amount = given.get("amount", net)
-        if amount > net:
-            raise invalid(f"The credited amount of the line is larger than the line ({net}).", f"{at}[amount]")
+        amount = _credited(source, net, given, at)
         values.update(invoice_line_item=source["id"], description=given.get("description", source["description"]))
         return shapes_money.credit_note_line(self.kernel.new_id("cnli"), amount, given.get("quantity"), values)
 
@@ -225,6 +224,21 @@ class Credits:
             invoice["amount_due"] += note["amount"]
             invoice["amount_remaining"] += note["amount"]
         self.billing.collection.reduce_open_payment(invoice)
+
+
+def _credited(source: Obj, net: int, given: dict[str, Any], at: str) -> int:
+    """What is credited of a line: an amount, or its share of a quantity; no more than the line came to."""
+    if "amount" not in given and "quantity" not in given:
+        raise invalid(
+            "`quantity` or `amount` is required when crediting an invoice line item.", at, "parameter_missing"
+        )
+    if "amount" in given:
+        if given["amount"] > net:
+            raise invalid(f"The credited amount of the line is larger than the line ({net}).", f"{at}[amount]")
+        return int(given["amount"])
+    if given["quantity"] > (source["quantity"] or 0):
+        raise invalid(f"The credited quantity is larger than the line's ({source['quantity']}).", f"{at}[quantity]")
+    return share(net, given["quantity"], source["quantity"]) if source["quantity"] else 0
 
 
 def _linked(refund: str, amount: int) -> Obj:

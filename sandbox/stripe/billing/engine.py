@@ -11,15 +11,17 @@ import heapq
 from itertools import count
 from typing import Any
 
-from sandbox.stripe.billing import discounts, shapes
-from sandbox.stripe.billing.amounts import decimal_text, line_amount, unit_amount
+from sandbox.stripe.billing import discounts, pricing, shapes
+from sandbox.stripe.billing.amounts import decimal_text, unit_amount
 from sandbox.stripe.billing.collection import Collection
 from sandbox.stripe.billing.credits import Credits
+from sandbox.stripe.billing.endings import Endings
 from sandbox.stripe.billing.invoices import Invoices
-from sandbox.stripe.billing.lines import product_name
 from sandbox.stripe.billing.schedules import Schedules
 from sandbox.stripe.billing.starts import Starts
 from sandbox.stripe.billing.subscriptions import Subscriptions
+from sandbox.stripe.billing.usage import Usage
+from sandbox.stripe.billing.wording import product_name
 from sandbox.stripe.kernel import Kernel, Obj
 
 # Within one second a schedule starts before subscriptions renew, and those before invoices move on.
@@ -38,6 +40,8 @@ _INDEXES = (
     ("refund", "charge"),
     ("credit_note", "invoice"),
     ("customer_balance_transaction", "customer"),
+    ("meter_reading", "_of"),
+    ("meter_reading", "identifier"),
 )
 
 
@@ -51,8 +55,10 @@ class Billing:
         self.invoices = Invoices(self)
         self.starts = Starts(self)
         self.subscriptions = Subscriptions(self)
+        self.endings = Endings(self)
         self.schedules = Schedules(self)
-        self._wakes: list[tuple[int, int, int, str, str]] = []
+        self.usage = Usage(self)
+        self._wakes: dict[str | None, list[tuple[int, int, int, str, str]]] = {}
         self._known: set[tuple[int, str, str]] = set()
         self._sequence = count()
 
@@ -61,9 +67,10 @@ class Billing:
     ) -> Obj:
         """An invoice item for some units of a price, not stored yet."""
         made = shapes.invoice_item(self.kernel.new_id("ii"), customer, currency, self.kernel.now_s())
-        made["amount"] = line_amount(price, quantity)
+        made["amount"] = pricing.total(price, quantity)
         made["quantity"], made["quantity_decimal"] = quantity, str(quantity)
-        made["pricing"] = shapes.price_details(price, decimal_text(unit_amount(price)))
+        unit_text = None if pricing.is_tiered(price) else decimal_text(unit_amount(price))
+        made["pricing"] = shapes.price_details(price, unit_text)
         made["description"] = product_name(self.kernel, price)
         made["_price"], made["_subscription"], made["_taken"] = price, None, None
         owner = {"customer": customer, "currency": currency, "invoice_item": made["id"]}
@@ -71,19 +78,36 @@ class Billing:
         return made
 
     def wake(self, at: int, kind: str, id: str) -> None:
-        """Have the object looked at at this instant; asking twice is once."""
+        """Have the object looked at at this instant of the time that it lives in; asking twice is once."""
         if (at, kind, id) not in self._known:
             self._known.add((at, kind, id))
-            heapq.heappush(self._wakes, (at, _ORDER[kind], next(self._sequence), kind, id))
+            wakes = self._wakes.setdefault(self.kernel.timeline_of(kind, id), [])
+            heapq.heappush(wakes, (at, _ORDER[kind], next(self._sequence), kind, id))
 
     def next_due_s(self) -> int | None:
-        """The earliest instant at which an object has to be looked at."""
-        return self._wakes[0][0] if self._wakes else None
+        """The earliest instant of the sandbox's own time at which an object has to be looked at."""
+        return self._next_due_s(None)
+
+    def _next_due_s(self, timeline: str | None) -> int | None:
+        wakes = self._wakes.get(timeline)
+        return wakes[0][0] if wakes else None
 
     def run_due(self, at_s: int) -> None:
         """Look at every object due by now; what that makes due at once is looked at too."""
-        while self._wakes and self._wakes[0][0] <= at_s:
-            at, _, _, kind, id = heapq.heappop(self._wakes)
+        self._run_due(None, at_s)
+
+    def advance(self, clock: Obj, target_s: int) -> None:
+        """Move a test clock from one instant to the next at which something falls due in its time, then to the target."""
+        with self.kernel.in_time_of(clock):
+            while (due := self._next_due_s(clock["id"])) is not None and due <= target_s:
+                clock["frozen_time"] = max(due, clock["frozen_time"])
+                self._run_due(clock["id"], clock["frozen_time"])
+            clock["frozen_time"] = target_s
+
+    def _run_due(self, timeline: str | None, at_s: int) -> None:
+        wakes = self._wakes.get(timeline, [])
+        while wakes and wakes[0][0] <= at_s:
+            at, _, _, kind, id = heapq.heappop(wakes)
             self._known.discard((at, kind, id))
             found = self.kernel.store.get(kind, id)
             if found is None:
@@ -102,7 +126,7 @@ def install(kernel: Kernel) -> Billing:
         kernel.store.index_by(type, field)
     billing = Billing(kernel)
     kernel.timers.append(billing)
-    kernel.before_customer_deleted.append(billing.subscriptions.customer_deleted)
+    kernel.before_customer_deleted.append(billing.endings.customer_deleted)
     return billing
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from sandbox.stripe.billing import discounts, items, lines, requests, shapes
+from sandbox.stripe.billing import discounts, items, lines, requests, shapes, wording
 from sandbox.stripe.billing import invoice_parameters as parameters
 from sandbox.stripe.billing.amounts import decimal_text, round_half_away, unit_amount
 from sandbox.stripe.billing.engine import Billing, billing_of
@@ -125,7 +125,7 @@ def _fill(billing: Billing, item: Obj, given: Given) -> None:
         price = items.resolve(kernel, entry, "pricing", "one_time")
         item["_price"], item["_unit"] = price, unit_amount(price)
         item["pricing"] = shapes.price_details(price, decimal_text(item["_unit"]))
-        item["description"] = item["description"] or lines.product_name(kernel, price)
+        item["description"] = item["description"] or wording.product_name(kernel, price)
     if item.get("_unit") is not None and "amount" not in given:
         item["amount"] = round_half_away(item["_unit"] * Decimal(item["quantity_decimal"]))
     if "discounts" in given:

@@ -165,6 +165,7 @@ BALANCE_LIST: Fields = {**PAGE, "created": RANGE, "invoice": text()}
 
 _NOW_OR_STAMP = either(timestamp(), one_of("now"))
 PREVIEW: Fields = {
+    "automatic_tax": AUTOMATIC_TAX,
     "currency": currency(),
     "customer": text(),
     "discounts": DISCOUNTS,

@@ -139,6 +139,8 @@ class Invoices:
         now = self.kernel.now_s()
         customer = self.kernel.get("customer", invoice["customer"])
         invoice.update(shapes_money.customer_copy(customer))
+        if invoice["billing_reason"] == "subscription_cycle":
+            self.billing.usage.measure_again(invoice)
         self.renew(invoice)
         self._number(invoice, customer)
         invoice["status"] = "open"

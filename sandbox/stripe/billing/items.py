@@ -1,8 +1,7 @@
-"""Subscription items: what was asked for, what they are billed for, and prorations.
+"""Subscription items: what was asked for and what they are billed for in advance; usage is `usage.py`'s.
 
-Flexible billing: a credit comes from what was really debited for the time that is left, never from the item's present
-price (https://docs.stripe.com/billing/subscriptions/billing-mode/compare). So each item remembers its debits in
-`_debits`: amounts before discounts, the discounts taken, and the time they paid for.
+Each item remembers in `_debits` what was billed for its time, for prorations (`prorations.py`), and a metered one in
+`_usage_from` since when its usage is not billed.
 """
 
 from __future__ import annotations
@@ -10,18 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.stripe.billing import discounts, lines, shapes
-from sandbox.stripe.billing.amounts import (
-    Charge,
-    apply_invoice_discounts,
-    apply_item_discounts,
-    decimal_text,
-    line_amount,
-    share,
-    unit_amount,
-)
-from sandbox.stripe.billing.calendar import Interval, cycles_between, period_at
+from sandbox.stripe.billing import discounts, lines, pricing, shapes, wording
+from sandbox.stripe.billing.amounts import decimal_text, share
+from sandbox.stripe.billing.calendar import Interval, are_aligned, cycles_between, period_at
 from sandbox.stripe.billing.lines import LineDraft
+from sandbox.stripe.billing.pricing import Part
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.kernel import Kernel, Obj
 from sandbox.stripe.resources.prices import inline_price
@@ -29,7 +21,10 @@ from sandbox.stripe.resources.prices import inline_price
 
 @dataclass
 class ItemTerms:
-    """A recurring price as asked for. `discounts` is `None` where the request said nothing about them."""
+    """A recurring price as asked for.
+
+    `quantity` is `None` for a metered price; `discounts` is `None` where the request said nothing about them.
+    """
 
     price: Obj
     quantity: int | None = 1
@@ -69,9 +64,14 @@ def check_price(kernel: Kernel, given: dict[str, Any], at: str, kind: str) -> Ob
             f" `type={kind}`.",
             f"{at}[price]",
         )
-    if kind == "recurring" and price["recurring"]["usage_type"] == "metered":
-        raise invalid("This sandbox does not bill metered prices yet.", f"{at}[price]")
+    check_quantity(price, given, at)
     return price
+
+
+def check_quantity(price: Obj, given: dict[str, Any], at: str) -> None:
+    """The quantity of a metered item is its usage; it can't be set."""
+    if pricing.is_metered(price) and "quantity" in given:
+        raise invalid("You cannot set the quantity for metered plans.", f"{at}[quantity]")
 
 
 def resolve(kernel: Kernel, given: dict[str, Any], at: str, kind: str = "recurring") -> Obj:
@@ -86,13 +86,29 @@ def currency_of(kernel: Kernel, given: dict[str, Any]) -> str:
     return str(kernel.get("price", given["price"], "price")["currency"])
 
 
+def interval_of(kernel: Kernel, given: dict[str, Any]) -> Interval:
+    """The interval of a checked recurring item."""
+    if "price_data" in given:
+        return Interval.of_price({"recurring": {"interval_count": 1, **given["price_data"]["recurring"]}})
+    return Interval.of_price(kernel.get("price", given["price"], "price"))
+
+
+def check_alignment(intervals: list[Interval], at: str) -> None:
+    """Intervals of one subscription have to be multiples of the shortest."""
+    if not are_aligned(intervals):
+        raise invalid(
+            "All prices on a subscription must have a recurring interval that is a multiple of the shortest one.", at
+        )
+
+
 def item_terms(kernel: Kernel, given: dict[str, Any], at: str) -> ItemTerms:
     """An item of a request, its price resolved."""
     asked = given.get("discounts")
     metadata = {key: value for key, value in (given.get("metadata") or {}).items() if value != ""}
+    price = resolve(kernel, given, at)
     return ItemTerms(
-        price=resolve(kernel, given, at),
-        quantity=given.get("quantity", 1),
+        price=price,
+        quantity=None if pricing.is_metered(price) else given.get("quantity", 1),
         discounts=[] if asked == "" else asked,
         metadata=metadata,
     )
@@ -116,6 +132,7 @@ def new_item(kernel: Kernel, subscription: Obj, terms: ItemTerms, start: int) ->
     item = shapes.subscription_item(kernel.new_id("si"), subscription["id"], terms.price, terms.quantity, now)
     item["metadata"] = dict(terms.metadata)
     item["_debits"] = []
+    item["_usage_from"] = start
     item["discounts"] = discounts.attach(kernel, terms.discounts, _owner(subscription, item), start)
     return kernel.add(item)
 
@@ -141,46 +158,61 @@ def set_period(item: Obj, anchor: int, at: int) -> None:
     item["current_period_start"], item["current_period_end"] = start, end
 
 
+def quantity_of(item: Obj) -> int:
+    """The units of a licensed item; 0 for a metered one, which has no quantity."""
+    return item.get("quantity") or 0
+
+
 # -------------------------------------------------------------------- billing a cycle
 
 
-def cycle_line(
-    kernel: Kernel, subscription: Obj, item: Obj, period: tuple[int, int], amount: int | None = None
-) -> LineDraft:
-    """The line for a cycle of the item, in full unless an amount is given."""
-    full = line_amount(item["price"], item["quantity"] or 0)
+def line_of(kernel: Kernel, subscription: Obj, item: Obj, part: Part, period: tuple[int, int]) -> LineDraft:
+    """The line for a part of what the item costs in this period."""
     return LineDraft(
-        amount=full if amount is None else amount,
+        amount=part.amount,
         period=period,
         parent=lines.item_parent(subscription["id"], item["id"]),
         price=item["price"],
-        quantity=item["quantity"],
-        description=lines.cycle_description(kernel, item["price"], item["quantity"]),
+        quantity=part.quantity,
+        unit_text=None if part.unit is None else decimal_text(part.unit),
+        description=wording.cycle(kernel, item["price"], part),
         own_discounts=list(item["discounts"]),
         metadata=dict(subscription["metadata"]),
         subscription=subscription["id"],
     )
 
 
+def cycle_lines(kernel: Kernel, subscription: Obj, item: Obj, period: tuple[int, int]) -> list[LineDraft]:
+    """The lines for a whole cycle of a licensed item; a graduated price makes one for each tier."""
+    made = pricing.parts(item["price"], quantity_of(item))
+    return [line_of(kernel, subscription, item, part, period) for part in made]
+
+
+def free_line(kernel: Kernel, subscription: Obj, item: Obj, period: tuple[int, int], quantity: int) -> LineDraft:
+    """The line for a time of trial: what there was of the item, for nothing."""
+    line = line_of(kernel, subscription, item, Part(quantity, 0, None), period)
+    line.description = wording.free_trial(kernel, item["price"], quantity)
+    return line
+
+
 def first_lines(kernel: Kernel, subscription: Obj, item: Obj, prorate: bool) -> list[LineDraft]:
-    """Lines from the subscription's start to the end of the item's period, one for each natural cycle.
+    """Lines from the subscription's start to the end of a licensed item's period, for each natural cycle.
 
     A cut cycle, and one that began before now, is billed only when prorations are asked for. With `none` all the time up
     to the anchor is free, also where that time is a whole cycle (Stripe, Set the billing cycle date).
     """
     now, anchor = kernel.now_s(), subscription["billing_cycle_anchor"]
     interval = Interval.of_price(item["price"])
-    full = line_amount(item["price"], item["quantity"] or 0)
     made: list[LineDraft] = []
     for start, end, cycle_start, cycle_end in cycles_between(
         anchor, interval, subscription["start_date"], item["current_period_end"]
     ):
         whole = (start, end) == (cycle_start, cycle_end)
-        if whole and start >= max(now, anchor):
-            made.append(cycle_line(kernel, subscription, item, (start, end)))
-        elif prorate:
-            amount = share(full, end - start, cycle_end - cycle_start)
-            made.append(cycle_line(kernel, subscription, item, (start, end), amount))
+        if not prorate and not (whole and start >= max(now, anchor)):
+            continue
+        for line in cycle_lines(kernel, subscription, item, (start, end)):
+            line.amount = share(line.amount, end - start, cycle_end - cycle_start)
+            made.append(line)
     return made
 
 
@@ -190,7 +222,7 @@ def remember_debits(items: list[Obj], invoice: Obj) -> None:
     for line in invoice["_lines"]:
         details: Obj = line["parent"]["subscription_item_details"] or {}
         item = by_id.get(details.get("subscription_item", ""))
-        if item is None or line["amount"] <= 0:
+        if item is None or line["amount"] <= 0 or line["_usage"] is not None:
             continue
         if details["proration"]:
             for debit in item["_debits"]:
@@ -211,110 +243,3 @@ def _debit_of(line: Obj, invoice: Obj) -> Obj:
         "invoice": invoice["id"],
         "line": line["id"],
     }
-
-
-# -------------------------------------------------------------------- prorations
-
-
-def credits_for_rest(kernel: Kernel, subscription: Obj, item: Obj, at: int) -> list[Obj]:
-    """Invoice items that give back what was debited for the time after `at`; the item's debits end there."""
-    made: list[Obj] = []
-    for debit in [d for d in item["_debits"] if d["end"] > at]:
-        begin = max(at, debit["start"])
-        part, whole = debit["end"] - begin, debit["end"] - debit["start"]
-        amount = share(debit["amount"], part, whole)
-        taken = {id: share(value, part, whole) for id, value in debit["taken"].items()}
-        if amount:
-            credited = _credited(debit)
-            made.append(
-                _proration(
-                    kernel,
-                    subscription,
-                    item,
-                    -amount,
-                    {id: -value for id, value in taken.items()},
-                    (begin, debit["end"]),
-                    "Unused",
-                    debit["quantity"],
-                    credited,
-                )
-            )
-        debit["amount"] -= amount
-        debit["taken"] = {id: value - taken[id] for id, value in debit["taken"].items()}
-        debit["end"] = begin
-    item["_debits"] = [d for d in item["_debits"] if d["end"] > d["start"]]
-    return made
-
-
-def _credited(debit: Obj) -> Obj:
-    if not debit["invoice"]:
-        return {"type": "invoice_item", "invoice_item": debit["line"], "invoice_line_item_details": None}
-    details = {"invoice": debit["invoice"], "invoice_line_items": [debit["line"]]}
-    return {"type": "invoice_line_items", "invoice_item": None, "invoice_line_item_details": details}
-
-
-def debit_for_rest(kernel: Kernel, subscription: Obj, item: Obj, at: int) -> Obj | None:
-    """The invoice item that charges the item, as it is now, from `at` to the end of its period."""
-    start, end = period_at(subscription["billing_cycle_anchor"], Interval.of_price(item["price"]), at)
-    charge = Charge(line_amount(item["price"], item["quantity"] or 0), product=item["price"]["product"])
-    apply_item_discounts(charge, discounts.terms(kernel, item["discounts"], at))
-    apply_invoice_discounts([charge], [t for t in discounts.terms(kernel, subscription["discounts"], at) if t.percent])
-    part, whole = item["current_period_end"] - at, end - start
-    amount = share(charge.amount, part, whole)
-    if not amount:
-        return None
-    taken = {id: share(value, part, whole) for id, value in charge.taken.items()}
-    made = _proration(
-        kernel, subscription, item, amount, taken, (at, item["current_period_end"]), "Remaining", item["quantity"], None
-    )
-    item["_debits"].append(
-        {
-            "start": at,
-            "end": item["current_period_end"],
-            "amount": amount,
-            "taken": taken,
-            "quantity": item["quantity"],
-            "invoice": "",
-            "line": made["id"],
-        }
-    )
-    return made
-
-
-def _proration(
-    kernel: Kernel,
-    subscription: Obj,
-    item: Obj,
-    amount: int,
-    taken: dict[str, int],
-    period: tuple[int, int],
-    kind: str,
-    quantity: int | None,
-    credited: Obj | None,
-) -> Obj:
-    """A pending invoice item; with `proration_discounts=included` its amount is already net of discounts."""
-    itemized = (subscription["billing_mode"].get("flexible") or {}).get("proration_discounts") == "itemized"
-    net = amount - sum(taken.values())
-    made = shapes.invoice_item(kernel.new_id("ii"), subscription["customer"], subscription["currency"], kernel.now_s())
-    made["amount"] = amount if itemized else net
-    made["net_amount"] = net
-    made["description"] = lines.proration_description(kernel, kind, item["price"], quantity, period[0])
-    made["discountable"] = False
-    made["period"] = {"start": period[0], "end": period[1]}
-    made["proration"] = True
-    made["proration_details"] = {
-        "credited_items": credited,
-        "discount_amounts": [{"discount": id, "amount": value} for id, value in taken.items() if itemized],
-    }
-    made["parent"] = {
-        "type": "subscription_details",
-        "subscription_details": {"subscription": subscription["id"], "subscription_item": item["id"]},
-    }
-    made["pricing"] = shapes.price_details(item["price"], decimal_text(unit_amount(item["price"])))
-    made["quantity"] = quantity or 0
-    made["quantity_decimal"] = str(quantity or 0)
-    made["metadata"] = dict(subscription["metadata"])
-    made["_price"] = item["price"]
-    made["_taken"] = taken if itemized else {}
-    made["_subscription"] = subscription["id"]
-    return kernel.add(made, "invoiceitem.created")

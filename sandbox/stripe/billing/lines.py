@@ -7,13 +7,11 @@ come first and are already in the invoice's `subtotal`, the invoice's come secon
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
-from sandbox.stripe.billing import discounts, shapes
+from sandbox.stripe.billing import discounts, pricing, shapes, wording
 from sandbox.stripe.billing.amounts import (
     Charge,
-    apply_invoice_discounts,
-    apply_item_discounts,
+    apply_discounts,
     decimal_text,
     unit_amount,
 )
@@ -24,7 +22,12 @@ MOST_LINES = 250
 
 @dataclass
 class LineDraft:
-    """A line about to be put on an invoice. `taken` fixes the discounts of an itemised proration."""
+    """A line about to be put on an invoice.
+
+    `taken` fixes the discounts of an itemised proration. `usage` says which usage the line bills, so that it can be
+    measured again. `discounts_before` are the discounts of the whole subscription that it takes instead of the
+    invoice's: usage of a phase that is over.
+    """
 
     amount: int
     period: tuple[int, int]
@@ -36,6 +39,8 @@ class LineDraft:
     own_discounts: list[str] = field(default_factory=list)
     discountable: bool = True
     taken: dict[str, int] | None = None
+    usage: Obj | None = None
+    discounts_before: list[str] | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     subscription: str | None = None
 
@@ -85,7 +90,7 @@ def from_invoice_item(kernel: Kernel, item: Obj) -> LineDraft:
         price=price,
         quantity=item["quantity"],
         unit_text=(item["pricing"] or {}).get("unit_amount_decimal"),
-        description=item["description"] or (product_name(kernel, price) if price else None),
+        description=item["description"] or (wording.product_name(kernel, price) if price else None),
         own_discounts=list(item["discounts"]),
         discountable=item["discountable"],
         taken=dict(item["_taken"]) if item.get("_taken") else None,
@@ -99,28 +104,40 @@ def add(kernel: Kernel, invoice: Obj, draft: LineDraft) -> Obj:
     line = shapes.line(kernel.new_id("il"), invoice["id"], invoice["currency"], draft.amount, draft.period)
     line["parent"] = draft.parent
     line["description"] = draft.description
-    line["quantity"] = draft.quantity
-    line["quantity_decimal"] = None if draft.quantity is None else str(draft.quantity)
+    set_quantity(line, draft.quantity)
     line["discountable"] = draft.discountable
     line["discounts"] = draft.own_discounts
     line["metadata"] = draft.metadata
     line["subscription"] = draft.subscription
     if draft.price is not None:
-        unit_text = draft.unit_text or decimal_text(unit_amount(draft.price))
-        line["pricing"] = shapes.price_details(draft.price, unit_text)
+        line["pricing"] = shapes.price_details(draft.price, _unit_text(draft))
     elif draft.unit_text is not None:
         line["pricing"] = {"type": "price_details", "unit_amount_decimal": draft.unit_text}
-    line["_taken"] = draft.taken
+    line["_taken"], line["_usage"], line["_discounts_before"] = draft.taken, draft.usage, draft.discounts_before
     invoice["_lines"].append(line)
     return line
+
+
+def set_quantity(line: Obj, quantity: int | None) -> None:
+    """The quantity of a line, in both forms."""
+    line["quantity"] = quantity
+    line["quantity_decimal"] = None if quantity is None else str(quantity)
+
+
+def _unit_text(draft: LineDraft) -> str | None:
+    """What one unit costs: as the line says, else the price's own; a line of a tiered price says it or has none."""
+    if draft.unit_text is not None or draft.price is None or pricing.is_tiered(draft.price):
+        return draft.unit_text
+    return decimal_text(unit_amount(draft.price))
 
 
 def renew_totals(kernel: Kernel, invoice: Obj) -> None:
     """Compute all discounts and totals of a draft again from its lines."""
     at, lines = invoice["created"], invoice["_lines"]
-    charges = [_charge(kernel, line, at) for line in lines]
+    charges = [_charge(line) for line in lines]
+    _take_own_discounts(kernel, lines, charges, at)
     before = [charge.net for charge in charges]
-    apply_invoice_discounts(charges, discounts.terms(kernel, invoice["discounts"], at))
+    apply_discounts(charges, discounts.terms(kernel, invoice["discounts"], at))
     by_discount: dict[str, int] = {}
     for line, charge in zip(lines, charges, strict=True):
         line["discount_amounts"] = [{"discount": id, "amount": taken} for id, taken in charge.taken.items()]
@@ -138,30 +155,30 @@ def renew_totals(kernel: Kernel, invoice: Obj) -> None:
     invoice["lines"] = shapes.embedded_list(lines, f"/v1/invoices/{invoice['id']}/lines")
 
 
-def _charge(kernel: Kernel, line: Obj, at: int) -> Charge:
+def _charge(line: Obj) -> Charge:
     if line["_taken"] is not None:
         return Charge(line["amount"], discountable=False, taken=dict(line["_taken"]))
     product = ((line["pricing"] or {}).get("price_details") or {}).get("product")
-    charge = Charge(line["amount"], discountable=line["discountable"], product=product)
-    apply_item_discounts(charge, discounts.terms(kernel, line["discounts"], at))
-    return charge
+    return Charge(line["amount"], discountable=line["discountable"], product=product)
 
 
-def product_name(kernel: Kernel, price: Obj) -> str:
-    """The name of a price's product, also of a deleted one."""
-    product = kernel.store.get("product", price["product"])
-    return str(product["name"]) if product else str(price["product"])
+def _take_own_discounts(kernel: Kernel, lines: list[Obj], charges: list[Charge], at: int) -> None:
+    """Take the lines' own discounts off; the lines that one item makes of its tiers share an amount off."""
+    groups: dict[object, list[tuple[Obj, Charge]]] = {}
+    for line, charge in zip(lines, charges, strict=True):
+        groups.setdefault(_owner(line), []).append((line, charge))
+    for group in groups.values():
+        first, shared = group[0][0], [charge for _, charge in group]
+        apply_discounts(shared, discounts.terms(kernel, first["discounts"], at))
+        if first["_discounts_before"] is not None:
+            apply_discounts(shared, discounts.terms(kernel, first["_discounts_before"], at))
+            for charge in shared:
+                charge.discountable = False
 
 
-def cycle_description(kernel: Kernel, price: Obj, quantity: int | None) -> str:
-    """What a line of a full cycle says, such as `25 × Seats (at 588.00 USD / year)`."""
-    every = price["recurring"]
-    length = every["interval"] if every["interval_count"] == 1 else f"{every['interval_count']} {every['interval']}s"
-    unit = decimal_text(unit_amount(price))
-    return f"{quantity} × {product_name(kernel, price)} (at {unit} {price['currency']} minor units / {length})"
-
-
-def proration_description(kernel: Kernel, kind: str, price: Obj, quantity: int | None, at: int) -> str:
-    """What a proration says: `Unused time on ...` or `Remaining time on ...`."""
-    day = datetime.fromtimestamp(at, UTC).strftime("%d %b %Y")
-    return f"{kind} time on {quantity} × {product_name(kernel, price)} after {day}"
+def _owner(line: Obj) -> object:
+    """What a line's own discounts belong to: the item and time that it bills, else the line itself."""
+    details = line["parent"]["subscription_item_details"]
+    if not details or details["proration"]:
+        return line["id"]
+    return details["subscription_item"], line["period"]["start"], line["period"]["end"]

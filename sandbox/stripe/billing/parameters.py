@@ -1,7 +1,7 @@
 """What the billing endpoints take. One table per endpoint; what is not in it is refused as unknown.
 
-Left out on purpose, so that Stripe's "unknown parameter" answers for it: what this sandbox does not build (usage,
-test clocks, transfers, application fees, thresholds, trial offers, prebilling, scheduled pauses, tax rates).
+Left out on purpose, so that Stripe's "unknown parameter" answers for it: what this sandbox does not build (transfers,
+application fees, thresholds, trial offers, prebilling, scheduled pauses, tax rates).
 """
 
 from __future__ import annotations
@@ -231,6 +231,7 @@ SUBSCRIPTION_LIST: Fields = {
             "unpaid",
         ]
     ),
+    "test_clock": text(),
 }
 ITEM_LIST: Fields = {**PAGE, "subscription": text().required()}
 _ITEM_REQUEST: Fields = {

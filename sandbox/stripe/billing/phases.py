@@ -51,6 +51,7 @@ def check_items(kernel: Kernel, given: list[Given], at: str) -> set[str]:
             raise invalid(f"Cannot add multiple subscription items with the same plan: {price['id']}", at)
         if price is not None:
             seen.add(price["id"])
+    items.check_alignment([items.interval_of(kernel, item) for item in given], at)
     return {items.currency_of(kernel, item) for item in given}
 
 
@@ -99,6 +100,8 @@ def build(kernel: Kernel, given: list[Given], start: int, currency: str, anchor:
             for n, extra in enumerate(phase.get("add_invoice_items") or [])
         ]
         _fill(kernel, made, phase)
+        if made["trial_end"] is not None and not start < made["trial_end"] <= end:
+            raise invalid("The trial of a phase must end within the phase.", f"{here}[trial_end]")
         built.append(made)
         start = end
     return built
@@ -125,7 +128,7 @@ def _shown_item(terms: items.ItemTerms) -> Obj:
         "metadata": {key: value for key, value in terms.metadata.items() if value != ""},
         "plan": terms.price["id"],
         "price": terms.price["id"],
-        "quantity": terms.quantity,
+        **({} if terms.quantity is None else {"quantity": terms.quantity}),
         "tax_rates": [],
     }
 
@@ -211,7 +214,7 @@ def from_subscription(kernel: Kernel, subscription: Obj) -> Obj:
             "metadata": dict(item["metadata"]),
             "plan": item["price"]["id"],
             "price": item["price"]["id"],
-            "quantity": item["quantity"],
+            **({"quantity": item["quantity"]} if "quantity" in item else {}),
             "tax_rates": [],
         }
         for item in current

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.stripe.billing import invoice_parameters as parameters
-from sandbox.stripe.billing import requests, schedule_routes
+from sandbox.stripe.billing import items, requests, schedule_routes
+from sandbox.stripe.billing.calendar import Interval, after
 from sandbox.stripe.billing.engine import Billing, billing_of
 from sandbox.stripe.billing.invoice_item_routes import new_item
 from sandbox.stripe.billing.rehearsal import RehearsalKernel, rehearsal
@@ -26,13 +27,14 @@ Given = dict[str, Any]
 def create_preview(call: Call) -> Obj:
     """The upcoming invoice; it has an id that can't be fetched."""
     given = call.params
-    if given.get("preview_mode") == "recurring":
-        raise invalid("This sandbox previews the next invoice only.", "preview_mode")
     if "schedule" in given and "subscription" in given:
         raise invalid("You cannot set both `schedule` and `subscription`.", "schedule", "parameters_exclusive")
     trial = rehearsal(billing_of(call.kernel))
+    requests.refuse_tax(given)
     _check(trial, given)
     invoice = _upcoming(trial, given)
+    if given.get("preview_mode") == "recurring":
+        invoice = _recurring(trial, invoice)
     return _as_preview(invoice)
 
 
@@ -146,7 +148,7 @@ def _of_subscription(trial: Billing, subscription: Obj, given: Given) -> Obj:
     _add_items(trial, {**given, "customer": subscription["customer"]}, subscription)
     if details.get("cancel_now"):
         prorate = details.get("proration_behavior", "create_prorations") != "none"
-        trial.subscriptions.cancel_now(subscription, invoice_now=True, prorate=prorate)
+        trial.endings.cancel_now(subscription, invoice_now=True, prorate=prorate)
     else:
         change = {
             key: value for key, value in details.items() if key not in ("billing_mode", "cancel_now", "start_date")
@@ -167,6 +169,20 @@ def _of_pending(trial: Billing, given: Given) -> Obj:
     if not pending:
         raise _none_upcoming()
     return trial.invoices.draft(customer, currency, "upcoming", {}, trial.invoices.pull_in(pending))
+
+
+def _recurring(trial: Billing, invoice: Obj) -> Obj:
+    """What the subscription bills in a full cycle of each item: nothing pending, prorated, used or free for a trial."""
+    if invoice["_subscription"] is None:
+        raise _none_upcoming()
+    subscription = trial.kernel.get("subscription", invoice["_subscription"])
+    drafts = []
+    for item in subscription["_items"]:
+        period = (invoice["created"], after(invoice["created"], Interval.of_price(item["price"])))
+        drafts += items.cycle_lines(trial.kernel, subscription, item, period)
+    customer = trial.kernel.get("customer", subscription["customer"])
+    values = trial.subscriptions.invoice_values(subscription)
+    return trial.invoices.draft(customer, subscription["currency"], "upcoming", values, drafts)
 
 
 def _add_items(trial: Billing, given: Given, subscription: Obj | None) -> None:

@@ -82,12 +82,17 @@ class RehearsalKernel(Kernel):
         self.before_customer_deleted = []
         self.account_id = real.account_id
         self.current = None
+        self._clock = None
         self.at = real.now_s()
         self._names = random.Random(0)
 
     def now_s(self) -> int:
         """The rehearsal's own clock."""
         return self.at
+
+    def timeline_of(self, type: str, id: str) -> str | None:
+        """There is one time only: that of whoever asked for the rehearsal."""
+        return None
 
     def new_id(self, prefix: str) -> str:
         """Ids do not matter here, and the world's own sequence must not move."""

@@ -50,6 +50,21 @@ def check_currency(billing: Billing, customer: Obj, currency: str) -> None:
         )
 
 
+MOST_ON_A_CLOCK = 3
+"""Subscriptions that a customer of a test clock may have."""
+
+
+def check_clock(billing: Billing, customer: Obj) -> None:
+    """A customer of a test clock takes a few subscriptions only, those that a schedule will start included."""
+    if customer["test_clock"] is None:
+        return
+    store, of = billing.kernel.store, ("customer", customer["id"])
+    running = sum(1 for found in store.all("subscription", of=of) if found["status"] in LIVE)
+    waiting = sum(1 for found in store.all("subscription_schedule", of=of) if found["status"] == "not_started")
+    if running + waiting >= MOST_ON_A_CLOCK:
+        raise invalid(f"A customer of a test clock can have at most {MOST_ON_A_CLOCK} subscriptions.", "customer")
+
+
 def customer_of(kernel: Kernel, given: Given) -> Obj:
     """The customer that a request names."""
     return kernel.get("customer", given["customer"], "customer")
@@ -94,6 +109,7 @@ def new_subscription(billing: Billing, given: Given) -> NewSubscription:
         currencies.add(given["currency"])
     currency = phases.only_currency(currencies, "items")
     check_currency(billing, customer, currency)
+    check_clock(billing, customer)
     for number, item in enumerate(given["items"]):
         discounts.check(kernel, item.get("discounts"), currency, f"items[{number}][discounts]")
     discounts.check(kernel, given.get("discounts"), currency)
@@ -104,7 +120,8 @@ def new_subscription(billing: Billing, given: Given) -> NewSubscription:
     check_collection(given.get("collection_method", "charge_automatically"), given.get("days_until_due"))
     terms = [items.item_terms(kernel, item, f"items[{n}]") for n, item in enumerate(given["items"])]
     check_intervals(mode, [term.price for term in terms])
-    anchor = _anchor(given, now, trial_end, [term.price for term in terms])
+    begin = start if mode["type"] == "flexible" else now
+    anchor = _anchor(given, now, trial_end, [term.price for term in terms], begin)
     cancel_at = check_cancel_at(given, now)
     values = _values(given, customer)
     values.update(billing_mode=mode, cancel_at=cancel_at)
@@ -155,8 +172,12 @@ def _trial_end(given: Given, now: int) -> int | None:
     return int(end)
 
 
-def _anchor(given: Given, now: int, trial_end: int | None, prices: list[Obj]) -> int:
-    """The anchor asked for: in the future, and no later than the first natural billing date."""
+def _anchor(given: Given, now: int, trial_end: int | None, prices: list[Obj], begin: int) -> int:
+    """The anchor asked for: in the future, and no later than the first natural billing date.
+
+    Where none is asked for it is the trial's end, else the begin: in flexible mode a backdated one (Stripe, Compare
+    classic and flexible billing mode).
+    """
     if "billing_cycle_anchor" in given and "billing_cycle_anchor_config" in given:
         raise invalid(
             "You cannot set both `billing_cycle_anchor` and `billing_cycle_anchor_config`.",
@@ -168,7 +189,7 @@ def _anchor(given: Given, now: int, trial_end: int | None, prices: list[Obj]) ->
         return _configured_anchor(given["billing_cycle_anchor_config"], natural)
     anchor = given.get("billing_cycle_anchor")
     if anchor is None:
-        return natural
+        return natural if trial_end is not None else begin
     if anchor < now:
         raise invalid("`billing_cycle_anchor` cannot be in the past.", "billing_cycle_anchor")
     shortest = Interval.of_price(prices[0])

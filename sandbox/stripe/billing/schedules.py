@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.stripe.billing import changes, discounts, phases
+from sandbox.stripe.billing import changes, discounts, phases, trials
 from sandbox.stripe.billing.changes import Change, ItemChange
 from sandbox.stripe.billing.items import ExtraTerms, ItemTerms
 from sandbox.stripe.billing.starts import NewSubscription
@@ -145,8 +145,7 @@ class Schedules:
         self, schedule: Obj, subscription: Obj, phase: Obj, at: int, behavior: str, *, entering: bool, extras: bool
     ) -> bool:
         """Make the subscription what the phase says, its extra items too if asked. Says whether prorations are pending."""
-        kernel, settings = self.kernel, self.invoice_settings(schedule, phase)
-        wanted = self._terms(phase)
+        kernel, wanted = self.kernel, self._terms(phase)
         anchor = self.setting(schedule, phase, "billing_cycle_anchor")
         reset = entering and (
             anchor == "phase_start" or changes.resets_anchor(subscription, [term.price for term in wanted], at)
@@ -157,9 +156,23 @@ class Schedules:
             "currency": subscription["currency"],
             "subscription": subscription["id"],
         }
-        specs = _specs(phase["discounts"])
-        subscription["discounts"] = discounts.attach(kernel, specs, owner, at, current=subscription["discounts"])
-        pending = changes.apply(self.billing, subscription, change)
+        before, specs = subscription["discounts"], _specs(phase["discounts"])
+        subscription["discounts"] = discounts.attach(kernel, specs, owner, at, current=before)
+        change.discounts_before = before if before != subscription["discounts"] else None
+        trial_end = phase["trial_end"] if entering and (phase["trial_end"] or 0) > at else None
+        pending = trial_end is not None and trials.begin(self.billing, subscription, trial_end, behavior)
+        pending = changes.apply(self.billing, subscription, change) or pending
+        if trial_end is not None:
+            trials.settle(self.billing, subscription)
+        self._take_settings(schedule, subscription, phase)
+        if extras:
+            span = (phase["start_date"], phase["end_date"])
+            self.billing.subscriptions.add_extras(subscription, self._extras(phase), span)
+        return pending
+
+    def _take_settings(self, schedule: Obj, subscription: Obj, phase: Obj) -> None:
+        """The subscription's metadata, terms of payment and planned end as the phase has them."""
+        settings = self.invoice_settings(schedule, phase)
         given: dict[str, str] = phase.get("_metadata") or {}
         merged = {**subscription["metadata"], **given}
         subscription["metadata"] = {key: value for key, value in merged.items() if value != ""}
@@ -168,16 +181,12 @@ class Schedules:
         subscription["days_until_due"] = settings["days_until_due"]
         subscription["invoice_settings"] = {k: v for k, v in settings.items() if k != "days_until_due"}
         subscription["cancel_at"] = self._cancel_at(schedule, phase)
-        if extras:
-            span = (phase["start_date"], phase["end_date"])
-            self.billing.subscriptions.add_extras(subscription, self._extras(phase), span)
-        return pending
 
     def _terms(self, phase: Obj) -> list[ItemTerms]:
         return [
             ItemTerms(
                 price=self.kernel.get("price", item["price"]),
-                quantity=item["quantity"],
+                quantity=item.get("quantity"),
                 discounts=_specs(item["discounts"]),
                 metadata=dict(item["metadata"]),
             )

@@ -122,7 +122,7 @@ def subscription(sub_id: str, customer: str, currency: str, created: int) -> Obj
 
 
 def subscription_item(item_id: str, sub_id: str, price: Obj, quantity: int | None, created: int) -> Obj:
-    """An item whose period the caller sets."""
+    """An item whose period the caller sets; a metered one (`quantity` is none) has no such key."""
     return {
         "id": item_id,
         "object": "subscription_item",
@@ -135,7 +135,7 @@ def subscription_item(item_id: str, sub_id: str, price: Obj, quantity: int | Non
         "metadata": {},
         "plan": plan(price),
         "price": price,
-        "quantity": quantity,
+        **({} if quantity is None else {"quantity": quantity}),
         "subscription": sub_id,
         "tax_rates": [],
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sandbox.stripe.billing import discounts, items, shapes
+from sandbox.stripe.billing import discounts, items, pricing, shapes
 from sandbox.stripe.billing.invoices import HOUR_S
 from sandbox.stripe.billing.items import ExtraTerms, ItemTerms
 from sandbox.stripe.billing.lines import LineDraft
@@ -80,13 +80,13 @@ class Starts:
     def _first_drafts(self, made: Obj, trialing: bool, prorate: bool) -> list[LineDraft]:
         drafts: list[LineDraft] = []
         for item in made["_items"]:
-            if trialing:
+            if pricing.is_metered(item["price"]):
+                drafts += self.billing.usage.backdated(made, item, prorate)
+            elif trialing:
                 period = (item["current_period_start"], item["current_period_end"])
-                line = items.cycle_line(self.kernel, made, item, period, amount=0)
-                line.description = f"Trial period for {line.description}"
-                drafts.append(line)
+                drafts.append(items.free_line(self.kernel, made, item, period, items.quantity_of(item)))
             else:
-                drafts.extend(items.first_lines(self.kernel, made, item, prorate))
+                drafts += items.first_lines(self.kernel, made, item, prorate)
         return drafts
 
     def _adopt_currency(self, customer: Obj, currency: str) -> None:

@@ -77,7 +77,7 @@ def retrieve_subscription(call: Call) -> Obj:
 
 @route("GET", "/v1/subscriptions", parameters.SUBSCRIPTION_LIST)
 def list_subscriptions(call: Call) -> Obj:
-    """Newest first; ended ones only when asked for."""
+    """Newest first; ended ones only when asked for, those of a test clock only for it or for their customer."""
     wanted = call.params
     if "customer" in wanted:
         call.kernel.get("customer", wanted["customer"], "customer")
@@ -86,6 +86,8 @@ def list_subscriptions(call: Call) -> Obj:
 
 
 def _listed(found: Obj, wanted: dict[str, Any]) -> bool:
+    if "customer" not in wanted and found["test_clock"] != wanted.get("test_clock"):
+        return False
     status = wanted.get("status")
     if status is None and found["status"] in ENDED:
         return False
@@ -118,7 +120,7 @@ def cancel_subscription(call: Call) -> Obj:
         raise invalid(f"No such subscription: {subscription['id']}", "id", "resource_missing", status=404)
     details = call.params.get("cancellation_details") or {}
     subscription["cancellation_details"].update({key: value or None for key, value in details.items()})
-    billing_of(call.kernel).subscriptions.cancel_now(
+    billing_of(call.kernel).endings.cancel_now(
         subscription, invoice_now=call.params.get("invoice_now", False), prorate=call.params.get("prorate", False)
     )
     return subscription

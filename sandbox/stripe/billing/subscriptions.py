@@ -1,4 +1,4 @@
-"""Subscriptions over time: start, renewal, trial end, changes, cancellation, and what their invoices do to them.
+"""Subscriptions over time: renewal, trial end, their invoices and what those do to them. Ends are `endings.py`'s.
 
 `current_period_*` live on the items, each counted from the subscription's anchor. One look (`run_due`) does all that
 is due at an instant in a fixed order: the schedule's phase change, the end, the trial's end, then one renewal invoice
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.stripe.billing import discounts, items, shapes
+from sandbox.stripe.billing import discounts, items, pricing, shapes
 from sandbox.stripe.billing.invoices import HOUR_S, subscription_parent
 from sandbox.stripe.billing.items import ExtraTerms
 from sandbox.stripe.billing.lines import LineDraft
@@ -84,7 +84,7 @@ class Subscriptions:
         items.remember_debits(subscription["_items"], made)
         with self.kernel.changing(subscription):
             subscription["latest_invoice"] = made["id"]
-        self._spend_once(subscription)
+        self._spend_once(subscription, made)
         return made
 
     def invoice_values(self, subscription: Obj, proration_date: int | None = None) -> dict[str, Any]:
@@ -111,11 +111,17 @@ class Subscriptions:
             "discounts": list(subscription["discounts"]),
         }
 
-    def _spend_once(self, subscription: Obj) -> None:
-        """Discounts of duration `once` have done their work with the first invoice."""
+    def _spend_once(self, subscription: Obj, invoice: Obj) -> None:
+        """Discounts of duration `once` have done their work with an invoice: an item's with the first that bills it."""
         subscription["discounts"] = discounts.used_once(self.kernel, subscription["discounts"])
+        billed = {
+            details["subscription_item"]
+            for line in invoice["_lines"]
+            if (details := line["parent"]["subscription_item_details"]) and not details["proration"]
+        }
         for item in subscription["_items"]:
-            item["discounts"] = discounts.used_once(self.kernel, item["discounts"])
+            if item["id"] in billed:
+                item["discounts"] = discounts.used_once(self.kernel, item["discounts"])
 
     # ------------------------------------------------------------------ time
 
@@ -140,7 +146,7 @@ class Subscriptions:
         if subscription["status"] in ENDED:
             return
         if subscription["cancel_at"] is not None and subscription["cancel_at"] <= at:
-            self.end(subscription, "cancellation_requested", asked_now=False)
+            self.billing.endings.as_planned(subscription, at)
             return
         self._mind_trial(subscription, at)
         self.renew(subscription, at)
@@ -168,20 +174,26 @@ class Subscriptions:
             self.kernel.emit("customer.subscription.trial_will_end", subscription)
 
     def renew(self, subscription: Obj, at: int, reason: str = "subscription_cycle") -> Obj | None:
-        """One invoice for every item whose cycle ends by now; the next cycle is billed in advance."""
+        """One invoice for every item whose cycle ends by now: usage of that cycle, the next one of what is licensed."""
         due = [item for item in subscription["_items"] if item["current_period_end"] <= at]
-        if not due:
+        drafts: list[LineDraft] = subscription.pop("_arrears", [])
+        if not due and not drafts:
             return None
-        before = min(item["current_period_start"] for item in due)
+        before = min((item["current_period_start"] for item in due), default=at)
+        used = {item["id"]: self.billing.usage.arrears(subscription, item, at) for item in due if _metered(item)}
         with self.kernel.changing(subscription, "customer.subscription.updated"):
             for item in due:
                 items.set_period(item, subscription["billing_cycle_anchor"], at)
             self._drop_ended_discounts(subscription, at)
             self.refresh_items(subscription)
             self._follow_period_end(subscription)
-        drafts = [items.cycle_line(self.kernel, subscription, item, (at, item["current_period_end"])) for item in due]
+        for item in due:
+            period = (at, item["current_period_end"])
+            drafts += used[item["id"]] if _metered(item) else items.cycle_lines(self.kernel, subscription, item, period)
+        if not drafts:
+            return None
         made = self.invoice(subscription, reason, drafts, period=(before, at))
-        self._mind_pause(subscription, made)
+        self.mind_pause(subscription, made)
         return made
 
     def _drop_ended_discounts(self, subscription: Obj, at: int) -> None:
@@ -193,7 +205,7 @@ class Subscriptions:
         if subscription["cancel_at_period_end"]:
             subscription["cancel_at"] = min(item["current_period_end"] for item in subscription["_items"])
 
-    def _mind_pause(self, subscription: Obj, invoice: Obj) -> None:
+    def mind_pause(self, subscription: Obj, invoice: Obj) -> None:
         """What `pause_collection` makes of an invoice: a lasting draft, a void one or a bad debt."""
         behavior = (subscription["pause_collection"] or {}).get("behavior")
         if behavior in ("void", "mark_uncollectible"):
@@ -217,63 +229,21 @@ class Subscriptions:
         url = f"/v1/subscription_items?subscription={subscription['id']}"
         subscription["items"] = shapes.embedded_list(subscription["_items"], url)
 
-    def invoice_prorations(self, subscription: Obj, at: int) -> Obj | None:
-        """Invoice what is pending for the subscription at once (`always_invoice`, a final invoice)."""
+    def invoice_prorations(self, subscription: Obj, at: int, usage: list[LineDraft] | None = None) -> Obj | None:
+        """Invoice what is pending for the subscription at once (`always_invoice`, a final invoice with its usage)."""
         pending = self.billing.invoices.pending_items(
             subscription["customer"], subscription["currency"], subscription["id"]
         )
-        if not pending:
+        if not pending and not usage:
             return None
-        made = self.invoice(subscription, "subscription_update", [], period=(at, at), proration_date=at)
+        made = self.invoice(subscription, "subscription_update", usage or [], period=(at, at), proration_date=at)
         if made["collection_method"] == "charge_automatically" or made["total"] <= 0:
             self.billing.invoices.finalize(made)
             if made["status"] == "open":
                 self.billing.collection.attempt(made, automatic=True)
         return made
 
-    def cancel_now(self, subscription: Obj, *, invoice_now: bool, prorate: bool) -> None:
-        """Cancel by request: with `prorate` the unused time is credited, with `invoice_now` all pending is invoiced."""
-        at = self.kernel.now_s()
-        if prorate:
-            for item in subscription["_items"]:
-                items.credits_for_rest(self.kernel, subscription, item, at)
-        if invoice_now:
-            self.invoice_prorations(subscription, at)
-        self.end(subscription, "cancellation_requested", asked_now=True)
-
-    # ------------------------------------------------------------------ end and payment state
-
-    def end(self, subscription: Obj, reason: str, *, asked_now: bool) -> None:
-        """Cancel now. Finalised invoices are no longer collected by themselves; a schedule ends with it."""
-        now = self.kernel.now_s()
-        subscription["status"] = "canceled"
-        subscription["ended_at"] = now
-        if asked_now or subscription["canceled_at"] is None:
-            subscription["canceled_at"] = now
-        subscription["cancellation_details"]["reason"] = reason
-        self.kernel.touch()
-        self.kernel.emit("customer.subscription.deleted", subscription)
-        self.billing.schedules.subscription_ended(subscription)
-        self.billing.invoices.stop_collecting(subscription["id"])
-
-    def give_up(self, invoice: Obj, outcome: str) -> None:
-        """All tries to collect have failed: the subscription becomes what the account's setting says."""
-        subscription = self.kernel.store.get("subscription", invoice["_subscription"] or "")
-        if subscription is None or subscription["status"] in ENDED:
-            return
-        if outcome == "canceled":
-            self.end(subscription, "payment_failed", asked_now=True)
-        elif outcome == "unpaid":
-            with self.kernel.changing(subscription, "customer.subscription.updated"):
-                subscription["status"] = "unpaid"
-
-    def customer_deleted(self, customer: Obj) -> None:
-        """A deleted customer's subscriptions and schedules end at once."""
-        for subscription in self.kernel.store.all("subscription", of=("customer", customer["id"])):
-            if subscription["status"] not in ENDED:
-                self.end(subscription, "cancellation_requested", asked_now=True)
-        self.billing.schedules.customer_deleted(customer)
-        self.billing.invoices.customer_deleted(customer)
+    # ------------------------------------------------------------------ payment state
 
     def payment_state_changed(self, invoice: Obj) -> None:
         """Bring the subscription's status in line with its latest finalised invoice."""
@@ -298,3 +268,7 @@ class Subscriptions:
             return "active"
         failed = latest["collection_method"] == "charge_automatically" and latest["attempted"]
         return "past_due" if failed or latest.get("_overdue") else status
+
+
+def _metered(item: Obj) -> bool:
+    return pricing.is_metered(item["price"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.stripe.billing import changes, discounts, items, phases, requests
+from sandbox.stripe.billing import changes, discounts, items, phases, pricing, requests
 from sandbox.stripe.billing.calendar import Interval
 from sandbox.stripe.billing.changes import Change, ItemChange
 from sandbox.stripe.billing.engine import Billing
@@ -97,6 +97,8 @@ def _check_trial(subscription: Obj, end: int | str, now: int) -> None:
 def _check_items(billing: Billing, subscription: Obj, given: list[Given]) -> None:
     kernel = billing.kernel
     left = {item["id"]: item["price"]["id"] for item in subscription["_items"]}
+    prices = {item["id"]: item["price"] for item in subscription["_items"]}
+    intervals = {id: Interval.of_price(price) for id, price in prices.items()}
     for number, entry in enumerate(given):
         at = f"items[{number}]"
         if "id" in entry and entry["id"] not in left:
@@ -104,18 +106,23 @@ def _check_items(billing: Billing, subscription: Obj, given: list[Given]) -> Non
         if entry.get("deleted"):
             if "id" not in entry:
                 raise invalid("You must provide the id of the item to delete.", f"{at}[id]", "parameter_missing")
-            del left[entry["id"]]
+            del left[entry["id"]], intervals[entry["id"]]
             continue
         if "price" in entry or "price_data" in entry or "id" not in entry:
             price = items.check_price(kernel, entry, at, "recurring")
             if items.currency_of(kernel, entry) != subscription["currency"]:
                 raise invalid("The price's currency must be the subscription's currency.", f"{at}[price]")
-            left[entry.get("id", f"new {number}")] = price["id"] if price else f"inline {number}"
+            key = entry.get("id", f"new {number}")
+            left[key] = price["id"] if price else f"inline {number}"
+            intervals[key] = items.interval_of(kernel, entry)
+        else:
+            items.check_quantity(prices[entry["id"]], entry, at)
         discounts.check(kernel, entry.get("discounts"), subscription["currency"], f"{at}[discounts]")
     if not left:
         raise invalid("A subscription must have at least one active plan.", "items")
     if len(left) > MOST_ITEMS:
         raise invalid(f"A subscription can have at most {MOST_ITEMS} items.", "items")
+    items.check_alignment(list(intervals.values()), "items")
     twice = next((price for price in left.values() if list(left.values()).count(price) > 1), None)
     if twice is not None:
         raise invalid(f"Cannot add multiple subscription items with the same plan: {twice}", "items")
@@ -142,20 +149,24 @@ def _changed_terms(billing: Billing, item: Obj, entry: Given, at: str) -> ItemTe
         price = items.resolve(billing.kernel, entry, at)
     same = price["id"] == item["price"]["id"]
     asked = entry.get("discounts")
+    licensed = not pricing.is_metered(price)
     return ItemTerms(
         price=price,
-        quantity=entry.get("quantity", item["quantity"] if same else 1),
+        quantity=entry.get("quantity", item["quantity"] if same else 1) if licensed else None,
         discounts=[] if asked == "" else asked,
         metadata=merged_metadata(item["metadata"], entry.get("metadata")),
     )
 
 
 def _resets(subscription: Obj, asked: list[ItemChange], given: Given) -> bool:
-    """Whether cycles count anew from now: asked for, or because an item's interval becomes another."""
+    """Whether cycles count anew from now: asked for, or in classic billing because an item's interval changes.
+
+    Flexible billing never resets the anchor by itself (Stripe, Compare classic and flexible billing mode).
+    """
     wanted = (given.get("billing_cycle_anchor") or {}).get("type")
     if wanted is not None:
         return bool(wanted == "now")
-    return any(
+    return subscription["billing_mode"]["type"] == "classic" and any(
         each.item is not None
         and each.terms is not None
         and Interval.of_price(each.item["price"]) != Interval.of_price(each.terms.price)

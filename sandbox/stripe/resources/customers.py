@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.stripe.clocks import CLOCK
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.kernel import Call, Kernel, Obj, expandable, route
 from sandbox.stripe.params import (
@@ -52,7 +53,9 @@ _UPDATE: Fields = {
     "shipping": struct(_SHIPPING).clearable(),
     "tax_exempt": one_of("exempt", "none", "reverse").clearable(),
 }
-_CREATE: Fields = {**_UPDATE, "payment_method": text()}
+_CREATE: Fields = {**_UPDATE, "payment_method": text(), "test_clock": text()}
+MOST_A_CLOCK = 3
+"""Customers that a test clock takes."""
 _PLAIN = ("business_name", "description", "email", "individual_name", "name", "phone")
 
 
@@ -139,7 +142,10 @@ def create_customer(call: Call) -> Obj:
     default = params.get("invoice_settings", {}).get("default_payment_method")
     if named is None or default != named:
         _check(call, None)
+    clock = params.pop("test_clock", None)
+    _check_clock(kernel, clock)
     customer = _fresh(kernel)
+    customer["test_clock"] = clock
     method = payment_methods.resolve(kernel, named, "payment_method") if named else None
     if method is not None and default == named:
         params["invoice_settings"] = {**params["invoice_settings"], "default_payment_method": method["id"]}
@@ -148,6 +154,14 @@ def create_customer(call: Call) -> Obj:
     if method is not None:
         payment_methods.attach(kernel, method, customer)
     return customer
+
+
+def _check_clock(kernel: Kernel, clock_id: str | None) -> None:
+    if clock_id is None:
+        return
+    kernel.get(CLOCK, clock_id, "test_clock")
+    if sum(1 for customer in kernel.store.all("customer") if customer["test_clock"] == clock_id) >= MOST_A_CLOCK:
+        raise invalid(f"A test clock can have at most {MOST_A_CLOCK} customers.", "test_clock")
 
 
 @route("POST", "/v1/customers/{id}", _UPDATE)
@@ -167,14 +181,18 @@ def retrieve_customer(call: Call) -> Obj:
     return call.kernel.get("customer", call.ids["id"], deleted=True)
 
 
-@route("GET", "/v1/customers", {**PAGE, "created": RANGE, "email": text(max=512)})
+@route("GET", "/v1/customers", {**PAGE, "created": RANGE, "email": text(max=512), "test_clock": text()})
 def list_customers(call: Call) -> Obj:
-    """Newest first; ``email`` is compared with regard to case."""
+    """Newest first; ``email`` is compared with regard to case. Those of a test clock are listed only for it."""
     wanted = call.params
+    if "test_clock" in wanted:
+        call.kernel.get(CLOCK, wanted["test_clock"], "test_clock")
     return call.page(
         "customer",
         where=lambda c: (
-            ("email" not in wanted or c["email"] == wanted["email"]) and in_range(c["created"], wanted.get("created"))
+            ("email" not in wanted or c["email"] == wanted["email"])
+            and c["test_clock"] == wanted.get("test_clock")
+            and in_range(c["created"], wanted.get("created"))
         ),
     )
 
@@ -182,8 +200,11 @@ def list_customers(call: Call) -> Obj:
 @route("DELETE", "/v1/customers/{id}")
 def delete_customer(call: Call) -> Obj:
     """Delete for good, with what is attached; live subscriptions are cancelled by the billing engine's hook."""
-    kernel = call.kernel
-    customer = kernel.get("customer", call.ids["id"])
+    return remove_customer(call.kernel, call.kernel.get("customer", call.ids["id"]))
+
+
+def remove_customer(kernel: Kernel, customer: Obj) -> Obj:
+    """Delete the customer and what is attached. Returns what is answered for them from now on."""
     for hook in kernel.before_customer_deleted:
         hook(customer)
     for method in [m for m in kernel.store.all("payment_method") if m["customer"] == customer["id"]]:

@@ -165,11 +165,18 @@ def _check_recurring(kernel: Kernel, recurring: dict[str, Any]) -> None:
     _check_interval(recurring, "recurring")
     metered = recurring.get("usage_type") == "metered"
     if metered and "meter" not in recurring:
-        raise invalid("A metered price needs a billing meter.", "recurring[meter]", "parameter_missing")
+        raise invalid(
+            "Starting with Stripe version `2025-03-31.basil`, metered prices must be backed by meters. Please specify"
+            " `recurring[meter]`.",
+            "recurring[meter]",
+            "parameter_missing",
+        )
     if "meter" in recurring:
         if not metered:
             raise invalid("`recurring[meter]` can only be set with `usage_type=metered`.", "recurring[meter]")
-        kernel.get("billing.meter", recurring["meter"], "recurring[meter]")
+        meter = kernel.get("billing.meter", recurring["meter"], "recurring[meter]")
+        if meter["status"] != "active":
+            raise invalid(f"The meter {meter['id']} is inactive and can't be attached to a price.", "recurring[meter]")
 
 
 def _own_currency(price: Obj) -> dict[str, Any]:

@@ -4,7 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from sync.desired.customer import NEW, Create, Linked, Looked, Question, check_customer, desire_customer, match_customer
+from sync.desired.customer import (
+    NEW,
+    Create,
+    Linked,
+    Looked,
+    Question,
+    check_customer,
+    desire_customer,
+    having_email,
+    match_customer,
+)
 from sync.diff import diff
 from sync.facts import Customer, Schedule, Subscription
 from sync.observed import actuals
@@ -183,3 +193,14 @@ def test_what_is_over_or_ours_does_not_stand_in_the_way(changes):
 def test_a_deal_that_is_made_is_not_forbidden_by_what_the_customer_bought_later():
     ours = a_subscription(id="sub_2", currency="usd", metadata={"tandem_deal": QUOTE_ID})
     assert check_customer(a_deal(), [ours, a_subscription()]) == ()
+
+
+def test_customers_with_the_same_e_mail_are_those_that_have_it_now_whatever_its_case() -> None:
+    there = [
+        Customer(id="cus_1", email="AP@Acme.example"),
+        Customer(id="cus_1", email="AP@Acme.example"),
+        Customer(id="cus_2", email="other@acme.example"),
+        Customer(id="cus_3"),
+        Customer(id="cus_4", email="ap@acme.example", deleted=True),
+    ]
+    assert [c.id for c in having_email(there, "ap@acme.EXAMPLE")] == ["cus_1"]

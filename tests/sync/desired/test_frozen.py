@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.crm import CrmAccount, CrmProduct, CrmQuote, CrmQuoteLine, QuoteGraph
+from sync.crm import CrmAccount, CrmProduct, CrmQuote, CrmQuoteLine, CrmTier, QuoteGraph
 from sync.desired.frozen import NOT_SIGNED, as_signed, changed_since, digest, from_json, to_json
 
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
@@ -27,6 +27,12 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "date | None": st.none() | st.dates(),
     "datetime | None": st.none() | moments,
 }
+
+
+VALUES["tuple[CrmTier, ...]"] = st.lists(
+    st.builds(CrmTier, currency=st.none() | text, up_to=st.none() | numbers, unit_amount=st.none() | numbers),
+    max_size=2,
+).map(tuple)
 
 
 def any_of(record: type) -> st.SearchStrategy[Any]:

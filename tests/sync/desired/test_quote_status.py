@@ -7,7 +7,7 @@ import pytest
 
 from sync import facts
 from sync.deal.forecast import forecast, line_amounts
-from sync.desired.quote_status import QuoteView, blank_fields, line_fields, quote_fields
+from sync.desired.quote_status import QuoteView, Shown, blank_fields, line_fields, quote_fields
 from sync.errors import Refusal, Refused, Terminal, Transient, Unsafe
 from tests.sync.deal.factory import EARLY, a_deal, a_fee, a_line
 from tests.sync.desired.stripe_answers import StripeAnswers
@@ -16,7 +16,8 @@ START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 
 
 def shown(deal=None, *, signed=True, now=EARLY, objects=(), **changes):
-    return quote_fields(QuoteView(signed=signed, now=now, deal=deal, objects=tuple(objects), **changes))
+    case = Shown(deal, forecast(deal, EARLY), None, deal.opens) if deal else None
+    return quote_fields(QuoteView(signed=signed, now=now, case=case, objects=tuple(objects), **changes))
 
 
 def status(*args, **kwargs):
@@ -59,7 +60,7 @@ def test_totals_and_the_schedule_id_are_shown_and_code_and_message_are_blank():
     deal = a_deal(a_line(), a_fee())
     stripe = made(deal)
     (schedule,) = stripe.of(facts.Schedule)
-    fields = shown(deal, objects=stripe.facts.values(), forecast=forecast(deal, EARLY), preview="READY")
+    fields = shown(deal, objects=stripe.facts.values(), preview="READY")
     assert fields == {
         "Billing_Status__c": "Scheduled",
         "Billing_Code__c": None,
@@ -125,7 +126,7 @@ def test_a_message_never_outgrows_its_field():
 
 def test_line_amounts_go_to_their_lines():
     deal = a_deal(a_line(1), a_fee(9))
-    fields = line_fields(line_amounts(deal, forecast(deal, EARLY)))
+    fields = line_fields(line_amounts(deal, forecast(deal, EARLY)), deal.base)
     assert fields == {
         a_line(1).id: {"Contract_Amount__c": Decimal("12000.00")},
         a_fee(9).id: {"Contract_Amount__c": Decimal("2500.00")},

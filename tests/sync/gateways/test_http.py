@@ -8,7 +8,8 @@ from decimal import Decimal
 
 import pytest
 
-from sync.gateways.http import Answer, Deadline, NoAnswer, NotSent, Transport
+from sync.clock import Deadline
+from sync.gateways.http import Answer, NoAnswer, NotSent, Transport
 from tests.sync.gateways.stand_in import Reply, always, serving
 
 
@@ -54,6 +55,31 @@ def test_a_deadline_that_has_passed_sends_nothing() -> None:
         with pytest.raises(NotSent):
             transport().call("GET", vendor.url, headers={}, deadline=Deadline(0))
         assert vendor.seen == []
+
+
+class StoppedOnTheWay(Deadline):
+    """There is time when the call begins; then the process is stopped, and goes on after the deadline."""
+
+    def __init__(self) -> None:
+        self._looks = iter([30.0])
+
+    def left_s(self) -> float:
+        return next(self._looks, 0.0)
+
+
+def test_a_request_whose_deadline_passes_on_its_way_is_never_complete() -> None:
+    with serving(always(Reply())) as vendor:
+        with pytest.raises(NotSent):
+            transport().call("POST", vendor.url, headers={}, body=b"a=b", deadline=StoppedOnTheWay())
+        assert [r.body for r in vendor.seen if r.body] == []
+
+
+def test_a_body_larger_than_one_piece_arrives_whole() -> None:
+    body = bytes(range(256)) * 400
+    with serving(always(Reply())) as vendor:
+        transport().call("POST", vendor.url, headers={}, body=body)
+    assert [r.body for r in vendor.seen] == [body]
+    assert vendor.seen[0].headers["content-length"] == str(len(body))
 
 
 def test_a_redirect_is_not_followed_so_that_the_token_stays_here() -> None:

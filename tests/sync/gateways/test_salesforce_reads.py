@@ -70,6 +70,104 @@ def test_signed_quotes_of_an_opportunity_are_found(world: World) -> None:
     assert org.quotes_of_deal([deal.opportunity]) == {deal.opportunity: [deal.quote]}
 
 
+# ---------------------------------------------------------------- tiers
+
+
+def add_tier(world: World, product: str, **fields: object) -> None:
+    world.make("Product_Price_Tier__c", Product2__c=product, **fields)
+
+
+def make_tiers(world: World, product: str) -> None:
+    """Out of order, in two currencies."""
+    world.change("Product2", product, Charge_Type__c="Usage", Tier_Mode__c="Graduated", Meter_Event__c="resolution")
+    add_tier(world, product, Currency__c="USD", Unit_Amount__c=Decimal("0.79"), Flat_Amount__c=Decimal("5.5"))
+    add_tier(world, product, Currency__c="USD", Up_To__c=1000, Unit_Amount__c=Decimal("0.99000001"))
+    add_tier(world, product, Currency__c="EUR", Up_To__c=50, Unit_Amount__c=Decimal("0.50"))
+    add_tier(world, product, Currency__c="USD", Up_To__c=100, Unit_Amount__c=0)
+
+
+@pytest.mark.parametrize("which", ["world", "namespaced_world"])
+def test_tiers_come_with_their_product_the_lowest_first(which: str, request: pytest.FixtureRequest) -> None:
+    world: World = request.getfixturevalue(which)
+    deal = make_deal(world)
+    make_tiers(world, deal.product)
+    tiers = world.org().quotes([deal.quote])[deal.quote].products[deal.product].tiers
+    assert [(t.currency, t.up_to) for t in tiers] == [("EUR", 50), ("USD", 100), ("USD", 1000), ("USD", None)]
+    assert (tiers[2].unit_amount, tiers[2].flat_amount) == (Decimal("0.99000001"), None)
+    assert (tiers[3].unit_amount, tiers[3].flat_amount) == (Decimal("0.79"), Decimal("5.5"))
+
+
+def test_tiers_of_many_quotes_cost_one_call_and_only_where_there_is_a_tier_mode(world: World) -> None:
+    deals = [make_deal(world, name=f"A{n}") for n in range(3)]
+    org = world.org()
+    before = len(calls(world))
+    org.quotes([deal.quote for deal in deals])
+    plain = len(calls(world)) - before
+    for deal in deals[:2]:
+        make_tiers(world, deal.product)
+    before = len(calls(world))
+    graphs = org.quotes([deal.quote for deal in deals])
+    assert len(calls(world)) - before == 2
+    assert plain == 2, "the schema, asked once, and the quotes"
+    assert [len(graphs[d.quote].products[d.product].tiers) for d in deals] == [4, 4, 0]
+
+
+def test_a_deleted_tier_is_not_read(world: World) -> None:
+    deal = make_deal(world)
+    make_tiers(world, deal.product)
+    for row in world.query("SELECT Id FROM Product_Price_Tier__c WHERE Currency__c = 'USD'"):
+        world.delete("Product_Price_Tier__c", row["Id"])
+    (tier,) = world.org().quotes([deal.quote])[deal.quote].products[deal.product].tiers
+    assert tier.currency == "EUR"
+
+
+# ---------------------------------------------------------------- the deal that a quote changes
+
+
+def row_of_deal(world: World, account: str, key: str) -> str:
+    return world.make("Billing_Subscription__c", Account__c=account, Billing_Key__c=key)
+
+
+@pytest.mark.parametrize("which", ["world", "namespaced_world"])
+def test_the_deal_that_a_quote_changes_comes_with_it_and_its_quotes_are_found(
+    which: str, request: pytest.FixtureRequest
+) -> None:
+    world: World = request.getfixturevalue(which)
+    first, second, third = (make_deal(world, name=f"A{n}") for n in range(3))
+    row = row_of_deal(world, first.account, first.quote)
+    other = row_of_deal(world, first.account, "o'brien\\")
+    for quote, at in ((second.quote, row), (third.quote, row), (first.quote, other)):
+        world.change("Quote", quote, Billing_Subscription__c=at)
+    world.change("Quote", third.quote, Status="Accepted")
+    org = world.org()
+
+    assert org.quotes([second.quote])[second.quote].quote.billing_subscription_key == first.quote
+    assert org.deal_quotes([first.quote, "o'brien\\", "nobody"]) == {
+        first.quote: [second.quote, third.quote],
+        "o'brien\\": [first.quote],
+        "nobody": [],
+    }
+
+
+def test_a_quote_without_a_deal_has_no_key_and_keys_differ_by_case(world: World) -> None:
+    deal = make_deal(world)
+    org = world.org()
+    assert org.quotes([deal.quote])[deal.quote].quote.billing_subscription_key is None
+    world.change("Quote", deal.quote, Billing_Subscription__c=row_of_deal(world, deal.account, "KeyA"))
+    assert org.deal_quotes(["keya", "KeyA"]) == {"keya": [], "KeyA": [deal.quote]}
+
+
+def test_a_deleted_quote_is_none_of_its_deal_and_asking_for_nothing_asks_nothing(world: World) -> None:
+    deal = make_deal(world)
+    world.change("Quote", deal.quote, Billing_Subscription__c=row_of_deal(world, deal.account, "K"))
+    world.delete("Quote", deal.quote)
+    org = world.org()
+    assert org.deal_quotes(["K"]) == {"K": []}
+    before = len(calls(world))
+    assert org.deal_quotes([]) == {}
+    assert len(calls(world)) == before
+
+
 def test_accounts_are_found_by_stripe_id_and_by_email_in_any_case(world: World) -> None:
     acme, other = make_deal(world), world.make("Account", Name="Birch", Stripe_Customer_Id__c="cus_1")
     org = world.org()

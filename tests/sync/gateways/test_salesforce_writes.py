@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sync.clock import Deadline
 from sync.crm import CrmRow
 from sync.errors import OutcomeUnknown, SyncError, Terminal, Transient
 from sync.gateways.salesforce_client import json_text
@@ -69,7 +70,7 @@ def test_a_family_of_rows_is_one_call_children_given_first(world: World) -> None
         subscription_row(account),
         account_row(account, MRR__c=Decimal("1225.00")),
     )
-    results, request_id = world.org().flush(family)
+    results, request_id = world.org().flush(family, Deadline(30))
     assert {i: (r.ok, r.created) for i, r in results.items()} == {
         0: (True, True),
         1: (True, True),
@@ -87,8 +88,8 @@ def test_a_family_of_rows_is_one_call_children_given_first(world: World) -> None
 def test_the_same_rows_again_update_what_is_there(world: World) -> None:
     account = world.make("Account", Name="Acme")
     org = world.org()
-    first, _ = org.flush(rows(subscription_row(account)))
-    second, _ = org.flush(rows(subscription_row(account, Status__c="Canceled")))
+    first, _ = org.flush(rows(subscription_row(account)), Deadline(30))
+    second, _ = org.flush(rows(subscription_row(account, Status__c="Canceled")), Deadline(30))
     assert (first[0].created, second[0].created) == (True, False)
     assert first[0].salesforce_id == second[0].salesforce_id
     assert world.query("SELECT Status__c FROM Billing_Subscription__c")[0]["Status__c"] == "Canceled"
@@ -98,7 +99,7 @@ def test_none_clears_a_field(world: World) -> None:
     deal = make_deal(world)
     world.change("Quote", deal.quote, Billing_Request__c="Check", Billing_Message__c="old")
     fields = {"Billing_Request__c": None, "Billing_Message__c": None, "Billing_Status__c": "Live"}
-    results, _ = world.org().flush(rows(CrmRow("Quote", "Id", deal.quote, fields, deal.account)))
+    results, _ = world.org().flush(rows(CrmRow("Quote", "Id", deal.quote, fields, deal.account)), Deadline(30))
     assert results[0].ok
     quote = world.query("SELECT Billing_Request__c, Billing_Message__c, Billing_Status__c FROM Quote")[0]
     assert (quote["Billing_Request__c"], quote["Billing_Message__c"], quote["Billing_Status__c"]) == (
@@ -110,7 +111,7 @@ def test_none_clears_a_field(world: World) -> None:
 
 def test_amounts_arrive_exactly_and_in_the_records_currency(world: World) -> None:
     account = world.make("Account", Name="Acme")
-    world.org().flush(rows(subscription_row(account, MRR__c=Decimal("83.333"), Currency__c="KWD")))
+    world.org().flush(rows(subscription_row(account, MRR__c=Decimal("83.333"), Currency__c="KWD")), Deadline(30))
     row = world.query("SELECT MRR__c, CurrencyIsoCode FROM Billing_Subscription__c")[0]
     assert (str(row["MRR__c"]), row["CurrencyIsoCode"]) == ("83.333", "KWD")
 
@@ -123,7 +124,7 @@ def test_one_bad_row_fails_alone_and_its_children_wait(world: World) -> None:
         subscription_row(account, "deal-2"),
         invoice_row(account, "in_2", under="deal-2"),
     )
-    results, _ = world.org().flush(batch)
+    results, _ = world.org().flush(batch, Deadline(30))
     assert (results[0].ok, results[0].code, results[0].transient) == (False, "CONF-304", False)
     assert results[0].status_code == "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"
     assert (results[1].ok, results[1].code, results[1].transient) == (False, "TEMP-404", True)
@@ -133,7 +134,7 @@ def test_one_bad_row_fails_alone_and_its_children_wait(world: World) -> None:
 
 def test_a_row_whose_parent_is_not_there_yet_waits(world: World) -> None:
     account = world.make("Account", Name="Acme")
-    results, _ = world.org().flush(rows(invoice_row(account, under="deal-missing")))
+    results, _ = world.org().flush(rows(invoice_row(account, under="deal-missing")), Deadline(30))
     assert (results[0].code, results[0].transient) == ("TEMP-404", True)
 
 
@@ -142,7 +143,7 @@ def test_of_two_rows_for_one_record_the_newer_fence_is_sent(world: World) -> Non
     older = OutRow(1, subscription_row(account, Status__c="Active"), "h", 5, 1)
     newer = OutRow(2, subscription_row(account, Status__c="Canceled"), "h", 6, 1)
     for number, batch in enumerate(([older, newer], [newer, older])):
-        results, _ = world.org().flush(batch)
+        results, _ = world.org().flush(batch, Deadline(30))
         assert results[1] == results[2]
         assert results[1].ok
         assert world.query("SELECT Status__c FROM Billing_Subscription__c")[0]["Status__c"] == "Canceled", number
@@ -152,9 +153,9 @@ def test_a_thousand_invoices_are_one_call_and_no_account_is_torn_apart(world: Wo
     accounts = [world.make("Account", Name=f"A{i}") for i in range(4)]
     batch = rows(*(invoice_row(a, f"in_{a}_{i}", under=None) for i in range(245) for a in accounts))
     org = world.org()
-    org.flush(rows(account_row(accounts[0], MRR__c=Decimal(1))))
+    org.flush(rows(account_row(accounts[0], MRR__c=Decimal(1))), Deadline(30))
     before = flushes(world)
-    results, _ = org.flush(batch)
+    results, _ = org.flush(batch, Deadline(30))
     assert len(results) == 980
     assert all(r.ok for r in results.values())
     assert flushes(world) == before + 1 or flushes(world) == before + 2
@@ -168,7 +169,7 @@ def test_text_that_composite_would_replace_arrives_as_it_is(world: World) -> Non
     account = world.make("Account", Name="Acme")
     text = "see @{part0.body[0].id} and @{x}"
     batch = rows(subscription_row(account), invoice_row(account), payment_row(account, Detail__c=text))
-    results, _ = world.org().flush(batch)
+    results, _ = world.org().flush(batch, Deadline(30))
     assert all(r.ok for r in results.values())
     assert world.query("SELECT Detail__c FROM Billing_Payment__c")[0]["Detail__c"] == text
 
@@ -176,13 +177,13 @@ def test_text_that_composite_would_replace_arrives_as_it_is(world: World) -> Non
 def test_a_later_call_that_fails_leaves_its_rows_for_the_next_flush(world: World) -> None:
     account = world.make("Account", Name="Acme")
     org = world.org()
-    org.flush(rows(subscription_row(account, "before")))
+    org.flush(rows(subscription_row(account, "before")), Deadline(30))
     world.fault(system="salesforce", kind="drop", next=1, match="/composite/sobjects/Billing_Payment__c")
     batch = rows(subscription_row(account), invoice_row(account), payment_row(account, Detail__c="@{x}"))
-    results, _ = org.flush(batch)
+    results, _ = org.flush(batch, Deadline(30))
     assert [results[i].ok for i in range(3)] == [True, True, False]
     assert (results[2].code, results[2].transient) == ("TEMP-406", True)
-    assert org.flush(batch)[0][2].ok
+    assert org.flush(batch, Deadline(30))[0][2].ok
 
 
 def test_rows_are_written_where_the_package_has_a_namespace(namespaced_world: World) -> None:
@@ -193,7 +194,7 @@ def test_rows_are_written_where_the_package_has_a_namespace(namespaced_world: Wo
         invoice_row(account),
         payment_row(account),
     )
-    results, _ = namespaced_world.org().flush(batch)
+    results, _ = namespaced_world.org().flush(batch, Deadline(30))
     assert all(r.ok for r in results.values()), results
     found = namespaced_world.query("SELECT acme__Billing_Invoice__r.acme__Billing_Key__c FROM acme__Billing_Payment__c")
     assert found[0]["acme__Billing_Invoice__r"]["acme__Billing_Key__c"] == "in_1"
@@ -215,7 +216,9 @@ def test_rows_are_written_where_the_package_has_a_namespace(namespaced_world: Wo
 )
 def test_a_row_that_is_not_ours_to_write_stays_here(world: World, row: CrmRow, words: str) -> None:
     account = world.make("Account", Name="Acme")
-    results, _ = world.org().flush([OutRow(7, row, "h", 1, 1), OutRow(8, subscription_row(account), "h", 1, 1)])
+    results, _ = world.org().flush(
+        [OutRow(7, row, "h", 1, 1), OutRow(8, subscription_row(account), "h", 1, 1)], Deadline(30)
+    )
     assert (results[7].ok, results[7].code) == (False, "BUG-502")
     assert words in (results[7].message or "")
     assert results[8].ok
@@ -224,12 +227,12 @@ def test_a_row_that_is_not_ours_to_write_stays_here(world: World, row: CrmRow, w
 def test_a_locked_row_passes_and_the_others_go_through(world: World) -> None:
     account = world.make("Account", Name="Acme")
     org = world.org()
-    org.flush(rows(subscription_row(account, "before")))
+    org.flush(rows(subscription_row(account, "before")), Deadline(30))
     world.fault(system="salesforce", kind="lock", next=1)
-    results, _ = org.flush(rows(subscription_row(account), subscription_row(account, "deal-2")))
+    results, _ = org.flush(rows(subscription_row(account), subscription_row(account, "deal-2")), Deadline(30))
     assert any(not r.ok for r in results.values())
     assert {(r.code, r.transient) for r in results.values() if not r.ok} == {("TEMP-404", True)}
-    again, _ = org.flush(rows(subscription_row(account), subscription_row(account, "deal-2")))
+    again, _ = org.flush(rows(subscription_row(account), subscription_row(account, "deal-2")), Deadline(30))
     assert all(r.ok for r in again.values())
 
 
@@ -246,22 +249,67 @@ def test_a_flush_that_fails_as_a_whole_says_whether_it_may_have_acted(
     world: World, kind: str, error: type[SyncError], code: str
 ) -> None:
     account = world.make("Account", Name="Acme")
-    org = world.org(call_deadline_s=1.5)
-    org.flush(rows(subscription_row(account, "before")))
+    org = world.org()
+    org.flush(rows(subscription_row(account, "before")), Deadline(30))
     world.fault(system="salesforce", kind=kind, next=1)
     with pytest.raises(SyncError) as caught:
-        org.flush(rows(subscription_row(account)))
+        org.flush(rows(subscription_row(account)), Deadline(1.5))
     assert (type(caught.value), caught.value.code) == (error, code)
-    assert org.flush(rows(subscription_row(account)))[0][0].ok
+    assert org.flush(rows(subscription_row(account)), Deadline(30))[0][0].ok
     assert len(world.query("SELECT Id FROM Billing_Subscription__c WHERE Billing_Key__c = 'deal-1'")) == 1
+
+
+def test_a_flush_whose_deadline_passed_before_it_began_sends_nothing(world: World) -> None:
+    account = world.make("Account", Name="Acme")
+    org = world.org()
+    org.flush(rows(subscription_row(account, "before")), Deadline(30))
+    before = flushes(world)
+
+    with pytest.raises(Transient) as caught:
+        org.flush(rows(subscription_row(account)), Deadline(0))
+
+    assert not isinstance(caught.value, OutcomeUnknown)
+    assert flushes(world) == before
+
+
+def test_rows_of_a_later_call_without_an_answer_may_have_been_written(world: World) -> None:
+    account = world.make("Account", Name="Acme")
+    org = world.org()
+    org.flush(rows(subscription_row(account, "before")), Deadline(30))
+    world.fault(system="salesforce", kind="timeout_after_effect", next=1, match="PATCH ")
+    outside = subscription_row(account, "deal-2", Stripe_Id__c="@{sub}")
+
+    results, _ = org.flush(rows(subscription_row(account), outside), Deadline(1.5))
+
+    assert results[0].ok
+    assert (results[1].ok, results[1].transient, results[1].unknown) == (False, True, True)
+
+
+def test_a_child_of_a_deleted_account_is_gone_and_not_something_that_passes(world: World) -> None:
+    account = world.make("Account", Name="Acme")
+    org = world.org()
+    org.flush(rows(subscription_row(account), invoice_row(account)), Deadline(30))
+    world.delete("Account", account)
+
+    results, _ = org.flush(rows(invoice_row(account, under=None, Status__c="Open")), Deadline(30))
+
+    assert [(r.code, r.transient, r.no_parent) for r in results.values()] == [("DATA-223", False, False)]
+
+
+def test_a_child_whose_parent_is_no_longer_there_says_so(world: World) -> None:
+    account = world.make("Account", Name="Acme")
+
+    results, _ = world.org().flush(rows(payment_row(account)), Deadline(30))
+
+    assert [(r.code, r.transient, r.no_parent) for r in results.values()] == [("TEMP-404", True, True)]
 
 
 def test_an_expired_token_does_not_disturb_a_flush(world: World) -> None:
     account = world.make("Account", Name="Acme")
     org = world.org()
-    org.flush(rows(subscription_row(account, "before")))
+    org.flush(rows(subscription_row(account, "before")), Deadline(30))
     world.fault(system="salesforce", kind="expire_token", next=1)
-    assert org.flush(rows(subscription_row(account)))[0][0].ok
+    assert org.flush(rows(subscription_row(account)), Deadline(30))[0][0].ok
 
 
 def test_an_account_is_made_for_a_self_serve_customer(world: World) -> None:
@@ -273,7 +321,7 @@ def test_an_account_is_made_for_a_self_serve_customer(world: World) -> None:
 
 
 def test_an_empty_flush_makes_no_call(world: World) -> None:
-    assert world.org().flush([]) == ({}, None)
+    assert world.org().flush([], Deadline(30)) == ({}, None)
     assert world.log("salesforce") == []
 
 
@@ -297,7 +345,7 @@ def test_an_empty_flush_makes_no_call(world: World) -> None:
         ("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "bad value: X", "CONF-304", False),
         ("FIELD_CUSTOM_VALIDATION_EXCEPTION", "Close the quote first", "DATA-220", False),
         ("STRING_TOO_LONG", "data value too large", "DATA-220", False),
-        ("ENTITY_IS_DELETED", "entity is deleted", "DATA-220", False),
+        ("ENTITY_IS_DELETED", "entity is deleted", "DATA-223", False),
         ("SOMETHING_NEW", "what is this", "BUG-502", False),
     ],
 )

@@ -7,8 +7,8 @@ import time
 import pytest
 import redis
 
+from sync.clock import Deadline
 from sync.errors import Transient
-from sync.gateways.http import Deadline
 from sync.gateways.stripe_budget import ALONE, Budget, LocalBuckets, Rate, RedisBuckets
 
 LISTS = "GET /v1/invoices"

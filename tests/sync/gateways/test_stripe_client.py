@@ -65,6 +65,11 @@ def failure_of(reply: Reply, deadline_s: float = 5.0) -> SyncError:
             "TEMP-402",
         ),
         (
+            error(400, body=stripe_error(param="event_name", message="There is already an active meter for this name")),
+            AlreadyExists,
+            "TEMP-402",
+        ),
+        (
             error(400, body=stripe_error(message="You cannot combine currencies on a single customer.")),
             Terminal,
             "DATA-203",
@@ -168,6 +173,66 @@ def test_an_id_cannot_lead_to_another_path() -> None:
     assert vendor.seen[0].path == "/v1/customers/..%2Fcoupons%2Fx%3Fa%3Db"
 
 
+def test_a_balance_names_its_customer_in_the_path_only() -> None:
+    operation = Operation(Verb.CREATE, Ref("balance", "k"), {})
+    with serving(always(Reply(200, {"id": "cbtxn_1"}))) as vendor:
+        account_at(vendor).send(operation, {"customer": "cus_1", "amount": -500, "currency": "usd"}, "k1")
+        for nobody in ({}, {"customer": ""}, {"customer": Ref("customer", "x")}):
+            with pytest.raises(Terminal, match="BUG-502"):
+                account_at(vendor).send(operation, {**nobody, "amount": -500}, "k2")
+    assert vendor.calls == ["POST /v1/customers/cus_1/balance_transactions"]
+    assert vendor.seen[0].fields == {"amount": "-500", "currency": "usd"}
+
+
+def test_cancelling_never_bills_and_never_prorates_whatever_the_payload_says() -> None:
+    wrong = {"prorate": True, "invoice_now": True, "cancellation_details": {"comment": "q"}}
+    with serving(always(Reply(200, {"id": "sub_1"}))) as vendor:
+        for kind in ("subscription", "schedule"):
+            operation = Operation(Verb.ACT, Ref(kind, "x"), {}, remote_id="sub_1", action="cancel")
+            sent = account_at(vendor).send(operation, wrong, "k1")
+            assert sent.remote_id == "sub_1"
+    assert vendor.calls == ["DELETE /v1/subscriptions/sub_1", "POST /v1/subscription_schedules/sub_1/cancel"]
+    for request in vendor.seen:
+        assert request.fields == {"prorate": "false", "invoice_now": "false", "cancellation_details[comment]": "q"}
+    assert vendor.seen[0].body == b""
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind", "code"),
+    [
+        (error(404, body=stripe_error(code="resource_missing", message="No such subscription")), Terminal, "BUG-502"),
+        (error(500), OutcomeUnknown, "TEMP-403"),
+        (Reply(drop=True), OutcomeUnknown, "TEMP-403"),
+        (error(409), Transient, "TEMP-402"),
+    ],
+)
+def test_an_answer_to_a_cancellation_means_what_it_means_to_any_write(
+    reply: Reply, kind: type[SyncError], code: str
+) -> None:
+    operation = Operation(Verb.ACT, Ref("subscription", "x"), {}, remote_id="sub_1", action="cancel")
+    with serving(always(reply)) as vendor, pytest.raises(SyncError) as caught:
+        account_at(vendor).send(operation, {}, "k1")
+    assert (type(caught.value), caught.value.code) == (kind, code)
+    assert len(vendor.seen) == 1
+
+
+def test_a_change_of_a_running_deal_never_prorates() -> None:
+    with serving(always(Reply(200, {"id": "x"}))) as vendor:
+        for kind in ("subscription", "schedule"):
+            update(account_at(vendor), kind, "x", {"proration_behavior": "always_invoice"})
+        create(account_at(vendor), "subscription", {"customer": "cus_1"})
+    assert {r.fields["proration_behavior"] for r in vendor.seen} == {"none"}
+
+
+def test_no_invoice_to_come_is_no_preview_and_another_failure_is_one() -> None:
+    none = error(404, body=stripe_error(code="invoice_upcoming_none", message="No upcoming invoices for customer"))
+    gone = error(404, body=stripe_error(code="resource_missing", message="No such subscription"))
+    with serving(in_turn(none, gone)) as vendor:
+        assert account_at(vendor).preview({"subscription": "sub_1"}) is None
+        with pytest.raises(Terminal, match="BUG-502"):
+            account_at(vendor).preview({"subscription": "sub_1"})
+
+
 def test_no_key_is_in_an_error() -> None:
     for reply in (error(401), error(500), Reply(drop=True)):
         assert KEY not in repr(failure_of(reply))
@@ -239,16 +304,19 @@ def test_a_stated_amount_becomes_a_finalised_invoice(world: World, stripe: Strip
     payload = {"customer": customer, "collection_method": "send_invoice", "days_until_due": 30, "auto_advance": False}
     draft = create(stripe, "invoice", {**payload, "pending_invoice_items_behavior": "exclude", "currency": "usd"})
     create(stripe, "invoiceitem", {"customer": customer, "invoice": draft, "amount": 1234, "currency": "usd"})
+    update(stripe, "invoice", draft, {"metadata": {"tandem_key": "q:1"}, "auto_advance": False})
     act(stripe, "invoice", draft, "finalize")
     made = world.billing("GET", f"/v1/invoices/{draft}")
-    assert (made["status"], made["total"]) == ("open", 1234)
+    assert (made["status"], made["total"], made["metadata"]) == ("open", 1234, {"tandem_key": "q:1"})
 
 
 def test_a_preview_makes_nothing(world: World, stripe: StripeAccount) -> None:
     ids = make_deal(stripe)
     details = {"items": [{"price": ids["price"], "quantity": 2}], "billing_mode": {"type": "flexible"}}
     shown = stripe.preview({"customer": ids["customer"], "subscription_details": details})
-    assert shown["total"] == 2000
+    assert shown is not None
+    assert (shown.invoice.id, shown.invoice.total_minor, shown.raw["total"]) == ("upcoming", 2000, 2000)
+    assert [(x.quantity, x.net_minor, x.price) for x in shown.invoice.lines] == [(2, 2000, ids["price"])]
     assert world.billing("GET", "/v1/invoices")["data"] == []
 
 

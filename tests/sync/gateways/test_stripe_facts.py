@@ -13,13 +13,39 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.errors import Terminal
-from sync.facts import Charge, Coupon, Customer, Invoice, Price, Product, Schedule, Subscription
-from sync.gateways.stripe_facts import fact_of, method_words
+from sync.facts import (
+    FACT_TYPES,
+    BalanceTransaction,
+    Charge,
+    Coupon,
+    CreditNote,
+    Customer,
+    Invoice,
+    Line,
+    Meter,
+    Price,
+    Product,
+    Schedule,
+    Subscription,
+)
+from sync.gateways.stripe_facts import fact_of, method_words, preview_of
 
 EXAMPLES: dict[str, Any] = json.loads((Path(__file__).parents[2] / "contracts" / "fixtures3.json").read_text())[
     "resources"
 ]
-KINDS = ("coupon", "product", "price", "customer", "charge", "subscription", "subscription_schedule", "invoice")
+KINDS = (
+    "coupon",
+    "product",
+    "price",
+    "customer",
+    "charge",
+    "subscription",
+    "subscription_schedule",
+    "invoice",
+    "credit_note",
+    "customer_balance_transaction",
+    "billing.meter",
+)
 
 
 def line(**over: object) -> dict[str, Any]:
@@ -96,6 +122,28 @@ def test_stripes_published_example_of_each_kind_is_read(kind: str) -> None:
     assert fact.id == example["id"]
     assert fact.created_s == example["created"]
     assert type(fact).model_validate_json(fact.model_dump_json()) == fact
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_that_is_read_can_be_stored_and_loaded_again(kind: str) -> None:
+    fact = fact_of(without_ids_of_discounts(EXAMPLES[kind]))
+    assert FACT_TYPES[fact.KIND] is type(fact)
+
+
+def test_facts_that_an_earlier_release_stored_still_load() -> None:
+    line = {"amount_minor": 5}
+    stored = {"id": "in_1", "customer": "cus_1", "lines": [line]}
+    old = Invoice.model_validate(stored)
+    assert (old.auto_advance, old.more_lines, old.lines[0].subscription_item, old.lines[0].net_minor) == (
+        None,
+        False,
+        None,
+        5,
+    )
+    assert Price.model_validate({"id": "p"}).meter is None
+    phase = {"start_s": 1, "end_s": 2, "items": []}
+    old_phase = Schedule.model_validate({"id": "s", "phases": [phase]}).phases[0]
+    assert (old_phase.billing_cycle_anchor, old_phase.trial_end_s) == (None, None)
 
 
 def without_ids_of_discounts(obj: dict[str, Any]) -> dict[str, Any]:
@@ -190,6 +238,100 @@ def test_a_discount_that_was_not_expanded_is_no_missing_discount() -> None:
         fact_of(subscription(discounts=["di_1"]))
 
 
+def test_a_line_tells_its_discounts_apart_from_its_amount_and_names_its_item() -> None:
+    parent = {"subscription_item_details": {"proration": False, "subscription_item": "si_1", "subscription": "sub_1"}}
+    off = [{"amount": 50, "discount": "di_1"}, {"amount": 45, "discount": "di_2"}]
+    fact = fact_of(invoice(lines={"data": [line(parent=parent, discount_amounts=off)]}, auto_advance=False))
+    assert isinstance(fact, Invoice)
+    assert [(x.amount_minor, x.discount_minor, x.net_minor, x.subscription_item) for x in fact.lines] == [
+        (500, 95, 405, "si_1")
+    ]
+    assert fact.auto_advance is False
+
+
+def test_a_metered_price_names_its_meter() -> None:
+    recurring = {"interval": "month", "interval_count": 1, "usage_type": "metered", "meter": "mtr_1"}
+    price = {"id": "p", "object": "price", "created": 1, "currency": "usd", "active": True, "product": "prod_1"}
+    fact = fact_of({**price, "unit_amount_decimal": None, "billing_scheme": "tiered", "recurring": recurring})
+    assert isinstance(fact, Price)
+    assert (fact.meter, fact.usage_type, fact.unit_amount_decimal) == ("mtr_1", "metered", None)
+
+
+def credit_note(**over: object) -> dict[str, Any]:
+    base = {
+        "id": "cn_1",
+        "object": "credit_note",
+        "created": 1,
+        "customer": "cus_1",
+        "invoice": {"id": "in_1", "object": "invoice"},
+        "currency": "usd",
+        "status": "issued",
+        "number": "A-1-CN-01",
+        "amount": 900,
+        "total": 900,
+        "pre_payment_amount": 0,
+        "post_payment_amount": 900,
+        "customer_balance_transaction": "cbtxn_1",
+        "out_of_band_amount": None,
+        "refunds": [],
+        "metadata": {"tandem_key": "k"},
+    }
+    return {**base, **over}
+
+
+@pytest.mark.parametrize(
+    ("over", "parts"),
+    [
+        ({}, (0, 900, 0, 0)),
+        ({"refunds": [{"amount_refunded": 300, "refund": "re_1"}], "out_of_band_amount": 100}, (0, 500, 300, 100)),
+        (
+            {"pre_payment_amount": 900, "post_payment_amount": 0, "customer_balance_transaction": None},
+            (900, 0, 0, 0),
+        ),
+        (
+            {"pre_payment_amount": 400, "post_payment_amount": 500, "customer_balance_transaction": {"id": "cbtxn_1"}},
+            (400, 500, 0, 0),
+        ),
+        ({"refunds": [{"amount_refunded": 900}], "customer_balance_transaction": None}, (0, 0, 900, 0)),
+    ],
+)
+def test_a_credit_note_says_where_its_money_went(over: dict[str, Any], parts: tuple[int, ...]) -> None:
+    fact = fact_of(credit_note(**over))
+    assert isinstance(fact, CreditNote)
+    assert (fact.pre_payment_minor, fact.credit_minor, fact.refund_minor, fact.out_of_band_minor) == parts
+    assert sum(parts) == fact.amount_minor == 900
+    assert (fact.customer, fact.invoice, fact.status, fact.number) == ("cus_1", "in_1", "issued", "A-1-CN-01")
+
+
+def test_a_move_of_a_balance_keeps_its_sign_and_its_cause() -> None:
+    base = {"object": "customer_balance_transaction", "created": 1, "customer": "cus_1", "currency": "usd"}
+    fact = fact_of({**base, "id": "cbtxn_1", "amount": -500, "type": "credit_note", "credit_note": {"id": "cn_1"}})
+    assert isinstance(fact, BalanceTransaction)
+    assert (fact.amount_minor, fact.type, fact.credit_note, fact.invoice) == (-500, "credit_note", "cn_1", None)
+    assert fact.metadata == {}
+
+
+def test_a_meter_is_known_by_the_event_it_counts() -> None:
+    fact = fact_of(EXAMPLES["billing.meter"])
+    assert isinstance(fact, Meter)
+    assert (fact.event_name, fact.status, fact.display_name) == ("test-meter-event-name", "active", "test-meter")
+
+
+def test_a_preview_is_an_invoice_under_no_id_of_its_own() -> None:
+    raw = invoice(id="upcoming_in_1", status="draft", lines={"data": [line()], "has_more": True})
+    del raw["id"]
+    shown = preview_of(raw)
+    assert (shown.id, shown.total_minor, shown.more_lines) == ("upcoming", 500, True)
+    assert isinstance(shown.lines[0], Line)
+    assert preview_of(invoice(id="upcoming_in_1")).more_lines is False
+
+
+@pytest.mark.parametrize("raw", [None, [], {}, {"object": "customer", "id": "x"}, {"object": "invoice"}])
+def test_what_is_no_preview_is_refused(raw: object) -> None:
+    with pytest.raises(Terminal, match="BUG-502"):
+        preview_of(raw)
+
+
 def test_unknown_enum_values_and_fields_are_kept_or_ignored() -> None:
     fact = fact_of({**subscription(status="hibernating"), "brand_new": {"a": 1}})
     assert isinstance(fact, Subscription)
@@ -259,6 +401,8 @@ def test_a_schedule_keeps_what_it_promises() -> None:
         "add_invoice_items": [{"price": {"id": "price_2"}, "quantity": 1}],
         "discounts": [],
         "proration_behavior": "none",
+        "billing_cycle_anchor": "phase_start",
+        "trial_end": 15,
     }
     settings = {
         "collection_method": "send_invoice",
@@ -281,6 +425,7 @@ def test_a_schedule_keeps_what_it_promises() -> None:
     assert (fact.days_until_due, fact.custom_fields, fact.currency) == (45, (("PO", "7"),), "usd")
     assert fact.phases[0].items[0].coupons == ("c",)
     assert fact.phases[0].add_invoice_items[0].price == "price_2"
+    assert (fact.phases[0].billing_cycle_anchor, fact.phases[0].trial_end_s) == ("phase_start", 15)
 
 
 def test_coupons_products_and_charges_keep_their_numbers() -> None:

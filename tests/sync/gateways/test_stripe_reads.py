@@ -167,6 +167,85 @@ def test_twenty_lookup_keys_and_a_hundred_products_cost_three_calls(world: World
     assert len(calls(world)) == 3
 
 
+def test_meters_of_many_names_are_found_in_one_list(world: World) -> None:
+    made = {name: meter(world, name) for name in ("calls", "gigabytes", "seats")}
+    found = world.stripe().read([Ref("meter", name) for name in made])
+    assert {f.id for f in found.all()} == set(made.values())
+    assert calls(world) == ["GET /v1/billing/meters"]
+
+
+def test_an_inactive_meter_is_found_only_where_no_active_one_has_its_name(world: World) -> None:
+    retired, replaced = meter(world, "calls", active=False), meter(world, "gigabytes", active=False)
+    old, active = meter(world, "calls", active=False), meter(world, "gigabytes")
+    found = world.stripe().read([Ref("meter", name) for name in ("calls", "gigabytes", "nothing")])
+    assert [f.id for f in found.found[Ref("meter", "gigabytes")]] == [active]
+    assert [f.id for f in found.found[Ref("meter", "calls")]] == [old, retired]
+    assert found.found[Ref("meter", "nothing")] == ()
+    assert replaced not in {f.id for f in found.all()}
+    assert len(calls(world)) == 2
+
+
+def meter(world: World, event_name: str, *, active: bool = True) -> str:
+    terms = {"display_name": event_name, "event_name": event_name, "default_aggregation": {"formula": "sum"}}
+    made = str(world.billing("POST", "/v1/billing/meters", **terms)["id"])
+    if not active:
+        world.billing("POST", f"/v1/billing/meters/{made}/deactivate")
+    return made
+
+
+@pytest.mark.parametrize(("there", "cost"), [(0, 1), (8, 1), (100, 1), (130, 2)])
+def test_coupons_of_a_deal_cost_a_page_whether_they_exist_or_not(world: World, there: int, cost: int) -> None:
+    for number in range(there):
+        world.billing("POST", "/v1/coupons", id=f"tdm-{number:03d}", percent_off=10, duration="forever")
+    wanted = [f"tdm-{number:03d}" for number in range(100, 116)] if there > 100 else ["tdm-001", "tdm-002", "tdm-none"]
+    found = world.stripe().read([Ref("coupon", i) for i in wanted])
+    exist = {f"tdm-{number:03d}" for number in range(there)}
+    assert {f.id for f in found.all()} == set(wanted) & exist
+    assert len(calls(world)) == cost if there <= 100 else len(calls(world)) <= cost
+
+
+def test_coupons_that_are_far_down_the_list_are_retrieved(world: World) -> None:
+    for number in range(103):
+        world.billing("POST", "/v1/coupons", id=f"tdm-{number:03d}", percent_off=10, duration="forever")
+    found = world.stripe().read([Ref("coupon", i) for i in ("tdm-000", "tdm-001", "tdm-002")])
+    assert {f.id for f in found.all()} == {"tdm-000", "tdm-001", "tdm-002"}
+    assert len(calls(world)) == 4  # one page that brought nothing, then three retrieves
+
+
+def test_prices_by_id_are_listed_together_and_an_inline_one_is_retrieved(world: World) -> None:
+    product = world.billing("POST", "/v1/products", name="Plan")["id"]
+    terms = {"product": product, "currency": "usd", "unit_amount": 100}
+    made = [world.billing("POST", "/v1/prices", **terms)["id"] for _ in range(5)]
+    world.billing("POST", f"/v1/prices/{made[0]}", active=False)
+    found = world.stripe().read([Ref("price_id", i) for i in made])
+    assert {f.id for f in found.all()} == set(made)
+    assert calls(world) == ["GET /v1/prices"]
+    customer, _ = self_serve(world)
+    inline = {"product": product, "currency": "usd", "unit_amount": 7, "recurring": {"interval": "month"}}
+    plan = world.billing(
+        "POST",
+        "/v1/subscriptions",
+        customer=customer,
+        items=[{"price_data": inline}],
+        collection_method="send_invoice",
+        days_until_due=30,
+    )
+    unlisted = plan["items"]["data"][0]["price"]["id"]
+    refs = [Ref("price_id", i) for i in (*made, unlisted)]
+    assert {f.id for f in world.stripe().read(refs).all()} == {*made, unlisted}
+    assert calls(world)[1:] == ["GET /v1/prices", f"GET /v1/prices/{unlisted}"]
+
+
+def test_invoices_of_a_customer_include_those_of_every_plan_and_of_none(world: World) -> None:
+    customer, plan = self_serve(world, card="pm_card_visa")
+    lone = world.billing("POST", "/v1/invoices", customer=customer, currency="usd")["id"]
+    stripe = world.stripe()
+    found = stripe.read([Ref("invoices_of_customer", customer), Ref("invoices_of", plan)])
+    of_plan = found.found[Ref("invoices_of", plan)]
+    assert {f.id for f in found.found[Ref("invoices_of_customer", customer)]} == {lone, *(f.id for f in of_plan)}
+    assert of_plan[0] in found.found[Ref("invoices_of_customer", customer)]
+
+
 def test_a_self_serve_plan_is_read_with_its_discounts_and_card(world: World) -> None:
     customer, plan = self_serve(world, card="pm_card_visa", discount=True)
     found = world.stripe().read([Ref("subscription_id", plan), Ref("customer_id", customer)])

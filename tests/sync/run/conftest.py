@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 from sync import mapping
 from sync.crm import CrmAccount, CrmRow
 from sync.facts import Customer, Fact, Schedule, Subscription
-from sync.ports import ChangePage, EventPage, Mark, Snapshot
+from sync.ports import ChangePage, EventPage, Mark, RowResult, Snapshot
 from sync.records import Ref
 from sync.run.identity import Identity
 from sync.run.mirror import Mirror
@@ -67,6 +67,9 @@ class FakeStripe:
 
     def _of(self, ref: Ref) -> Iterator[Fact]:
         match ref.kind:
+            case "customers_by_email":  # as Stripe has it: exact, or in lower case
+                spellings = {ref.key, ref.key.lower()}
+                yield from (f for f in self.facts.values() if isinstance(f, Customer) and f.email in spellings)
             case "charges_of" | "invoice_of":
                 yield from (f for f in self.facts.values() if ref.key in _intents(f, ref.kind))
             case _:
@@ -110,7 +113,10 @@ class FakeSalesforce:
         self.calls.append("find_accounts")
         self.meanwhile()
         return [
-            a for a in self.there.values() if a.stripe_customer_id in stripe_customer_ids or a.billing_email in emails
+            a
+            for a in self.there.values()
+            if a.stripe_customer_id in stripe_customer_ids
+            or (a.billing_email or "").lower() in {e.lower() for e in emails}
         ]
 
     def create_account(self, fields: Mapping[str, Any]) -> str:
@@ -168,6 +174,12 @@ class Place:
     def rows(self, sobject: str) -> dict[str, Mapping[str, Any]]:
         """What waits to be written to these records, by key, with the parents under their relationship."""
         return {row.key: {**row.fields, **row.parents} for row in self._waiting() if row.sobject == sobject}
+
+    def written(self) -> None:
+        """All that waits stands in the CRM."""
+        while (flush := self.outbox.claim_flush()) is not None:
+            well = {out.id: RowResult(ok=True, salesforce_id=f"a{out.id}") for out in flush.rows}
+            self.outbox.finish_flush(flush, well, request_id=None)
 
     def _waiting(self) -> list[CrmRow]:
         flush = self.outbox.claim_flush()

@@ -65,6 +65,41 @@ def test_customer_and_account_are_one_unit_afterwards(place: Place) -> None:
     assert {d.key for d in claim.subjects} == {"customer:cus_1", "quote:0Q0A"}
 
 
+def test_a_customer_whose_e_mail_differs_only_in_case_finds_its_account(place: Place) -> None:
+    billed(place, email="AP@Birch.Example")
+    place.salesforce.has(BIRCH)
+
+    run(place)
+
+    assert account_of(place) == "001A"
+
+
+@pytest.mark.parametrize("email", ["ap@birch.example", "AP@Birch.Example"])
+def test_two_customers_with_the_account_s_e_mail_are_a_question_whatever_its_case(place: Place, email: str) -> None:
+    billed(place)
+    place.salesforce.has(BIRCH)
+    other = customer(id="cus_2", email=email)
+    place.stripe.has(other)
+    place.facts.put([other], place.facts.fence())
+
+    outcome = run(place)
+
+    assert isinstance(outcome, Failed)
+    assert (outcome.code, "cus_2" in outcome.message) == ("DATA-213", True)
+    assert account_of(place) is None
+
+
+def test_a_customer_that_had_the_e_mail_once_is_no_candidate(place: Place) -> None:
+    billed(place)
+    place.salesforce.has(BIRCH)
+    place.facts.put([customer(id="cus_2", email="AP@Birch.Example")], place.facts.fence())
+    place.stripe.has(customer(id="cus_2", email="moved@else.example"))
+
+    run(place)
+
+    assert account_of(place) == "001A"
+
+
 def test_an_account_that_somebody_works_on_is_linked_afterwards(place: Place) -> None:
     billed(place)
     place.salesforce.has(BIRCH)

@@ -10,7 +10,7 @@ import pytest
 
 from sync.errors import LeaseLost, OutcomeUnknown, Terminal, Transient
 from sync.facts import Charge, Coupon, Invoice, InvoicePayment, Subscription
-from sync.ports import Done, Failed, NewLink
+from sync.ports import Done, Failed, NewLink, RowResult
 from sync.records import Ref
 from tests.sync.desired.test_mirror import FEB_1, JAN_1, invoice, item, price, schedule, subscription
 from tests.sync.run.conftest import NOW, Place, customer, of_deal
@@ -68,6 +68,56 @@ def test_coupons_and_prices_are_read_when_they_are_first_met(place: Place) -> No
         "subscription_id:sub_1",
     ]
     assert place.rows("Billing_Subscription__c")["0Q0A"]["MRR__c"] == Decimal("450.00")
+
+
+@pytest.mark.parametrize("in_the_crm", [True, False], ids=["in the CRM", "still on its way"])
+def test_an_item_whose_price_left_its_plan_shows_none_of_it_and_no_mrr(place: Place, in_the_crm: bool) -> None:
+    gone, stays = item(id="si_2", price=price("price_2")), item()
+    place.stripe.has(subscription(items=(stays, gone)))
+    place.mark("subscription:sub_1")
+    drained(place)
+    if in_the_crm:
+        place.written()
+    place.stripe.has(subscription(items=(stays,)))
+    place.mark("subscription:sub_1")
+    drained(place)
+
+    items = place.rows("Billing_Subscription_Item__c")
+    assert (items["sub_1/price_2"]["Quantity__c"], items["sub_1/price_2"]["MRR__c"]) == (0, Decimal("0.00"))
+    assert items["sub_1/price_2"]["Billing_Subscription__r"][2] == "sub_1"
+    assert ("sub_1/price_1" in items) is not in_the_crm  # it says what it said
+
+    place.written()
+    place.mark("subscription:sub_1")
+    drained(place)
+    assert place.outbox.waiting() == (0, None), "it is put right once"
+
+
+def test_an_item_whose_price_comes_back_shows_it_again(place: Place) -> None:
+    two = subscription(items=(item(), item(id="si_2", price=price("price_2"))))
+    for now in (two, subscription(), two):
+        place.stripe.has(now)
+        place.mark("subscription:sub_1")
+        drained(place)
+        shown = place.rows("Billing_Subscription_Item__c")
+        place.written()
+
+    assert (shown["sub_1/price_2"]["Quantity__c"], shown["sub_1/price_2"]["MRR__c"]) == (10, Decimal("500.00"))
+
+
+def test_rows_of_an_account_that_was_gone_go_again_when_it_is_back(place: Place) -> None:
+    place.mark("invoice:in_1")
+    drained(place)
+    flush = place.outbox.claim_flush()
+    assert flush is not None
+    gone = RowResult(ok=False, code="DATA-223", message="gone", status_code="ENTITY_IS_DELETED")
+    place.outbox.finish_flush(flush, {row.id: gone for row in flush.rows}, request_id=None)
+    assert place.outbox.claim_flush() is None
+
+    place.mark("account:001A")
+    drained(place)
+
+    assert "in_1" in place.rows("Billing_Invoice__c")
 
 
 def test_a_payment_leads_to_its_invoice_and_one_of_no_invoice_to_nothing(place: Place) -> None:

@@ -125,3 +125,18 @@ def test_many_writing_the_same_facts_at_once_leave_the_newest(facts: StoredFacts
 
     stored = facts.get("invoice", [f"in_{n}" for n in range(30)])
     assert {fact.total_minor for fact in stored.values()} == {40}  # type: ignore[attr-defined]
+
+
+def test_customers_are_found_by_their_e_mail_whatever_its_case(facts: StoredFacts, engine: Engine) -> None:
+    seen = [
+        Customer(id="cus_1", email="AP@Acme.example"),
+        Customer(id="cus_2", email="ap@acme.EXAMPLE"),
+        Customer(id="cus_3", email="ap@other.example"),
+        Customer(id="cus_4"),
+        Customer(id="cus_5", email="ap@acme.example", deleted=True),
+    ]
+    facts.put(seen, facts.fence())
+    StoredFacts(engine, stripe_account="acct_2").put([Customer(id="cus_6", email="ap@acme.example")], facts.fence())
+
+    assert facts.customers_with("Ap@Acme.Example") == ["cus_1", "cus_2"]
+    assert facts.customers_with("nobody@acme.example") == []

@@ -10,7 +10,7 @@ from decimal import Decimal
 from threading import Barrier
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from sync.crm import CrmRow
 from sync.ports import Flush, RowResult
@@ -19,6 +19,7 @@ from tests.sync.store.samples import account_row, all_well, invoice_row, payment
 
 TRANSIENT = RowResult(ok=False, code="TEMP-404", message="row lock", transient=True, status_code="UNABLE_TO_LOCK_ROW")
 REFUSED = RowResult(ok=False, code="DATA-220", message="Our rule", status_code="FIELD_CUSTOM_VALIDATION_EXCEPTION")
+GONE = RowResult(ok=False, code="DATA-223", message="Account is gone", status_code="ENTITY_IS_DELETED")
 BROKEN = RowResult(ok=False, code="CONF-302", message="No right", status_code="INVALID_FIELD")
 
 
@@ -515,6 +516,87 @@ def test_an_abandoned_flush_of_unknown_outcome_forgets_what_was_acknowledged(
 
     assert outbox.claim_flush() is None  # the first call may still arrive until its deadline
     time_passes(30)
+    assert sent(outbox.claim_flush()) == [("in_1", Decimal("10.00"))]
+
+
+def test_a_row_of_unknown_outcome_forgets_what_was_acknowledged_and_nothing_overtakes_it(
+    outbox: StoredOutbox, time_passes: Callable[[float], None]
+) -> None:
+    outbox.put([invoice_row(total="10.00"), invoice_row("in_2")], 1)
+    flushed(outbox)
+    outbox.put([invoice_row(total="12.00"), invoice_row("in_2", total="7.00")], 2)
+    flush = outbox.claim_flush()
+    assert flush is not None
+    lost = RowResult(ok=False, code="TEMP-403", message="no answer", transient=True, unknown=True)
+    results = {r.id: lost if r.row.key == "in_1" else RowResult(ok=True, salesforce_id="a01") for r in flush.rows}
+    outbox.finish_flush(flush, results, request_id=None)
+    assert outbox.put([invoice_row(total="10.00")], 3) == 1
+
+    assert outbox.claim_flush() is None  # the lost call may still arrive until its deadline
+    time_passes(30)
+    assert sent(outbox.claim_flush()) == [("in_1", Decimal("10.00"))]
+
+
+def test_a_flush_may_be_sent_until_the_wire_is_free_for_somebody_else_and_not_longer(
+    outbox: StoredOutbox, engine: Engine
+) -> None:
+    outbox.put([invoice_row()], 1)
+    flush = outbox.claim_flush()
+    assert flush is not None
+
+    with engine.connect() as connection:
+        left_s = connection.scalar(
+            text("SELECT extract(epoch FROM wire_until_machine_at - clock_timestamp())::float8 FROM flushers")
+        )
+        assert 0 < flush.deadline.left_s() <= left_s
+
+
+def test_a_row_whose_account_is_gone_stops_and_goes_again_when_the_account_is_looked_at(
+    outbox: StoredOutbox, time_passes: Callable[[float], None]
+) -> None:
+    outbox.put([invoice_row(), invoice_row("in_2", account="001B")], 1)
+    flush = outbox.claim_flush()
+    assert flush is not None
+    outbox.finish_flush(flush, {row.id: GONE for row in flush.rows}, request_id=None)
+
+    time_passes(7 * 86_400)
+    assert outbox.claim_flush() is None
+    assert {code for _, code, _ in outbox.failed_rows()} == {"DATA-223"}
+
+    assert outbox.retry_gone(["001A"]) == 1
+    assert [key for key, _ in sent(outbox.claim_flush())] == ["in_1"]
+
+
+def test_what_belongs_to_a_row_that_is_gone_waits_for_it_and_is_not_tried(
+    outbox: StoredOutbox, time_passes: Callable[[float], None]
+) -> None:
+    outbox.put([invoice_row(total="10.00")], 1)
+    flushed(outbox)
+    outbox.put([invoice_row(total="12.00")], 2)
+    flush = outbox.claim_flush()
+    assert flush is not None
+    outbox.finish_flush(flush, {row.id: GONE for row in flush.rows}, request_id=None)
+
+    outbox.put([payment_row()], 3)
+    time_passes(86_400)
+    assert outbox.claim_flush() is None
+
+    outbox.retry_gone(["001A"])
+    assert flushed(outbox) == ["in_1", "py_1"]
+
+
+def test_a_row_whose_parent_is_not_in_the_crm_after_all_has_the_parent_sent_anew(
+    outbox: StoredOutbox, time_passes: Callable[[float], None]
+) -> None:
+    outbox.put([invoice_row(total="10.00")], 1)
+    flushed(outbox)
+    outbox.put([payment_row()], 2)
+    flush = outbox.claim_flush()
+    assert [key for key, _ in sent(flush)] == ["py_1"]
+    assert flush is not None
+    orphan = RowResult(ok=False, code="TEMP-404", message="no parent", transient=True, no_parent=True)
+    outbox.finish_flush(flush, {row.id: orphan for row in flush.rows}, request_id=None)
+
     assert sent(outbox.claim_flush()) == [("in_1", Decimal("10.00"))]
 
 

@@ -56,6 +56,37 @@ class Story:
         )
         return made.id
 
+    def meter(self, event_name: str = "resolutions", formula: str = "sum", **values: Any) -> str:
+        """A meter that listens to this event name."""
+        params = {
+            "display_name": event_name.title(),
+            "event_name": event_name,
+            "default_aggregation": {"formula": formula},
+            **values,
+        }
+        return self.v1.billing.meters.create(params).id  # type: ignore[arg-type]
+
+    def priced(self, meter: str | None = None, interval: str = "month", count: int = 1, **values: Any) -> str:
+        """A recurring price with these amounts or tiers; for usage where a meter is named."""
+        recurring = {"interval": interval, "interval_count": count}
+        if meter is not None:
+            recurring |= {"usage_type": "metered", "meter": meter}
+        params = {"product": self.product("Resolutions"), "currency": "usd", "recurring": recurring, **values}
+        if "tiers" in params:
+            params = {"billing_scheme": "tiered", "tiers_mode": "graduated", **params}
+        return self.v1.prices.create(params).id  # type: ignore[arg-type]
+
+    def use(self, customer: str, value: int, moment: str | None = None, **values: Any) -> Any:
+        """Report usage to the meter of `resolutions`, at an ISO moment or now."""
+        params: dict[str, Any] = {
+            "event_name": "resolutions",
+            "payload": {"stripe_customer_id": customer, "value": str(value)},
+            **values,
+        }
+        if moment is not None:
+            params["timestamp"] = stamp(moment)
+        return self.v1.billing.meter_events.create(params)  # type: ignore[arg-type]
+
     def one_time(self, minor: int, currency: str = "usd") -> str:
         made = self.v1.prices.create({"product": self.product("Set-up"), "currency": currency, "unit_amount": minor})
         return made.id
@@ -92,6 +123,11 @@ class Story:
     def billed(self, customer: str) -> list[tuple[str, int]]:
         """Day and total of each invoice, oldest first."""
         return [(day(invoice.created), invoice.total) for invoice in self.invoices(customer)]
+
+    def lines(self, invoice: Any) -> list[tuple[int | None, int, str, str]]:
+        """Quantity, amount, first day and day after the last of each line."""
+        found = self.v1.invoices.line_items.list(invoice.id, {"limit": 100}).data
+        return [(line.quantity, line.amount, day(line.period.start), day(line.period.end)) for line in found]
 
     def event_types(self, since: int = 0) -> list[str]:
         """The types of all events since a stamp, oldest first."""

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from sandbox.stripe.billing.amounts import (
     Charge,
     DiscountTerm,
-    apply_invoice_discounts,
-    apply_item_discounts,
+    apply_discounts,
     decimal_text,
-    line_amount,
     round_half_away,
     share,
 )
+from sandbox.stripe.billing.pricing import total
+
+PER_UNIT = {"billing_scheme": "per_unit", "unit_amount": None, "transform_quantity": None}
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ def test_halves_round_away_from_zero(exact: str, rounded: int) -> None:
 
 @pytest.mark.parametrize(("quantity", "amount"), [(3, 25_000), (7, 58_333), (0, 0)])
 def test_a_line_is_rounded_after_multiplying(quantity: int, amount: int) -> None:
-    assert line_amount({"unit_amount": None, "unit_amount_decimal": "8333.333333333333"}, quantity) == amount
+    assert total({**PER_UNIT, "unit_amount_decimal": "8333.333333333333"}, quantity) == amount
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=12, min_value=-(10**9), max_value=10**9))
@@ -56,31 +57,31 @@ def test_the_worked_proration_of_the_vendor_page() -> None:
 
 def test_percents_multiply_in_their_order() -> None:
     charge = Charge(10_000)
-    apply_item_discounts(charge, [DiscountTerm("a", percent=Decimal(20)), DiscountTerm("b", percent=Decimal(10))])
+    apply_discounts([charge], [DiscountTerm("a", percent=Decimal(20)), DiscountTerm("b", percent=Decimal(10))])
     assert (charge.taken, charge.net) == ({"a": 2000, "b": 800}, 7200)
 
 
 def test_an_amount_off_never_makes_a_line_negative() -> None:
     charge = Charge(300)
-    apply_item_discounts(charge, [DiscountTerm("a", amount=500)])
+    apply_discounts([charge], [DiscountTerm("a", amount=500)])
     assert charge.net == 0
 
 
 def test_a_line_that_is_not_discountable_stays_whole() -> None:
     charges = [Charge(1000, discountable=False), Charge(1000)]
-    apply_invoice_discounts(charges, [DiscountTerm("a", percent=Decimal(50))])
+    apply_discounts(charges, [DiscountTerm("a", percent=Decimal(50))])
     assert [charge.net for charge in charges] == [1000, 500]
 
 
 def test_a_discount_for_other_products_takes_nothing() -> None:
     charge = Charge(1000, product="prod_a")
-    apply_item_discounts(charge, [DiscountTerm("a", percent=Decimal(50), products=frozenset({"prod_b"}))])
+    apply_discounts([charge], [DiscountTerm("a", percent=Decimal(50), products=frozenset({"prod_b"}))])
     assert charge.net == 1000
 
 
 @given(st.lists(st.integers(0, 10**7), min_size=1, max_size=6), st.integers(1, 10**7))
 def test_an_amount_off_is_spread_to_the_last_cent(amounts: list[int], off: int) -> None:
     charges = [Charge(amount) for amount in amounts]
-    apply_invoice_discounts(charges, [DiscountTerm("a", amount=off)])
+    apply_discounts(charges, [DiscountTerm("a", amount=off)])
     assert sum(charge.net for charge in charges) == max(sum(amounts) - off, 0)
     assert all(charge.net >= 0 for charge in charges)

@@ -97,6 +97,69 @@ def test_an_open_invoice_credited_in_full_is_paid(story: Story) -> None:
     assert (settled.status, settled.amount_paid, settled.amount_remaining) == ("paid", 0, 0)
 
 
+def test_a_credit_note_may_refund_one_part_and_credit_the_other(story: Story) -> None:
+    invoice = paid_invoice(story)
+    amounts: Any = {"amount": 50_000, "refund_amount": 20_000, "credit_amount": 30_000}
+    note = story.v1.credit_notes.create({"invoice": invoice.id, **amounts})
+    assert (note.type, note.post_payment_amount, note.pre_payment_amount) == ("post_payment", 50_000, 0)
+    assert charge_of(story, invoice).amount_refunded == 20_000
+    assert story.v1.customers.retrieve(invoice.customer).balance == -30_000
+
+
+def test_a_credit_on_a_part_paid_invoice_lowers_the_rest_and_gives_back_what_is_more(story: Story) -> None:
+    invoice = open_invoice(story)
+    story.v1.credit_notes.create({"invoice": invoice.id, "amount": 99_000})
+    assert story.v1.invoices.retrieve(invoice.id).amount_remaining == 1_000
+    with pytest.raises(stripe.InvalidRequestError, match="cannot exceed"):
+        story.v1.credit_notes.create({"invoice": invoice.id, "amount": 1_001, "credit_amount": 1})
+
+
+@pytest.mark.parametrize(("part", "amount"), [({"quantity": 2}, 2_000), ({"quantity": 3}, 3_000), ({"amount": 7}, 7)])
+def test_a_line_is_credited_by_quantity_or_amount(story: Story, part: dict[str, int], amount: int) -> None:
+    customer = story.customer("pm_card_visa")
+    subscription = story.subscribe(customer, [{"price": story.price("1000"), "quantity": 3}])
+    invoice = story.v1.invoices.retrieve(subscription.latest_invoice)
+    line: Any = {"type": "invoice_line_item", "invoice_line_item": invoice.lines.data[0].id}
+    params: Any = {"invoice": invoice.id, "credit_amount": amount}
+    for wrong in ({}, {"quantity": 4}, {"amount": 3_001}):
+        with pytest.raises(stripe.InvalidRequestError, match=r"required when crediting|larger than the line"):
+            story.v1.credit_notes.create({**params, "lines": [{**line, **wrong}]})
+    assert story.v1.credit_notes.create({**params, "lines": [{**line, **part}]}).total == amount
+
+
+def test_credit_is_used_by_the_invoices_that_follow_until_it_is_gone(story: Story) -> None:
+    customer = story.customer("pm_card_visa")
+    story.v1.customers.balance_transactions.create(customer, {"amount": -2_500, "currency": "usd"})
+    story.subscribe(customer, [{"price": story.price("1000")}])
+    story.at("2026-03-02")
+    assert [invoice.amount_due for invoice in story.invoices(customer)] == [0, 0, 500]
+    found = story.v1.customers.balance_transactions.list(customer, {"limit": 2})
+    assert ([move.amount for move in found.data], found.has_more) == ([500, 1000], True)
+    assert [move.ending_balance for move in found.auto_paging_iter()] == [0, -500, -1500, -2500]
+
+
+def test_a_debt_on_the_balance_is_collected_with_the_next_invoice(story: Story) -> None:
+    customer = story.customer("pm_card_visa")
+    story.v1.customers.balance_transactions.create(customer, {"amount": 300, "currency": "usd"})
+    subscription = story.subscribe(customer, [{"price": story.price("1000")}])
+    invoice = story.v1.invoices.retrieve(subscription.latest_invoice)
+    assert (invoice.total, invoice.amount_due, invoice.amount_paid) == (1000, 1300, 1300)
+    assert story.v1.customers.retrieve(customer).balance == 0
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"amount": 0, "currency": "usd"}, "must not be 0"),
+        ({"amount": -5}, "currency"),
+        ({"currency": "usd"}, "amount"),
+    ],
+)
+def test_a_move_of_the_balance_needs_an_amount_and_a_currency(story: Story, params: Any, words: str) -> None:
+    with pytest.raises(stripe.InvalidRequestError, match=words):
+        story.v1.customers.balance_transactions.create(story.customer(), params)
+
+
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"amount": 130_000, "credit_amount": 130_000}, "cannot exceed"),
     ({"amount": 10_000}, "must equal the amount credited"),

@@ -117,7 +117,7 @@ def test_a_preview_of_pending_items_and_of_more(story: Story) -> None:
     ("params", "words"),
     [
         ({}, "one of `customer`"),
-        ({"customer": "CUSTOMER", "preview_mode": "recurring"}, "next invoice only"),
+        ({"customer": "CUSTOMER", "automatic_tax": {"enabled": True}}, "automatic tax"),
         ({"customer": "CUSTOMER"}, "No upcoming invoices"),
         ({"subscription": "sub_none"}, "No such subscription"),
         (
@@ -131,3 +131,139 @@ def test_what_cannot_be_previewed_is_refused(story: Story, params: dict[str, Any
     asked = {key: customer if value == "CUSTOMER" else value for key, value in params.items()}
     with pytest.raises(stripe.InvalidRequestError, match=words):
         story.v1.invoices.create_preview(asked)  # type: ignore[arg-type]
+
+
+# ------------------------------------------------------------------ tiers, usage, prices made inline, discounts
+
+TIERS = [{"up_to": 100, "unit_amount": 0}, {"up_to": 1000, "unit_amount": 99}, {"up_to": "inf", "unit_amount": 79}]
+
+
+def previewed(story: Story, **params: Any) -> Any:
+    return story.v1.invoices.create_preview(params)  # type: ignore[arg-type]
+
+
+def test_the_usage_so_far_is_in_the_preview_of_the_next_invoice(story: Story) -> None:
+    customer = story.customer("pm_card_visa")
+    items = [{"price": story.price("2900"), "quantity": 10}, {"price": story.priced(story.meter(), tiers=TIERS)}]
+    subscription = story.subscribe(customer, items)
+    story.use(customer, 1250)
+    preview = previewed(story, subscription=subscription.id)
+    assert (preview.total, day(preview.created)) == (137_850, "2026-02-01")
+    assert previewed(story, subscription=subscription.id).total == 137_850
+    story.at("2026-02-01")
+    assert told(story.invoices(customer)[-1]) == told(preview)
+
+
+def test_a_new_subscription_of_tiers_usage_and_an_inline_price(story: Story) -> None:
+    customer = story.customer()
+    data = {"currency": "usd", "product": story.product(), "unit_amount": 700}
+    items = [
+        {"price": story.priced(tiers=TIERS), "quantity": 1001},
+        {"price": story.priced(story.meter(), unit_amount=5)},
+        {"price_data": {**data, "recurring": {"interval": "month", "interval_count": 3}}, "quantity": 2},
+    ]
+    preview = previewed(story, customer=customer, subscription_details={"items": items})
+    assert [(line.quantity, line.amount) for line in preview.lines.data] == [
+        (100, 0),
+        (900, 89_100),
+        (1, 79),
+        (2, 1400),
+    ]
+    assert preview.total == 90_579
+    assert story.v1.prices.list({"product": data["product"]}).data == []
+
+
+def test_usage_alone_previews_its_first_renewal(story: Story) -> None:
+    customer, price = story.customer(), story.priced(story.meter(), tiers=TIERS)
+    story.use(customer, 101)
+    details: Any = {"phases": [{"items": [{"price": price}], "start_date": "now", "end_date": stamp("2026-04-01")}]}
+    preview = previewed(story, customer=customer, schedule_details=details)
+    assert (preview.total, day(preview.created)) == (99, "2026-02-01")
+
+
+def test_a_change_of_the_metered_price_shows_what_was_used(story: Story) -> None:
+    customer, meter = story.customer("pm_card_visa"), story.meter()
+    subscription = story.subscribe(customer, [{"price": story.priced(meter, unit_amount=100)}])
+    story.use(customer, 3)
+    story.at("2026-01-16")
+    item = {"id": subscription["items"].data[0].id, "price": story.priced(meter, unit_amount=200)}
+    change: Any = {"items": [item], "proration_behavior": "always_invoice"}
+    preview = previewed(story, subscription=subscription.id, subscription_details=change)
+    assert preview.total == 300
+    story.v1.subscriptions.update(subscription.id, change)
+    assert told(story.invoices(customer)[-1]) == told(preview)
+
+
+def test_cancelling_now_shows_usage_and_credit(story: Story) -> None:
+    customer = story.customer("pm_card_visa")
+    items = [{"price": story.price("3100")}, {"price": story.priced(story.meter(), unit_amount=100)}]
+    subscription = story.subscribe(customer, items)
+    story.use(customer, 3)
+    story.at("2026-01-11")
+    preview = previewed(story, subscription=subscription.id, subscription_details={"cancel_now": True})
+    assert preview.total == -2100 + 300
+
+
+def test_a_schedule_not_yet_made_with_extras_discounts_and_an_end(story: Story) -> None:
+    customer = story.customer()
+    amount_off = story.v1.coupons.create({"amount_off": 500, "currency": "usd", "duration": "forever"}).id
+    item = {
+        "price": story.price("10000"),
+        "quantity": 2,
+        "discounts": [{"coupon": story.coupon("25")}, {"coupon": amount_off}],
+    }
+    extra = {"price": story.one_time(7000), "quantity": 3, "discounts": [{"coupon": story.coupon("50")}]}
+    phases = [
+        {
+            "items": [item],
+            "add_invoice_items": [extra],
+            "start_date": stamp("2026-05-01"),
+            "end_date": stamp("2026-08-01"),
+            "proration_behavior": "none",
+        },
+        {"items": [{**item, "quantity": 3}], "end_date": stamp("2027-05-01"), "proration_behavior": "none"},
+    ]
+    details: Any = {"phases": phases, "end_behavior": "cancel", "billing_mode": {"type": "flexible"}}
+    preview = previewed(story, customer=customer, schedule_details=details)
+    assert preview.total == 10_500 + 20_000 - 5_000 - 500
+    assert sorted(entry.amount for entry in preview.total_discount_amounts) == [500, 5_000, 10_500]
+    asked: Any = [{key: value for key, value in phase.items() if key != "start_date"} for phase in phases]
+    story.schedule(customer, asked, stamp("2026-05-01"))
+    story.at("2026-05-01")
+    assert told(story.invoices(customer)[0]) == told(preview)
+
+
+def test_a_schedules_new_phases_are_previewed_without_being_written(story: Story) -> None:
+    customer, price = story.customer(), story.price("1000")
+    schedule = story.schedule(customer, [{"items": [{"price": price}], "end_date": stamp("2027-01-01")}], "now")
+    phases: Any = [
+        {"items": [{"price": price}], "start_date": stamp("2026-01-01"), "end_date": stamp("2026-02-01")},
+        {"items": [{"price": price, "quantity": 7}], "proration_behavior": "none", "end_date": stamp("2027-01-01")},
+    ]
+    details = {"phases": phases, "proration_behavior": "none"}
+    assert previewed(story, schedule=schedule.id, schedule_details=details).total == 7000
+    assert len(story.v1.subscription_schedules.retrieve(schedule.id).phases) == 1
+
+
+def test_the_billing_mode_of_a_preview_is_checked(story: Story) -> None:
+    items = [{"price": story.price("1000")}, {"price": story.price("1000", "year")}]
+    for mode, total in (("flexible", 2000), ("classic", None)):
+        details: Any = {"items": items, "billing_mode": {"type": mode}}
+        if total is not None:
+            assert previewed(story, customer=story.customer(), subscription_details=details).total == total
+            continue
+        with pytest.raises(stripe.InvalidRequestError, match="Found mismatch in interval"):
+            previewed(story, customer=story.customer(), subscription_details=details)
+
+
+def test_the_recurring_amounts_alone(story: Story) -> None:
+    customer = story.customer("pm_card_visa")
+    items = [{"price": story.price("1000"), "quantity": 3}]
+    subscription = story.subscribe(customer, items, trial_end=stamp("2026-01-15"))
+    story.v1.invoice_items.create({"customer": customer, "amount": 500, "currency": "usd"})
+    assert previewed(story, subscription=subscription.id).total == 3500
+    assert previewed(story, subscription=subscription.id, preview_mode="recurring").total == 3000
+    fresh = {"items": items, "trial_end": stamp("2026-01-15")}
+    assert (
+        previewed(story, customer=story.customer(), subscription_details=fresh, preview_mode="recurring").total == 3000
+    )

@@ -230,9 +230,9 @@ def test_credits_come_from_what_was_debited_net_of_its_discount(story: Story) ->
     assert (debit.amount, story.invoices(customer)[-1].total) == (42_000, 42_000 - 18_900)
 
 
-def test_another_interval_bills_the_new_cycle_at_once(story: Story) -> None:
+def test_another_interval_bills_the_new_cycle_at_once_in_classic_mode(story: Story) -> None:
     customer = story.customer("pm_card_visa")
-    subscription = story.subscribe(customer, [{"price": story.price("3100")}])
+    subscription = story.subscribe(customer, [{"price": story.price("3100")}], billing_mode={"type": "classic"})
     story.at("2026-01-11")
     change: Any = {"items": [{"id": items_of(subscription)[0].id, "price": story.price("120000", "year")}]}
     changed = story.v1.subscriptions.update(subscription.id, change)
@@ -240,6 +240,55 @@ def test_another_interval_bills_the_new_cycle_at_once(story: Story) -> None:
     assert story.invoices(customer)[-1].total == 120_000 - 2_100
     story.at("2026-12-31")
     assert len(story.invoices(customer)) == 2
+
+
+def test_another_interval_leaves_the_anchor_alone_in_flexible_mode(story: Story) -> None:
+    customer = story.customer("pm_card_visa")
+    subscription = story.subscribe(customer, [{"price": story.price("3100")}])
+    story.at("2026-01-11")
+    change: Any = {
+        "items": [{"id": items_of(subscription)[0].id, "price": story.price("36500", "year")}],
+        "proration_behavior": "always_invoice",
+    }
+    changed = story.v1.subscriptions.update(subscription.id, change)
+    assert day(changed.billing_cycle_anchor) == "2026-01-01"
+    assert day(items_of(changed)[0].current_period_end) == "2027-01-01"
+    assert story.invoices(customer)[-1].total == 35_500 - 2_100
+    anchored = story.v1.subscriptions.update(subscription.id, {"billing_cycle_anchor": {"type": "now"}})
+    assert day(anchored.billing_cycle_anchor) == "2026-01-11"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "fits"),
+    [
+        (("month", 1), ("year", 1), True),
+        (("month", 2), ("month", 6), True),
+        (("week", 2), ("day", 28), True),
+        (("day", 1), ("month", 3), True),
+        (("month", 2), ("month", 3), False),
+        (("week", 1), ("month", 1), False),
+        (("day", 2), ("week", 1), False),
+        (("month", 1), ("day", 45), False),
+        (("month", 5), ("year", 1), False),
+    ],
+)
+def test_intervals_on_one_subscription_are_multiples_of_the_shortest(
+    story: Story, one: tuple[str, int], other: tuple[str, int], fits: bool
+) -> None:
+    customer = story.customer("pm_card_visa")
+    items = [{"price": story.price("1000", *one)}, {"price": story.price("1000", *other)}]
+    if fits:
+        assert len(items_of(story.subscribe(customer, items))) == 2
+        return
+    phase = {"items": items, "duration": {"interval": "year"}}
+    subscription = story.subscribe(customer, items[:1])
+    for ask in (
+        lambda: story.subscribe(customer, items),
+        lambda: story.schedule(customer, [phase], "now"),
+        lambda: story.v1.subscriptions.update(subscription.id, {"items": items[1:]}),  # type: ignore[typeddict-item]
+    ):
+        with pytest.raises(stripe.InvalidRequestError, match="multiple of the shortest"):
+            ask()
 
 
 def test_cancelling_now_moves_no_money_unless_asked(story: Story) -> None:

@@ -1,0 +1,181 @@
+"""What each signed quote does to a deal (BILLING_RULES 4): it adds lines, takes quantity off, or ends everything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+
+from sync.deal.lines import DealLine, DealProduct
+
+
+class Kind(StrEnum):
+    """The kinds of quote. A New and a Renewal quote make a deal, the others change one."""
+
+    NEW = "New"
+    AMENDMENT = "Amendment"
+    RENEWAL = "Renewal"
+    CANCELLATION = "Cancellation"
+
+
+class Proration(StrEnum):
+    """How a change inside a cycle is billed (BILLING_RULES 4)."""
+
+    SIGNED = "Signed"
+    STRIPE = "Stripe"
+    NONE = "None"
+
+
+class Credit(StrEnum):
+    """What happens to money for time that is no longer used."""
+
+    NONE = "None"
+    BALANCE = "Balance"
+    REFUND = "Refund"
+
+
+@dataclass(frozen=True)
+class Removal:
+    """Quantity taken off from ``start`` on. Matched by product and price a month (major units)."""
+
+    line_id: str
+    product: DealProduct
+    monthly_price: Fraction
+    quantity: int
+    start: date
+    unit_price: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One signed quote. ``effective``: its first day; of a Cancellation the first day without service.
+
+    ``signed_at`` orders changes of one day, ``accepted_at`` is when we first took it into the deal: what is arranged
+    by it (which Stripe object a line goes to) never moves when another quote comes.
+    """
+
+    quote_id: str
+    number: str
+    kind: Kind
+    effective: date
+    signed_at: datetime
+    accepted_at: datetime = datetime.max.replace(tzinfo=UTC)
+    adds: tuple[DealLine, ...] = ()
+    removes: tuple[Removal, ...] = ()
+    proration: Proration = Proration.SIGNED
+    credit: Credit = Credit.BALANCE
+    skip_past: bool = False
+    ends: bool = False  # a Cancellation: everything ends on ``effective``
+
+    @property
+    def order(self) -> tuple[date, datetime, str]:
+        """Effective date, then when it was signed, then the quote's number."""
+        return (self.effective, self.signed_at, self.number)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Part of a signed line that stays together: ``quantity`` units from the line's start to ``cut``, else its end.
+
+    ``cut_by`` is the quote that took it off, ``cut_line`` that quote's line (the quote itself for a Cancellation).
+    """
+
+    line: DealLine
+    quantity: int
+    change: Change
+    cut: date | None = None
+    cut_by: Change | None = None
+    cut_line: str = ""
+
+    @property
+    def start(self) -> date:
+        return self.line.start
+
+    @property
+    def last(self) -> date | None:
+        """The first day without it; None: it goes on."""
+        return self.cut if self.cut is not None else self.line.end
+
+    def runs(self, day: date) -> bool:
+        """Whether it is in force on that day."""
+        return self.start <= day and (self.last is None or day < self.last)
+
+
+class TooMuchRemoved(ValueError):
+    """More is taken off than there is on that day; ``available`` is how much there is."""
+
+    def __init__(self, change: Change, removal: Removal, available: int) -> None:
+        super().__init__(
+            f"{removal.quantity} of {removal.product.name} taken off on {removal.start}, {available} there"
+        )
+        self.change, self.removal, self.available = change, removal, available
+
+
+def fold(changes: tuple[Change, ...], *, newest_first: bool = True) -> tuple[Piece, ...]:
+    """All lines of these quotes over time, by effective date: the order in which they arrived does not matter.
+
+    Raises `TooMuchRemoved`. A quantity that is taken off comes from the newest matching line, or from the oldest.
+    """
+    steps: list[tuple[tuple[date, datetime, str], int, Change, Removal | DealLine]] = []
+    for change in changes:
+        key = change.order[1:]
+        steps += [((r.start, *key), 0, change, r) for r in change.removes]
+        steps += [((line.start, *key), 1, change, line) for line in change.adds]
+    pieces: list[Piece] = []
+    steps.sort(key=lambda step: (step[0], step[1]))
+    for _, _, change, step in steps:
+        if isinstance(step, DealLine):
+            pieces.append(Piece(step, step.quantity, change))
+        else:
+            pieces = _removed(pieces, step, change, newest_first)
+    for change in sorted((c for c in changes if c.ends), key=lambda c: c.order):
+        pieces = _ended(pieces, change)
+    return tuple(pieces)
+
+
+def _removed(pieces: list[Piece], removal: Removal, change: Change, newest_first: bool) -> list[Piece]:
+    matching = [piece for piece in pieces if piece.runs(removal.start) and _matches(piece, removal)]
+    matching.sort(key=_age, reverse=newest_first)
+    left = removal.quantity
+    found = list(pieces)
+    for piece in matching:
+        taken = min(left, piece.quantity)
+        if not taken:
+            break
+        at = found.index(piece)
+        cut = replace(piece, quantity=taken, cut=removal.start, cut_by=change, cut_line=removal.line_id)
+        rest = replace(piece, quantity=piece.quantity - taken)
+        found[at : at + 1] = [rest, cut] if rest.quantity else [cut]
+        left -= taken
+    if left:
+        raise TooMuchRemoved(change, removal, removal.quantity - left)
+    return found
+
+
+def _age(piece: Piece) -> tuple[date, datetime, str]:
+    return (piece.start, piece.change.signed_at, piece.change.number)
+
+
+def _matches(piece: Piece, removal: Removal) -> bool:
+    line = piece.line
+    if line.product.key != removal.product.key or line.cycle_months is None:
+        return False
+    if line.usage is not None:
+        return True
+    return Fraction(line.unit_price) / (line.period_months or 1) == removal.monthly_price
+
+
+def _ended(pieces: list[Piece], change: Change) -> list[Piece]:
+    """Everything ends on the day of a Cancellation; what had not begun by then never does."""
+    found = []
+    for piece in pieces:
+        once = piece.line.cycle_months is None
+        if piece.start >= change.effective:
+            found.append(replace(piece, cut=piece.start, cut_by=change, cut_line=change.quote_id))
+        elif once or (piece.last is not None and piece.last <= change.effective):
+            found.append(piece)
+        else:
+            found.append(replace(piece, cut=change.effective, cut_by=change, cut_line=change.quote_id))
+    return found

@@ -1,0 +1,121 @@
+"""Billing cycles (BILLING_RULES 1, 3): counted from the deal's first day, or from its billing day; the last may be
+shorter, and so may the first of a deal with a billing day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from fractions import Fraction
+from functools import cached_property
+from itertools import count
+
+from sync.deal.calendar import add_months, days_in_month, months_between, months_value
+
+#: How Stripe counts a cycle: ``month``, ``year`` or ``day``, and how many of them.
+Interval = tuple[str, int]
+
+
+class CycleKind(StrEnum):
+    """What a cycle is beside the others of its deal."""
+
+    FULL = "full"
+    STUB = "stub"  # the days before the first billing day
+    TAIL = "tail"  # what is left at the end
+    JOINED = "joined"  # the rest of a cycle, for lines that begin inside it and share no Stripe object with others
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """From ``start`` to ``end`` (exclusive). ``months`` is what a price per month is multiplied by."""
+
+    start: date
+    end: date
+    months: Fraction
+    interval: Interval
+    kind: CycleKind = CycleKind.FULL
+
+
+def month_interval(months: int) -> Interval:
+    """Stripe's interval of whole months."""
+    return ("month", months) if months % 12 else ("year", months // 12)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The boundaries of one billing frequency over a deal's time. ``end`` is exclusive, None without an end."""
+
+    start: date
+    end: date | None
+    cycle_months: int
+    billing_day: int | None = None
+
+    @cached_property
+    def anchor(self) -> date:
+        """The first boundary from which full cycles follow: the start, or the first billing day from it on."""
+        if not self._by_day:
+            return self.start
+        here = self._on_day(self.start.year, self.start.month)
+        if here >= self.start:
+            return here
+        following = add_months(self.start.replace(day=1), 1)
+        return self._on_day(following.year, following.month)
+
+    @property
+    def _by_day(self) -> bool:
+        return self.billing_day is not None and self.billing_day != self.start.day
+
+    def _on_day(self, year: int, month: int) -> date:
+        return date(year, month, min(self.billing_day or 1, days_in_month(year, month)))
+
+    def boundary(self, k: int) -> date:
+        """The ``k``-th boundary after the anchor, clamped to its month's end and never sticking there."""
+        if not self._by_day:
+            return add_months(self.start, k * self.cycle_months)
+        month = add_months(self.anchor.replace(day=1), k * self.cycle_months)
+        return self._on_day(month.year, month.month)
+
+    def cycles(self) -> Iterator[Cycle]:
+        """Every cycle from the start on; without end for a deal without one."""
+        if self.start < self.anchor:
+            yield self._stub()
+        for k in count():
+            start, full_end = self.boundary(k), self.boundary(k + 1)
+            if self.end is not None and start >= self.end:
+                return
+            if self.end is not None and full_end > self.end:
+                yield self._tail(k, start, full_end, self.end)
+                return
+            yield Cycle(start, full_end, Fraction(self.cycle_months), month_interval(self.cycle_months))
+
+    def at(self, day: date) -> Cycle:
+        """The cycle that ``day`` is in; raises ValueError outside of the deal's time."""
+        if day >= self.start:
+            for cycle in self.cycles():
+                if day < cycle.end:
+                    return cycle
+        raise ValueError(f"{day} is in no cycle from {self.start} to {self.end}")
+
+    def is_boundary(self, day: date) -> bool:
+        """Whether a cycle begins on that day, or the deal ends."""
+        return day == self.end or self.at(day).start == day
+
+    def _stub(self) -> Cycle:
+        end = self.anchor if self.end is None else min(self.anchor, self.end)
+        whole = (self.anchor - self.boundary(-1)).days
+        days = (end - self.start).days
+        return Cycle(self.start, end, Fraction(self.cycle_months * days, whole), ("day", days), CycleKind.STUB)
+
+    def _tail(self, k: int, start: date, full_end: date, end: date) -> Cycle:
+        days = (end - start).days
+        if self._by_day:
+            months = Fraction(self.cycle_months * days, (full_end - start).days)
+            return Cycle(start, end, months, ("day", days), CycleKind.TAIL)
+        whole, over = months_between(self.start, end)
+        left = whole - k * self.cycle_months
+        if not over:
+            return Cycle(start, end, Fraction(left), month_interval(left), CycleKind.TAIL)
+        months = left + months_value(add_months(self.start, whole), end)
+        return Cycle(start, end, months, ("day", days), CycleKind.TAIL)

@@ -1,0 +1,332 @@
+"""What Stripe can't be told ahead and is stated by us (DESIGN 4): cycles that had begun before a quote reached Stripe,
+what changes inside a cycle, one-time lines of later days, and credits. Each has a day and a natural key, so late is
+still right, and twice is once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from itertools import takewhile
+
+from sync.deal.changes import Change, Credit, Piece
+from sync.deal.cycles import Cycle, CycleKind
+from sync.deal.deal import Deal
+from sync.deal.lines import DealLine
+from sync.deal.pricing import DealItem, agreeing, item, items
+from sync.deal.proration import rest_of_cycle
+from sync.deal.timeline import Track
+
+
+@dataclass(frozen=True)
+class Settled:
+    """When a quote was brought into a Stripe object: Stripe itself bills the cycles from ``plain`` on with it."""
+
+    plain: date
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Begun:
+    """How a track was begun, and by quote id how later quotes were brought into it."""
+
+    plain: date
+    at: datetime
+    quotes: Mapping[str, Settled] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DueLine:
+    """One line of an invoice that we state, in minor units after discounts; ``end`` is exclusive."""
+
+    item: DealItem
+    amount: int
+    start: date
+    end: date
+    recurring: bool = True
+
+
+@dataclass(frozen=True)
+class Due:
+    """An invoice that we state at ``at``. ``key`` is natural: there is never a second one."""
+
+    key: str
+    quote_id: str
+    at: datetime
+    lines: tuple[DueLine, ...]
+
+    @property
+    def total(self) -> int:
+        """In minor units."""
+        return sum(line.amount for line in self.lines)
+
+
+@dataclass(frozen=True)
+class CreditDue:
+    """Money given back at ``at`` for the time from ``start`` to ``end`` (exclusive); ``refund``: to where it came from."""
+
+    key: str
+    quote_id: str
+    at: datetime
+    amount: int
+    start: date
+    end: date
+    refund: bool = False
+
+
+@dataclass(frozen=True)
+class Stated:
+    """All that we state for one track, in order of time."""
+
+    dues: tuple[Due, ...] = ()
+    credits: tuple[CreditDue, ...] = ()
+
+
+def plain_from(track: Track, deal: Deal, now: datetime) -> date:
+    """The first day whose cycle Stripe can still bill by itself: the boundary after ``now``, else the planned end."""
+    for cycle in track.planned():
+        if deal.boundary(cycle.start) > now:
+            return cycle.start
+    assert track.grid.end is not None  # an evergreen track always has a next boundary
+    return track.grid.end
+
+
+def begun_cycles(track: Track, plain: date) -> Iterator[Cycle]:
+    """The cycles before the first that Stripe bills by itself."""
+    return takewhile(lambda cycle: cycle.start < plain, track.planned())
+
+
+def touching(track: Track, deal: Deal) -> tuple[Change, ...]:
+    """The quotes that change what this track carries, in the order in which they were taken in."""
+    found = set()
+    for piece in deal.pieces:
+        if piece.line.id in track.line_ids or piece.line.id in track.once_ids:
+            found.add(piece.change.quote_id)
+            if piece.cut_by is not None:
+                found.add(piece.cut_by.quote_id)
+    return tuple(change for change in deal.changes if change.quote_id in found)
+
+
+def settled(track: Track, deal: Deal, begun: Begun | None, now: datetime) -> Mapping[str, Settled]:
+    """When each quote that touches the track was, or is now being, brought into it."""
+    fresh = Settled(plain_from(track, deal, now), now)
+    first = Settled(begun.plain, begun.at) if begun else fresh
+    known = begun.quotes if begun else {}
+    return {
+        c.quote_id: first if c.quote_id == track.opened_by else known.get(c.quote_id, fresh)
+        for c in touching(track, deal)
+    }
+
+
+def stated(track: Track, deal: Deal, begun: Begun | None, now: datetime) -> Stated:
+    """Every invoice and credit that we state for the track, past and to come, as they stand now."""
+    when = settled(track, deal, begun, now)
+    changes = {change.quote_id: change for change in deal.changes}
+    order = sorted(when, key=lambda quote: (when[quote].at, quote != track.opened_by, changes[quote].order))
+    dues: list[Due] = []
+    credits: list[CreditDue] = []
+    for quote in order:
+        step = _Step(track, deal, changes[quote], when)
+        if quote == track.opened_by:
+            dues += step.opening()
+        else:
+            credits += step.credits()
+        dues += step.joining(opening=quote == track.opened_by)
+    return Stated(tuple(sorted(dues, key=lambda due: due.at)), tuple(sorted(credits, key=lambda due: due.at)))
+
+
+class _Step:
+    """One quote brought into one track: what it adds and takes off beside all that was there by then."""
+
+    def __init__(self, track: Track, deal: Deal, change: Change, when: Mapping[str, Settled]) -> None:
+        self.track, self.deal, self.change, self.when = track, deal, change, when
+        self.mine = when[change.quote_id]
+
+    # ------------------------------------------------------------------ what was there
+
+    def _quotes_by(self, day: datetime) -> frozenset[str]:
+        """The other quotes that count as there already when this one takes effect on a day.
+
+        One brought in ahead of its day comes after those that precede it in effect and signature; one brought in late
+        comes after all that was brought in before it, whose invoices are made.
+        """
+        order = {c.quote_id: c.order for c in self.deal.changes}
+        mine = self.mine.at
+
+        def before(quote: str, at: datetime) -> bool:
+            if quote == self.track.opened_by:
+                return True
+            first = order[quote] < self.change.order
+            return (at <= day and first) if mine <= day else (at < mine or (at == mine and first))
+
+        return frozenset(q for q, s in self.when.items() if q != self.change.quote_id and before(q, s.at))
+
+    def _pieces(self, quotes: Iterable[str], adds: int = 0, removes: int = 0, *, ended: bool = False) -> list[Piece]:
+        """The track's pieces with these quotes, and so many of this quote's own lines."""
+        chosen = set(quotes)
+        own = self.change if ended else _partly(self.change, removes, adds)
+        changes = tuple(
+            own if c.quote_id == self.change.quote_id else c
+            for c in self.deal.changes
+            if c.quote_id in chosen or c.quote_id == self.change.quote_id
+        )
+        pieces = replace(self.deal, changes=changes).pieces
+        return [p for p in pieces if p.line.id in self.track.line_ids]
+
+    # ------------------------------------------------------------------ the quote that opens the track
+
+    def opening(self) -> list[Due]:
+        """The cycles that had begun when the track was made, all on one invoice."""
+        deal, lines = self.deal, []
+        pieces = self._pieces((), adds=len(self.change.adds), removes=len(self.change.removes))
+        signed_on = deal.day_of(self.change.signed_at)
+        for cycle in begun_cycles(self.track, self.mine.plain):
+            past = self.change.skip_past and cycle.end <= signed_on
+            if not past:
+                lines += [DueLine(i, i.priced.net, cycle.start, cycle.end) for i in self._items(pieces, cycle)]
+            if cycle.start == deal.start:
+                once = self.track.phases[0].once
+                lines += [DueLine(i, i.priced.net, cycle.start, cycle.start, recurring=False) for i in once]
+        if not lines:
+            return []
+        return [Due(f"{self.track.key}:begun", self.change.quote_id, self.mine.at, tuple(lines))]
+
+    def _items(self, pieces: Sequence[Piece], cycle: Cycle) -> list[DealItem]:
+        """What one cycle bills of these pieces; usage is billed by Stripe when it is known."""
+        running = [p for p in pieces if p.runs(cycle.start) and p.line.usage is None]
+        if cycle.kind is CycleKind.JOINED:
+            return [i for i in self.track.phases[0].items if i.usage is None]
+        return [i for i in items(running, self.deal, cycle.start, cycle) if i.usage is None]
+
+    # ------------------------------------------------------------------ lines that come in
+
+    def joining(self, *, opening: bool) -> list[Due]:
+        """For each day on which lines of this quote begin: the rest of their cycle, the cycles billed without them
+        already, and what is charged once.
+        """
+        found: dict[date, list[DueLine]] = {}
+        for n, line in enumerate(self.change.adds, start=1):
+            lines = self._joined(n, line, opening=opening)
+            if lines:
+                found.setdefault(line.start, []).extend(lines)
+        return [self._due(day, lines) for day, lines in sorted(found.items())]
+
+    def _due(self, day: date, lines: list[DueLine]) -> Due:
+        at = max(self.deal.boundary(day), self.mine.at)
+        return Due(f"{self.track.key}:{self.change.quote_id}:{day}", self.change.quote_id, at, tuple(lines))
+
+    def _joined(self, n: int, line: DealLine, *, opening: bool) -> list[DueLine]:
+        if line.id in self.track.once_ids:
+            return self._once(line)
+        if line.id not in self.track.line_ids or line.usage is not None:
+            return []
+        starts = self.deal.boundary(line.start)
+        late = starts <= self.mine.at
+        quotes = self._quotes_by(starts)
+        before = self._pieces(quotes, adds=n - 1, removes=len(self.change.removes))
+        after = self._pieces(quotes, adds=n, removes=len(self.change.removes))
+        beside = [p for p in before if p.runs(line.start)]
+        if _quantity(after, line.start) == _quantity(beside, line.start):
+            return []  # everything ended before it began
+        piece = Piece(line, line.quantity, self.change)
+        first = opening and line.start == self.track.start
+        amount = 0 if first else rest_of_cycle(piece, beside, line.start, self.deal, self.change.proration)
+        end = self.deal.grid(line).at(line.start).end
+        if late and not opening:
+            amount += self._cycles(after) - self._cycles(before)
+            end = max(end, min(self.mine.plain, line.end or self.mine.plain))
+        if amount <= 0:
+            return []
+        shown = item([piece], self.deal, line.start, self.deal.grid(line).at(line.start))
+        return [DueLine(shown, amount, line.start, end)]
+
+    def _once(self, line: DealLine) -> list[DueLine]:
+        """What is charged once, unless the deal ends before its day."""
+        piece = next(p for p in self.deal.pieces if p.line.id == line.id)
+        if piece.last == piece.start and piece.cut is not None:
+            return []
+        sold = item([piece], self.deal, line.start)
+        return [DueLine(sold, sold.priced.net, line.start, line.start, recurring=False)]
+
+    def _cycles(self, pieces: Sequence[Piece]) -> int:
+        """What the cycles come to that Stripe bills without this quote, were these the pieces."""
+        cycles = (c for c in begun_cycles(self.track, self.mine.plain) if c.kind is not CycleKind.JOINED)
+        return sum(i.priced.net for cycle in cycles for i in self._items(pieces, cycle))
+
+    # ------------------------------------------------------------------ lines that go
+
+    def credits(self) -> list[CreditDue]:
+        """What is given back for each line of this quote that takes something off, by its credit policy."""
+        if self.change.credit is Credit.NONE:
+            return []
+        steps = list(enumerate(self.change.removes, start=1))
+        found = [self._credit(r.line_id, r.start, removes=n) for n, r in steps]
+        if self.deal.ends_on is not None and self.change.ends:
+            found.append(self._credit(self.change.quote_id, self.change.effective, removes=len(steps), ended=True))
+        return [due for due in found if due is not None]
+
+    def _credit(self, line_id: str, day: date, *, removes: int, ended: bool = False) -> CreditDue | None:
+        deal, starts = self.deal, self.deal.boundary(day)
+        quotes = self._quotes_by(starts)
+        adds = len(self.change.adds) if ended else 0
+        before = self._pieces(quotes, adds=adds, removes=removes if ended else removes - 1)
+        after = self._pieces(quotes, adds=adds, removes=removes, ended=ended)
+        until = max(starts, self.mine.at)
+        cut = [p for p in after if p.cut_line == line_id and deal.boundary(p.start) <= until]
+        if not cut:
+            return None
+        # Of another quote's removal too where this one takes what that would have taken: the difference is this one's.
+        amount = self._unused(after, until) - self._unused(before, until)
+        if starts <= self.mine.at:
+            amount += self._cycles(before) - self._cycles(after)
+        if amount <= 0:
+            return None
+        key = f"{self.track.key}:{self.change.quote_id}:{line_id}:credit"
+        end = max([deal.grid(p.line).at(max(day, p.start)).end for p in cut] + [self.mine.plain if starts <= self.mine.at else day])
+        refund = self.change.credit is Credit.REFUND
+        return CreditDue(key, self.change.quote_id, max(starts, self.mine.at), amount, day, end, refund)
+
+    def _unused(self, pieces: Sequence[Piece], until: datetime) -> int:
+        """What is given back by then for the cycles in which these pieces were cut, whoever cut them."""
+        found: dict[str, list[Piece]] = {}
+        for piece in pieces:
+            if piece.cut_by is not None and piece.cut_by.credit is not Credit.NONE:
+                day = piece.cut_by.effective if piece.cut_by.ends else piece.cut or piece.start
+                if self.deal.boundary(max(day, piece.start)) <= until:
+                    found.setdefault(piece.cut_line, []).append(piece)
+        return sum(self._unused_by(cut, pieces) for cut in found.values())
+
+    def _unused_by(self, cut: Sequence[Piece], pieces: Sequence[Piece]) -> int:
+        change = cut[0].cut_by
+        assert change is not None
+        day = change.effective if change.ends else cut[0].cut or cut[0].start
+        left = [p for p in pieces if p.runs(day)]
+        whole = [replace(p, cut=None, cut_by=None, cut_line="") for p in cut]
+        # What had begun by the time this came, though after its day: its first piece was stated.
+        amount = sum(self._billed(p, p.start) for p in whole if p.start > day)
+        for group in agreeing([p for p in whole if p.start <= day], self.deal.currency, day):
+            gone = replace(group[0], quantity=sum(p.quantity for p in group))  # one item, rounded once
+            unused = rest_of_cycle(gone, left, day, self.deal, change.proration)
+            amount += min(unused, sum(self._billed(p, day) for p in group))
+        return amount
+
+    def _billed(self, piece: Piece, day: date) -> int:
+        """What was billed for this piece in the cycle that ``day`` is in: a credit is never more."""
+        cycle = self.deal.grid(piece.line).at(day)
+        if piece.start > cycle.start:
+            return rest_of_cycle(piece, (), piece.start, self.deal, piece.change.proration)
+        base = self.deal.base
+        if base.skip_past and cycle.end <= self.deal.day_of(base.signed_at):
+            return 0
+        return item([piece], self.deal, cycle.start, cycle).priced.net
+
+
+def _partly(change: Change, removes: int, adds: int) -> Change:
+    """The quote with its first lines only; without the end that a Cancellation brings."""
+    return replace(change, removes=change.removes[:removes], adds=change.adds[:adds], ends=False)
+
+
+def _quantity(pieces: Iterable[Piece], day: date) -> int:
+    """How many units run on a day."""
+    return sum(piece.quantity for piece in pieces if piece.runs(day))

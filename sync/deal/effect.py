@@ -1,0 +1,57 @@
+"""What one quote does to a deal's invoices: the forecast with it, held against the one without."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from sync.deal.changes import Change
+from sync.deal.dues import CreditDue
+from sync.deal.forecast import Forecast, ForecastInvoice
+
+
+@dataclass(frozen=True)
+class Regular:
+    """A regular invoice of the deal that the quote changes, in minor units; 0 where there is none."""
+
+    day: date
+    was: int
+    now: int
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a quote changes: invoices stated for it, credits, and regular invoices. Amounts in minor units."""
+
+    stated: tuple[ForecastInvoice, ...]
+    credits: tuple[CreditDue, ...]
+    regular: tuple[Regular, ...]
+    total: int
+
+    @property
+    def first(self) -> int:
+        """What is invoiced for it first: the stated amounts of its first day, else the first regular change."""
+        if self.stated:
+            day = self.stated[0].day
+            return sum(i.total for i in self.stated if i.day == day)
+        return self.regular[0].now - self.regular[0].was if self.regular else 0
+
+
+def effect(earlier: Forecast, later: Forecast, change: Change) -> Effect:
+    """The difference between two forecasts of a deal, without and with a change."""
+    was, now = _regular(earlier), _regular(later)
+    days = sorted(was.keys() | now.keys())
+    changed = tuple(Regular(day, was.get(day, 0), now.get(day, 0)) for day in days if was.get(day, 0) != now.get(day, 0))
+    stated = tuple(i for i in later.invoices if i.quote_id == change.quote_id)
+    credits = tuple(c for c in later.credits if c.quote_id == change.quote_id)
+    total = (later.total - later.credited) - (earlier.total - earlier.credited)
+    return Effect(stated, credits, changed, total)
+
+
+def _regular(made: Forecast) -> Mapping[date, int]:
+    sums: dict[date, int] = {}
+    for invoice in made.invoices:
+        if not invoice.stated:
+            sums[invoice.day] = sums.get(invoice.day, 0) + invoice.total
+    return sums

@@ -1,0 +1,120 @@
+"""Money given back for time that is no longer used (DESIGN 4): credit notes on the invoices that billed the time, newest
+first, the rest to the customer's balance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sync.deal.calendar import say, seconds
+from sync.deal.deal import Deal
+from sync.deal.dues import CreditDue
+from sync.desired.keys import KEY, deal_metadata
+from sync.facts import BalanceTransaction, CreditNote, Invoice
+from sync.records import Desired, Ref, Value
+
+#: A draft can't be credited: it is waited for, and looked at again so much later (business time).
+DRAFT_LASTS = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Money:
+    """What the deal's subscriptions were billed, and what the customer was given back, as read now."""
+
+    invoices: tuple[Invoice, ...] = ()
+    notes: tuple[CreditNote, ...] = ()
+    balances: tuple[BalanceTransaction, ...] = ()
+
+
+@dataclass
+class Credits:
+    """What is still to be given back, and when to look again."""
+
+    objects: list[Desired] = field(default_factory=list)
+    wake_at: datetime | None = None
+
+
+def desire_credits(dues: Iterable[tuple[str, CreditDue]], deal: Deal, money: Money, now: datetime) -> Credits:
+    """The credit notes and balance transactions that are missing. ``dues`` come with the id of their subscription.
+
+    Nothing is given back that was not billed: what was voided counts for nothing.
+    """
+    found = Credits()
+    left = {invoice.id: _creditable(invoice) for invoice in money.invoices}
+    for subscription, due in dues:
+        if due.at <= now:
+            _give(due, subscription, deal, money, left, found, now)
+    return found
+
+
+def _give(
+    due: CreditDue, subscription: str, deal: Deal, money: Money, left: dict[str, int], found: Credits, now: datetime
+) -> None:
+    covering = [i for i in money.invoices if i.subscription == subscription and _covers(i, due, deal)]
+    given = sum(n.amount_minor for n in money.notes if _is_for(n.metadata, due) and n.status != "void")
+    given -= sum(b.amount_minor for b in money.balances if _is_for(b.metadata, due))
+    billed = sum(i.total_minor for i in covering if i.status != "void")
+    rest = min(due.amount, billed) - given
+    if rest > 0 and any(i.status == "draft" for i in covering):
+        found.wake_at = now + DRAFT_LASTS
+        return
+    for invoice in sorted(covering, key=lambda i: (i.created_s, i.id), reverse=True):
+        part = min(rest, left[invoice.id])
+        if part > 0:
+            left[invoice.id] -= part
+            rest -= part
+            found.objects.append(_note(due, invoice, part, deal))
+    if rest > 0:
+        found.objects.append(_balance(due, rest, deal))
+
+
+def _creditable(invoice: Invoice) -> int:
+    """What a credit note may still take off: of an open invoice what is due, of a paid one what was not credited yet."""
+    if invoice.status == "open":
+        return invoice.amount_remaining_minor if not invoice.amount_paid_minor else 0
+    return max(0, invoice.total_minor - invoice.credited_minor) if invoice.status == "paid" else 0
+
+
+def _covers(invoice: Invoice, due: CreditDue, deal: Deal) -> bool:
+    first, last = seconds(deal.boundary(due.start)), seconds(deal.boundary(due.end))
+    return any(line.period_start_s < last and first < line.period_end_s for line in invoice.lines)
+
+
+def _is_for(metadata: dict[str, str], due: CreditDue) -> bool:
+    return metadata.get(KEY, "").startswith(f"{due.key}:")
+
+
+def _note(due: CreditDue, invoice: Invoice, amount: int, deal: Deal) -> Desired:
+    ref = Ref("creditnote", f"{due.key}:{invoice.id}")
+    create: dict[str, Value] = {
+        "invoice": invoice.id,
+        "lines": [
+            {
+                "type": "custom_line_item",
+                "description": f"Not used from {say(due.start)}",
+                "quantity": 1,
+                "unit_amount": amount,
+            }
+        ],
+        "metadata": deal_metadata(deal, ref.key),
+    }
+    if invoice.status == "paid":
+        sent_back = due.refund and any(p.status == "paid" and not p.out_of_band for p in invoice.payments)
+        create["refund_amount" if sent_back else "credit_amount"] = amount
+    return Desired(ref, create=create, money=True)
+
+
+def _balance(due: CreditDue, amount: int, deal: Deal) -> Desired:
+    ref = Ref("balance", f"{due.key}:balance")
+    create: dict[str, Value] = {
+        "customer": Ref("customer", deal.payer.account_id),
+        "amount": -amount,
+        "currency": deal.currency.lower(),
+        "description": f"Not used from {say(due.start)}",
+        "metadata": deal_metadata(deal, ref.key),
+    }
+    return Desired(ref, create=create, money=True)
+
+

@@ -1,0 +1,134 @@
+"""Whether a deal can be billed as signed: every amount exact, no discount below zero, no gap (BILLING_RULES 2, 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from fractions import Fraction
+
+from sync.deal.calendar import say
+from sync.deal.changes import Change, Piece, TooMuchRemoved
+from sync.deal.deal import Deal
+from sync.deal.discounts import AmountOff, Off, Percent, running
+from sync.deal.forecast import forecast
+from sync.deal.lines import Charge, DealLine
+from sync.deal.money import Inexact, format_amount
+from sync.deal.pricing import DiscountTooFine, agreeing, price
+from sync.deal.timeline import MAX_ITEMS, Gap, tracks
+from sync.quotes.discounts import inexact_amount
+from sync.quotes.faults import Faults
+from sync.quotes.frame import Reading
+
+
+def check_amounts(change: Change, beside: Iterable[Piece], at: Reading) -> None:
+    """Note every item with a line of this quote whose invoices can't bill exactly what was signed.
+
+    ``beside`` are the pieces that were in the deal before: a line that agrees with them is billed as one item.
+    """
+    fresh = [Piece(line, line.quantity, change) for line in change.adds]
+    told: set[str] = set()
+    for day in sorted({day for piece in fresh for day in _days(piece.line)}):
+        there = [p for p in (*beside, *fresh) if p.line.usage is None and _is_billed(p, day)]
+        for group in agreeing(there, at.currency, day):
+            ids = {p.line.id for p in group if p.change is change}
+            if ids and not ids & told and not _check_item(group, day, at):
+                told |= ids
+
+
+def _days(line: DealLine) -> set[date]:
+    """The days on which what a line bills changes."""
+    return {line.start, *(d.until for d in line.discounts if d.until)}
+
+
+def _is_billed(piece: Piece, day: date) -> bool:
+    return piece.start == day if piece.line.charge is Charge.ONE_TIME else piece.runs(day)
+
+
+def _check_item(group: Sequence[Piece], day: date, at: Reading) -> bool:
+    """Whether an invoice can bill these pieces, which agree; what hinders it is noted at the newest line."""
+    line, quantity = group[-1].line, sum(piece.quantity for piece in group)
+    offs = running(line.discounts, day)
+    name = f'{at.faults.quote}, line "{line.product.name}"'
+    try:
+        unit = line.month_minor(at.currency) * _months(line, at)
+        return _bill(unit, quantity, offs, name, line, at)
+    except Inexact as inexact:
+        what = f"{'each' if line.cycle_months else 'the'} invoice, from UnitPrice, Quantity and discounts,"
+        inexact_amount(inexact, "UnitPrice", name, line.id, at.currency, at.faults, what=what)
+    except DiscountTooFine:
+        percents = " and ".join(f"{off.value} %" for off in offs if isinstance(off, Percent))
+        detail = f"{name}: a discount of {percents} can't be billed exactly (Discount). Use at most two decimals."
+        at.faults.add("DATA-209", detail, record_id=line.id, field="Discount", line=name)
+    return False
+
+
+def _months(line: DealLine, at: Reading) -> Fraction:
+    if line.cycle_months is None or at.frame is None:
+        return Fraction(1)
+    return at.frame.longest_cycle(line.start, line.end, line.cycle_months)
+
+
+def _bill(unit: Fraction, quantity: int, offs: Sequence[Off], name: str, line: DealLine, at: Reading) -> bool:
+    """Work the item out as an invoice does; whether it can be billed. An amount off beyond what there is, is noted."""
+    price(unit, quantity, offs, at.currency, rounding=at.rounding)
+    before = list(offs)
+    while before and not isinstance(before[-1], AmountOff):
+        before.pop()
+    if not before:
+        return True
+    amount = before.pop()
+    assert isinstance(amount, AmountOff)
+    left = price(unit, quantity, before, at.currency, rounding=at.rounding).net
+    if amount.amount_minor <= left:
+        return True
+    off, rest = format_amount(amount.amount_minor, at.currency), format_amount(left, at.currency)
+    detail = (
+        f"{name}: Discount_Amount__c is {off}, but an invoice of the line comes to {rest}. "
+        f"Fill {rest} or less: it is taken off every invoice."
+    )
+    at.faults.add("DATA-209", detail, record_id=line.id, field="Discount_Amount__c", line=name)
+    return False
+
+
+def check_deal(deal: Deal, now: datetime, faults: Faults) -> None:
+    """Work out every phase and every invoice of the deal, and note what stands in the way."""
+    try:
+        tracks(deal)
+        forecast(deal, now)
+    except Gap as gap:
+        first, last = say(gap.start), say(gap.end)
+        detail = (
+            f"{faults.quote}: nothing would run from {first} until {last}, though more is to come. Correct "
+            "Start_Date__c or End_Date__c of the lines, or end the deal by a Cancellation and sell anew."
+        )
+        faults.add("DATA-206", detail, field="Start_Date__c", first=first, second=last)
+    except Inexact as inexact:
+        what = "an invoice for part of a period, from UnitPrice, Quantity and discounts,"
+        inexact_amount(inexact, "UnitPrice", faults.quote, "", deal.currency, faults, what=what)
+    except DiscountTooFine:
+        detail = (
+            f"{faults.quote}: a discount can't be billed exactly for part of a period (Discount). Use whole percents."
+        )
+        faults.add("DATA-209", detail, field="Discount", line=faults.quote)
+    except TooMuchRemoved as error:
+        removed = error.removal
+        detail = f"{faults.quote}: only {error.available} are there on {say(removed.start)}. Correct Quantity."
+        product = removed.product.name
+        faults.add("DATA-207", detail, field="Quantity", quantity=str(removed.quantity), product=product)
+
+
+def check_shape(deal: Deal, faults: Faults) -> None:
+    """Note what a quote that makes a deal may not be made of, in this release."""
+    if not deal.recurring:
+        only = deal.lines[0]
+        detail = f"{faults.quote}: no line is Recurring or Usage (Charge_Type__c). Add one, or bill this deal by hand."
+        feature = "A quote of one-time lines only"
+        faults.add("CONF-311", detail, record_id=only.id, field="Charge_Type__c", feature=feature)
+        return
+    room = MAX_ITEMS * sum(track.opened_by == deal.quote_id for track in tracks(deal))
+    first = [p for p in deal.pieces if p.line.charge is Charge.ONE_TIME and p.start == deal.start]
+    once = len(agreeing(first, deal.currency, deal.start))
+    if once > room:
+        detail = f"{faults.quote} has {once} one-time lines that differ. Join some, or bill this deal by hand."
+        feature = f"More than {room} one-time lines"
+        faults.add("CONF-311", detail, field="QuoteLineItems", feature=feature)

@@ -1,0 +1,143 @@
+"""Which quotes make up a deal, and the deal that they add up to (BILLING_RULES 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sync import catalogue
+from sync.crm import QuoteGraph
+from sync.deal.changes import Change
+from sync.deal.deal import Deal
+from sync.deal.policy import BillingPolicy
+from sync.desired import frozen
+from sync.errors import Refusal, Refused
+from sync.ports import Promise, Promises, SalesforceGateway
+from sync.quotes.standard import read_change, read_quote
+
+CHANGES = frozenset({"Amendment", "Cancellation"})
+RENEWAL = "Renewal"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A quote with the deal that it makes or changes. ``before`` is the deal without it, None where it makes the deal.
+
+    ``base`` is the quote that made the deal, said to today's addressee.
+    """
+
+    quote: QuoteGraph
+    base: QuoteGraph
+    deal: Deal
+    before: Deal | None = None
+
+    @property
+    def change(self) -> Change:
+        """What this quote does to the deal."""
+        return next(c for c in self.deal.changes if c.quote_id == self.quote.quote.id)
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A quote as it is billed, and when it was signed and taken in (None: only now)."""
+
+    graph: QuoteGraph
+    signed_at: datetime | None = None
+    accepted_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Dealing:
+    """Puts deals together, from what was frozen and from what is in the CRM now."""
+
+    salesforce: SalesforceGateway
+    promises: Promises
+    policy: BillingPolicy
+
+    def case(self, mine: Signed, now: datetime) -> Case:
+        """The deal with this quote in it. Raises Refused with all that is wrong with the quote."""
+        quote = mine.graph.quote
+        if quote.quote_type in CHANGES:
+            return self._changed(mine, now)
+        renews = self._renewed(mine.graph, now) if quote.quote_type == RENEWAL else None
+        at = mine.accepted_at or now  # what was taken in is judged as it was then
+        deal = read_quote(
+            mine.graph, self.policy, at, signed_at=mine.signed_at, accepted_at=mine.accepted_at, renews=renews
+        )
+        for promise in self._members(deal.key, now):
+            deal = self._with(deal, promise, now)
+        return Case(mine.graph, mine.graph, deal)
+
+    def _changed(self, mine: Signed, now: datetime) -> Case:
+        base, before = self._deal(mine.graph, now)
+        others = [p for p in self._members(before.key, now) if p.quote_id != mine.graph.quote.id]
+        later = [p for p in others if mine.accepted_at and p.frozen_at and p.frozen_at > mine.accepted_at]
+        for promise in (p for p in others if p not in later):
+            before = self._with(before, promise, now)
+        at = mine.accepted_at or now
+        deal = read_change(
+            mine.graph, before, self.policy, at, signed_at=mine.signed_at, accepted_at=mine.accepted_at
+        )
+        for promise in later:
+            before, deal = self._with(before, promise, now), self._with(deal, promise, now)
+        return Case(mine.graph, base, deal, before)
+
+    def _renewed(self, graph: QuoteGraph, now: datetime) -> Deal:
+        _, deal = self._deal(graph, now)
+        for promise in self._members(deal.key, now):
+            deal = self._with(deal, promise, now)
+        return deal
+
+    def _deal(self, graph: QuoteGraph, now: datetime) -> tuple[QuoteGraph, Deal]:
+        """The deal that a quote refers to, as its own quote made it, and that quote. Raises Refused for none."""
+        key = graph.quote.billing_subscription_key
+        if not key:
+            raise Refused((_no_deal(graph, "is blank", "Choose the billing subscription that this quote changes."),))
+        present = self.salesforce.quotes([key]).get(key) if _is_quote(key) else None
+        promise = self.promises.frozen(key)
+        if promise is None and (present is None or not self.policy.is_signed(present.quote.status)):
+            todo = "Only a deal that a quote made can be changed by a quote; change this one where it was bought."
+            raise Refused((_no_deal(graph, f"names {key}, which no accepted quote made", todo),))
+        base = _as_billed(promise, present)
+        signed = promise.signed_at if promise else base.quote.signed_at
+        accepted = promise.frozen_at if promise else signed
+        renews = self._renewed(base, now) if base.quote.quote_type == RENEWAL else None
+        deal = read_quote(base, self.policy, accepted or now, signed_at=signed, accepted_at=accepted, renews=renews)
+        return base, deal
+
+    def _members(self, deal_key: str, now: datetime) -> Sequence[Promise]:
+        """The changes that were taken into the deal, in that order."""
+        return [p for p in self.promises.of_deal(deal_key) if p.quote_id != deal_key]
+
+    def _with(self, deal: Deal, promise: Promise, now: datetime) -> Deal:
+        graph, taken_in = frozen.from_json(promise.graph), promise.frozen_at or now
+        return read_change(
+            graph, deal, self.policy, taken_in, signed_at=promise.signed_at, accepted_at=promise.frozen_at
+        )
+
+
+def deal_key(graph: QuoteGraph) -> str:
+    """The key of the deal that a quote makes or changes; blank for a change of none."""
+    quote = graph.quote
+    return (quote.billing_subscription_key or "") if quote.quote_type in CHANGES else quote.id
+
+
+def _is_quote(key: str) -> bool:
+    return key.startswith("0Q0")
+
+
+def _as_billed(promise: Promise | None, present: QuoteGraph | None) -> QuoteGraph:
+    if promise is None:
+        assert present is not None
+        return present
+    signed = frozen.from_json(promise.graph)
+    return frozen.as_signed(signed, present) if present else signed
+
+
+def _no_deal(graph: QuoteGraph, seen: str, todo: str) -> Refusal:
+    detail = f"Quote {graph.quote.number}: Billing_Subscription__c {seen}. {todo}"
+    return catalogue.refusal(
+        "DATA-215", detail, record_id=graph.quote.id, field="Billing_Subscription__c", blocked_on=(graph.quote.id,)
+    )
+

@@ -1,0 +1,91 @@
+"""Deals made straight from the pure model, for tests of what becomes of them. Amounts in major units, UTC."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from sync.deal.changes import Change, Kind, Removal
+from sync.deal.deal import Deal, Payer, Terms
+from sync.deal.discounts import Discount
+from sync.deal.forecast import Forecast
+from sync.deal.lines import Charge, DealLine, DealProduct
+
+PRO = DealProduct("01tPRO", "Pro")
+ADD_ON = DealProduct("01tADD", "Add-on")
+FEE = DealProduct("01tFEE", "Onboarding")
+EARLY = datetime(2025, 12, 5, tzinfo=UTC)
+JAN, NEXT_JAN = date(2026, 1, 1), date(2027, 1, 1)
+
+
+def at(text: str) -> datetime:
+    """A UTC instant: ``2026-05-16``, or with an hour ``2026-05-16T10``."""
+    day, _, hour = text.partition("T")
+    year, month, of_month = map(int, day.split("-"))
+    return datetime(year, month, of_month, int(hour or 0), tzinfo=UTC)
+
+
+def day(text: str) -> date:
+    return date.fromisoformat(text)
+
+
+def line(
+    name: str,
+    quantity: int,
+    price: str,
+    *,
+    per: int = 1,
+    every: int = 1,
+    start: date = JAN,
+    end: date | None = NEXT_JAN,
+    product: DealProduct = PRO,
+    discounts: tuple[Discount, ...] = (),
+) -> DealLine:
+    return DealLine(
+        name, product, Charge.RECURRING, quantity, Decimal(price), start, end, per, every, discounts
+    )  # fmt: skip
+
+
+def fee(name: str, price: str, *, start: date = JAN) -> DealLine:
+    return DealLine(name, FEE, Charge.ONE_TIME, 1, Decimal(price), start, start)
+
+
+def deal(*lines: DealLine, start: date = JAN, end: date | None = NEXT_JAN, currency: str = "USD", **more: Any) -> Deal:
+    base = Change("Q1", "1", Kind.NEW, start, EARLY, EARLY, tuple(lines))
+    return Deal(
+        "Q1", "1", "Q1", Payer("001A", "Acme", "ap@acme.example"), currency, "UTC", start, end,
+        Terms("send_invoice", 30), (base,), **more,
+    )  # fmt: skip
+
+
+def amended(
+    to: Deal, name: str, effective: date, *adds: DealLine, removes: tuple[Removal, ...] = (), **more: Any
+) -> Deal:
+    signed = more.pop("signed_at", EARLY)
+    kind = Kind.CANCELLATION if more.get("ends") else Kind.AMENDMENT
+    accepted = more.pop("accepted_at", signed)
+    change = Change(name, name, kind, effective, signed, accepted, tuple(adds), removes, **more)
+    return replace(to, changes=(*to.changes, change))
+
+
+def cancelled(to: Deal, effective: date, **more: Any) -> Deal:
+    return amended(to, "C", effective, ends=True, **more)
+
+
+def taken(name: str, quantity: int, price: str, start: date, product: DealProduct = PRO) -> Removal:
+    return Removal(name, product, Fraction(price), quantity, start, Decimal(price))
+
+
+def invoices(made: Forecast) -> list[tuple[str, int]]:
+    return [(invoice.day.isoformat(), invoice.total) for invoice in made.invoices]
+
+
+def stated(made: Forecast) -> list[tuple[str, int]]:
+    return [(invoice.day.isoformat(), invoice.total) for invoice in made.invoices if invoice.stated]
+
+
+def credits(made: Forecast) -> list[tuple[str, int]]:
+    return [(credit.at.date().isoformat(), credit.amount) for credit in made.credits]
