@@ -37,14 +37,14 @@ _MESSAGE_LENGTH = 10_000
 class Shown:
     """A quote's deal as it is shown on the quote. ``effect``: what the quote changes, None where it makes the deal.
 
-    ``begins`` is the quote's first day; ``ends`` says that it is a Cancellation.
+    ``begins`` is the quote's first day; ``own_id`` the Stripe object that was made for it alone.
     """
 
     deal: Deal
     forecast: Forecast
     effect: Effect | None
     begins: date
-    ends: bool = False
+    own_id: str | None = None
 
     @property
     def total(self) -> int:
@@ -175,8 +175,10 @@ def _message(view: QuoteView) -> str | None:
 
 
 def _reference(view: QuoteView) -> str | None:
-    """Of a failure its code and short reference; else the id of the Stripe object that starts first."""
+    """Of a failure its code and short reference; else the id of the Stripe object made for it, of a deal that starts first."""
     if view.failure is not None:
         return " . ".join(part for part in (view.failure.code, view.reference) if part)
     objects = deal_objects(view.deal, view.objects)
+    if view.case is not None and view.case.own_id is not None and objects:
+        return view.case.own_id
     return objects[0].id if objects else None

@@ -14,7 +14,7 @@ from sync.deal.lines import DealLine
 from sync.deal.policy import BillingPolicy
 from sync.quotes import header
 from sync.quotes.amounts import check_amounts, check_deal
-from sync.quotes.dates import Term, end_by_months, read_start
+from sync.quotes.dates import Term, check_back_dating, end_by_months, read_start
 from sync.quotes.discounts import check_quote_discount, read_quote_discount
 from sync.quotes.faults import Faults
 from sync.quotes.frame import Frame, Reading
@@ -45,18 +45,14 @@ def read_amendment(
     if frame is not None:
         change = replace(change, effective=frame.start)
     change = replace(change, adds=adds, removes=removes, proration=proration, credit=credit)
-    check_quote_discount(at, adds)
-    check_ramps({line.id: line for line in lines}, adds, faults, adding=True)
-    check_amounts(change, deal.pieces, at)
-    removable = check_removed(deal, change, lines, faults) if frame else False
-    if removable:
-        check_usage_once(
-            replace(deal, changes=(*deal.changes, replace(change, ends=False))).pieces,
-            {line.id: line for line in lines},
-            faults,
-        )
-    faults.raise_if_any()
     changed = replace(deal, changes=(*deal.changes, change))
+    written = {line.id: line for line in lines}
+    check_quote_discount(at, adds)
+    check_ramps(written, adds, faults, adding=True)
+    check_amounts(change, deal.pieces, at)
+    if frame is not None and check_removed(deal, change, lines, faults):
+        check_usage_once(changed.pieces, written, faults)
+    faults.raise_if_any()
     check_deal(changed, now, faults)
     faults.raise_if_any()
     return changed
@@ -107,10 +103,7 @@ def _frame(
     effective = read_start(quote, lines, faults)
     if effective is None or not check_effective(effective, deal, faults):
         return None
-    back = (business_day(now, deal.timezone) - effective).days
-    if policy.max_days_back is not None and back > policy.max_days_back:
-        detail = f"{faults.quote}, Start_Date__c. Choose a later date, or ask billing to bill the past."
-        faults.add("DATA-204", detail, field="Start_Date__c", start=say(effective), days=str(back))
+    check_back_dating(effective, policy, business_day(now, deal.timezone), faults)
     term = Term(deal.start, deal.end, None, deal.billing_day)
     end = _end(quote, effective, deal, policy, faults)
     return Frame(term, effective, end, ends_with_deal=policy.co_terminate)
@@ -125,6 +118,10 @@ def _end(quote: CrmQuote, effective: date, deal: Deal, policy: BillingPolicy, fa
         late = deal.end is not None and end > deal.end
         if end != deal.end and (policy.co_terminate or late or end <= effective):
             _tell_end(quote, end, field, deal, faults)
+    if not policy.co_terminate and len({end for end, _ in asked}) > 1:
+        last, right = (end - _ONE_DAY for end, _ in asked)
+        detail = f"End_Date__c is {say(last)}, but {quote.term_months} months (Term_Months__c) end on {say(right)}. "
+        faults.dates("End_Date__c", last, right, f"{detail}Correct one of them, or clear it.")
     return asked[0][0] if asked else deal.end
 
 

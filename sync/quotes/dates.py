@@ -62,9 +62,7 @@ def read_term(
     first = _renewal_start(quote, renews, faults) if renews else read_start(quote, lines, faults)
     if first is None:
         return None
-    if policy.max_days_back is not None and (today - first).days > policy.max_days_back:
-        detail = f"{faults.quote}, Start_Date__c. Choose a later date, or ask billing to bill the past."
-        faults.add("DATA-204", detail, field="Start_Date__c", start=say(first), days=str((today - first).days))
+    check_back_dating(first, policy, today, faults)
     start = first + timedelta(days=trial)
     last = quote.end_date or (_last_of_lines(lines, faults) if quote.term_months is None else None)
     if quote.auto_renew and last is None and quote.term_months is None:
@@ -92,6 +90,14 @@ def read_start(quote: CrmQuote, lines: Sequence[CrmQuoteLine], faults: Faults) -
         faults.add("DATA-215", detail, field="Start_Date__c")
         return None
     return start
+
+
+def check_back_dating(first: date, policy: BillingPolicy, today: date, faults: Faults) -> None:
+    """Note a first day that is further back than the installation allows (DATA-204)."""
+    days = (today - first).days
+    if policy.max_days_back is not None and days > policy.max_days_back:
+        detail = f"{faults.quote}, Start_Date__c. Choose a later date, or ask billing to bill the past."
+        faults.add("DATA-204", detail, field="Start_Date__c", start=say(first), days=str(days))
 
 
 def _renewal_start(quote: CrmQuote, renews: Deal, faults: Faults) -> date | None:

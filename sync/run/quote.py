@@ -16,7 +16,6 @@ from sync.apply import Writer
 from sync.clock import Clock
 from sync.crm import QuoteGraph
 from sync.deal.deal import Deal
-from sync.deal.changes import Kind
 from sync.deal.effect import effect
 from sync.deal.forecast import line_amounts
 from sync.deal.money import minor, round_half_away
@@ -183,7 +182,7 @@ class QuoteRun:
             self._joined(claim, worked, ids)
             if worked.plan.complete:
                 objects = self.planner.read_objects(ids[Ref("customer", worked.deal.payer.account_id)])
-                return replace(worked, objects=objects)
+                return replace(worked, objects=objects, known={**worked.known, **ids})
         raise Unsafe(
             "BUG-503", catalogue.message("BUG-503", "", what=f"quote {run.graph.quote.number} is never finished")
         )
@@ -362,8 +361,15 @@ class _Run:
 def _shown(worked: Worked) -> Shown:
     case = worked.case
     done = effect(worked.earlier, worked.forecast, case.change) if worked.earlier is not None else None
-    ends = case.change.kind is Kind.CANCELLATION
-    return Shown(case.deal, worked.forecast, done, case.change.effective if done else case.deal.opens, ends=ends)
+    begins = case.change.effective if done else case.deal.opens
+    return Shown(case.deal, worked.forecast, done, begins, _own_id(worked))
+
+
+def _own_id(worked: Worked) -> str | None:
+    """The Stripe id of what was made for a change of a deal: its invoice, else its credit."""
+    mine = f":{worked.case.change.quote_id}:"
+    ids = {ref.kind: id_ for ref, id_ in sorted(worked.known.items(), reverse=True) if mine in ref.key}
+    return next((ids[kind] for kind in ("invoice", "creditnote", "balance") if kind in ids), None)
 
 
 def _messages(error: SyncError) -> list[str]:

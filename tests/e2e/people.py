@@ -85,3 +85,19 @@ def sell(rep: Rep, lines: Sequence[Line], *, account: str | None = None, currenc
     quote = rep.quote(f"Quote {currency}", payer, currency, lines, **header)
     rep.accept(quote)
     return quote
+
+
+def change(rep: Rep, deal: str, lines: Sequence[Line] = (), *, kind: str = "Amendment", **header: Any) -> str:
+    """A signed quote that changes, ends or renews the deal that the quote ``deal`` made; returns its id."""
+    quote = draft_change(rep, deal, lines, kind=kind, **header)
+    rep.accept(quote)
+    return quote
+
+
+def draft_change(rep: Rep, deal: str, lines: Sequence[Line] = (), *, kind: str = "Amendment", **header: Any) -> str:
+    """As `change`, not signed yet."""
+    row = rep.row("Billing_Subscription__c", "Id Account__c Currency__c", f"Billing_Key__c = '{deal}'")
+    return rep.quote(
+        f"{kind} of {deal}", row["Account__c"], row["Currency__c"], lines,
+        Quote_Type__c=kind, Billing_Subscription__c=row["Id"], **header,
+    )  # fmt: skip

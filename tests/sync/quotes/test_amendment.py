@@ -205,6 +205,8 @@ def test_without_co_termination_any_end_up_to_the_deals_is_fine():
     assert ends(term_months=3) == date(2026, 10, 1)
     assert ends(a_line(21, end_date=date(2026, 8, 31))) == date(2026, 9, 1)
     assert ends() == date(2027, 1, 1)
+    unlike = {"end_date": date(2026, 9, 30), "term_months": 2}
+    assert "30 Sep 2026 and 31 Aug 2026" in refusal(lambda: a_change(a_deal(), policy=FREE_ENDS, **unlike)).message
     late = refusals(lambda: a_change(a_deal(), policy=FREE_ENDS, end_date=date(2027, 1, 31)))
     assert [r.code for r in late] == ["DATA-205"]
 

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, text
 from sync.crm import CrmRow
 from sync.ports import Flush, RowResult
 from sync.store.outbox import StoredOutbox
-from tests.sync.store.samples import account_row, all_well, invoice_row, payment_row
+from tests.sync.store.samples import ACCOUNT, account_row, all_well, invoice_row, payment_row
 
 TRANSIENT = RowResult(ok=False, code="TEMP-404", message="row lock", transient=True, status_code="UNABLE_TO_LOCK_ROW")
 REFUSED = RowResult(ok=False, code="DATA-220", message="Our rule", status_code="FIELD_CUSTOM_VALIDATION_EXCEPTION")
@@ -563,7 +563,7 @@ def test_a_row_whose_account_is_gone_stops_and_goes_again_when_the_account_is_lo
     assert outbox.claim_flush() is None
     assert {code for _, code, _ in outbox.failed_rows()} == {"DATA-223"}
 
-    assert outbox.retry_gone(["001A"]) == 1
+    assert outbox.retry_gone([ACCOUNT]) == 1
     assert [key for key, _ in sent(outbox.claim_flush())] == ["in_1"]
 
 
@@ -581,7 +581,7 @@ def test_what_belongs_to_a_row_that_is_gone_waits_for_it_and_is_not_tried(
     time_passes(86_400)
     assert outbox.claim_flush() is None
 
-    outbox.retry_gone(["001A"])
+    outbox.retry_gone([ACCOUNT])
     assert flushed(outbox) == ["in_1", "py_1"]
 
 
