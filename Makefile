@@ -2,7 +2,10 @@
 # .ci/install makes .venv and fills it, and does nothing when the lock files have not changed.
 
 BIN := .venv/bin
-PYTEST_WORKERS ?= auto
+# At least four, also on two cores: much of a test is waiting for another process.
+PYTEST_WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 4 ? 4 : n)))
+# Every test starts processes of ours: where bytecode is not kept, each of them compiles everything again.
+pytest = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check interop bench soak lock install install-run
@@ -14,7 +17,7 @@ demo: install-run  ## Show the main job end to end, against the sandbox
 	@$(BIN)/tandem demo
 
 test: install  ## Run the tests, then judge everything that went over the wire in them
-	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile --ignore=tests/interop --ignore=tests/soak $(ARGS)
+	@$(pytest) -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder --ignore=tests/interop --ignore=tests/soak $(ARGS)
 	@$(BIN)/python -m tests.contracts.judge $(if $(ARGS),--partial)
 
 check: install  ## Lint, types, import rules, lock files
@@ -25,13 +28,13 @@ check: install  ## Lint, types, import rules, lock files
 	@$(BIN)/python .ci/check_locks.py
 
 interop: install  ## Clients that nobody here wrote, against the sandbox (Node comes from a wheel)
-	@$(BIN)/python -m pytest tests/interop $(ARGS)
+	@$(pytest) tests/interop $(ARGS)
 
 bench: install  ## The benchmarks
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 soak: install  ## 200 random deals over their whole life (SOAK_DEALS=, SEED= to repeat); not part of make test
-	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) -v --show-capture=no tests/soak $(ARGS)
+	@$(pytest) -n $(PYTEST_WORKERS) -v --show-capture=no tests/soak $(ARGS)
 
 lock: install  ## Resolve the requirements again, for all platforms, with hashes and without hosts
 	@.ci/lock

@@ -8,6 +8,7 @@ derive from here. A folder named by ``TANDEM_MAPPINGS`` replaces files by name.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -134,7 +135,17 @@ def load(override: Path | None = None, *, folder: Path | None = None) -> Mapping
     """The mappings in use: those of the product, files of ``override`` in place of files of the same name. Raises
     MappingFaults with every fault of every file.
     """
-    files = {p.name: p for p in sorted((folder or builtin()).glob("*.yaml"))}
+    return _builtin() if override is None and folder is None else _load(override, folder or builtin())
+
+
+@functools.cache
+def _builtin() -> Mappings:
+    """The product's own mappings: read once in a process, as its code is."""
+    return _load(None, builtin())
+
+
+def _load(override: Path | None, folder: Path) -> Mappings:
+    files = {p.name: p for p in sorted(folder.glob("*.yaml"))}
     faults: list[MappingFault] = []
     if override is not None:
         faults += _override(files, override)

@@ -122,3 +122,22 @@ class BillingPayment:
     at: datetime
     detail: str | None
     account: str = ""
+
+
+@dataclass(frozen=True)
+class BillingIssue:
+    """Something that people have to look at; ``sum`` is what is at stake."""
+
+    billing_key: str
+    code: str
+    title: str
+    detail: str
+    record: str
+    quote: str | None
+    account: str | None
+    sum: Decimal | None
+    status: str
+    audience: str
+    reference: str | None
+    opened_at: datetime
+    currency: str

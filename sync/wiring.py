@@ -35,6 +35,7 @@ from sync.run.identity import Identity
 from sync.run.mirror import Mirror
 from sync.run.pipeline import Pipeline
 from sync.run.planner import Planner
+from sync.run.promise import PromiseCheck
 from sync.run.quote import QuoteRun
 from sync.run.rows import Rows
 from sync.store import schema
@@ -274,9 +275,11 @@ def _pipeline(
     writer = Writer(stripe=stripe, ledger=store.ledger, clock=store.clock, installation=store.cursors.installation())
     dealing = Dealing(salesforce=salesforce, promises=store.promises, policy=policy)
     planner = Planner(stripe=stripe, salesforce=salesforce, links=store.links, dealing=dealing)
+    promise = PromiseCheck(dealing=dealing, facts=store.facts, outbox=store.outbox, rows=rows)
     quotes = QuoteRun(
         salesforce=salesforce, planner=planner, writer=writer, ledger=store.ledger, links=store.links, facts=store.facts,
         promises=store.promises, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock,
+        promise=promise,
     )  # fmt: skip
     identity = Identity(
         stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, subjects=store.subjects,
@@ -284,7 +287,7 @@ def _pipeline(
     )  # fmt: skip
     mirror = Mirror(
         stripe=stripe, facts=store.facts, links=store.links, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock,
-        zone_of=zones(salesforce, policy.billing_timezone),
+        zone_of=zones(salesforce, policy.billing_timezone), promise=promise,
     )  # fmt: skip
     return Pipeline(
         subjects=store.subjects, outbox=store.outbox, clock=store.clock,

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import LONGEST
+
 ROOT = Path(__file__).resolve().parent.parent
 spec = importlib.util.spec_from_file_location("check_locks", ROOT / ".ci" / "check_locks.py")
 assert spec is not None
@@ -76,6 +78,10 @@ def test_the_makefile_has_every_target_that_others_call() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
     assert {"demo", "test", "check", "interop", "bench", "soak", "lock"} <= targets
+
+
+def test_the_test_files_that_start_first_are_there() -> None:
+    assert [name for name in LONGEST if not (ROOT / "tests" / name).exists()] == []
 
 
 def test_the_procfile_runs_the_four_roles() -> None:

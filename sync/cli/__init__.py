@@ -49,9 +49,14 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _nobody_listens() -> int:
-    """Whoever read us has enough. What is still buffered must not raise again at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    """Whoever read us has enough."""
+    _drop_what_is_buffered()
     return Exit.DONE
+
+
+def _drop_what_is_buffered() -> None:
+    """What is still on its way to stdout must not raise again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
 
 
 def _misused(error: TyperException) -> int:
@@ -67,6 +72,8 @@ def _misused(error: TyperException) -> int:
 
 def _failed(error: Exception) -> int:
     code, lines = of_error(error)
+    if isinstance(error, OSError):
+        _drop_what_is_buffered()
     if not is_expected(error):
         log.error("command_broke", code="BUG-502", exc_info=error)
     voice = console(stderr=True)

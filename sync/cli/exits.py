@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 
 import psycopg
@@ -37,6 +38,9 @@ BY_CODE = {
 }
 
 
+#: What an output that takes no more says: a full disk, a limit, a broken device. Errors of files of ours name the file.
+NOT_WRITTEN = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO})
+
 #: Failures of the store that say themselves what to do; by name, because only `sync.wiring` knows the store's classes.
 BY_NAME = {"SchemaNotOurs": Exit.CONFIGURATION}
 
@@ -71,6 +75,8 @@ def of_error(error: Exception) -> tuple[int, list[str]]:
         return of_code(error), [f"{error.code}: {error.message}"]
     if isinstance(error, requests.RequestException):
         return Exit.AWAY, [f"no answer over HTTP ({type(error).__name__})"]
+    if isinstance(error, OSError) and error.errno in NOT_WRITTEN and error.filename is None:
+        return Exit.SOME_FAILED, [f"the answer could not be written: {error.strerror}"]
     code = getattr(error, "exit_code", BY_NAME.get(type(error).__name__))
     if isinstance(code, int):
         return code, str(error).splitlines() or [type(error).__name__]

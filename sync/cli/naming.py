@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sync.cli.exits import Misused, NotFound
 from sync.ports import Mark
+from sync.records import Ref
 from sync.run.intake import account_mark, quote_mark, unit_of
 
 if TYPE_CHECKING:
@@ -26,6 +27,13 @@ PREFIXES = {
     "prod_": "product",
 }
 OF_SALESFORCE = ("quote", "account", "product")
+#: Kinds that live in Stripe, and how the gateway looks one up.
+IN_STRIPE = {
+    "customer": "customer_id",
+    "subscription": "subscription_id",
+    "invoice": "invoice_id",
+    "payment": "invoice_of",
+}
 SUFFIXES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 SALESFORCE_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
 
@@ -60,23 +68,35 @@ def key_named_in(text: str, store: Store) -> str | None:
 
 
 def mark_of(key: str, services: Services) -> Mark:
-    """The mark that makes this subject due, in the lane and unit where it belongs. NotFound for a quote that Salesforce does not know."""
+    """The mark that makes this subject due, in the lane and unit where it belongs. NotFound for what neither side knows."""
     state = services.subjects.state(key)
     if state is not None:
         return Mark(key, state.lane, state.unit)
     kind, _, id_ = key.partition(":")
+    if kind in IN_STRIPE:
+        _refuse_unknown(kind, id_, services)
     if kind == "quote":
         graph = services.salesforce.quotes([id_]).get(id_)
         if graph is None:
             raise NotFound(f"there is no quote {id_} in Salesforce.")
         return quote_mark(id_, graph.quote.account_id or "")
     if kind == "account":
+        if id_ not in services.salesforce.accounts([id_]):
+            raise NotFound(f"there is no account {id_} in Salesforce.")
         return account_mark(id_)
     if kind == "customer":
         return Mark(key, "deal", unit_of(id_))
     if kind == "product":
         raise Misused("products have no run of their own: they are made with the first deal that sells them.")
     return Mark(key, "mirror", "")
+
+
+def _refuse_unknown(kind: str, id_: str, services: Services) -> None:
+    name = "schedule_id" if id_.startswith("sub_sched_") else IN_STRIPE[kind]
+    ref = Ref(name, id_)
+    if not services.stripe.read([ref]).found.get(ref):
+        what = "invoice that is paid by" if kind == "payment" else kind
+        raise NotFound(f"there is no {what} {id_} in Stripe.")
 
 
 def _full_id(text: str) -> str:

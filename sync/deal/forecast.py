@@ -11,9 +11,9 @@ from itertools import takewhile
 
 from sync.deal.calendar import add_months, seconds
 from sync.deal.changes import Piece
-from sync.deal.cycles import Cycle, CycleKind
+from sync.deal.cycles import Cycle, CycleKind, Grid
 from sync.deal.deal import Deal
-from sync.deal.discounts import AmountOff
+from sync.deal.discounts import AmountOff, running
 from sync.deal.dues import Begun, CreditDue, Due, Settled, plain_from, settled, stated
 from sync.deal.lines import Charge
 from sync.deal.money import round_half_away, to_major
@@ -171,23 +171,34 @@ def _signed(piece: Piece, deal: Deal) -> Fraction:
     end = piece.last or add_months(line.start, HORIZON_MONTHS)
     if line.charge is Charge.USAGE or end <= line.start:
         return Fraction(0)
-    return worth(line, piece.quantity, line.start, end, deal) - _amounts_off(piece, end, deal)
-
-
-def _amounts_off(piece: Piece, end: date, deal: Deal) -> int:
-    """What amounts per invoice come to over the line's time, before any percentage that follows them."""
-    line = piece.line
-    if not any(isinstance(d.off, AmountOff) for d in line.discounts):
-        return 0
-    total = 0
-    for cycle in deal.grid(line).cycles():
-        if cycle.start >= end:
-            break
-        if cycle.start >= line.start:
-            priced = items([piece], deal, cycle.start, cycle)[0].priced
-            plain = worth(line, piece.quantity, cycle.start, min(cycle.end, end), deal)
-            total += round_half_away(plain) - priced.net
+    grid = deal.grid(line)
+    if deal.billing_day is not None or not grid.is_boundary(line.start):
+        total = worth(line, piece.quantity, line.start, end, deal)
+        return total - sum(_amounts_off(piece, cycle, deal) for cycle in _until(grid, end) if cycle.start >= line.start)
+    total = Fraction(0)
+    for cycle in (cycle for cycle in _until(grid, end) if cycle.start >= line.start):
+        total += _net(piece, cycle, deal) if cycle.end <= end else worth(line, piece.quantity, cycle.start, end, deal)
     return total
+
+
+def _until(grid: Grid, end: date) -> Iterable[Cycle]:
+    return takewhile(lambda cycle: cycle.start < end, grid.cycles())
+
+
+def _net(piece: Piece, cycle: Cycle, deal: Deal, *, amounts: bool = True) -> Fraction:
+    """What a cycle comes to on paper, exact: each discount in turn."""
+    rest = piece.line.month_minor(deal.currency) * cycle.months * piece.quantity
+    for off in running(piece.line.discounts, cycle.start):
+        if not isinstance(off, AmountOff):
+            rest *= off.leaves
+        elif amounts:
+            rest = max(Fraction(0), rest - off.amount_minor)
+    return rest
+
+
+def _amounts_off(piece: Piece, cycle: Cycle, deal: Deal) -> Fraction:
+    """What amounts per invoice take off a cycle, with what they save of a percentage that follows them."""
+    return _net(piece, cycle, deal, amounts=False) - _net(piece, cycle, deal)
 
 
 def line_amounts(deal: Deal, made: Forecast) -> Mapping[str, Decimal]:

@@ -69,6 +69,24 @@ class Dealing:
             deal = self._with(deal, promise, now)
         return Case(mine.graph, mine.graph, deal)
 
+    def promised(self, deal_key: str) -> Deal | None:
+        """The deal as it was promised, from what was frozen alone; None where nothing was."""
+        frozen_quotes = self.promises.of_deal(deal_key)
+        base = next((p for p in frozen_quotes if p.quote_id == deal_key), None)
+        if base is None:
+            return None
+        at = base.frozen_at or base.signed_at
+        deal = self._made(frozen.from_json(base.graph), base, at)
+        for promise in (p for p in frozen_quotes if p is not base):
+            deal = self._with(deal, promise, at)
+        return deal
+
+    def _made(self, graph: QuoteGraph, promise: Promise, at: datetime) -> Deal:
+        renews = None
+        if graph.quote.quote_type == RENEWAL:
+            renews = self.promised(graph.quote.billing_subscription_key or "")
+        return read_quote(graph, self.policy, at, signed_at=promise.signed_at, accepted_at=at, renews=renews)
+
     def _changed(self, mine: Signed, now: datetime) -> Case:
         base, before = self._deal(mine.graph, now)
         others = [p for p in self._members(before.key, now) if p.quote_id != mine.graph.quote.id]

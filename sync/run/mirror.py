@@ -20,6 +20,7 @@ from sync.errors import LeaseLost, OutcomeUnknown, SyncError, Terminal, Transien
 from sync.facts import Charge, Coupon, Customer, Fact, Invoice, Price, Schedule, Subscription
 from sync.ports import Again, Claim, Done, Due, Facts, Failed, Links, Mark, Outbox, Outcome, StripeGateway, Subjects
 from sync.run.intake import account_mark, quote_mark, unit_of
+from sync.run.promise import PromiseCheck
 from sync.run.reading import Reading, coupons_of, prices_of, typed
 from sync.run.rows import ITEM, OF_SUBSCRIPTION, SUBSCRIPTION, Rows
 
@@ -45,6 +46,7 @@ class Mirror:
     rows: Rows
     clock: Clock
     zone_of: Callable[[Iterable[str]], Mapping[str, str]]
+    promise: PromiseCheck
     batch: int = 200
 
     def run_once(self, lane: str = "mirror", *, again: Counter[str] | None = None) -> int:
@@ -133,6 +135,8 @@ class Mirror:
         found += reading.missing(found)
         self._tell_quotes(changed)  # before it is stored that this was seen
         self.facts.put(found, fence)
+        self.subjects.mark(self.promise.broken(found), reason="invoice_unlike_preview")
+        self.subjects.mark_blocked_on([f.id for f in found if isinstance(f, Invoice)], reason="stripe_changed")
         return Read(
             invoices={f.id for f in found if isinstance(f, Invoice)},
             customers={c for f in found if (c := getattr(f, "customer", None))}

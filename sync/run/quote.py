@@ -43,6 +43,7 @@ from sync.ports import (
     SalesforceGateway,
     Subjects,
 )
+from sync.plan import Plan
 from sync.records import Ref
 from sync.run.identity import history_marks
 from sync.run.intake import account_mark, unit_of
@@ -50,6 +51,7 @@ from sync.run.late import late_change
 from sync.run.lost import close_found
 from sync.run.dealing import Signed, deal_key
 from sync.run.planner import Planner, Worked
+from sync.run.promise import PromiseCheck, broken, holds
 from sync.run.rows import Rows
 
 log = structlog.get_logger()
@@ -73,6 +75,7 @@ class QuoteRun:
     outbox: Outbox
     rows: Rows
     clock: Clock
+    promise: PromiseCheck
 
     def run(self, claim: Claim, due: Due) -> Outcome:
         """The quote is billed as signed and says so, or says what a person must do. Raises Transient for what will
@@ -141,6 +144,7 @@ class QuoteRun:
         run = _Run(due, graph, to_bill, promise, signed_at, fence)
         try:
             worked = self._bill(claim, run, now)
+            self._keep_promise(claim, run, worked, now)
             if promise and (change := self._late_change(frozen.from_json(promise.graph), graph)):
                 raise Refused((change,))
         except LeaseLost:
@@ -149,6 +153,23 @@ class QuoteRun:
             return self._failed(run, error)
         self._tell(run, worked, None)
         return Done(self._wake(worked, now))
+
+    def _keep_promise(self, claim: Claim, run: _Run, worked: Worked, now: datetime) -> None:
+        """Raise Unsafe where Stripe billed something else than was promised; drafts of it are held first."""
+        customer = worked.known.get(Ref("customer", worked.deal.payer.account_id))
+        if customer is None or worked.case.before is not None:
+            return  # a change's deal is looked after by the quote that made it
+        found = self.promise.unlike(worked.deal, customer)
+        self.promise.tell(found, worked.deal, customer, now, run.fence)
+        if operations := holds(found):
+            plan = Plan(tuple(operations))
+            run_id = self.ledger.open_run(
+                claim=claim, subject=run.due.key, trigger="promise", as_of=now, digest=plan.digest(), plan=plan.to_json()
+            )
+            self.writer.apply(operations, claim=claim, run_id=run_id, known=worked.known, salesforce_ids={})
+            self.ledger.close_run(run_id, outcome="done")
+        if found:
+            raise broken(found, worked.deal)
 
     def _wake(self, worked: Worked, now: datetime) -> datetime | None:
         """When the deal has something to do, or this quote says something else."""
@@ -280,6 +301,9 @@ class QuoteRun:
         self._tell(run, run.worked, error)
         refusals = error.refusals if isinstance(error, Terminal) else ()
         drifted = [d.remote_id for d in run.worked.plan.drift] if run.worked else []
+        if run.worked is not None and error.code == "BUG-503":
+            customer = run.worked.known.get(Ref("customer", run.worked.deal.payer.account_id), "")
+            drifted += [one.invoice.id for one in self.promise.unlike(run.worked.deal, customer)]
         causes = (run.graph.quote.id, *(i for r in refusals for i in r.blocked_on), *drifted)
         blocked_on = tuple(dict.fromkeys(causes))
         total, currency = _at_stake(run)

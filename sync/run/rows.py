@@ -16,6 +16,7 @@ from sync.mapping import Mappings
 from sync.shown import (
     AccountSummary,
     BillingInvoice,
+    BillingIssue,
     BillingPayment,
     BillingSubscription,
     BillingSubscriptionItem,
@@ -30,6 +31,7 @@ SUBSCRIPTION, ITEM, INVOICE, PAYMENT = (
     "Billing_Invoice__c",
     "Billing_Payment__c",
 )
+ISSUE = "Billing_Issue__c"
 #: Text that is too long for its field is cut: the field shows, the log and the timeline have it whole.
 LONGEST = {
     "Billing_Message__c": 10_000,
@@ -106,6 +108,16 @@ class Rows:
         fields = self._fields(PAYMENT, record, without=("billing_invoice",))
         parent = {"Billing_Invoice__r": (INVOICE, KEY, record.billing_invoice)}
         return CrmRow(PAYMENT, KEY, record.billing_key, fields, record.account, parent)
+
+    def issue(self, record: BillingIssue) -> CrmRow:
+        """Something that people have to look at. When it was opened is only what a new one is given."""
+        fields = self._fields(ISSUE, record)
+        return CrmRow(ISSUE, KEY, record.billing_key, fields, record.account or record.billing_key, quiet=("Opened_At__c",))
+
+    def closed_issue(self, key: str, account_id: str, now: datetime) -> CrmRow:
+        """An issue that is settled."""
+        fields = {"Status__c": "Closed", "Closed_At__c": _value("Closed_At__c", now)}
+        return CrmRow(ISSUE, KEY, key, fields, account_id, quiet=("Closed_At__c",))
 
     def quote(self, quote_id: str, fields: Mapping[str, object], account_id: str | None, *, answered: bool) -> CrmRow:
         """The quote's own panel. ``answered`` also empties Billing_Request__c, which by itself never causes a write."""

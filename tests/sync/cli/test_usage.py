@@ -238,3 +238,17 @@ def test_a_reader_that_has_enough_ends_a_command_quietly(stored: Tandem, tmp_pat
         os.close(writing)
         _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["status"], ["status", "--json"]])
+def test_an_output_that_takes_no_more_is_said_plainly_and_exits_1(stored: Tandem, arguments: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        answer = subprocess.run(
+            [sys.executable, "-m", "sync", *arguments],
+            cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert (answer.returncode, answer.stderr) == (
+        1,
+        "tandem: the answer could not be written: No space left on device\n",
+    )

@@ -1,0 +1,138 @@
+"""The promise check in runs (DESIGN 4): what Stripe bills by itself is held against what was promised. A draft that
+differs is held before it is sent; one that is finalised can only be reported. Either way people are told, with both
+numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from sync import catalogue
+from sync.deal.deal import Deal
+from sync.deal.money import to_major
+from sync.desired.keys import ACCOUNT, DEAL
+from sync.desired.made import begun, made
+from sync.desired.promised import Unlike, day_said, is_checked, unlike
+from sync.errors import Unsafe
+from sync.facts import Fact, Invoice, Price, Schedule, Subscription
+from sync.ports import Facts, Mark, Outbox
+from sync.records import Operation, Ref, Verb
+from sync.run.dealing import Dealing
+from sync.run.intake import quote_mark
+from sync.run.reading import typed
+from sync.run.rows import ISSUE, Rows
+from sync.shown import BillingIssue
+
+log = structlog.get_logger()
+CODE = "BUG-503"
+
+
+@dataclass(frozen=True)
+class PromiseCheck:
+    """Everything the check needs: what was promised, what was read, and where it is told. Reads nothing of Stripe."""
+
+    dealing: Dealing
+    facts: Facts
+    outbox: Outbox
+    rows: Rows
+
+    def broken(self, found: Iterable[Fact]) -> list[Mark]:
+        """The deals whose quotes have to look: one of these invoices is not what was promised."""
+        marks = {}
+        for invoice in (f for f in found if isinstance(f, Invoice) and is_checked(f)):
+            key = invoice.subscription_metadata.get(DEAL, "")
+            deal = self.dealing.promised(key)
+            if deal is not None and self._of(deal, [invoice]):
+                log.warning("promise_broken", code=CODE, stripe_id=invoice.id, deal=key)
+                marks[key] = quote_mark(key, invoice.subscription_metadata.get(ACCOUNT, ""))
+        return list(marks.values())
+
+    def unlike(self, deal: Deal, customer: str) -> list[Unlike]:
+        """Every invoice of the deal that is not what was promised and that nobody dealt with yet."""
+        mine = [i for i in self._invoices(customer) if is_checked(i) and not i.credited_minor]
+        return self._of(deal, [i for i in mine if i.subscription_metadata.get(DEAL) == deal.key])
+
+    def _of(self, deal: Deal, invoices: Sequence[Invoice]) -> list[Unlike]:
+        customers = {i.customer for i in invoices}
+        subscriptions = self.facts.of_customers("subscription", list(customers))
+        objects = [*subscriptions, *self.facts.of_customers("schedule", list(customers))]
+        settled = begun(deal, made(deal, [f for f in objects if isinstance(f, Subscription | Schedule)]))
+        by_id = {s.id: s for s in subscriptions if isinstance(s, Subscription)}
+        prices = self._prices(invoices)
+        found = []
+        for invoice in invoices:
+            subscription = by_id.get(invoice.subscription or "")
+            if subscription is not None and settled:
+                one = unlike(invoice, subscription, deal, settled, prices)
+                found += [one] if one else []
+        return found
+
+    def _prices(self, invoices: Iterable[Invoice]) -> Mapping[str, Price]:
+        return typed(self.facts.get("price", {line.price for i in invoices for line in i.lines if line.price}), Price)
+
+    def tell(self, found: Sequence[Unlike], deal: Deal, customer: str, now: datetime, fence: int) -> None:
+        """An issue for each invoice that differs; what was told of the deal's others is closed."""
+        self.outbox.put([self.rows.issue(_issue(one, deal, now)) for one in found], fence)
+        known = [i for i in self._told(deal, customer) if i not in {one.invoice.id for one in found}]
+        if known:
+            self.outbox.put([self.rows.closed_issue(_key(i), deal.payer.account_id, now) for i in known], fence)
+
+    def _told(self, deal: Deal, customer: str) -> list[str]:
+        """The deal's invoices of which an issue stands in the CRM."""
+        ids = [i.id for i in self._invoices(customer) if i.subscription_metadata.get(DEAL) == deal.key]
+        told = self.outbox.salesforce_ids(ISSUE, [_key(i) for i in ids]) if ids else {}
+        return [i for i in ids if _key(i) in told]
+
+    def _invoices(self, customer: str) -> list[Invoice]:
+        return [f for f in self.facts.of_customers("invoice", [customer]) if isinstance(f, Invoice)]
+
+
+def holds(found: Sequence[Unlike]) -> list[Operation]:
+    """What keeps the drafts among them from being sent by themselves."""
+    return [
+        Operation(
+            Verb.UPDATE,
+            Ref("invoice", f"held:{one.invoice.id}"),
+            {"auto_advance": False},
+            remote_id=one.invoice.id,
+            changed=("auto_advance",),
+        )
+        for one in found
+        if one.invoice.status == "draft" and one.invoice.auto_advance is not False
+    ]
+
+
+def broken(found: Sequence[Unlike], deal: Deal) -> Unsafe:
+    """What people are told, with both numbers."""
+    first = found[0]
+    held = "It is held as a draft" if first.invoice.status == "draft" else "It is finalised already"
+    more = f" {len(found) - 1} more differ." if len(found) > 1 else ""
+    what = f"the invoice of {day_said(first.invoice, deal)} ({first.invoice.id}) is unlike the preview: {first.words}"
+    tail = f"{held}: correct it in Stripe, or void it and bill by hand.{more}"
+    return Unsafe(CODE, catalogue.message(CODE, tail, what=what))
+
+
+def _key(invoice_id: str) -> str:
+    return f"{CODE}:{invoice_id}"
+
+
+def _issue(one: Unlike, deal: Deal, now: datetime) -> BillingIssue:
+    return BillingIssue(
+        billing_key=_key(one.invoice.id),
+        code=CODE,
+        title="An invoice is unlike its preview",
+        detail=one.words,
+        record=deal.quote_id,
+        quote=deal.quote_id,
+        account=deal.payer.account_id,
+        sum=to_major(abs(one.promised - one.found), deal.currency),
+        status="Open",
+        audience="Billing Operations",
+        reference=one.invoice.id,
+        opened_at=now,
+        currency=deal.currency,
+    )

@@ -1,0 +1,91 @@
+"""Several customers in one world, each with a deal of its own: what each is billed, told apart by its customer in Stripe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tests.e2e.looks import day_of, quote_row, settled
+from tests.e2e.people import Line, change, sell
+from tests.e2e.sandbox import World
+from tests.e2e.tandem import Tandem
+
+
+class Book:
+    """Deals by the name of their customer."""
+
+    def __init__(self, world: World, tandem: Tandem, currencies: Sequence[str] = ("USD",)) -> None:
+        self.world, self.tandem, self.currencies = world, tandem, currencies
+        self.accounts: dict[str, str] = {}
+        self.deals: dict[str, str] = {}
+
+    def product(self, name: str, **kind: Any) -> dict[str, str]:
+        """A product that is sold by the month, unless ``kind`` says else."""
+        return self.world.crm.product(name, currencies=self.currencies, **kind)
+
+    def sell(self, who: str, lines: Sequence[Line], *, zone: str | None = None, **header: Any) -> str:
+        """A signed New quote of a customer that is new too."""
+        email = f"{who.replace(' ', '-')}@{who.replace(' ', '-')}.example"
+        account = self.world.crm.create("Account", Name=who, Billing_Email__c=email, Billing_Timezone__c=zone)
+        self.accounts[who] = account
+        self.deals[who] = sell(self.world.crm, lines, account=account, **header)
+        return self.deals[who]
+
+    def change(self, who: str, lines: Sequence[Line] = (), *, kind: str = "Amendment", **header: Any) -> str:
+        """A signed quote that changes this customer's deal."""
+        return change(self.world.crm, self.deals[who], lines, kind=kind, **header)
+
+    def live(self, *days: str) -> None:
+        """Time goes to each of these days, past the hour in which an invoice is a draft, and Tandem is drained."""
+        for day in days:
+            self.world.at(f"{day}T02:00" if len(day) == 10 else day)
+            settled(self.tandem)
+
+    def customer(self, who: str) -> str:
+        """The customer's id in Stripe."""
+        fields = self.world.crm.row("Account", "Stripe_Customer_Id__c", f"Id = '{self.accounts[who]}'")
+        return str(fields["Stripe_Customer_Id__c"])
+
+    def invoices(self, who: str) -> list[dict[str, Any]]:
+        """The customer's invoices in Stripe, oldest first."""
+        found = self.world.stripe.all("invoices", customer=self.customer(who))
+        return sorted(found, key=lambda invoice: (invoice["created"], invoice["total"]))
+
+    def billed(self, who: str) -> list[tuple[str, int]]:
+        """Every invoice of the customer: UTC day and total."""
+        return [(day_of(invoice["created"]), invoice["total"]) for invoice in self.invoices(who)]
+
+    def pay(self, who: str) -> None:
+        """The customer has paid by bank transfer all that is open."""
+        for invoice in self.invoices(who):
+            if invoice["status"] == "open":
+                self.world.stripe.post(f"invoices/{invoice['id']}/pay", paid_out_of_band="true")
+
+    def given_back(self, who: str) -> list[tuple[str, int]]:
+        """What was credited, in order: to ``balance``, by a ``note`` to it, off what is ``due``, or sent ``back``."""
+        customer = self.customer(who)
+        found = []
+        for note in self.world.stripe.all("credit_notes", customer=customer):
+            sent = sum(part["amount_refunded"] for part in note["refunds"])
+            how = "back" if sent else "note" if note["post_payment_amount"] else "due"
+            found.append((note["created"], how, note["total"]))
+        for entry in self.world.stripe.all(f"customers/{customer}/balance_transactions"):
+            if entry["type"] == "adjustment":
+                found.append((entry["created"], "balance", -entry["amount"]))
+        return [(how, amount) for _, how, amount in sorted(found)]
+
+    def row(self, who: str, fields: str) -> tuple[Any, ...]:
+        """Fields of the deal's row in the CRM, in this order."""
+        found = self.world.crm.row("Billing_Subscription__c", fields, f"Billing_Key__c = '{self.deals[who]}'")
+        return tuple(found[name] for name in fields.split())
+
+    def status(self, quote: str) -> str:
+        """The quote's status."""
+        return str(quote_row(self.world, quote)["Billing_Status__c"])
+
+    def shown(self, who: str) -> list[tuple[str, int]]:
+        """Every invoice row of the CRM: day and total, in hundredths."""
+        rows = self.world.crm.rows(
+            "Billing_Invoice__c", "Issued_On__c Total__c", f"Account__c = '{self.accounts[who]}'", "Issued_On__c, Total__c"
+        )
+        return [(row["Issued_On__c"], int(row["Total__c"] * 100)) for row in rows]
