@@ -13,7 +13,6 @@ from sync.desired.keys import AS_PLANNED, KEY
 from sync.facts import Fact
 from sync.records import Fields, Ref, Value
 
-
 #: Kinds that carry our key in their metadata.
 _KEYED = (facts.Subscription, facts.Schedule, facts.Invoice, facts.CreditNote, facts.BalanceTransaction)
 _OVER = frozenset({"canceled", "incomplete_expired"})

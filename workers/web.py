@@ -22,6 +22,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sync.notices import NotAnEvent, notice_of_event
 from sync.ports import NewNotice
@@ -36,6 +37,9 @@ INSERT_TIMEOUT_S = 10.0
 MOST_STATEMENTS = 4
 #: Connections beside those, for /readyz and /metrics.
 OTHER_CONNECTIONS = 2
+#: Seconds from a request's first byte (or from the connection) until its last: who takes longer is cut off, so that
+#: nobody holds connections by sending slowly. Stripe sends an event in one go.
+REQUEST_WITHIN_S = 10.0
 #: Seconds that requests under way have when the process is asked to stop.
 GRACE_S = 15
 #: Connections that the kernel holds until we take them.
@@ -297,11 +301,43 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter) or self._stop.is_set()
 
 
-def serve(app: Starlette, bound: socket.socket, stop: threading.Event) -> None:
+class Punctual(HttpToolsProtocol):
+    """A connection whose requests have to be whole within `within_s` seconds; else it is closed without an answer."""
+
+    within_s = REQUEST_WITHIN_S
+    _cut_off: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect_the_rest()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._expect_the_rest()
+
+    def on_message_complete(self) -> None:
+        self._expect_nothing()
+        super().on_message_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._expect_nothing()
+        super().connection_lost(exc)
+
+    def _expect_the_rest(self) -> None:
+        if self._cut_off is None:
+            self._cut_off = self.loop.call_later(self.within_s, self.transport.close)
+
+    def _expect_nothing(self) -> None:
+        if self._cut_off is not None:
+            self._cut_off.cancel()
+            self._cut_off = None
+
+
+def serve(app: Starlette, bound: socket.socket, stop: threading.Event, *, protocol: type[Punctual] = Punctual) -> None:
     """Serve until ``stop`` is set: httptools, no access log; requests under way are answered first."""
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=protocol,
         ws="none",
         lifespan="on",
         access_log=False,

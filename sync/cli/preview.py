@@ -31,7 +31,7 @@ def preview(
         if not key.startswith("quote:"):
             raise Misused(f"{key} is no quote.")
         try:
-            worked = services.pipeline.quotes.preview(key.partition(":")[2])
+            worked = services.pipeline.quotes.preview(key.partition(":")[2], shown_only=True)
         except (Terminal, Unsafe) as error:
             refusals = error.refusals if isinstance(error, Terminal) else ()
             said = [{"code": r.code, "message": r.message, "record": r.record_id, "field": r.field} for r in refusals]

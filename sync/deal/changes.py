@@ -10,6 +10,9 @@ from fractions import Fraction
 
 from sync.deal.lines import DealLine, DealProduct
 
+#: When a quote that nobody took in yet was taken in: after all others.
+NOT_YET = datetime.max.replace(tzinfo=UTC)
+
 
 class Kind(StrEnum):
     """The kinds of quote. A New and a Renewal quote make a deal, the others change one."""
@@ -61,7 +64,7 @@ class Change:
     kind: Kind
     effective: date
     signed_at: datetime
-    accepted_at: datetime = datetime.max.replace(tzinfo=UTC)
+    accepted_at: datetime = NOT_YET
     adds: tuple[DealLine, ...] = ()
     removes: tuple[Removal, ...] = ()
     proration: Proration = Proration.SIGNED

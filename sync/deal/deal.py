@@ -131,5 +131,3 @@ class Deal:
     def day_of(self, at: datetime) -> date:
         """The billing zone's day of an instant."""
         return business_day(at, self.timezone)
-
-

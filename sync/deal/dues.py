@@ -283,7 +283,10 @@ class _Step:
         if amount <= 0:
             return None
         key = f"{self.track.key}:{self.change.quote_id}:{line_id}:credit"
-        end = max([deal.grid(p.line).at(max(day, p.start)).end for p in cut] + [self.mine.plain if starts <= self.mine.at else day])
+        end = max(
+            [deal.grid(p.line).at(max(day, p.start)).end for p in cut]
+            + [self.mine.plain if starts <= self.mine.at else day]
+        )
         refund = self.change.credit is Credit.REFUND
         return CreditDue(key, self.change.quote_id, max(starts, self.mine.at), amount, day, end, refund)
 

@@ -42,7 +42,9 @@ def effect(earlier: Forecast, later: Forecast, change: Change) -> Effect:
     """The difference between two forecasts of a deal, without and with a change."""
     was, now = _regular(earlier), _regular(later)
     days = sorted(was.keys() | now.keys())
-    changed = tuple(Regular(day, was.get(day, 0), now.get(day, 0)) for day in days if was.get(day, 0) != now.get(day, 0))
+    changed = tuple(
+        Regular(day, was.get(day, 0), now.get(day, 0)) for day in days if was.get(day, 0) != now.get(day, 0)
+    )
     stated = tuple(i for i in later.invoices if i.quote_id == change.quote_id)
     credits = tuple(c for c in later.credits if c.quote_id == change.quote_id)
     total = (later.total - later.credited) - (earlier.total - earlier.credited)

@@ -14,7 +14,7 @@ from sync.deal.changes import Piece
 from sync.deal.cycles import Cycle, CycleKind, Grid
 from sync.deal.deal import Deal
 from sync.deal.discounts import AmountOff, running
-from sync.deal.dues import Begun, CreditDue, Due, Settled, plain_from, settled, stated
+from sync.deal.dues import Begun, CreditDue, Due, Settled, settled, stated
 from sync.deal.lines import Charge
 from sync.deal.money import round_half_away, to_major
 from sync.deal.pricing import DealItem, items

@@ -168,5 +168,3 @@ def mrr_minor(deal: Deal, on: date) -> int:
 def arr_minor(deal: Deal, on: date) -> int:
     """12 x the month's revenue before rounding, rounded once, in minor units."""
     return round_half_away(12 * sum((monthly_minor(piece, deal.currency, on) for piece in deal.pieces), Fraction(0)))
-
-

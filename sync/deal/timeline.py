@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from sync.deal.calendar import add_months
 from sync.deal.changes import Change, Piece
-from sync.deal.cycles import Cycle, Grid, CycleKind
+from sync.deal.cycles import Cycle, CycleKind, Grid
 from sync.deal.deal import Deal
 from sync.deal.lines import Charge, DealLine
 from sync.deal.pricing import DealItem, agreeing, agreement, item, items, stated_item
@@ -207,7 +207,11 @@ def _ends_inside(line: DealLine, deal: Deal) -> bool:
 
 def _once_from_start(deal: Deal) -> tuple[DealItem, ...]:
     """The one-time lines that come with the deal's first invoice."""
-    pieces = [p for p in deal.pieces if p.line.charge is Charge.ONE_TIME and p.change.quote_id == deal.base.quote_id and p.start == deal.start]
+    pieces = [
+        p
+        for p in deal.pieces
+        if p.line.charge is Charge.ONE_TIME and p.change.quote_id == deal.base.quote_id and p.start == deal.start
+    ]
     groups = agreeing([p for p in pieces if p.last != p.start or p.cut is None], deal.currency, deal.start)
     seen: dict[tuple[object, ...], int] = {}
     found = []
@@ -252,7 +256,11 @@ def _phases(track: Track, pieces: Sequence[Piece], deal: Deal, once: Sequence[De
         if not running:
             raise Gap(first, last or first)
         cycle = next(c for c in opened.spans() if c.start <= first < c.end)
-        made = _joined_items(running, cycle, deal) if cycle.kind is CycleKind.JOINED else items(running, deal, first, cycle)
+        made = (
+            _joined_items(running, cycle, deal)
+            if cycle.kind is CycleKind.JOINED
+            else items(running, deal, first, cycle)
+        )
         anchored = bool(found) and found[-1].kind is not cycle.kind
         now = Phase(first, last, made, tuple(once) if not found else (), cycle.kind, anchored)
         if found and not anchored and _same_items(found[-1], now):

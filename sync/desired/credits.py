@@ -116,5 +116,3 @@ def _balance(due: CreditDue, amount: int, deal: Deal) -> Desired:
         "metadata": deal_metadata(deal, ref.key),
     }
     return Desired(ref, create=create, money=True)
-
-

@@ -45,12 +45,13 @@ def preview(
     change: Change | None = None,
     earlier: Forecast | None = None,
     before: Deal | None = None,
+    stripe: str | None = None,
 ) -> Preview:
     """Who pays, the first invoice, every later one, what was signed, what is billed, and what rounding leaves.
 
-    For a ``change`` of a deal: what it does to the deal as it was ``before``, with the ``earlier`` forecast. ``customer``
-    is None where one will be made. Nothing in it depends on the moment it is written, except that cycles already begun
-    are one invoice on the day of ``made``.
+    For a ``change`` of a deal: what it does to the deal as it was ``before``, with the ``earlier`` forecast.
+    ``customer`` is None where one will be made; ``stripe`` says what Stripe's own preview came to. Nothing in it depends
+    on the moment it is written, except that cycles already begun are one invoice on the day of ``made``.
     """
     said = [*notes, *_own_notes(deal, customer)]
     if change is not None and before is not None and earlier is not None:
@@ -64,6 +65,7 @@ def preview(
         _customer(deal, customer),
         *body[1:],
         *(f"Note: {note}" for note in said),
+        *([stripe] if stripe else []),
         "Before tax. Worked out by Tandem; a preview by Stripe covers one invoice only.",
     ]
     return Preview("\n".join(parts), _data(deal, made, customer, said, done))
@@ -332,4 +334,3 @@ def _lines_data(invoice: ForecastInvoice, deal: Deal) -> list[dict[str, object]]
 
 def _iso(day: date) -> str:
     return day.isoformat()
-

@@ -23,9 +23,7 @@ def begun_key(track: Track) -> str:
     return f"{track.key}:begun"
 
 
-def desire_stated(
-    track: Track, deal: Deal, ours: Stated, now: datetime, custom_fields: Value
-) -> Iterable[Desired]:
+def desire_stated(track: Track, deal: Deal, ours: Stated, now: datetime, custom_fields: Value) -> Iterable[Desired]:
     """For each invoice that is due by now: the draft for the track's subscription, its items, and that it is finalised."""
     for due in ours.dues:
         if due.at <= now and due.lines:

@@ -259,7 +259,7 @@ class _Object:
         if half_made:
             update["metadata"] = {**change, "metadata": metadata, "default_settings": self._default_settings()}
         elif self.pending or self._rolls(schedule):
-            update |= {part: change for part in ("phases", "end_behavior", "once")}
+            update |= dict.fromkeys(("phases", "end_behavior", "once"), change)
             before = self._as_left(schedule)
         return Desired(
             Ref("schedule", self.track.key),

@@ -94,9 +94,7 @@ class Dealing:
         for promise in (p for p in others if p not in later):
             before = self._with(before, promise, now)
         at = mine.accepted_at or now
-        deal = read_change(
-            mine.graph, before, self.policy, at, signed_at=mine.signed_at, accepted_at=mine.accepted_at
-        )
+        deal = read_change(mine.graph, before, self.policy, at, signed_at=mine.signed_at, accepted_at=mine.accepted_at)
         for promise in later:
             before, deal = self._with(before, promise, now), self._with(deal, promise, now)
         return Case(mine.graph, base, deal, before)
@@ -158,4 +156,3 @@ def _no_deal(graph: QuoteGraph, seen: str, todo: str) -> Refusal:
     return catalogue.refusal(
         "DATA-215", detail, record_id=graph.quote.id, field="Billing_Subscription__c", blocked_on=(graph.quote.id,)
     )
-

@@ -14,11 +14,12 @@ from sync.deal.forecast import Forecast, forecast
 from sync.deal.policy import BillingPolicy
 from sync.deal.timeline import Track, tracks
 from sync.desired.catalog import desire_catalogue
-from sync.desired.customer import Create, Linked, Looked, Question, check_customer, desire_customer, match_customer
 from sync.desired.credits import Money, desire_credits
+from sync.desired.customer import Create, Linked, Looked, Question, check_customer, desire_customer, match_customer
 from sync.desired.made import Made, begun, made
 from sync.desired.preview import Preview, preview
 from sync.desired.references import candidate_refs, catalogue_refs, live_refs, stated_refs
+from sync.desired.stripe_preview import first_track, held_against, request
 from sync.desired.subscription import Wanted, desire
 from sync.diff import diff
 from sync.errors import Refused
@@ -70,18 +71,23 @@ class Planner:
         """What the installation decided about billing."""
         return self.dealing.policy
 
-    def work(self, mine: Signed, now: datetime, *, keep: Callable[[], None] = lambda: None) -> Worked:
+    def work(
+        self, mine: Signed, now: datetime, *, keep: Callable[[], None] = lambda: None, shown_only: bool = False
+    ) -> Worked:
         """What the quote means now, what is there, and what is missing. Raises Refused with every fault found.
 
-        ``keep`` is called before each reading, so that a lease outlasts all of them.
+        ``keep`` is called before each reading, so that a lease outlasts all of them. ``shown_only``: nothing will be
+        written, so of the catalogue only the products are looked at; and a first invoice is held against Stripe's own
+        preview where that can be had, which raises Unsafe where the two differ.
         """
         case = self.dealing.case(mine, now)
         deal, account = case.deal, case.base.account
         assert account is not None  # a quote without one was refused
         held = self._held(account)
         keep()
+        needs = catalogue_refs(deal) if not shown_only else tuple(Ref("product", key) for key in deal.products)
         snapshot = self.stripe.read(
-            (*candidate_refs(account, deal.payer.email, held, case.base.quote.customer_choice), *catalogue_refs(deal))
+            (*candidate_refs(account, deal.payer.email, held, case.base.quote.customer_choice), *needs)
         )
         customer = self._match(case.base, account, deal, held, snapshot)
         keep()
@@ -97,13 +103,20 @@ class Planner:
         desired = (
             ()
             if wanted.waiting
-            else (desire_customer(deal.payer, matched), *desire_catalogue(deal), *wanted.objects, *given_back.objects)
+            else (
+                desire_customer(deal.payer, matched),
+                *(() if shown_only else desire_catalogue(deal)),
+                *wanted.objects,
+                *given_back.objects,
+            )
         )
         facts = [*snapshot.all(), *objects, *money.invoices, *money.notes, *money.balances]
         actual = actuals(facts, customer=(account.id, matched) if matched else None)
         foreseen = forecast(deal, now, begun(deal, done))
         earlier = forecast(case.before, now, begun(case.before, done)) if case.before else None
         wakes = [at for at in (wanted.wake_at, given_back.wake_at) if at is not None]
+        known = {ref: found.remote_id for ref, found in actual.items()}
+        said = self.hold(case, foreseen, known) if shown_only and not done else None
         return Worked(
             case=case,
             forecast=foreseen,
@@ -112,10 +125,25 @@ class Planner:
             held=held is not None,
             wanted=replace(wanted, wake_at=min(wakes, default=None)),
             plan=diff(desired, actual),
-            known={ref: found.remote_id for ref, found in actual.items()},
+            known=known,
             objects=objects,
-            preview=preview(case.deal, foreseen, customer, change=case.change, earlier=earlier, before=case.before),
+            preview=preview(
+                case.deal, foreseen, customer, change=case.change, earlier=earlier, before=case.before, stripe=said
+            ),
         )
+
+    def hold(self, case: Case, made: Forecast, known: Mapping[Ref, str]) -> str | None:
+        """In words that Stripe's own preview of the first invoice agrees; None where it can't be had (yet).
+
+        Raises Unsafe (BUG-503) where they differ, and what the gateway raises.
+        """
+        customer = known.get(Ref("customer", case.deal.payer.account_id))
+        track = first_track(case.deal, made) if case.before is None else None
+        if customer is None or track is None:
+            return None
+        asked = request(track, case.deal, customer, {ref.key for ref in known if ref.kind == "product"})
+        answer = self.stripe.preview(asked) if asked is not None else None
+        return held_against(answer.invoice, track, case.deal, made) if answer is not None else None
 
     def read_objects(self, customer_id: str) -> tuple[Fact, ...]:
         """What runs or is planned for a customer, read now."""

@@ -4,7 +4,7 @@ stands.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
@@ -25,6 +25,7 @@ from sync.desired.preview import cannot_bill
 from sync.desired.quote_status import NOT_STARTED, QuoteView, Shown, blank_fields, line_fields, quote_fields
 from sync.errors import LeaseLost, Refusal, Refused, SyncError, Terminal, Transient, Unsafe
 from sync.facts import Fact
+from sync.plan import Plan
 from sync.ports import (
     Again,
     Claim,
@@ -43,13 +44,12 @@ from sync.ports import (
     SalesforceGateway,
     Subjects,
 )
-from sync.plan import Plan
-from sync.records import Ref
+from sync.records import Operation, Ref, Verb
+from sync.run.dealing import Signed, deal_key
 from sync.run.identity import history_marks
 from sync.run.intake import account_mark, unit_of
 from sync.run.late import late_change
 from sync.run.lost import close_found
-from sync.run.dealing import Signed, deal_key
 from sync.run.planner import Planner, Worked
 from sync.run.promise import PromiseCheck, broken, holds
 from sync.run.rows import Rows
@@ -92,9 +92,9 @@ class QuoteRun:
             return self._unsigned(claim, graph, fence)
         return self._signed(claim, due, graph, promise, fence)
 
-    def preview(self, quote_id: str) -> Worked | None:
+    def preview(self, quote_id: str, *, shown_only: bool = False) -> Worked | None:
         """Everything worked out for a quote, signed or not, without a write; None when there is no such quote. Raises
-        as the run would.
+        as the run would. ``shown_only`` as `Planner.work` has it: with fewer calls, and held against Stripe's preview.
         """
         graph = self.salesforce.quotes([quote_id]).get(quote_id)
         if graph is None:
@@ -102,7 +102,7 @@ class QuoteRun:
         promise = self.promises.frozen(quote_id)
         signed = frozen.as_signed(frozen.from_json(promise.graph), graph) if promise else graph
         mine = Signed(signed, promise.signed_at, promise.frozen_at) if promise else Signed(signed)
-        return self.planner.work(mine, self.clock.now())
+        return self.planner.work(mine, self.clock.now(), shown_only=shown_only)
 
     # ------------------------------------------------------------ before the signature
 
@@ -123,7 +123,7 @@ class QuoteRun:
     def _check(self, claim: Claim, graph: QuoteGraph, fence: int) -> Outcome:
         now = self.clock.now()
         try:
-            worked = self.planner.work(Signed(graph), now, keep=lambda: self.subjects.renew(claim))
+            worked = self.planner.work(Signed(graph), now, keep=lambda: self.subjects.renew(claim), shown_only=True)
             worked.plan.raise_if_unsafe()
         except (Terminal, Unsafe) as error:
             view = QuoteView(signed=False, now=now, failure=error, preview=cannot_bill(_messages(error)))
@@ -164,7 +164,12 @@ class QuoteRun:
         if operations := holds(found):
             plan = Plan(tuple(operations))
             run_id = self.ledger.open_run(
-                claim=claim, subject=run.due.key, trigger="promise", as_of=now, digest=plan.digest(), plan=plan.to_json()
+                claim=claim,
+                subject=run.due.key,
+                trigger="promise",
+                as_of=now,
+                digest=plan.digest(),
+                plan=plan.to_json(),
             )
             self.writer.apply(operations, claim=claim, run_id=run_id, known=worked.known, salesforce_ids={})
             self.ledger.close_run(run_id, outcome="done")
@@ -214,14 +219,20 @@ class QuoteRun:
         run_id = self._open_run(claim, run, worked, now)
         salesforce_ids = {o.ref: _salesforce_id(o.ref.kind, worked, o.ref.key) for o in plan.operations}
         try:
-            applied = self.writer.apply(
-                plan.operations, claim=claim, run_id=run_id, known=worked.known, salesforce_ids=salesforce_ids
-            )
+            ids: Mapping[Ref, str] = worked.known
+            for part in self._parts(plan.operations):
+                if any(o.verb is Verb.CREATE and o.ref.kind == "schedule" for o in part):
+                    self.planner.hold(worked.case, worked.forecast, ids)  # before anything is made that bills
+                ids = self.writer.apply(part, claim=claim, run_id=run_id, known=ids, salesforce_ids=salesforce_ids).ids
         except SyncError as error:
             self.ledger.close_run(run_id, outcome="failed", error_code=error.code)
             raise
         self.ledger.close_run(run_id, outcome="done")
-        return applied.ids
+        return ids
+
+    def _parts(self, operations: Sequence[Operation]) -> tuple[Sequence[Operation], Sequence[Operation]]:
+        """What bills nobody first: the customer and the catalogue; then the rest, each in its order."""
+        return [o for o in operations if not o.money], [o for o in operations if o.money]
 
     def _open_run(self, claim: Claim, run: _Run, worked: Worked, now: datetime) -> int:
         plan = worked.plan

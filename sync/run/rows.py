@@ -112,7 +112,9 @@ class Rows:
     def issue(self, record: BillingIssue) -> CrmRow:
         """Something that people have to look at. When it was opened is only what a new one is given."""
         fields = self._fields(ISSUE, record)
-        return CrmRow(ISSUE, KEY, record.billing_key, fields, record.account or record.billing_key, quiet=("Opened_At__c",))
+        return CrmRow(
+            ISSUE, KEY, record.billing_key, fields, record.account or record.billing_key, quiet=("Opened_At__c",)
+        )
 
     def closed_issue(self, key: str, account_id: str, now: datetime) -> CrmRow:
         """An issue that is settled."""

@@ -10,9 +10,7 @@ from tests.e2e.tandem import Tandem
 
 @pytest.mark.parametrize("order", ["AB", "BA"])
 @pytest.mark.parametrize(("policy", "amounts"), [("Signed", [4_932, 7_397]), ("Stripe", [5_162, 7_742])])
-def test_two_amendments_of_one_day(
-    world: World, tandem: Tandem, order: str, policy: str, amounts: list[int]
-) -> None:
+def test_two_amendments_of_one_day(world: World, tandem: Tandem, order: str, policy: str, amounts: list[int]) -> None:
     world.at("2026-04-10")
     seat = world.crm.product("Seat", currencies=["USD"])
     deal = sell(

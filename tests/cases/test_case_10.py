@@ -18,9 +18,7 @@ def test_each_year_bills_its_own_step(world: World, tandem: Tandem) -> None:
         })
         for quantity, price, year in steps
     ]  # fmt: skip
-    quote = sell(
-        world.crm, lines, Start_Date__c="2026-09-15", Term_Months__c=36, Billing_Frequency__c="Annual"
-    )
+    quote = sell(world.crm, lines, Start_Date__c="2026-09-15", Term_Months__c=36, Billing_Frequency__c="Annual")
     settled(tandem)
     [schedule] = world.stripe.all("subscription_schedules")
     starts = [phase["start_date"] for phase in schedule["phases"]]

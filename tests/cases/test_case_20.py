@@ -13,9 +13,7 @@ MARCH = "2026-01-01"
 
 
 @pytest.mark.parametrize(("signed", "first"), [("2026-12-10", "2027-01-01"), ("2027-01-05", "2027-01-05")])
-def test_the_renewal_starts_where_the_old_deal_ends(
-    world: World, tandem: Tandem, signed: str, first: str
-) -> None:
+def test_the_renewal_starts_where_the_old_deal_ends(world: World, tandem: Tandem, signed: str, first: str) -> None:
     world.at("2025-12-20")
     pro = world.crm.product("Pro", currencies=["USD"])
     enterprise = world.crm.product("Enterprise", currencies=["USD"])
@@ -32,12 +30,16 @@ def test_the_renewal_starts_where_the_old_deal_ends(
     live_through(world, tandem, "2027-02-02", days=30)
 
     assert len(world.stripe.all("customers")) == 1
-    of_2027 = sorted((i for i in world.stripe.all("invoices") if day_of(i["created"]) >= "2027"), key=lambda i: i["created"])
+    of_2027 = sorted(
+        (i for i in world.stripe.all("invoices") if day_of(i["created"]) >= "2027"), key=lambda i: i["created"]
+    )
     assert [(day_of(i["created"]), i["total"]) for i in of_2027] == [(first, 156_000), ("2027-02-01", 156_000)]
     [line] = of_2027[0]["lines"]["data"]
     assert line["period"]["start"] == 1798761600
     old_row = world.crm.row("Billing_Subscription__c", "Id Status__c ARR__c Renewed_By__c", f"Billing_Key__c = '{old}'")
-    new_row = world.crm.row("Billing_Subscription__c", "Id Status__c ARR__c Start_Date__c", f"Billing_Key__c = '{renewal}'")
+    new_row = world.crm.row(
+        "Billing_Subscription__c", "Id Status__c ARR__c Start_Date__c", f"Billing_Key__c = '{renewal}'"
+    )
     assert (old_row["Renewed_By__c"], old_row["ARR__c"], old_row["Status__c"]) == (new_row["Id"], 0, "Canceled")
     assert (new_row["ARR__c"], new_row["Start_Date__c"]) == (Decimal("18720"), "2027-01-01")
     assert quote_row(world, renewal)["Billing_Status__c"] == "Live"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.e2e.looks import day_of, quote_row, settled
 from tests.e2e.people import Line, change, sell
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
+
+#: Days until an invoice is due where a test says nothing: nobody pays, and nothing is overdue.
+NEVER_OVERDUE = 900
 
 
 class Book:
@@ -23,12 +27,43 @@ class Book:
         """A product that is sold by the month, unless ``kind`` says else."""
         return self.world.crm.product(name, currencies=self.currencies, **kind)
 
-    def sell(self, who: str, lines: Sequence[Line], *, zone: str | None = None, **header: Any) -> str:
-        """A signed New quote of a customer that is new too."""
+    def by_use(self, name: str, tiers: Sequence[tuple[int | None, str, str | None]], mode: str = "Graduated") -> dict[str, str]:
+        """A product billed by use in tiers (up to, a unit, flat), in US dollars; its event has its name."""
+        product = self.product(name, charge="Usage", period=None)
+        self.world.crm.change("Product2", product["id"], Tier_Mode__c=mode, Meter_Event__c=name)
+        for up_to, unit, flat in tiers:
+            self.world.crm.create(
+                "Product_Price_Tier__c", Product2__c=product["id"], Currency__c="USD",
+                Up_To__c=up_to, Unit_Amount__c=unit, Flat_Amount__c=flat,
+            )  # fmt: skip
+        return product
+
+    def used(self, who: str, event: str, many: int, at: str, **more: Any) -> None:
+        """The customer used so many at this instant (UTC)."""
+        stamp = int(datetime.fromisoformat(at).replace(tzinfo=UTC).timestamp())
+        form = {
+            "event_name": event, "timestamp": stamp, **more,
+            "payload[stripe_customer_id]": self.customer(who), "payload[value]": many,
+        }  # fmt: skip
+        self.world.stripe.post("billing/meter_events", form=form)
+
+    def sell(
+        self, who: str, lines: Sequence[Line], *, zone: str | None = None, card: bool = False, **header: Any
+    ) -> str:
+        """A signed New quote of a customer that is new too; with a ``card`` it is known in Stripe and pays by itself."""
         email = f"{who.replace(' ', '-')}@{who.replace(' ', '-')}.example"
-        account = self.world.crm.create("Account", Name=who, Billing_Email__c=email, Billing_Timezone__c=zone)
+        fields = {"Name": who, "Billing_Email__c": email, "Billing_Timezone__c": zone}
+        if card:
+            customer = self.world.stripe.post("customers", name=who, email=email)["id"]
+            method = self.world.stripe.post("payment_methods/pm_card_visa/attach", customer=customer)["id"]
+            self.world.stripe.post(
+                f"customers/{customer}", form={"invoice_settings[default_payment_method]": method}
+            )
+            fields["Stripe_Customer_Id__c"] = customer
+            header = {"Collection_Method__c": "Charge Automatically", **header}
+        account = self.world.crm.create("Account", **fields)
         self.accounts[who] = account
-        self.deals[who] = sell(self.world.crm, lines, account=account, **header)
+        self.deals[who] = sell(self.world.crm, lines, account=account, **{"Days_Until_Due__c": NEVER_OVERDUE, **header})
         return self.deals[who]
 
     def change(self, who: str, lines: Sequence[Line] = (), *, kind: str = "Amendment", **header: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from sync.store.engine import plain_dsn
 from sync.store.gauges import GAUGES_SQL
 from sync.store.inbox import insert_notices_sql, notice_arrays
 from tests.workers.processes import eventually
-from workers.web import MAX_BODY_BYTES, NoticeWriter, Web, listen, serve
+from workers.web import MAX_BODY_BYTES, NoticeWriter, Punctual, Web, listen, serve
 
 SECRET = "whsec_" + "k" * 32
 SOURCE = "stripe:acct_1"
@@ -70,7 +71,13 @@ def event(number: int = 1, **changes: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def run(dsn: str, database_url: str) -> Iterator[Running]:
+class Hasty(Punctual):
+    """Waits half a second for a request."""
+
+    within_s = 0.5
+
+
+def run(dsn: str, database_url: str, protocol: type[Punctual] = Punctual) -> Iterator[Running]:
     writer = NoticeWriter(dsn, insert_notices_sql(), notice_arrays)
     web = Web(
         writer=writer,
@@ -81,7 +88,7 @@ def run(dsn: str, database_url: str) -> Iterator[Running]:
     )
     bound = listen("127.0.0.1", 0)
     stop = threading.Event()
-    thread = threading.Thread(target=serve, args=(web.app, bound, stop), daemon=True)
+    thread = threading.Thread(target=serve, args=(web.app, bound, stop), kwargs={"protocol": protocol}, daemon=True)
     thread.start()
     running = Running(f"http://127.0.0.1:{bound.getsockname()[1]}", database_url)
     assert eventually(running.answers), "the web process did not start"
@@ -272,3 +279,56 @@ def test_a_process_that_is_asked_to_stop_before_it_serves_ends_at_once() -> None
     thread.start()
     thread.join(10)
     assert not thread.is_alive()
+
+
+@pytest.fixture
+def hasty(database: str) -> Iterator[Running]:
+    yield from run(plain_dsn(database), database, Hasty)
+
+
+HEAD = b"POST /webhooks/stripe HTTP/1.1\r\nHost: tandem\r\nContent-Length: 1000\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [b"", b"POST /webhooks/stripe HTTP/1.1\r\nHost: tan", HEAD, HEAD + b'{"id": '],
+    ids=["nothing", "half of the headers", "headers only", "half of the body"],
+)
+def test_who_does_not_send_a_request_to_its_end_is_cut_off(hasty: Running, begun: bytes) -> None:
+    with connected(hasty) as slow:
+        slow.sendall(begun)
+
+        assert slow.recv(1000) == b""
+    assert hasty.deliver(event()).status_code == 200
+
+
+@pytest.mark.parametrize("begun", [b"GET /livez HTTP/1.1\r\nX-Slow: ", HEAD], ids=["headers", "body"])
+def test_who_sends_a_byte_now_and_then_is_cut_off_all_the_same(hasty: Running, begun: bytes) -> None:
+    with connected(hasty) as slow:
+        slow.sendall(begun)
+        slow.settimeout(0.05)
+
+        assert eventually(lambda: _is_cut_off(slow))
+
+
+def test_each_request_of_a_connection_has_its_own_time(hasty: Running) -> None:
+    with connected(hasty) as one:
+        one.sendall(b"GET /livez HTTP/1.1\r\nHost: tandem\r\n\r\n")
+        assert one.recv(1000).startswith(b"HTTP/1.1 200")
+        one.sendall(b"GET /livez HT")
+        assert one.recv(1000) == b""
+
+
+def connected(running: Running) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", int(running.url.rpartition(":")[2])), timeout=30)
+
+
+def _is_cut_off(slow: socket.socket) -> bool:
+    """Sends one more byte, and looks whether the other side is still there."""
+    try:
+        slow.sendall(b"x")
+        return slow.recv(1) == b""
+    except TimeoutError:
+        return False
+    except OSError:
+        return True

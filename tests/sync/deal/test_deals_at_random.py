@@ -112,7 +112,9 @@ def test_invoices_less_credits_are_what_the_papers_say_in_any_order_of_arrival(
     order = data.draw(st.permutations(names))
     hours = sorted(data.draw(st.lists(st.integers(-480, 24 * life - 1), min_size=len(names), max_size=len(names))))
     begin = datetime.combine(made.start, datetime.min.time(), tzinfo=UTC)
-    arrivals = [(name, begin + timedelta(hours=h, minutes=n)) for n, (name, h) in enumerate(zip(order, hours))]
+    arrivals = [
+        (name, begin + timedelta(hours=h, minutes=n)) for n, (name, h) in enumerate(zip(order, hours, strict=True))
+    ]
     try:
         lived = lived_through(made, arrivals)
     except (TooMuchRemoved, Gap):  # on the way there was less than was taken off: that quote would have been refused

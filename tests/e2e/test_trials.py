@@ -1,0 +1,44 @@
+"""Trials: the days come first, and everything counts from the day after them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tests.e2e.book import Book
+from tests.e2e.looks import changes_nothing, quote_row
+from tests.e2e.sandbox import World
+from tests.e2e.tandem import Tandem
+
+
+def test_a_trial_of_fourteen_days_costs_nothing_and_the_term_counts_from_its_end(world: World, tandem: Tandem) -> None:
+    world.at("2026-02-20")
+    book = Book(world, tandem)
+    seat, fee = book.product("Seat"), book.product("Setup", charge="One-Time", period=None)
+    lines = [(seat, 10, "10.00", {}), (fee, 1, "500.00", {})]
+    terms = {"Start_Date__c": "2026-03-01", "Trial_Days__c": 14, "Term_Months__c": 3, "Billing_Frequency__c": "Monthly"}
+    book.sell("ahead", lines, **terms)
+    book.live("2026-02-21", "2026-03-02")
+    assert book.row("ahead", "Status__c MRR__c Contracted_MRR__c Start_Date__c End_Date__c") == (
+        "Trialing", Decimal(0), Decimal(100), "2026-03-01", "2026-06-14",
+    )  # fmt: skip
+    book.live("2026-03-08")
+    book.sell("late", lines, **terms)  # signed in the middle of the trial
+    book.live("2026-03-09")
+    assert book.row("late", "Status__c MRR__c Start_Date__c End_Date__c") == (
+        "Trialing", Decimal(0), "2026-03-01", "2026-06-14",
+    )  # fmt: skip
+    changes_nothing(tandem)
+    book.live("2026-03-15")
+    for who in ("ahead", "late"):
+        assert book.row(who, "Status__c MRR__c ARR__c") == ("Active", Decimal(100), Decimal(1200)), who
+    book.live("2026-06-16")
+
+    for who in ("ahead", "late"):
+        money = [(day, total) for day, total in book.billed(who) if total]
+        # 10 x 10.00 and the fee on the day after the trial, then the other two months
+        assert money == [("2026-03-15", 60_000), ("2026-04-15", 10_000), ("2026-05-15", 10_000)], who
+        assert [one for one in book.shown(who) if one[1]] == money, who
+        row = quote_row(world, book.deals[who])
+        assert (row["Contract_Total__c"], row["First_Invoice_Amount__c"]) == (Decimal(800), Decimal(600)), who
+        assert row["Billing_Status__c"] == "Ended", who
+    changes_nothing(tandem)
