@@ -80,6 +80,8 @@ class Customer(Fact):
     KIND: ClassVar[str] = "customer"
     email: str | None = None
     name: str | None = None
+    individual_name: str | None = None  # of a person, where Stripe was told which it is
+    business_name: str | None = None
     currency: str | None = None
     balance_minor: int = 0  # negative = credit in the customer's favour
     payment_method: str | None = None  # "visa •••• 4242, 12/2030" of the default method, if known

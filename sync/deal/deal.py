@@ -26,15 +26,11 @@ class Payer:
 
 @dataclass(frozen=True)
 class Terms:
-    """How the money is collected. ``days_until_due`` is None exactly when a stored payment method is charged.
-
-    ``payment_methods`` are Stripe's names of the methods that the customer may use; empty: the account's.
-    """
+    """How the money is collected. ``days_until_due`` is None exactly when a stored payment method is charged."""
 
     collection_method: str  # send_invoice, charge_automatically
     days_until_due: int | None
     po_number: str | None = None
-    payment_methods: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

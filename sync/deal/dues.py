@@ -151,16 +151,26 @@ class _Step:
         One brought in ahead of its day comes after those that precede it in effect and signature; one brought in late
         comes after all that was brought in before it, whose invoices are made.
         """
-        order = {c.quote_id: c.order for c in self.deal.changes}
-        mine = self.mine.at
+        if self.mine.at > day:
+            return self._quotes_before()
+        return frozenset(c.quote_id for c, at in self._others() if at <= day and c.order < self.change.order) | self._first
 
-        def before(quote: str, at: datetime) -> bool:
-            if quote == self.track.opened_by:
-                return True
-            first = order[quote] < self.change.order
-            return (at <= day and first) if mine <= day else (at < mine or (at == mine and first))
+    def _quotes_before(self) -> frozenset[str]:
+        """The other quotes that were brought in before this one."""
+        mine = (self.mine.at, self.change.order)
+        return frozenset(c.quote_id for c, at in self._others() if (at, c.order) < mine) | self._first
 
-        return frozenset(q for q, s in self.when.items() if q != self.change.quote_id and before(q, s.at))
+    @property
+    def _first(self) -> frozenset[str]:
+        return frozenset((self.deal.base.quote_id, self.track.opened_by)) - {self.change.quote_id}
+
+    def _others(self) -> Iterator[tuple[Change, datetime]]:
+        """The deal's other quotes, and when each was brought in: also those that leave this track alone, because what
+        they take off elsewhere is not here to be taken.
+        """
+        for change in self.deal.changes:
+            if change.quote_id != self.change.quote_id:
+                yield change, (self.when[change.quote_id].at if change.quote_id in self.when else change.accepted_at)
 
     def _pieces(self, quotes: Iterable[str], adds: int = 0, removes: int = 0, *, ended: bool = False) -> list[Piece]:
         """The track's pieces with these quotes, and so many of this quote's own lines."""
@@ -179,7 +189,8 @@ class _Step:
     def opening(self) -> list[Due]:
         """The cycles that had begun when the track was made, all on one invoice."""
         deal, lines = self.deal, []
-        pieces = self._pieces((), adds=len(self.change.adds), removes=len(self.change.removes))
+        there = self._pieces(self._quotes_before(), adds=len(self.change.adds), removes=len(self.change.removes))
+        pieces = [p for p in there if p.change.quote_id == self.change.quote_id]
         signed_on = deal.day_of(self.change.signed_at)
         for cycle in begun_cycles(self.track, self.mine.plain):
             past = self.change.skip_past and cycle.end <= signed_on

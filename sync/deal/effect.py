@@ -22,12 +22,16 @@ class Regular:
 
 @dataclass(frozen=True)
 class Effect:
-    """What a quote changes: invoices stated for it, credits, and regular invoices. Amounts in minor units."""
+    """What a quote changes: invoices stated for it, credits, and regular invoices. Amounts in minor units.
+
+    ``open_ended``: the deal has no end without it, or none with it, so ``total`` says nothing.
+    """
 
     stated: tuple[ForecastInvoice, ...]
     credits: tuple[CreditDue, ...]
     regular: tuple[Regular, ...]
     total: int
+    open_ended: bool = False
 
     @property
     def first(self) -> int:
@@ -48,7 +52,7 @@ def effect(earlier: Forecast, later: Forecast, change: Change) -> Effect:
     stated = tuple(i for i in later.invoices if i.quote_id == change.quote_id)
     credits = tuple(c for c in later.credits if c.quote_id == change.quote_id)
     total = (later.total - later.credited) - (earlier.total - earlier.credited)
-    return Effect(stated, credits, changed, total)
+    return Effect(stated, credits, changed, total, earlier.open_ended or later.open_ended)
 
 
 def _regular(made: Forecast) -> Mapping[date, int]:

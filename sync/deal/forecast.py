@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -114,11 +114,19 @@ def _by_stripe(track: Track, deal: Deal, when: Mapping[str, Settled], now: datet
     for cycle in track.cycles(horizon) if horizon else _to_the_last(track, deal, when):
         if cycle.start < opened:
             continue
-        lines = cycle_lines(track, deal, cycle, frozenset(q for q, s in when.items() if s.plain <= cycle.start))
+        at = deal.boundary(cycle.start)
+        lines = cycle_lines(track, deal, cycle, frozenset(_there(deal, when, cycle, at)))
         if lines:
-            at = deal.boundary(cycle.start)
             invoices.append(_invoice(track, deal, deal.day_of(at), seconds(at), lines))
     return invoices
+
+
+def _there(deal: Deal, when: Mapping[str, Settled], cycle: Cycle, at: datetime) -> Iterator[str]:
+    """The quotes with which Stripe bills a cycle. One that leaves the track alone may still say what is taken off it."""
+    for change in deal.changes:
+        mine = when.get(change.quote_id)
+        if change is deal.base or (mine.plain <= cycle.start if mine else change.accepted_at < at):
+            yield change.quote_id
 
 
 def _to_the_last(track: Track, deal: Deal, when: Mapping[str, Settled]) -> Iterable[Cycle]:
@@ -204,10 +212,12 @@ def _amounts_off(piece: Piece, cycle: Cycle, deal: Deal) -> Fraction:
 def line_amounts(deal: Deal, made: Forecast) -> Mapping[str, Decimal]:
     """What each quote line comes to over the contract, in major units (`Contract_Amount__c`); they add up to the total.
 
-    Lines billed as one item share its amount by quantity; the cents go so that the parts add up exactly.
+    Lines billed as one item share its amount by quantity; the cents go so that the parts add up exactly. Without an end
+    only what is charged once comes to anything that can be said.
     """
     of_item: dict[tuple[tuple[str, int], ...], int] = {}
-    for line in (line for invoice in made.invoices for line in invoice.lines):
+    lines = (line for invoice in made.invoices for line in invoice.lines)
+    for line in (line for line in lines if not (line.recurring and made.open_ended)):
         parts = tuple((piece.line.id, piece.quantity) for piece in line.item.pieces)
         of_item[parts] = of_item.get(parts, 0) + line.amount
     shares: dict[str, int] = {}

@@ -14,7 +14,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from sync.deal.money import round_half_away
-from sync.desired.keys import ENDS_ON, RENEWS, TERM_END
+from sync.desired.keys import ENDS_ON, RENEWS, TERM_END, TRIAL_FROM
 from sync.desired.worth import Terms, charge, monthly, monthly_of_phase, of_items, of_phase, percent_off
 from sync.errors import Terminal
 from sync.facts import Price, Schedule, Subscription
@@ -144,7 +144,7 @@ def _contract(key: str, subs: list[Subscription], scheds: list[Schedule], terms:
         status=status,
         subscription_ids=tuple(s.id for s in subs),
         schedule_ids=tuple(s.id for s in scheds),
-        start=terms.day(min(starts)) if starts else None,
+        start=_start(metadata.get(TRIAL_FROM), starts, terms),
         end=_day_before(metadata.get(TERM_END)) or (terms.day_before(max(fixed)) if fixed else None),
         ends_on=_day_before(metadata.get(ENDS_ON)) or _ends_on(subs, scheds, terms),
         period_end=_period_end(running, terms),
@@ -160,6 +160,13 @@ def _contract(key: str, subs: list[Subscription], scheds: list[Schedule], terms:
         livemode=first.livemode,
         renews=metadata.get(RENEWS),
     )
+
+
+def _start(trial_from: str | None, starts: list[int], terms: Terms) -> date | None:
+    """The first day of service: as we noted it for a trial, else when the first object starts."""
+    if trial_from:
+        return date.fromisoformat(trial_from)
+    return terms.day(min(starts)) if starts else None
 
 
 def _day_before(first_without: str | None) -> date | None:

@@ -186,9 +186,17 @@ def _host(website: str) -> str:
     return host.casefold().removeprefix("www.").rstrip(".")
 
 
+def is_company(name: str) -> bool:
+    """Whether a name says by its legal form that it is a company's."""
+    return any(word in _LEGAL_FORMS for word in _words(name))
+
+
 def _company(name: str) -> str:
-    words = re.findall(r"\w+", re.sub(r"[.'’]", "", name.casefold()))
-    return " ".join(word for word in words if word not in _LEGAL_FORMS)
+    return " ".join(word for word in _words(name) if word not in _LEGAL_FORMS)
+
+
+def _words(name: str) -> list[str]:
+    return re.findall(r"\w+", re.sub(r"[.'’]", "", name.casefold()))
 
 
 # ------------------------------------------------------------------ the customer object

@@ -8,10 +8,13 @@ from typing import Literal
 
 from sync import catalogue
 from sync.crm import CrmAccount
-from sync.desired.customer import confirmation
+from sync.desired.customer import confirmation, is_company
 from sync.desired.keys import ACCOUNT
 from sync.errors import Refusal
 from sync.facts import Customer
+
+#: What Salesforce's Contact takes.
+LONGEST_FIRST_NAME, LONGEST_LAST_NAME = 40, 80
 
 Mode = Literal["match", "create", "leave"]
 
@@ -26,9 +29,10 @@ class Belongs:
 
 @dataclass(frozen=True)
 class MakeAccount:
-    """Nobody in the CRM is this customer, and policy is to create an Account."""
+    """Nobody in the CRM is this customer, and policy is to create an Account, with its Contact if one is known."""
 
     fields: Mapping[str, object]
+    contact: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def match_account(
         and customer.email.casefold() in {(a.billing_email or "").casefold(), (a.person_email or "").casefold()}
     ]
     if not mailed:
-        return MakeAccount(_fields(customer)) if mode == "create" else Unknown()
+        return MakeAccount(_fields(customer), _contact(customer)) if mode == "create" else Unknown()
     if len(mailed) > 1:
         return _ask(customer, mailed, f"{len(mailed)} Accounts have its e-mail")
     only = mailed[0]
@@ -97,6 +101,26 @@ def _fields(customer: Customer) -> Mapping[str, object]:
         "Billing_Email__c": customer.email,
         "Stripe_Customer_Id__c": customer.id,
     }
+
+
+def _contact(customer: Customer) -> Mapping[str, object] | None:
+    """The person behind a new Account, else whoever reads its e-mail; standard fields, as long as Salesforce takes them."""
+    *first, last = _person(customer).split() or [(customer.email or "").partition("@")[0]]
+    if not last:
+        return None
+    return {
+        "FirstName": " ".join(first)[:LONGEST_FIRST_NAME] or None,
+        "LastName": last[:LONGEST_LAST_NAME],
+        "Email": customer.email,
+    }
+
+
+def _person(customer: Customer) -> str:
+    """The person's name, or "" where there is none or it is a company's."""
+    if customer.individual_name:
+        return customer.individual_name
+    name = customer.name or ""
+    return "" if name == customer.business_name or is_company(name) else name
 
 
 def _ask(customer: Customer, accounts: Sequence[CrmAccount], evidence: str) -> Ask:

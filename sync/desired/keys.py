@@ -19,6 +19,8 @@ SETTLED = "tandem_q_"
 #: The first day without service, where a Cancellation was signed; and the first day after the signed term.
 ENDS_ON = "tandem_ends_on"
 TERM_END = "tandem_term_end"
+#: The first day of a trial: Stripe can't be told of trial days that were over when the trial was made.
+TRIAL_FROM = "tandem_trial_from"
 #: On a price whose interval does not say what it is worth a month: minor units of one unit, before discounts.
 MONTHLY = "tandem_monthly"
 #: On a deal that renews another: the key of that one.

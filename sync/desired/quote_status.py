@@ -94,7 +94,7 @@ def quote_fields(view: QuoteView) -> Mapping[str, object]:
         found["Billing_Preview__c"] = view.preview
     if view.case:
         case, currency = view.case, view.case.deal.currency
-        endless = case.forecast.open_ended and case.effect is None
+        endless = case.effect.open_ended if case.effect is not None else case.forecast.open_ended
         found["Contract_Total__c"] = None if endless else to_major(case.total, currency)
         found["First_Invoice_Amount__c"] = None if case.first is None else to_major(case.first, currency)
     return found

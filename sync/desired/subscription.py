@@ -17,7 +17,7 @@ from sync.deal.dues import plain_from, settled, stated, touching
 from sync.deal.policy import BillingPolicy
 from sync.deal.timeline import Track, tracks, without_stub
 from sync.desired.catalog import placed
-from sync.desired.keys import AS_PLANNED, ENDS_ON, KEY, PLAIN_FROM, RENEWS, SETTLED, TERM_END, deal_metadata
+from sync.desired.keys import AS_PLANNED, ENDS_ON, KEY, PLAIN_FROM, RENEWS, SETTLED, TERM_END, TRIAL_FROM, deal_metadata
 from sync.desired.made import Made, begun
 from sync.desired.schedules import (
     Window,
@@ -194,8 +194,6 @@ class _Object:
         }
         if self.deal.terms.days_until_due is not None:
             create["days_until_due"] = self.deal.terms.days_until_due
-        if self.deal.terms.payment_methods:
-            create["payment_settings"] = {"payment_method_types": list(self.deal.terms.payment_methods)}
         if fields := self._custom_fields():
             create["invoice_settings"] = {"custom_fields": fields}
         compare: dict[str, Value] = {"customer": self.customer}
@@ -279,8 +277,7 @@ class _Object:
 
     def _as_left(self, schedule: Schedule | None) -> Mapping[str, Value]:
         """How the phases stand if nobody but us changed them: with the quotes that were brought in before."""
-        known = {self.track.opened_by, *self.mine.quotes}
-        earlier = self.deal.of(frozenset(c.quote_id for c in self.deal.changes if c.quote_id in known))
+        earlier = self.deal.of(frozenset(c.quote_id for c in self.deal.changes) - frozenset(self.pending))
         track = next((t for t in tracks(earlier) if t.key == self.track.key), None)
         if track is None or schedule is None:
             return {}
@@ -345,6 +342,8 @@ class _Object:
                 found[f"{SETTLED}{quote}"] = "{}/{}".format(*self.mine.quotes.get(quote, fresh))
         if deal.end is not None:
             found[TERM_END] = deal.end.isoformat()
+        if deal.trial_from is not None:
+            found[TRIAL_FROM] = deal.trial_from.isoformat()
         if deal.ends_on is not None:
             found[ENDS_ON] = deal.ends_on.isoformat()
         return found | ({RENEWS: deal.renews} if deal.renews is not None else {})

@@ -140,11 +140,13 @@ class SalesforceHttp:
         return answer
 
     def composite(
-        self, parts: Sequence[Part], *, writing: bool = False, deadline: Deadline | None = None
+        self, parts: Sequence[Part], *, writing: bool = False, together: bool = False, deadline: Deadline | None = None
     ) -> CompositeAnswer:
-        """Every part's own answer, run in order and independently (``allOrNone=false``, ``collateSubrequests=false``)."""
+        """Every part's own answer, run in order and independently (``allOrNone=false``, ``collateSubrequests=false``), or
+        ``together``: all of them or none.
+        """
         request = {
-            "allOrNone": False,
+            "allOrNone": together,
             "collateSubrequests": False,
             "compositeRequest": [_part(i, p, self.root) for i, p in enumerate(parts)],
         }
@@ -154,7 +156,7 @@ class SalesforceHttp:
         if not isinstance(rows, list) or len(rows) != len(parts):
             raise of_call(answer.status, None, what=_summary(parts), writing=writing)
         by_name = {str(r.get("referenceId")): r for r in rows if isinstance(r, dict)}
-        answers = [by_name.get(_name(i), {}) for i in range(len(parts))]
+        answers = [by_name.get(part_name(i), {}) for i in range(len(parts))]
         return CompositeAnswer(
             [PartAnswer(int(a.get("httpStatusCode") or 0), a.get("body")) for a in answers],
             answered_at(answer),
@@ -221,12 +223,13 @@ def json_text(value: object) -> str:
     raise TypeError(f"a {type(value).__name__} has no exact form in JSON")
 
 
-def _name(index: int) -> str:
+def part_name(index: int) -> str:
+    """What a part is called in its Composite: later ones refer to it, ``@{part0.id}``."""
     return f"part{index}"
 
 
 def _part(index: int, part: Part, root: str) -> dict[str, object]:
-    request: dict[str, object] = {"method": part.method, "url": root + part.path, "referenceId": _name(index)}
+    request: dict[str, object] = {"method": part.method, "url": root + part.path, "referenceId": part_name(index)}
     return {**request, "body": part.body} if part.body is not None else request
 
 

@@ -59,8 +59,8 @@ class SalesforceOrg:
     def billing_timezones(self) -> Mapping[str, str]:
         return self._reads.billing_timezones()
 
-    def create_account(self, fields: Mapping[str, object]) -> str:
-        return self._writes.create("Account", fields)
+    def create_account(self, fields: Mapping[str, object], contact: Mapping[str, object] | None = None) -> str:
+        return self._writes.create_account(fields, contact)
 
     def changes(self, heat: Literal["hot", "cold"], cursor: Mapping[str, object] | None) -> ChangePage:
         return self._changes.read(heat, cursor)

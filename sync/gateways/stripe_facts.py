@@ -131,6 +131,8 @@ def _customer(obj: Json) -> Customer:
         **base(obj),
         email=obj.get("email"),
         name=obj.get("name"),
+        individual_name=obj.get("individual_name"),
+        business_name=obj.get("business_name"),
         currency=obj.get("currency"),
         balance_minor=int_of(obj.get("balance")) or 0,
         payment_method=method_words(method) if isinstance(method, Mapping) else None,

@@ -65,7 +65,10 @@ class SalesforceGateway(Protocol):
     def billing_timezones(self) -> Mapping[str, str]:
         """The billing time zone of every Account that has one of its own."""
 
-    def create_account(self, fields: Mapping[str, object]) -> str: ...
+    def create_account(self, fields: Mapping[str, object], contact: Mapping[str, object] | None = None) -> str:
+        """The id of an Account made now, with its Contact if one is given: both or none. OutcomeUnknown when there was
+        no answer.
+        """
 
     def changes(self, heat: Literal["hot", "cold"], cursor: Mapping[str, object] | None) -> ChangePage:
         """The next page of changed records by keyset on (SystemModstamp, Id): hot = Quote, QuoteLineItem, Account;

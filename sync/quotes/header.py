@@ -15,20 +15,6 @@ from sync.quotes.faults import Faults
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
 COLLECTION = {"Send Invoice": "send_invoice", "Charge Automatically": "charge_automatically"}
-#: Stripe's names of the ways to pay, by the CRM's words.
-PAYMENT_METHODS = {
-    "Card": "card",
-    "ACH": "us_bank_account",
-    "SEPA": "sepa_debit",
-    "Link": "link",
-    "Transfer": "customer_balance",
-}
-#: The currencies in which Stripe takes a way to pay, where it takes not all (Stripe, Payment method support).
-_ONLY_IN = {
-    "us_bank_account": frozenset(("USD",)),
-    "sepa_debit": frozenset(("EUR",)),
-    "customer_balance": frozenset(("EUR", "GBP", "JPY", "MXN", "USD")),
-}
 _PO_LENGTH = 140  # of a custom field's value on a Stripe invoice
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -126,7 +112,7 @@ def read_timezone(graph: QuoteGraph, policy: BillingPolicy, faults: Faults) -> s
     return name
 
 
-def read_terms(quote: CrmQuote, policy: BillingPolicy, currency: str, faults: Faults) -> Terms:
+def read_terms(quote: CrmQuote, policy: BillingPolicy, faults: Faults) -> Terms:
     """How the money is collected, when it is due, and the customer's order number."""
     asked = quote.collection_method
     method = COLLECTION.get(asked, "") if asked else policy.collection_method
@@ -142,25 +128,10 @@ def read_terms(quote: CrmQuote, policy: BillingPolicy, currency: str, faults: Fa
     if po_number and len(po_number) > _PO_LENGTH:
         feature = f"An order number of more than {_PO_LENGTH} characters"
         faults.not_covered(feature, "PO_Number__c", f"{len(po_number)} characters long", "Shorten it")
-    methods = read_payment_methods(quote, currency, faults)
-    return Terms(method, days if method == "send_invoice" else None, po_number, methods)
-
-
-def read_payment_methods(quote: CrmQuote, currency: str, faults: Faults) -> tuple[str, ...]:
-    """Stripe's names of the ways to pay that the quote allows, in its order; none where it names none."""
-    field = "Payment_Methods__c"
-    found = []
-    for word in (part.strip() for part in (quote.payment_methods or "").split(";")):
-        name = PAYMENT_METHODS.get(word, "")
-        only_in = _ONLY_IN.get(name)
-        if word and not name:
-            faults.bad_value(field, word, ", ".join(PAYMENT_METHODS) + ", or leave it blank")
-        elif only_in and currency not in only_in:
-            choices = f"ways to pay in {currency}; {word} is for {', '.join(sorted(only_in))} only"
-            faults.bad_value(field, word, choices)
-        elif name:
-            found.append(name)
-    return tuple(dict.fromkeys(found))
+    if quote.payment_methods:
+        # A schedule can't carry them: the first invoice would be open to every method of the account.
+        faults.not_covered("A choice of payment methods on the quote", "Payment_Methods__c", quote.payment_methods)
+    return Terms(method, days if method == "send_invoice" else None, po_number)
 
 
 def read_currency(quote: CrmQuote, policy: BillingPolicy, faults: Faults) -> str:

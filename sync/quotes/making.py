@@ -44,7 +44,7 @@ def read_making(
     term = read_term(quote, lines, policy, business_day(now, timezone), faults, renews=renews)
     currency = header.read_currency(quote, policy, faults)
     payer = _payer(graph, renews, faults)
-    terms = header.read_terms(quote, policy, currency, faults)
+    terms = header.read_terms(quote, policy, faults)
     at = Reading(quote, faults, currency, policy.rounding_step, _frame(term))
     at = replace(at, discount=read_quote_discount(quote, faults), home_currency=policy.currency)
     change = _read_lines(lines, change, policy, at)

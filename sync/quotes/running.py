@@ -8,7 +8,7 @@ from sync.crm import CrmQuote
 from sync.deal.calendar import say
 from sync.deal.deal import Deal
 from sync.quotes.faults import Faults
-from sync.quotes.header import COLLECTION, read_payment_methods
+from sync.quotes.header import COLLECTION
 
 _ONE_DAY = timedelta(days=1)
 
@@ -61,7 +61,6 @@ def check_running(quote: CrmQuote, deal: Deal, faults: Faults, *, skipping: bool
     trial = (deal.start - deal.opens).days
     terms = deal.terms
     method = COLLECTION.get(quote.collection_method or "", quote.collection_method or "")
-    methods = read_payment_methods(quote, deal.currency, faults)
     po_number = (quote.po_number or "").strip()
     days = quote.days_until_due
     asked: tuple[tuple[str, str, object, bool], ...] = (
@@ -69,7 +68,7 @@ def check_running(quote: CrmQuote, deal: Deal, faults: Faults, *, skipping: bool
         ("the trial", "Trial_Days__c", quote.trial_days, (quote.trial_days or 0) in (0, trial)),
         ("the renewal", "Auto_Renew__c", "checked", not quote.auto_renew or deal.end is None),
         ("how the money is collected", "Collection_Method__c", quote.collection_method, method in ("", terms.collection_method)),
-        ("the payment methods", "Payment_Methods__c", quote.payment_methods, not methods or set(methods) == set(terms.payment_methods)),
+        ("the payment methods", "Payment_Methods__c", quote.payment_methods, not quote.payment_methods),
         ("the payment terms", "Days_Until_Due__c", days, days is None or terms.days_until_due in (None, days)),
         ("the order number", "PO_Number__c", po_number, po_number in ("", terms.po_number)),
     )  # fmt: skip

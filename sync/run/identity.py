@@ -89,9 +89,9 @@ class Identity:
         match answer:
             case Belongs(account_id, evidence):
                 return self._link(claim, customer, account_id, evidence)
-            case MakeAccount(fields):
+            case MakeAccount(fields, contact):
                 self.subjects.renew(claim)  # whoever took over meanwhile may have made it
-                account_id = self.salesforce.create_account(fields)
+                account_id = self.salesforce.create_account(fields, contact)
                 return self._link(claim, customer, account_id, "made for it")
             case Ask(refusal):
                 return Failed(refusal.code, refusal.message, blocked_on=refusal.blocked_on)

@@ -1,53 +1,55 @@
-"""The worked examples of docs/billing-rules.md, read and worked out by the code that bills."""
+"""The worked examples of docs/billing-rules.md, read (`tests.docs.papers`) and worked out by the code that bills.
+
+What an example claims stands under what was signed. Where it names one invoice, it names them all, and every credit.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
 from decimal import Decimal
+from itertools import permutations
 from typing import Any
 
+from sandbox.stripe.billing import pricing as stripe_pricing
 from sync.deal.calendar import add_months
 from sync.deal.deal import Deal
 from sync.deal.forecast import Forecast, ForecastInvoice, forecast
 from sync.deal.money import format_major, round_half_away
-from sync.deal.policy import BillingPolicy
 from sync.deal.pricing import arr_minor, items, mrr_minor
 from sync.deal.timeline import tracks
+from sync.desired.catalog import desire_catalogue
 from sync.errors import Refused
-from tests.sync.deal.factory import ACCOUNT, EARLY, a_deal, a_fee, a_line
+from tests.docs.papers import HEADS, LINES, Paper, Signed, deal_of
 
-LINE = re.compile(
-    r"(?P<quantity>\S+) x (?P<price>\S+) (?:a (?P<period>\w+)|(?P<once>once))(?:, less (?P<less>\S+) %)?(?:, billed (?P<billed>\w+))?"
-)
-
-
-@dataclass(frozen=True)
-class Quote:
-    """What an example says was signed."""
-
-    fields: Mapping[str, Any]
-    lines: tuple[str, ...]
-    signed: datetime
-    zone: str | None
-    rounding: bool
-
-    def deal(self) -> Deal:
-        """The deal that the code reads out of it. Raises Refused."""
-        account = replace(ACCOUNT, billing_timezone=self.zone)
-        lines = [_line(text, number) for number, text in enumerate(self.lines, start=1)]
-        return a_deal(
-            *lines,
-            now=self.signed,
-            policy=BillingPolicy(rounding_step=self.rounding),
-            account=account,
-            **self.fields,
-        )
+INVOICES = ("invoice", "invoices", "credit")
+Claim = tuple[str, str]
 
 
-def parts(example: str) -> list[tuple[str, str]]:
+def check(example: str) -> int:
+    """Every claim of the example holds; returns how many there were. AssertionError says what the code answers instead."""
+    rows = parts(example)
+    if rows[0][0] not in HEADS:
+        for key, rest in rows:
+            _check_sum(key, rest)
+        return len(rows)
+    papers: list[Paper] = []
+    claims: list[Claim] = []
+    checked = 0
+    for key, rest in rows:
+        if key in HEADS:
+            if key == "renew":  # what stands above it is said of the deal that it renews
+                checked, claims = checked + _check(papers, claims), []
+            papers.append(Paper(len(papers) + 1, key, rest.split(", ")))
+        elif key in LINES:
+            papers[-1].lines.append((key, rest))
+        else:
+            claims.append((key, rest))
+    return checked + _check(papers, claims)
+
+
+def parts(example: str) -> list[Claim]:
     """The lines of an example as (key, rest); ``last day`` is one key."""
     found = []
     for line in example.splitlines():
@@ -56,73 +58,98 @@ def parts(example: str) -> list[tuple[str, str]]:
     return found
 
 
-def quote_of(rows: list[tuple[str, str]]) -> Quote:
-    """The quote and its lines."""
-    currency, start, term, often, *options = rows[0][1].split(", ")
-    fields: dict[str, Any] = {
-        "currency": currency,
-        "start_date": date.fromisoformat(start),
-        "term_months": int(term.removesuffix(" months")),
-        "billing_frequency": often,
-    }
-    signed, zone, rounding = EARLY, None, False
-    for option in options:
-        if option.startswith("signed "):
-            signed = datetime.fromisoformat(option.removeprefix("signed "))
-        elif option.startswith("zone "):
-            zone = option.removeprefix("zone ")
-        elif option.startswith("Net "):
-            fields["days_until_due"] = int(option.removeprefix("Net "))
-        elif option == "rounding step":
-            rounding = True
-        else:
-            raise AssertionError(f"an example asks for {option!r}")
-    return Quote(fields, tuple(rest for key, rest in rows if key == "line"), signed, zone, rounding)
-
-
-def check(example: str) -> int:
-    """Every claim of the example holds; returns how many there were. AssertionError says what the code answers instead."""
-    rows = parts(example)
-    if rows[0][0] != "quote":
-        for key, rest in rows:
-            _check_sum(key, rest)
-        return len(rows)
-    quote = quote_of(rows)
-    claims = [(key, rest) for key, rest in rows[1:] if key != "line"]
-    if claims == [("refused", claims[0][1])]:
-        assert _refusal(quote) == claims[0][1]
-        return 1
-    deal = quote.deal()
-    made = forecast(deal, quote.signed)
-    billed = [(key, rest) for key, rest in claims if key in ("invoice", "invoices")]
+def _check(papers: Sequence[Paper], claims: Sequence[Claim]) -> int:
+    if claims and claims[0][0] == "refused":
+        _check_refused(papers, claims)
+        return len(claims)
+    signed = deal_of(papers)
+    made = forecast(signed.deal, signed.now, signed.begun)
+    billed = [claim for claim in claims if claim[0] in INVOICES]
     if billed:
-        _check_invoices(billed, made, deal)
-    others = [(key, rest) for key, rest in claims if key not in ("invoice", "invoices")]
-    for key, rest in others:
-        assert ANSWERS[key](deal, made, rest) == rest, key
+        _check_billed(billed, made, signed.deal)
+    for key, rest in claims:
+        if key == "order":
+            _check_order(papers, made)
+        elif key not in INVOICES:
+            answer = ANSWERS[key](signed, made, rest)
+            assert answer == rest, f"{key} is {answer}"
     return len(claims)
 
 
-def _line(text: str, number: int) -> Any:
-    found = LINE.fullmatch(text)
-    assert found, f"a line reads {text!r}"
-    changes: dict[str, Any] = {
-        "quantity": Decimal(found["quantity"]),
-        "unit_price": Decimal(found["price"].replace(",", "")),
-    }
-    if found["once"]:
-        return a_fee(number, **changes)
-    if found["less"]:
-        changes["discount_percent"] = Decimal(found["less"])
-    return a_line(number, price_period=found["period"], billing_frequency=found["billed"], **changes)
+# ------------------------------------------------------------------ what is refused
 
 
-def _refusal(quote: Quote) -> str:
+def _check_refused(papers: Sequence[Paper], claims: Sequence[Claim]) -> None:
+    """The last quote is refused, those before it are not."""
+    if len(papers) > 1:
+        deal_of(papers[:-1])
     try:
-        quote.deal()
+        deal_of(papers)
     except Refused as refused:
-        return refused.code
-    return "nothing"
+        told = refused
+    else:
+        raise AssertionError("it is not refused")
+    for key, rest in claims:
+        assert key in ("refused", "says"), f"a refused quote has no {key!r}"
+        if key == "refused":
+            assert told.code == rest, told.message
+        else:
+            assert rest in told.message, told.message
+
+
+# ------------------------------------------------------------------ what is billed and given back
+
+
+def _check_billed(claims: Sequence[Claim], made: Forecast, deal: Deal) -> None:
+    """The claims name every invoice, in order, and every credit."""
+    left = list(made.invoices)
+    for key, rest in claims:
+        if key == "credit":
+            continue
+        assert left, f"there is no {rest}"
+        if key == "invoice":
+            said = _said(left.pop(0), deal, rest)
+            assert said == rest, f"the invoice is {said}"
+            continue
+        count = int(rest.split()[0])
+        group, left = left[:count], left[count:]
+        amounts = " and ".join(sorted({format_major(i.total, deal.currency) for i in group}))
+        said = f"{len(group)} of {amounts}, {group[0].day} to {group[-1].day}"
+        assert said == rest, f"the invoices are {said}"
+    assert not left, f"not named: {[(str(i.day), format_major(i.total, deal.currency)) for i in left]}"
+    given = [
+        f"{deal.day_of(c.at)} {format_major(c.amount, deal.currency)} {'sent back' if c.refund else 'to the balance'}"
+        for c in made.credits
+    ]
+    assert [rest for key, rest in claims if key == "credit"] == given, f"credits: {given}"
+
+
+def _said(invoice: ForecastInvoice, deal: Deal, asked: str) -> str:
+    """An invoice in the words of a claim, with its due day or its period where the claim has one."""
+    text = f"{invoice.day} {format_major(invoice.total, deal.currency)}"
+    if " due " in asked:
+        text += f" due {invoice.due}"
+    if " for " in asked:
+        first = min(line.period_start for line in invoice.lines)
+        last = max(line.period_end for line in invoice.lines) - timedelta(days=1)
+        text += f" for {first} to {last}"
+    return text
+
+
+def _check_order(papers: Sequence[Paper], made: Forecast) -> None:
+    """In whatever order the changes are taken in, the same is billed."""
+    first, *changes = papers
+
+    def sums(of: Forecast) -> Any:
+        return sorted((i.day, i.total) for i in of.invoices), sorted((c.at, c.amount) for c in of.credits)
+
+    assert len(changes) > 1, "there is no order to change"
+    for order in permutations(changes):
+        signed = deal_of([first, *order])
+        assert sums(forecast(signed.deal, signed.now, signed.begun)) == sums(made), "the order matters"
+
+
+# ------------------------------------------------------------------ what else is claimed
 
 
 def _check_sum(key: str, rest: str) -> None:
@@ -136,41 +163,58 @@ def _check_sum(key: str, rest: str) -> None:
         raise AssertionError(f"an example begins with {key!r}")
 
 
-def _check_invoices(claims: list[tuple[str, str]], made: Forecast, deal: Deal) -> None:
-    """The claims name every invoice, in order."""
-    left = list(made.invoices)
-    for key, rest in claims:
-        if key == "invoice":
-            assert _said(left.pop(0), deal, due="due" in rest) == rest
-            continue
-        count, amount, first, last = re.fullmatch(r"(\d+) of (\S+), (\S+) to (\S+)", rest).groups()  # type: ignore[union-attr]
-        group, left = left[: int(count)], left[int(count) :]
-        assert {format_major(i.total, deal.currency) for i in group} == {amount}
-        assert (len(group), str(group[0].day), str(group[-1].day)) == (int(count), first, last)
-    assert not left, f"not named: {[str(i.day) for i in left]}"
-
-
-def _said(invoice: ForecastInvoice, deal: Deal, *, due: bool) -> str:
-    text = f"{invoice.day} {format_major(invoice.total, deal.currency)}"
-    return f"{text} due {invoice.due}" if due else text
-
-
 def _on(rest: str) -> date:
     return date.fromisoformat(rest.split()[0])
 
 
-ANSWERS: Mapping[str, Callable[[Deal, Forecast, str], str]] = {
-    "total": lambda deal, made, _: format_major(made.total, deal.currency),
-    "signed": lambda deal, made, _: format_major(made.signed, deal.currency),
-    "rounding": lambda deal, made, _: format_major(made.rest, deal.currency),
-    "first": lambda deal, made, _: format_major(made.first, deal.currency),
-    "objects": lambda deal, made, _: str(len(tracks(deal))),
-    "days": lambda deal, made, _: " ".join(str(i.day) for i in made.invoices),
-    "unit": lambda deal, made, _: f"{items(deal.pieces, deal, deal.start)[0].priced.unit:f}",
-    "discount": lambda deal, made, _: format_major(sum(items(deal.pieces, deal, deal.start)[0].priced.off), deal.currency),
-    "mrr": lambda deal, made, rest: f"{_on(rest)} {format_major(mrr_minor(deal, _on(rest)), deal.currency)}",
-    "arr": lambda deal, made, rest: f"{_on(rest)} {format_major(arr_minor(deal, _on(rest)), deal.currency)}",
-    "begins": lambda deal, made, _: f"{deal.boundary(deal.start):%Y-%m-%dT%H:%M:%SZ}",
-    "ends": lambda deal, made, _: f"{deal.boundary(deal.end):%Y-%m-%dT%H:%M:%SZ}",
-    "last day": lambda deal, made, _: str(date.fromordinal(deal.end.toordinal() - 1)),
+def _seats(signed: Signed, rest: str) -> str:
+    running = (p for p in signed.deal.pieces if p.runs(_on(rest)) and p.line.cycle_months and not p.line.usage)
+    return f"{_on(rest)} {sum(p.quantity for p in running)}"
+
+
+def _cut(signed: Signed, rest: str) -> str:
+    """How many units a change took off lines that began on a day."""
+    pieces = [p for p in signed.deal.pieces if p.cut_by is not None and p.start == _on(rest)]
+    return f"{_on(rest)} {sum(p.quantity for p in pieces)}"
+
+
+def _used(signed: Signed, rest: str) -> str:
+    """What use comes to at the price that Stripe is given, by the sandbox's arithmetic (the product leaves it to Stripe)."""
+    quantity = rest.split(" = ")[0]
+    [price] = [d.create for d in desire_catalogue(signed.deal) if d.ref.kind == "price" and _is_metered(d.create)]
+    tiers = [_tier(tier) for tier in price.get("tiers", ())]  # type: ignore[union-attr,arg-type]
+    whole = {"billing_scheme": "per_unit", **price, "_tiers": tiers}
+    return f"{quantity} = {format_major(stripe_pricing.total(whole, int(quantity.replace(',', ''))), signed.deal.currency)}"
+
+
+def _is_metered(price: Mapping[str, Any]) -> bool:
+    return bool((price.get("recurring") or {}).get("usage_type") == "metered")
+
+
+def _tier(tier: Mapping[str, Any]) -> dict[str, Any]:
+    up_to = None if tier["up_to"] == "inf" else tier["up_to"]
+    return {"flat_amount_decimal": None, **tier, "up_to": up_to}
+
+
+ANSWERS: Mapping[str, Callable[[Signed, Forecast, str], str]] = {
+    "total": lambda signed, made, _: format_major(made.total, made.currency),
+    "signed": lambda signed, made, _: format_major(made.signed, made.currency),
+    "rounding": lambda signed, made, _: format_major(made.rest, made.currency),
+    "first": lambda signed, made, _: format_major(made.first, made.currency),
+    "objects": lambda signed, made, _: str(len(tracks(signed.deal))),
+    "days": lambda signed, made, _: " ".join(str(i.day) for i in made.invoices),
+    "unit": lambda signed, made, _: f"{_first_item(signed).unit:f}",
+    "discount": lambda signed, made, _: " ".join(format_major(off, made.currency) for off in _first_item(signed).off),
+    "mrr": lambda signed, made, rest: f"{_on(rest)} {format_major(mrr_minor(signed.deal, _on(rest)), made.currency)}",
+    "arr": lambda signed, made, rest: f"{_on(rest)} {format_major(arr_minor(signed.deal, _on(rest)), made.currency)}",
+    "begins": lambda signed, made, _: f"{signed.deal.boundary(signed.deal.start):%Y-%m-%dT%H:%M:%SZ}",
+    "ends": lambda signed, made, _: f"{signed.deal.boundary(signed.deal.end):%Y-%m-%dT%H:%M:%SZ}",  # type: ignore[arg-type]
+    "last day": lambda signed, made, _: str((signed.deal.last or date.max) - timedelta(days=1)),
+    "seats": lambda signed, made, rest: _seats(signed, rest),
+    "cut": lambda signed, made, rest: _cut(signed, rest),
+    "used": lambda signed, made, rest: _used(signed, rest),
 }
+
+
+def _first_item(signed: Signed) -> Any:
+    return items(signed.deal.pieces, signed.deal, signed.deal.start)[0].priced

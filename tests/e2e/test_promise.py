@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.e2e.looks import quote_row, settled
-from tests.e2e.people import sell
+from tests.e2e.people import change, sell
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
 
@@ -58,3 +58,21 @@ def test_a_draft_unlike_the_preview_is_held_and_told_with_both_numbers_until_it_
     settled(tandem)
     assert quote_row(world, quote)["Billing_Status__c"] == "Live"
     assert [issue["Status__c"] for issue in _issues(world)] == ["Closed"]
+
+
+def test_an_amendment_waits_where_somebody_changed_the_seats_in_stripe(world: World, tandem: Tandem) -> None:
+    quote = _running_deal(world, tandem)
+    [subscription] = world.stripe.all("subscriptions")
+    [item] = subscription["items"]["data"]
+    world.stripe.post(f"subscription_items/{item['id']}", quantity=8, proration_behavior="none")
+    tandem.drain()
+    assert quote_row(world, quote)["Billing_Code__c"] == "DATA-219"
+    before = world.mark()
+    [entry] = world.crm.rows("PricebookEntry", "Id Pricebook2Id")
+    seat = {"book": entry["Pricebook2Id"], "USD": entry["Id"]}
+    amendment = change(world.crm, quote, [(seat, 1, "50.00", {})], Start_Date__c="2026-02-15")
+    tandem.drain()
+
+    row = quote_row(world, amendment)
+    assert (row["Billing_Status__c"], row["Billing_Code__c"]) == ("With Billing Team", "DATA-219")
+    assert [e for e in world.writes(before) if e.system == "stripe"] == []

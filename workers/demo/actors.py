@@ -117,8 +117,8 @@ class Crm:
             CloseDate="2026-01-31",
             CurrencyIsoCode=currency,
         )
-        book = lines[0][0]["book"]
-        quote = self.create("Quote", Name=name, OpportunityId=opportunity, Pricebook2Id=book, **fields)
+        book = {"Pricebook2Id": lines[0][0]["book"]} if lines else {}
+        quote = self.create("Quote", Name=name, OpportunityId=opportunity, **book, **fields)
         for product, quantity, price, more in lines:
             self.create(
                 "QuoteLineItem",

@@ -320,6 +320,48 @@ def test_an_account_is_made_for_a_self_serve_customer(world: World) -> None:
     assert [a.id for a in org.find_accounts(stripe_customer_ids=["cus_1"])] == [made]
 
 
+NEW_ACCOUNT = {"Name": "Ada Lovelace", "Billing_Email__c": "ada@birch.example", "Stripe_Customer_Id__c": "cus_1"}
+NEW_CONTACT = {"FirstName": "Ada", "LastName": "Lovelace", "Email": "ada@birch.example"}
+CONTACTS = "SELECT Name, Email, AccountId FROM Contact"
+
+
+def test_an_account_is_made_with_its_contact_in_one_call(world: World) -> None:
+    made = world.org().create_account(NEW_ACCOUNT, NEW_CONTACT)
+
+    [contact] = world.query(CONTACTS)
+    assert (contact["Name"], contact["Email"], contact["AccountId"]) == ("Ada Lovelace", "ada@birch.example", made)
+    assert flushes(world) == 1
+
+
+def test_an_account_whose_contact_is_refused_is_not_made_either(world: World) -> None:
+    with pytest.raises(SyncError) as caught:
+        world.org().create_account(NEW_ACCOUNT, NEW_CONTACT | {"Email": "no address"})
+
+    assert caught.value.code == "DATA-220"
+    assert "Contact" in caught.value.message
+    assert world.query("SELECT Id FROM Account WHERE Stripe_Customer_Id__c = 'cus_1'") == []
+    assert world.query(CONTACTS) == []
+
+
+def test_an_account_that_was_made_without_an_answer_is_found_with_its_one_contact(world: World) -> None:
+    org = world.org(call_deadline_s=1.5)
+    org.find_accounts(stripe_customer_ids=["cus_1"])
+    world.fault(system="salesforce", kind="timeout_after_effect", next=1, match="POST ")
+
+    with pytest.raises(OutcomeUnknown):
+        org.create_account(NEW_ACCOUNT, NEW_CONTACT)
+
+    world.refresh()
+    [there] = world.org().find_accounts(stripe_customer_ids=["cus_1"])
+    assert [c["AccountId"] for c in world.query(CONTACTS)] == [there.id]
+
+
+def test_a_name_that_looks_like_a_reference_is_only_a_name(world: World) -> None:
+    world.org().create_account(NEW_ACCOUNT | {"Name": "@{part0.id}"}, NEW_CONTACT | {"LastName": "@{part0.id}"})
+
+    assert [c["Name"] for c in world.query(CONTACTS)] == ["Ada @ {part0.id}"]
+
+
 def test_an_empty_flush_makes_no_call(world: World) -> None:
     assert world.org().flush([], Deadline(30)) == ({}, None)
     assert world.log("salesforce") == []

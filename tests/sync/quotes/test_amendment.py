@@ -121,14 +121,12 @@ def test_what_the_deal_says_may_be_said_again():
         trial_days=10,
         billing_day=5,
         collection_method="Charge Automatically",
-        payment_methods="Card;Link",
         po_number="PO-1",
     )
     same = {
         "trial_days": 10,
         "billing_day": 5,
         "collection_method": "Charge Automatically",
-        "payment_methods": "Link;Card",
         "days_until_due": 45,
         "po_number": " PO-1 ",
         "end_date": date(2027, 1, 19),

@@ -95,6 +95,7 @@ class FakeSalesforce:
     there: dict[str, CrmAccount] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     made: list[Mapping[str, object]] = field(default_factory=list)
+    contacts: list[Mapping[str, object]] = field(default_factory=list)
     pages: list[ChangePage] = field(default_factory=list)
     cursors: list[Any] = field(default_factory=list)
     meanwhile: Callable[[], object] = lambda: None
@@ -119,8 +120,9 @@ class FakeSalesforce:
             or (a.billing_email or "").lower() in {e.lower() for e in emails}
         ]
 
-    def create_account(self, fields: Mapping[str, Any]) -> str:
+    def create_account(self, fields: Mapping[str, Any], contact: Mapping[str, Any] | None = None) -> str:
         self.made.append(fields)
+        self.contacts += [contact] if contact else []
         id_ = f"001MADE{len(self.made)}"
         made = CrmAccount(
             id=id_,

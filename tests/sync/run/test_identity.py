@@ -181,6 +181,7 @@ def test_create_makes_an_account_that_carries_the_customers_id(place: Place) -> 
 
     assert [m["Stripe_Customer_Id__c"] for m in place.salesforce.made] == ["cus_1"]
     assert account_of(place) == "001MADE1"
+    assert [c["Email"] for c in place.salesforce.contacts] == ["ap@birch.example"]
 
 
 def test_a_crash_between_account_and_link_makes_no_second_account(place: Place) -> None:

@@ -1,0 +1,61 @@
+"""Ramps inside one quote: off the boundary, with lines that run for part of the time, and with more steps than Stripe takes."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from tests.e2e.book import Book
+from tests.e2e.looks import changes_nothing, quote_row
+from tests.e2e.sandbox import World
+from tests.e2e.tandem import Tandem
+
+
+def test_steps_off_the_boundary_bill_the_rest_of_their_cycle(world: World, tandem: Tandem) -> None:
+    world.at("2025-12-20")
+    book = Book(world, tandem)
+    seat, extra = book.product("Seat"), book.product("Extra")
+    terms = {"Start_Date__c": "2026-01-01", "Term_Months__c": 6, "Billing_Frequency__c": "Monthly"}
+    steps = [
+        (seat, 10, "10.00", {"Ramp_Key__c": "s", "End_Date__c": "2026-03-15"}),
+        (seat, 20, "10.00", {"Ramp_Key__c": "s", "Start_Date__c": "2026-03-16"}),
+    ]
+    book.sell("ramp", steps, **terms)
+    part = {"Start_Date__c": "2026-02-16", "End_Date__c": "2026-04-15"}
+    book.sell("part", [(seat, 10, "10.00", {}), (extra, 1, "30.00", part)], **terms)
+    book.live("2025-12-21", "2026-02-16", "2026-03-17")
+    assert book.row("ramp", "MRR__c Quantity__c") == (200, 20)
+    assert book.row("part", "MRR__c Quantity__c") == (130, 11)
+    book.live("2026-04-16")
+    assert book.row("part", "MRR__c Quantity__c") == (100, 10)
+    book.live("2026-07-02")
+    for who in ("ramp", "part"):
+        row = quote_row(world, book.deals[who])
+        billed = sum(total for _, total in book.billed(who)) - sum(amount for _, amount in book.given_back(who))
+        assert row["Contract_Total__c"] == Decimal(billed) / 100, who
+        assert row["Billing_Status__c"] == "Ended", who
+        print(who, book.billed(who), book.given_back(who), row["Billing_Preview__c"])
+    changes_nothing(tandem)
+
+
+@pytest.mark.parametrize("jumps", [["2026-02-02", "2027-02-02", "2028-01-02"], ["2027-01-02", "2028-01-02"]])
+def test_no_step_of_a_long_ramp_is_missed(world: World, tandem: Tandem, jumps: list[str]) -> None:
+    """24 steps of one seat more each month; Stripe takes ten phases at a time."""
+    world.at("2025-12-20")
+    book = Book(world, tandem)
+    seat = book.product("Seat")
+    firsts = [date(2026 + n // 12, n % 12 + 1, 1) for n in range(25)]
+    steps = [
+        (seat, n, "10.00", {"Start_Date__c": str(first), "End_Date__c": str(last - timedelta(days=1))})
+        for n, (first, last) in enumerate(zip(firsts, firsts[1:], strict=False), start=1)
+    ]
+    book.sell("ramp", steps, Start_Date__c="2026-01-01", Term_Months__c=24, Billing_Frequency__c="Monthly")
+    book.live("2025-12-21", *jumps)
+
+    expected = [(str(day), n * 1_000) for n, day in enumerate(firsts[:24], start=1)]
+    assert book.billed("ramp") == expected
+    assert quote_row(world, book.deals["ramp"])["Contract_Total__c"] == 3_000  # 10.00 x (1 + ... + 24)
+    assert book.row("ramp", "Status__c End_Date__c") == ("Canceled", "2027-12-31")
+    changes_nothing(tandem)
