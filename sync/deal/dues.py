@@ -14,9 +14,9 @@ from sync.deal.changes import Change, Credit, Piece
 from sync.deal.cycles import Cycle, CycleKind
 from sync.deal.deal import Deal
 from sync.deal.lines import DealLine
-from sync.deal.pricing import DealItem, agreeing, item, items
+from sync.deal.pricing import DealItem, agreeing, item
 from sync.deal.proration import rest_of_cycle
-from sync.deal.timeline import Track
+from sync.deal.timeline import Track, cycle_items
 
 
 @dataclass(frozen=True)
@@ -153,24 +153,30 @@ class _Step:
         """
         if self.mine.at > day:
             return self._quotes_before()
-        return frozenset(c.quote_id for c, at in self._others() if at <= day and c.order < self.change.order) | self._first
+        order = self.change.order
+        return self._first | {c.quote_id for c in self._others() if self._brought_in(c) <= day and c.order < order}
 
     def _quotes_before(self) -> frozenset[str]:
         """The other quotes that were brought in before this one."""
-        mine = (self.mine.at, self.change.order)
-        return frozenset(c.quote_id for c, at in self._others() if (at, c.order) < mine) | self._first
+        return self._first | {c.quote_id for c in self._others() if self._precedes(c)}
+
+    def _precedes(self, other: Change) -> bool:
+        if other.quote_id in self.when:
+            return (self.when[other.quote_id].at, other.order) < (self.mine.at, self.change.order)
+        return (other.accepted_at, other.order) < (self.change.accepted_at, self.change.order)
+
+    def _brought_in(self, other: Change) -> datetime:
+        return self.when[other.quote_id].at if other.quote_id in self.when else other.accepted_at
 
     @property
     def _first(self) -> frozenset[str]:
         return frozenset((self.deal.base.quote_id, self.track.opened_by)) - {self.change.quote_id}
 
-    def _others(self) -> Iterator[tuple[Change, datetime]]:
-        """The deal's other quotes, and when each was brought in: also those that leave this track alone, because what
-        they take off elsewhere is not here to be taken.
+    def _others(self) -> list[Change]:
+        """The deal's other quotes, also those that leave this track alone: what they take off elsewhere isn't here to
+        be taken.
         """
-        for change in self.deal.changes:
-            if change.quote_id != self.change.quote_id:
-                yield change, (self.when[change.quote_id].at if change.quote_id in self.when else change.accepted_at)
+        return [c for c in self.deal.changes if c.quote_id != self.change.quote_id]
 
     def _pieces(self, quotes: Iterable[str], adds: int = 0, removes: int = 0, *, ended: bool = False) -> list[Piece]:
         """The track's pieces with these quotes, and so many of this quote's own lines."""
@@ -206,9 +212,7 @@ class _Step:
     def _items(self, pieces: Sequence[Piece], cycle: Cycle) -> list[DealItem]:
         """What one cycle bills of these pieces; usage is billed by Stripe when it is known."""
         running = [p for p in pieces if p.runs(cycle.start) and p.line.usage is None]
-        if cycle.kind is CycleKind.JOINED:
-            return [i for i in self.track.phases[0].items if i.usage is None]
-        return [i for i in items(running, self.deal, cycle.start, cycle) if i.usage is None]
+        return list(cycle_items(running, cycle, self.deal))
 
     # ------------------------------------------------------------------ lines that come in
 

@@ -11,7 +11,7 @@ from itertools import takewhile
 
 from sync.deal.calendar import add_months, seconds
 from sync.deal.changes import Piece
-from sync.deal.cycles import Cycle, CycleKind, Grid
+from sync.deal.cycles import Cycle, Grid
 from sync.deal.deal import Deal
 from sync.deal.discounts import AmountOff, running
 from sync.deal.dues import Begun, CreditDue, Due, Settled, settled, stated
@@ -19,7 +19,7 @@ from sync.deal.lines import Charge
 from sync.deal.money import round_half_away, to_major
 from sync.deal.pricing import DealItem, items
 from sync.deal.proration import worth
-from sync.deal.timeline import HORIZON_MONTHS, Track, tracks
+from sync.deal.timeline import HORIZON_MONTHS, Track, cycle_items, tracks
 
 
 @dataclass(frozen=True)
@@ -138,11 +138,8 @@ def _to_the_last(track: Track, deal: Deal, when: Mapping[str, Settled]) -> Itera
 
 def cycle_lines(track: Track, deal: Deal, cycle: Cycle, quotes: frozenset[str]) -> list[ForecastLine]:
     """What one cycle of the track bills with these quotes in it, usage left out."""
-    if cycle.kind is CycleKind.JOINED:
-        made = track.phases[0].items
-    else:
-        pieces = deal.of(quotes | {track.opened_by}).pieces
-        made = items(_running(pieces, track, cycle), deal, cycle.start, cycle)
+    pieces = deal.of(quotes | {track.opened_by}).pieces
+    made = cycle_items(_running(pieces, track, cycle), cycle, deal)
     lines = [ForecastLine(i, i.priced.net, cycle.start, cycle.end, True) for i in made if i.usage is None]
     if cycle.start == track.start:
         lines += [ForecastLine(i, i.priced.net, cycle.start, cycle.start, False) for i in track.phases[0].once]

@@ -283,15 +283,26 @@ def _odd_boundaries(grid: Grid, start: date) -> set[date]:
     return {day for day in found if grid.end is None or day < grid.end}
 
 
+def cycle_items(running: Sequence[Piece], cycle: Cycle, deal: Deal, day: date | None = None) -> tuple[DealItem, ...]:
+    """What a cycle bills of the pieces that run on its first day, or on another ``day`` in it."""
+    if cycle.kind is CycleKind.JOINED:
+        return _joined_items(running, cycle, deal)
+    return items(running, deal, day or cycle.start, cycle)
+
+
 def _joined_items(running: Sequence[Piece], cycle: Cycle, deal: Deal) -> tuple[DealItem, ...]:
-    """Lines that begin inside a cycle with a Stripe object of their own: each bills its rest of it."""
+    """Lines that begin inside a cycle with a Stripe object of their own: each bills its rest of it, whole, whatever of
+    it is taken off later.
+    """
     found: list[DealItem] = []
-    for piece in running:
-        if piece.line.usage is not None:
-            found.append(item([piece], deal, cycle.start, cycle))
+    for line in dict.fromkeys(piece.line for piece in running):
+        mine = [piece for piece in running if piece.line is line]
+        if line.usage is not None:
+            found.append(item(mine, deal, cycle.start, cycle))
             continue
-        amount = rest_of_cycle(piece, (), piece.start, deal, piece.change.proration)
-        found.append(stated_item(piece, amount, cycle, deal))
+        whole = Piece(line, sum(piece.quantity for piece in mine), mine[0].change)
+        amount = rest_of_cycle(whole, (), line.start, deal, whole.change.proration)
+        found.append(stated_item(whole, amount, cycle, deal))
     return tuple(found)
 
 

@@ -125,6 +125,8 @@ def status(view: QuoteView) -> str:
         return _failed(view.failure, view)
     if not view.signed and not objects:
         return NOT_STARTED
+    if view.deal is not None and not tracks(view.deal):
+        return ENDED  # by a Cancellation, before it began
     if view.deal is None or not objects:
         return WAITING
     if len(objects) < len(tracks(view.deal)):

@@ -164,12 +164,25 @@ class _Object:
 
     def desired(self) -> list[Desired]:
         """The objects, in the order in which they need each other."""
-        found = [self._subscription()] if self.late else []
+        found = [self._subscription()] if self.late or self._stops else []
         schedule = self._schedule()
         if schedule is not None:
             found.append(schedule)
         ours = stated(self.track, self.deal, self.begun, self.now)
         return [*found, *desire_stated(self.track, self.deal, ours, self.now, self._custom_fields())]
+
+    @property
+    def _runs_by(self) -> Schedule | None:
+        """The schedule that walks the track; one that let the subscription go as planned does so no more."""
+        schedule = self.mine.schedule
+        released = schedule is not None and schedule.status == "released" and schedule.end_behavior == "release"
+        return None if released else schedule
+
+    @property
+    def _stops(self) -> bool:
+        """Whether a Cancellation's day has come and no schedule is there that would end the subscription."""
+        there = self.late or self.mine.subscription is not None
+        return bool(there and self.over and self.deal.ends_on and self._runs_by is None)
 
     def wakes(self) -> list[datetime]:
         """When the answer changes: a stated amount falls due, more phases have to follow."""
@@ -198,7 +211,7 @@ class _Object:
             create["invoice_settings"] = {"custom_fields": fields}
         compare: dict[str, Value] = {"customer": self.customer}
         ref = Ref("subscription", self.track.key)
-        if not (self.over and self.deal.ends_on and self.mine.schedule is None):
+        if not self._stops:
             return Desired(ref, create=create, compare=compare, money=True)
         compare |= {"metadata": self._metadata(), "standing": "canceled"}
         update: dict[str, Mapping[str, Value]] = {"metadata": {"metadata": self._metadata()}, "standing": {}}
@@ -233,9 +246,7 @@ class _Object:
 
     def _schedule(self) -> Desired | None:
         """The schedule that walks the track through its phases and ends it; none for one that simply goes on."""
-        schedule = self.mine.schedule
-        if schedule is not None and schedule.status == "released" and schedule.end_behavior == "release":
-            schedule = None  # let go of as planned: the subscription goes on by itself
+        schedule = self._runs_by
         if self.over:
             return self._ended(schedule)
         ahead = not self.is_made and not self.late

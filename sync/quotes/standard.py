@@ -14,6 +14,9 @@ from sync.quotes.cancellation import read_cancellation
 from sync.quotes.faults import Faults
 from sync.quotes.making import read_making
 
+#: Each change leaves a stamp in the metadata of the Stripe objects that it touches; Stripe takes 50 keys.
+MOST_CHANGES = 40
+
 
 def read_quote(
     graph: QuoteGraph,
@@ -52,6 +55,11 @@ def read_change(
     Raises `Refused` as `read_quote` does, and ValueError for a quote that makes a deal of its own.
     """
     kind = _kind(graph)
+    if len(deal.changes) > MOST_CHANGES:
+        faults = Faults(graph)
+        feature = f"More than {MOST_CHANGES} changes of one deal"
+        faults.not_covered(feature, "Billing_Subscription__c", f"deal {deal.number}", "Renew it")
+        faults.raise_if_any()
     change = _change(graph, kind, now, signed_at, accepted_at)
     if kind is Kind.AMENDMENT:
         return read_amendment(graph, _lines(graph), deal, policy, now, change)

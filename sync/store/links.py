@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, or_, select
+from sqlalchemy import Connection, Engine, Row, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from sync.errors import Unsafe
@@ -13,6 +13,8 @@ from sync.ports import NewLink
 from sync.store.tables import links
 
 _l = links.c
+#: What may be followed by another of its key: a schedule that let its subscription go is never taken up again.
+FOLLOWED = "schedule"
 
 
 class StoredLinks:
@@ -34,7 +36,9 @@ class StoredLinks:
             return
         clash = or_(_l.key == link.key, _l.stripe_id == link.stripe_id)
         stored = [_link(row) for row in connection.execute(select(links).where(self._mine(), clash))]
-        if stored != [link]:
+        if [(other.key, other.stripe_kind) for other in stored] == [(link.key, FOLLOWED)]:
+            connection.execute(update(links).where(self._mine(), _l.key == link.key).values(_columns(link)))
+        elif stored != [link]:
             there = " and ".join(f"{other.key} = {other.stripe_id}" for other in stored)
             raise Unsafe(
                 "BUG-501", f"We were about to link {link.key} to {link.stripe_id}, but {there} is linked already."

@@ -302,12 +302,13 @@ class Oracle:
 
     def _joining(self, made: Bill, paper: Paper, until: datetime) -> None:
         """The rest of the cycles in which lines begin; of a paper that came late, also the cycles billed without it."""
-        for n, line in enumerate(paper.adds):
+        adds = sorted(paper.adds, key=lambda x: x.start)
+        for n, line in enumerate(adds):
             at = max(self.terms.at(line.start), paper.arrived)
             if not line.cycle or at > until:
                 continue
             known = self._before(paper, line.start)
-            before, after = (fold([*known, replace(paper, adds=paper.adds[:k])]) for k in (n, n + 1))
+            before, after = (fold([*known, replace(paper, adds=tuple(adds[:k]))]) for k in (n, n + 1))
             if not any(p.line is line and p.runs(line.start) for p in after):
                 continue
             beside = [p for p in before if p.runs(line.start)]
@@ -340,9 +341,10 @@ class Oracle:
         if paper.credit == "None" or paper is self.base:
             return
         bare = replace(paper, kind="Amendment", adds=())
+        takes = sorted(paper.takes, key=lambda x: x.day)
         steps = [
-            (take.day, replace(bare, takes=paper.takes[:n]), replace(bare, takes=paper.takes[: n + 1]))
-            for n, take in enumerate(paper.takes)
+            (take.day, replace(bare, takes=tuple(takes[:n])), replace(bare, takes=tuple(takes[: n + 1])))
+            for n, take in enumerate(takes)
         ]
         steps += [(paper.effective, bare, paper)] if ends else []
         for day, without, with_it in steps:

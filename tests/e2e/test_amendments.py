@@ -57,8 +57,8 @@ def test_what_is_taken_off_is_credited_by_the_policy(world: World, tandem: Tande
     assert quote_row(world, late)["Contract_Total__c"] == Decimal("-2298.63")
     opened = world.crm.row("Billing_Invoice__c", "Amount_Remaining__c Amount_Credited__c", f"Account__c = '{book.accounts['open']}' AND Issued_On__c = 2026-05-01")
     assert opened == {"Amount_Remaining__c": Decimal("401.37"), "Amount_Credited__c": Decimal("98.63")}
-    back = world.crm.row("Billing_Invoice__c", "Status__c Amount_Refunded__c", f"Account__c = '{book.accounts['refund']}' AND Issued_On__c = 2026-05-01")
-    assert back == {"Status__c": "Paid", "Amount_Refunded__c": Decimal("98.63")}
+    back = world.crm.row("Billing_Invoice__c", "Status__c", f"Account__c = '{book.accounts['refund']}' AND Issued_On__c = 2026-05-01")
+    assert back == {"Status__c": "Paid"}
     changes_nothing(tandem)
 
 
@@ -76,7 +76,7 @@ def test_what_is_added_is_billed_from_its_day_on(world: World, tandem: Tandem) -
     book.change("before a live one", [(seat, 2, "50.00", {})], Start_Date__c="2026-07-10")
     book.change("by the quarter", [(archive, 3, "90.00", {"Billing_Frequency__c": "Quarterly"})], Start_Date__c="2026-06-16")
     book.change("one day", [(seat, 4, "50.00", TAKE), (seat, 6, "55.00", {})], Start_Date__c="2026-06-16")
-    book.change("many", [(module, 1, "10.00", {}) for module in modules[18:]], Start_Date__c="2026-06-01")
+    book.change("many", [(module, 1, "10.00", {}) for module in modules[18:]], Start_Date__c="2026-06-01", Billing_Frequency__c="Monthly")
     book.live("2026-04-22", "2026-05-16T08:00")
     today = book.change("today", [(seat, 3, "50.00", {})], Start_Date__c="2026-05-16")
     book.live("2026-05-16T10:00", "2026-06-02", "2026-06-16", "2026-07-10")
@@ -94,9 +94,9 @@ def test_what_is_added_is_billed_from_its_day_on(world: World, tandem: Tandem) -
         "price": [("2026-05-01", 50_000), *months(6, 9, 80_000)],
         # 3 x 50.00 for 11 months and 15 days are 1,723.97; eleven cycles of 150.00 are to come: 73.97 at once
         "today": [("2026-05-01", 50_000), ("2026-05-16", 7_397), *months(6, 9, 65_000)],
-        # 2 x 50.00 for 9 months and 22 days are 972.33, less nine of 100.00; then 73.97 and 3 x 150.00 at once
+        # 2 x 50.00 for 9 months and 21 days are 969.04, less nine of 100.00; then 73.97 and 3 x 150.00 at once
         "before a live one": [
-            *months(5, 7, 50_000), ("2026-07-10", 7_233), ("2026-08-01", 60_000), ("2026-08-05", 52_397), ("2026-09-01", 75_000),
+            *months(5, 7, 50_000), ("2026-07-10", 6_904), ("2026-08-01", 60_000), ("2026-08-05", 52_397), ("2026-09-01", 75_000),
         ],
         # 270.00 a quarter on the deal's own boundaries: 10 months and 15 days are 945 + 270/3*15*12/365 = 44.38
         "by the quarter": [],

@@ -1,5 +1,6 @@
 """Amendments that add: from which day, to which end, at which frequency; and what of a running deal can't be changed."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -327,3 +328,9 @@ def test_the_order_in_which_amendments_are_read_makes_the_same_deal():
     totals = [[(i.day, i.total) for i in forecast(deal, EARLY).invoices] for deal in (one_way, other_way)]
     assert totals[0] == totals[1]
     assert {c.quote_id for c in one_way.changes} == {QUOTE_ID, first["id"], second["id"]}
+
+
+def test_a_deal_takes_as_many_changes_as_its_stripe_objects_can_remember():
+    deal = a_deal()
+    full = replace(deal, changes=(deal.base, *(replace(deal.base, quote_id=f"A{n}", adds=()) for n in range(40))))
+    assert told(lambda: a_change(full))[:2] == ("CONF-311", "Billing_Subscription__c")

@@ -125,8 +125,8 @@ def test_a_write_that_was_found_later_has_no_duration(told: Told) -> None:
 def promise(quote: str, *, signed_at: str, frozen: bool = True) -> str:
     frozen_at = "now()" if frozen else "NULL"
     return (
-        "INSERT INTO promises (quote_id, input_digest, graph, preview, signed_at, frozen_at) VALUES "
-        f"('{quote}', 'd', '{{}}', '{{}}', {signed_at}, {frozen_at})"
+        "INSERT INTO promises (quote_id, deal_key, input_digest, graph, preview, signed_at, frozen_at) VALUES "
+        f"('{quote}', '{quote}', 'd', '{{}}', '{{}}', {signed_at}, {frozen_at})"
     )
 
 
