@@ -38,6 +38,7 @@ from sync.run.planner import Planner
 from sync.run.promise import PromiseCheck
 from sync.run.quote import QuoteRun
 from sync.run.rows import Rows
+from sync.run.telling import Telling
 from sync.store import schema
 from sync.store.audit import StoredAudit
 from sync.store.budgets import StoredBudgets
@@ -278,8 +279,10 @@ def _pipeline(
     promise = PromiseCheck(dealing=dealing, facts=store.facts, outbox=store.outbox, rows=rows)
     quotes = QuoteRun(
         salesforce=salesforce, planner=planner, writer=writer, ledger=store.ledger, links=store.links, facts=store.facts,
-        promises=store.promises, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock,
-        promise=promise,
+        promises=store.promises, subjects=store.subjects, outbox=store.outbox, clock=store.clock, promise=promise,
+        telling=Telling(
+            facts=store.facts, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock
+        ),
     )  # fmt: skip
     identity = Identity(
         stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, subjects=store.subjects,

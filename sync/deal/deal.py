@@ -85,6 +85,13 @@ class Deal:
         """The lines over time, with what was taken off. Raises `TooMuchRemoved`."""
         return fold(self.changes, newest_first=self.newest_first)
 
+    def first(self, quotes: int) -> tuple[Piece, ...]:
+        """The lines over time when so many quotes had been taken in."""
+        known: dict[int, tuple[Piece, ...]] = self.__dict__.setdefault("_first", {})
+        if quotes not in known:
+            known[quotes] = fold(self.changes[:quotes], newest_first=self.newest_first)
+        return known[quotes]
+
     @cached_property
     def recurring(self) -> tuple[DealLine, ...]:
         """The lines billed every cycle, usage among them."""
@@ -119,6 +126,12 @@ class Deal:
     def of(self, quotes: frozenset[str]) -> Deal:
         """The deal as it is with these quotes only."""
         return replace(self, changes=tuple(c for c in self.changes if c.quote_id in quotes))
+
+    def began(self, piece: Piece) -> bool:
+        """Whether anything of the piece ever was. What ends on its own first day was, if the quote that ends it came later."""
+        if piece.cut_by is None or piece.last != piece.start:
+            return True
+        return piece.cut_by.accepted_at >= self.boundary(piece.start)
 
     def boundary(self, day: date) -> datetime:
         """The UTC instant at which ``day`` begins for this deal; all its boundaries share one UTC time of day."""

@@ -9,14 +9,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import takewhile
+from typing import TypeVar
 
-from sync.deal.changes import Change, Credit, Piece
+from sync.deal.changes import Change, Credit, Piece, Removal
 from sync.deal.cycles import Cycle, CycleKind
 from sync.deal.deal import Deal
 from sync.deal.lines import DealLine
 from sync.deal.pricing import DealItem, agreeing, item
 from sync.deal.proration import rest_of_cycle
 from sync.deal.timeline import Track, cycle_items
+
+L = TypeVar("L", DealLine, Removal)
 
 
 @dataclass(frozen=True)
@@ -98,14 +101,18 @@ def begun_cycles(track: Track, plain: date) -> Iterator[Cycle]:
 
 
 def touching(track: Track, deal: Deal) -> tuple[Change, ...]:
-    """The quotes that change what this track carries, in the order in which they were taken in."""
-    found = set()
-    for piece in deal.pieces:
-        if piece.line.id in track.line_ids or piece.line.id in track.once_ids:
-            found.add(piece.change.quote_id)
-            if piece.cut_by is not None:
-                found.add(piece.cut_by.quote_id)
-    return tuple(change for change in deal.changes if change.quote_id in found)
+    """The quotes that change what this track carries, in the order in which they were taken in.
+
+    Each is held against the deal as it was when it came, so that no later one takes away that it was brought in.
+    """
+    mine = track.line_ids | track.once_ids
+    found, before = [], frozenset[Piece]()
+    for n, change in enumerate(deal.changes, start=1):
+        now = frozenset(p for p in deal.first(n) if p.line.id in mine)
+        if now != before:
+            found.append(change)
+        before = now
+    return tuple(found)
 
 
 def settled(track: Track, deal: Deal, begun: Begun | None, now: datetime) -> Mapping[str, Settled]:
@@ -145,41 +152,26 @@ class _Step:
 
     # ------------------------------------------------------------------ what was there
 
-    def _quotes_by(self, day: datetime) -> frozenset[str]:
-        """The other quotes that count as there already when this one takes effect on a day.
+    def _quotes_by(self, day: date) -> frozenset[str]:
+        """The other quotes that count as there already when a line of this one takes effect on a day.
 
         One brought in ahead of its day comes after those that precede it in effect and signature; one brought in late
         comes after all that was brought in before it, whose invoices are made.
         """
-        if self.mine.at > day:
+        at, order = self.deal.boundary(day), (day, self.change.signed_at, self.change.number)
+        if self.mine.at > at:
             return self._quotes_before()
-        order = self.change.order
-        return self._first | {c.quote_id for c in self._others() if self._brought_in(c) <= day and c.order < order}
+        known = {c.quote_id for c in self.deal.changes if c.accepted_at <= at and c.order < order}
+        return frozenset(known | {self.deal.base.quote_id, self.track.opened_by} - {self.change.quote_id})
 
     def _quotes_before(self) -> frozenset[str]:
-        """The other quotes that were brought in before this one."""
-        return self._first | {c.quote_id for c in self._others() if self._precedes(c)}
-
-    def _precedes(self, other: Change) -> bool:
-        if other.quote_id in self.when:
-            return (self.when[other.quote_id].at, other.order) < (self.mine.at, self.change.order)
-        return (other.accepted_at, other.order) < (self.change.accepted_at, self.change.order)
-
-    def _brought_in(self, other: Change) -> datetime:
-        return self.when[other.quote_id].at if other.quote_id in self.when else other.accepted_at
-
-    @property
-    def _first(self) -> frozenset[str]:
-        return frozenset((self.deal.base.quote_id, self.track.opened_by)) - {self.change.quote_id}
-
-    def _others(self) -> list[Change]:
-        """The deal's other quotes, also those that leave this track alone: what they take off elsewhere isn't here to
-        be taken.
+        """The other quotes that were taken in before this one, also those that leave this track alone: what they take
+        off elsewhere isn't here to be taken.
         """
-        return [c for c in self.deal.changes if c.quote_id != self.change.quote_id]
+        return frozenset(c.quote_id for c in takewhile(lambda c: c is not self.change, self.deal.changes))
 
     def _pieces(self, quotes: Iterable[str], adds: int = 0, removes: int = 0, *, ended: bool = False) -> list[Piece]:
-        """The track's pieces with these quotes, and so many of this quote's own lines."""
+        """The track's pieces with these quotes, and so many of this quote's own lines, the earliest first."""
         chosen = set(quotes)
         own = self.change if ended else _partly(self.change, removes, adds)
         changes = tuple(
@@ -221,7 +213,7 @@ class _Step:
         already, and what is charged once.
         """
         found: dict[date, list[DueLine]] = {}
-        for n, line in enumerate(self.change.adds, start=1):
+        for n, line in enumerate(_by_start(self.change.adds), start=1):
             lines = self._joined(n, line, opening=opening)
             if lines:
                 found.setdefault(line.start, []).extend(lines)
@@ -238,9 +230,9 @@ class _Step:
             return []
         starts = self.deal.boundary(line.start)
         late = starts <= self.mine.at
-        quotes = self._quotes_by(starts)
-        before = self._pieces(quotes, adds=n - 1, removes=len(self.change.removes))
-        after = self._pieces(quotes, adds=n, removes=len(self.change.removes))
+        quotes = self._quotes_by(line.start)
+        before = self._pieces(quotes, adds=n - 1)  # what the quote takes off comes after what it adds: it may need it
+        after = self._pieces(quotes, adds=n)
         beside = [p for p in before if p.runs(line.start)]
         if _quantity(after, line.start) == _quantity(beside, line.start):
             return []  # everything ended before it began
@@ -259,7 +251,7 @@ class _Step:
     def _once(self, line: DealLine) -> list[DueLine]:
         """What is charged once, unless the deal ends before its day."""
         piece = next(p for p in self.deal.pieces if p.line.id == line.id)
-        if piece.last == piece.start and piece.cut is not None:
+        if not self.deal.began(piece):
             return []
         sold = item([piece], self.deal, line.start)
         return [DueLine(sold, sold.priced.net, line.start, line.start, recurring=False)]
@@ -275,7 +267,7 @@ class _Step:
         """What is given back for each line of this quote that takes something off, by its credit policy."""
         if self.change.credit is Credit.NONE:
             return []
-        steps = list(enumerate(self.change.removes, start=1))
+        steps = list(enumerate(_by_start(self.change.removes), start=1))
         found = [self._credit(r.line_id, r.start, removes=n) for n, r in steps]
         if self.deal.ends_on is not None and self.change.ends:
             found.append(self._credit(self.change.quote_id, self.change.effective, removes=len(steps), ended=True))
@@ -283,8 +275,8 @@ class _Step:
 
     def _credit(self, line_id: str, day: date, *, removes: int, ended: bool = False) -> CreditDue | None:
         deal, starts = self.deal, self.deal.boundary(day)
-        quotes = self._quotes_by(starts)
-        adds = len(self.change.adds) if ended else 0
+        quotes = self._quotes_by(day)
+        adds = len(self.change.adds)
         before = self._pieces(quotes, adds=adds, removes=removes if ended else removes - 1)
         after = self._pieces(quotes, adds=adds, removes=removes, ended=ended)
         until = max(starts, self.mine.at)
@@ -342,7 +334,11 @@ class _Step:
 
 def _partly(change: Change, removes: int, adds: int) -> Change:
     """The quote with its first lines only; without the end that a Cancellation brings."""
-    return replace(change, removes=change.removes[:removes], adds=change.adds[:adds], ends=False)
+    return replace(change, removes=_by_start(change.removes)[:removes], adds=_by_start(change.adds)[:adds], ends=False)
+
+
+def _by_start(lines: Iterable[L]) -> tuple[L, ...]:
+    return tuple(sorted(lines, key=lambda line: line.start))
 
 
 def _quantity(pieces: Iterable[Piece], day: date) -> int:

@@ -98,6 +98,8 @@ def forecast(deal: Deal, now: datetime, begun: Mapping[str, Begun] | None = None
     credits: list[CreditDue] = []
     for track in tracks(deal):
         known = (begun or {}).get(track.key)
+        if track.void and known is None:
+            continue
         ours = stated(track, deal, known, now)
         invoices += [_stated(due, track, deal) for due in ours.dues]
         invoices += _by_stripe(track, deal, settled(track, deal, known, now), now)
@@ -169,7 +171,7 @@ def signed_minor(deal: Deal) -> int:
 
 def _signed(piece: Piece, deal: Deal) -> Fraction:
     line = piece.line
-    if piece.last == piece.start and piece.cut is not None:
+    if piece.last == piece.start and piece.cut is not None and (line.cycle_months or not deal.began(piece)):
         return Fraction(0)
     if line.charge is Charge.ONE_TIME:
         return Fraction(items([piece], deal, line.start)[0].priced.net)

@@ -67,6 +67,11 @@ class Track:
         """The first day without service; None without an end."""
         return self.phases[-1].end
 
+    @property
+    def void(self) -> bool:
+        """Whether it was ended from its first day on, after it had begun: it has been billed, and is given back."""
+        return self.start == self.end
+
     def planned(self) -> Iterator[Cycle]:
         """Every billing cycle from the track's start on as it was sold, whether or not it was ended before."""
         for cycle in self.grid.cycles():
@@ -156,12 +161,15 @@ class _Slot:
     start: date
     ends: date | None  # the last of its lines; None: evergreen
     tail: date | None  # the end inside a cycle that some of its lines have
+    apart: bool = False  # for use only, beside pieces of cycles
     lines: list[DealLine] = field(default_factory=list)
     groups: set[tuple[object, ...]] = field(default_factory=set)
 
-    def takes(self, line: DealLine, tail: date | None, change: Change, group: tuple[object, ...]) -> bool:
+    def takes(
+        self, line: DealLine, tail: date | None, change: Change, group: tuple[object, ...], *, apart: bool
+    ) -> bool:
         """Whether the line can go here without moving what is here."""
-        same = self.cycle_months == line.cycle_months and line.start >= self.start
+        same = self.cycle_months == line.cycle_months and line.start >= self.start and apart == self.apart
         meets = self.ends is None or line.start <= self.ends
         room = group in self.groups or len(self.groups) < MAX_ITEMS
         if tail == self.tail:
@@ -177,13 +185,13 @@ def _slots(deal: Deal) -> list[_Slot]:
     slots: list[_Slot] = []
     for change in deal.changes:
         lines = [line for line in change.adds if line.cycle_months]
-        for line in sorted(lines, key=lambda line: (line.cycle_months or 0, line.start, _openness(line))):
-            tail = line.end if _ends_inside(line, deal) else None
+        for line in sorted(lines, key=lambda line: _placing(line, deal)):
+            tail, apart = line.end if _ends_inside(line, deal) else None, _is_apart(line, deal)
             piece = Piece(line, line.quantity, change)
             group = agreement(piece, deal.currency, line.start)
-            slot = next((s for s in slots if s.takes(line, tail, change, group)), None)
+            slot = next((s for s in slots if s.takes(line, tail, change, group, apart=apart)), None)
             if slot is None:
-                slot = _Slot(line.cycle_months or 1, change, line.start, line.end, tail)
+                slot = _Slot(line.cycle_months or 1, change, line.start, line.end, tail, apart)
                 slots.append(slot)
             slot.lines.append(line)
             slot.groups.add(group)
@@ -192,9 +200,21 @@ def _slots(deal: Deal) -> list[_Slot]:
     return slots
 
 
-def _openness(line: DealLine) -> int:
-    """Longest first, so that a deal's tail is known before lines that end earlier are placed."""
-    return -(line.end or date.max).toordinal()
+def _placing(line: DealLine, deal: Deal) -> tuple[object, ...]:
+    """In which order lines are placed. Longest first, so that a deal's tail is known before those that end earlier;
+    and the deal's own object is never one for use alone.
+    """
+    return (_is_apart(line, deal), line.cycle_months or 0, line.start, -(line.end or date.max).toordinal())
+
+
+def _is_apart(line: DealLine, deal: Deal) -> bool:
+    """Whether the line is billed by use where others have shorter cycles: in Stripe the intervals of one subscription
+    are multiples of each other, and 45 days are none of a month. Use needs no price of its own for a shorter cycle.
+    """
+    if line.usage is None:
+        return False
+    full = Grid(deal.start, None, line.cycle_months or 1, deal.billing_day)
+    return deal.start < full.anchor or full.at(line.start).start != line.start or _ends_inside(line, deal)
 
 
 def _ends_inside(line: DealLine, deal: Deal) -> bool:
@@ -212,7 +232,7 @@ def _once_from_start(deal: Deal) -> tuple[DealItem, ...]:
         for p in deal.pieces
         if p.line.charge is Charge.ONE_TIME and p.change.quote_id == deal.base.quote_id and p.start == deal.start
     ]
-    groups = agreeing([p for p in pieces if p.last != p.start or p.cut is None], deal.currency, deal.start)
+    groups = agreeing([p for p in pieces if deal.began(p)], deal.currency, deal.start)
     seen: dict[tuple[object, ...], int] = {}
     found = []
     for group in groups:
@@ -229,7 +249,7 @@ def _once_from_start(deal: Deal) -> tuple[DealItem, ...]:
 def _track(slot: _Slot, index: int, deal: Deal, once: Sequence[DealItem]) -> Track | None:
     key = deal.key if index == 0 else f"{deal.key}#{index + 1}"
     ids = frozenset(line.id for line in slot.lines)
-    pieces = [p for p in deal.pieces if p.line.id in ids and p.last != p.start]
+    pieces = [p for p in deal.pieces if p.line.id in ids and deal.began(p)]
     if not pieces:
         return None
     grid = Grid(deal.start, slot.ends, slot.cycle_months, deal.billing_day)
@@ -242,6 +262,9 @@ def _track(slot: _Slot, index: int, deal: Deal, once: Sequence[DealItem]) -> Tra
 def _phases(track: Track, pieces: Sequence[Piece], deal: Deal, once: Sequence[DealItem]) -> tuple[Phase, ...]:
     """The time of these pieces, cut wherever one begins, ends or loses a discount, and where cycles change length."""
     start = min(piece.start for piece in pieces)
+    pieces = [piece for piece in pieces if piece.last != piece.start]
+    if not pieces:
+        return (Phase(start, start, (), tuple(once)),)
     lasts = [piece.last for piece in pieces]
     end = None if None in lasts else max(last for last in lasts if last)
     cuts = {start, *(p.start for p in pieces), *(last for last in lasts if last)}
@@ -261,7 +284,9 @@ def _phases(track: Track, pieces: Sequence[Piece], deal: Deal, once: Sequence[De
             if cycle.kind is CycleKind.JOINED
             else items(running, deal, first, cycle)
         )
-        anchored = bool(found) and found[-1].kind is not cycle.kind
+        by_use = all(piece.line.usage is not None for piece in running)
+        counted_on = by_use and cycle.kind is CycleKind.TAIL  # the running cycle just ends early
+        anchored = bool(found) and found[-1].kind is not cycle.kind and not counted_on
         now = Phase(first, last, made, tuple(once) if not found else (), cycle.kind, anchored)
         if found and not anchored and _same_items(found[-1], now):
             found[-1] = replace(found[-1], end=last)
@@ -295,13 +320,15 @@ def _joined_items(running: Sequence[Piece], cycle: Cycle, deal: Deal) -> tuple[D
     it is taken off later.
     """
     found: list[DealItem] = []
+    beside: list[Piece] = []
     for line in dict.fromkeys(piece.line for piece in running):
         mine = [piece for piece in running if piece.line is line]
         if line.usage is not None:
             found.append(item(mine, deal, cycle.start, cycle))
             continue
         whole = Piece(line, sum(piece.quantity for piece in mine), mine[0].change)
-        amount = rest_of_cycle(whole, (), line.start, deal, whole.change.proration)
+        amount = rest_of_cycle(whole, beside, line.start, deal, whole.change.proration)
+        beside.append(whole)
         found.append(stated_item(whole, amount, cycle, deal))
     return tuple(found)
 

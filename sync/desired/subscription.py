@@ -69,7 +69,7 @@ def desire(
         return Wanted((), too_near, waiting=True)
     objects: list[Desired] = []
     wakes = [deal.boundary(deal.opens), *([deal.boundary(deal.last)] if deal.last else [])]
-    for track in tracks(deal):
+    for track in (t for t in tracks(deal) if not t.void or t.key in known):
         one = _Object(track, deal, now, known.get(track.key))
         if one.waits_until is not None:
             wakes.append(one.waits_until)

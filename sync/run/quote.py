@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from fractions import Fraction
 
 import structlog
 
@@ -16,13 +15,10 @@ from sync.apply import Writer
 from sync.clock import Clock
 from sync.crm import QuoteGraph
 from sync.deal.deal import Deal
-from sync.deal.effect import effect
-from sync.deal.forecast import line_amounts
-from sync.deal.money import minor, round_half_away
 from sync.desired import frozen
 from sync.desired.keys import DEAL, OPPORTUNITY, QUOTE
 from sync.desired.preview import cannot_bill
-from sync.desired.quote_status import NOT_STARTED, QuoteView, Shown, blank_fields, line_fields, quote_fields
+from sync.desired.quote_status import NOT_STARTED, QuoteView, blank_fields, quote_fields
 from sync.errors import LeaseLost, Refusal, Refused, SyncError, Terminal, Transient, Unsafe
 from sync.facts import Fact
 from sync.plan import Plan
@@ -35,7 +31,6 @@ from sync.ports import (
     Failed,
     Ledger,
     Links,
-    Mark,
     NewLink,
     Outbox,
     Outcome,
@@ -47,12 +42,12 @@ from sync.ports import (
 from sync.records import Operation, Ref, Verb
 from sync.run.dealing import Signed, deal_key
 from sync.run.identity import history_marks
-from sync.run.intake import account_mark, unit_of
+from sync.run.intake import unit_of
 from sync.run.late import late_change
 from sync.run.lost import close_found
 from sync.run.planner import Planner, Worked
 from sync.run.promise import PromiseCheck, broken, holds
-from sync.run.rows import Rows
+from sync.run.telling import QuoteTry, Telling, at_stake, messages, shown
 
 log = structlog.get_logger()
 
@@ -73,9 +68,9 @@ class QuoteRun:
     promises: Promises
     subjects: Subjects
     outbox: Outbox
-    rows: Rows
     clock: Clock
     promise: PromiseCheck
+    telling: Telling
 
     def run(self, claim: Claim, due: Due) -> Outcome:
         """The quote is billed as signed and says so, or says what a person must do. Raises Transient for what will
@@ -117,7 +112,7 @@ class QuoteRun:
         if quote.billing_request or (shows and self.outbox.salesforce_ids("Quote", [quote.id])):
             return self._check(claim, graph, fence)
         if shows:
-            self._show(graph, blank_fields(), fence=fence)
+            self.telling.show(graph, blank_fields(), fence=fence)
         return Done()
 
     def _check(self, claim: Claim, graph: QuoteGraph, fence: int) -> Outcome:
@@ -126,12 +121,12 @@ class QuoteRun:
             worked = self.planner.work(Signed(graph), now, keep=lambda: self.subjects.renew(claim), shown_only=True)
             worked.plan.raise_if_unsafe()
         except (Terminal, Unsafe) as error:
-            view = QuoteView(signed=False, now=now, failure=error, preview=cannot_bill(_messages(error)))
-            self._show(graph, quote_fields(view), fence=fence)
+            view = QuoteView(signed=False, now=now, failure=error, preview=cannot_bill(messages(error)))
+            self.telling.show(graph, quote_fields(view), fence=fence)
             return Done()
-        view = QuoteView(signed=False, now=now, case=_shown(worked), preview=worked.preview.text)
-        self._show(graph, quote_fields(view), fence=fence)
-        self._show_lines(graph, worked, fence)
+        view = QuoteView(signed=False, now=now, case=shown(worked), preview=worked.preview.text)
+        self.telling.show(graph, quote_fields(view), fence=fence)
+        self.telling.show_lines(graph, worked, fence)
         return Done()
 
     # ------------------------------------------------------------ signed
@@ -139,9 +134,9 @@ class QuoteRun:
     def _signed(self, claim: Claim, due: Due, graph: QuoteGraph, promise: Promise | None, fence: int) -> Outcome:
         now = self.clock.now()
         seen_at = self.promises.signed(graph.quote.id, now)  # kept also where the rep says when: it counts what was won
-        signed_at = graph.quote.signed_at or seen_at
+        signed_at = promise.signed_at if promise else graph.quote.signed_at or seen_at
         to_bill = frozen.as_signed(frozen.from_json(promise.graph), graph) if promise else graph
-        run = _Run(due, graph, to_bill, promise, signed_at, fence)
+        run = QuoteTry(due, graph, to_bill, promise, signed_at, fence)
         try:
             worked = self._bill(claim, run, now)
             self._keep_promise(claim, run, worked, now)
@@ -151,10 +146,10 @@ class QuoteRun:
             raise
         except SyncError as error:
             return self._failed(run, error)
-        self._tell(run, worked, None)
+        self.telling.tell(run, worked, None)
         return Done(self._wake(worked, now))
 
-    def _keep_promise(self, claim: Claim, run: _Run, worked: Worked, now: datetime) -> None:
+    def _keep_promise(self, claim: Claim, run: QuoteTry, worked: Worked, now: datetime) -> None:
         """Raise Unsafe where Stripe billed something else than was promised; drafts of it are held first."""
         customer = worked.known.get(Ref("customer", worked.deal.payer.account_id))
         if customer is None or worked.case.before is not None:
@@ -187,9 +182,9 @@ class QuoteRun:
         """What was changed since; from one status that means signed to another is no change."""
         if self.planner.policy.is_signed(present.quote.status):
             present = replace(present, quote=replace(present.quote, status=signed.quote.status))
-        return late_change(signed, present, self.rows.api_names())
+        return late_change(signed, present, self.telling.rows.api_names())
 
-    def _bill(self, claim: Claim, run: _Run, now: datetime) -> Worked:
+    def _bill(self, claim: Claim, run: QuoteTry, now: datetime) -> Worked:
         """Nothing of the deal is missing in Stripe any more; returns it as it stands."""
         for _ in range(PASSES):
             worked = self.planner.work(run.mine, now, keep=lambda: self.subjects.renew(claim))
@@ -213,7 +208,7 @@ class QuoteRun:
             "BUG-503", catalogue.message("BUG-503", "", what=f"quote {run.graph.quote.number} is never finished")
         )
 
-    def _write(self, claim: Claim, run: _Run, worked: Worked, now: datetime) -> Mapping[Ref, str]:
+    def _write(self, claim: Claim, run: QuoteTry, worked: Worked, now: datetime) -> Mapping[Ref, str]:
         """The plan has taken effect, operation by operation; returns the Stripe id of every object."""
         plan = worked.plan
         run_id = self._open_run(claim, run, worked, now)
@@ -234,7 +229,7 @@ class QuoteRun:
         """What bills nobody first: the customer and the catalogue; then the rest, each in its order."""
         return [o for o in operations if not o.money], [o for o in operations if o.money]
 
-    def _open_run(self, claim: Claim, run: _Run, worked: Worked, now: datetime) -> int:
+    def _open_run(self, claim: Claim, run: QuoteTry, worked: Worked, now: datetime) -> int:
         plan = worked.plan
         return self.ledger.open_run(
             claim=claim, subject=run.due.key, trigger="due", as_of=now, digest=plan.digest(), plan=plan.to_json()
@@ -260,7 +255,7 @@ class QuoteRun:
             if str(ref) not in held:
                 self.links.add(NewLink(str(ref), _salesforce_id(ref.kind, worked, ref.key), ref.kind, stripe_id, live))
 
-    def _freeze(self, run: _Run, worked: Worked, now: datetime) -> Promise:
+    def _freeze(self, run: QuoteTry, worked: Worked, now: datetime) -> Promise:
         promise = Promise(
             quote_id=run.graph.quote.id,
             input_digest=frozen.digest(run.graph),
@@ -272,7 +267,7 @@ class QuoteRun:
         )
         return self.promises.freeze(promise)
 
-    def _one_deal_an_opportunity(self, run: _Run, worked: Worked) -> None:
+    def _one_deal_an_opportunity(self, run: QuoteTry, worked: Worked) -> None:
         """Two accepted New quotes on one Opportunity: the second waits for a person (BILLING_RULES 4).
 
         Whether the first is still accepted, or still there, does not matter while Stripe bills it.
@@ -302,14 +297,14 @@ class QuoteRun:
 
     # ------------------------------------------------------------ telling
 
-    def _failed(self, run: _Run, error: SyncError) -> Outcome:
+    def _failed(self, run: QuoteTry, error: SyncError) -> Outcome:
         """The quote says what is wrong; what passes by itself is only told once it has lasted."""
         if isinstance(error, Transient):
             if run.due.attempts > 2:
-                self._tell(run, run.worked, error)
+                self.telling.tell(run, run.worked, error)
             return Again(error.code, error.message, error.retry_after_s)
         log.warning("quote_refused", code=error.code, salesforce_id=run.graph.quote.id)
-        self._tell(run, run.worked, error)
+        self.telling.tell(run, run.worked, error)
         refusals = error.refusals if isinstance(error, Terminal) else ()
         drifted = [d.remote_id for d in run.worked.plan.drift] if run.worked else []
         if run.worked is not None and error.code == "BUG-503":
@@ -317,56 +312,11 @@ class QuoteRun:
             drifted += [one.invoice.id for one in self.promise.unlike(run.worked.deal, customer)]
         causes = (run.graph.quote.id, *(i for r in refusals for i in r.blocked_on), *drifted)
         blocked_on = tuple(dict.fromkeys(causes))
-        total, currency = _at_stake(run)
+        total, currency = at_stake(run)
         wake = run.worked.wanted.wake_at if run.worked else None
         return Failed(
             error.code, error.message, blocked_on=blocked_on, sum_minor=total, currency=currency, wake_at=wake
         )
-
-    def _tell(self, run: _Run, worked: Worked | None, failure: SyncError | None) -> None:
-        state = self.subjects.state(run.due.key)
-        preview = str(run.promise.preview["text"]) if run.promise else None
-        if preview is None and failure is not None and not isinstance(failure, Transient):
-            preview = cannot_bill(_messages(failure))
-        view = QuoteView(
-            signed=True,
-            now=self.clock.now(),
-            case=_shown(worked) if worked else None,
-            preview=preview or (worked.preview.text if worked else None),
-            objects=worked.objects if worked else (),
-            failure=failure,
-            reference=state.reference if state else "",
-        )
-        if not run.graph.quote.is_deleted:
-            self._show(run.graph, quote_fields(view), fence=run.fence)
-        if worked and run.promise:
-            self._show_lines(run.graph, worked, run.fence)
-            self._mirror(worked)
-
-    def _show(self, graph: QuoteGraph, fields: Mapping[str, object], *, fence: int) -> None:
-        quote = graph.quote
-        if quote.billing_request:
-            self.outbox.forget([("Quote", quote.id)])
-        self.outbox.put(
-            [self.rows.quote(quote.id, fields, quote.account_id, answered=bool(quote.billing_request))], fence
-        )
-
-    def _show_lines(self, graph: QuoteGraph, worked: Worked, fence: int) -> None:
-        """What each line comes to, on the lines that are (still) there."""
-        fields = line_fields(line_amounts(worked.deal, worked.forecast), worked.case.change)
-        present = set() if graph.quote.is_deleted else {line.id for line in graph.lines}
-        account = worked.deal.payer.account_id
-        self.outbox.put([self.rows.line(i, f, account) for i, f in fields.items() if i in present], fence)
-
-    def _mirror(self, worked: Worked) -> None:
-        """The objects of the deal and the Account are looked at by the mirror, which shows them in the CRM."""
-        deal, unit = worked.deal, unit_of(worked.deal.payer.account_id)
-        mine = [f for f in worked.objects if f.metadata.get(DEAL) == deal.key]
-        known = {kind: self.facts.get(kind, [f.id for f in mine]) for kind in ("schedule", "subscription")}
-        stale = [f for f in mine if known[f.KIND].get(f.id) != f]
-        marks = [Mark(f"subscription:{f.id}", "mirror", unit) for f in stale]
-        if marks:
-            self.subjects.mark([*marks, account_mark(deal.payer.account_id)], reason="deal_billed")
 
     def _deleted(self, promise: Promise) -> Outcome:
         """A signed quote that is gone bills on: only a Cancellation ends a deal."""
@@ -375,42 +325,6 @@ class QuoteRun:
             charged="Nothing more was charged.", what="The quote",
         )  # fmt: skip
         return Failed("DATA-221", message, blocked_on=(promise.quote_id,))
-
-
-class _Run:
-    """What one run of a signed quote carries along; ``worked`` and ``promise`` are the newest there are."""
-
-    def __init__(
-        self, due: Due, graph: QuoteGraph, to_bill: QuoteGraph, promise: Promise | None, signed_at: datetime, fence: int
-    ) -> None:
-        self.due, self.graph, self.to_bill, self.promise = due, graph, to_bill, promise
-        self.signed_at, self.fence = signed_at, fence
-        self.worked: Worked | None = None
-
-    @property
-    def mine(self) -> Signed:
-        """The quote as it is billed, and since when."""
-        return Signed(self.to_bill, self.signed_at, self.promise.frozen_at if self.promise else None)
-
-
-def _shown(worked: Worked) -> Shown:
-    case = worked.case
-    done = effect(worked.earlier, worked.forecast, case.change) if worked.earlier is not None else None
-    begins = case.change.effective if done else case.deal.opens
-    return Shown(case.deal, worked.forecast, done, begins, _own_id(worked))
-
-
-def _own_id(worked: Worked) -> str | None:
-    """The Stripe id of what was made for a change of a deal: its invoice, else its credit."""
-    mine = f":{worked.case.change.quote_id}:"
-    ids = {ref.kind: id_ for ref, id_ in sorted(worked.known.items(), reverse=True) if mine in ref.key}
-    return next((ids[kind] for kind in ("invoice", "creditnote", "balance") if kind in ids), None)
-
-
-def _messages(error: SyncError) -> list[str]:
-    """Everything that is wrong, each in words of its own."""
-    refusals = error.refusals if isinstance(error, Terminal) else ()
-    return [r.message for r in refusals] or [error.message]
 
 
 def _is_of(deal: Deal, ref: Ref) -> bool:
@@ -434,19 +348,3 @@ def _salesforce_id(kind: str, worked: Worked, key: str = "") -> str:
         products = {p.key: p.id for p in worked.deal.products.values()}
         return products.get(key, "")
     return worked.deal.quote_id
-
-
-def _at_stake(run: _Run) -> tuple[int | None, str | None]:
-    """The money that waits behind a refused quote: its contract total, else what its lines come to as they stand."""
-    if run.worked:
-        return run.worked.forecast.total, run.worked.deal.currency
-    currency = run.graph.quote.currency
-    if currency is None:
-        return None, None
-    lines = [
-        line
-        for line in run.graph.lines
-        if line.quantity is not None and line.unit_price is not None and not line.optional
-    ]
-    total = sum((minor(line.unit_price or 0, currency) * Fraction(line.quantity or 0) for line in lines), Fraction(0))
-    return round_half_away(total), currency

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from tests.e2e.looks import day_of, quote_row, settled
@@ -124,3 +126,8 @@ class Book:
             "Billing_Invoice__c", "Issued_On__c Total__c", f"Account__c = '{self.accounts[who]}'", "Issued_On__c, Total__c"
         )
         return [(row["Issued_On__c"], int(row["Total__c"] * 100)) for row in rows]
+
+
+def by_day(invoices: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    """What each day comes to, whatever number of invoices it took."""
+    return [(day, sum(total for _, total in group)) for day, group in groupby(sorted(invoices), key=itemgetter(0))]

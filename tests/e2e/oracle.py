@@ -6,7 +6,8 @@ on that day, or, where its paper came later, on the day on which it came.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from fractions import Fraction
@@ -58,12 +59,13 @@ class Charge:
 @dataclass
 class Bill:
     """All that is billed and given back. ``late``: by moment, what papers that came late are billed for what was past.
-    ``credits``: by paper and moment.
+    ``credits``: by paper and moment. ``free``: by moment, the cents that two Stripe objects with one item round apart.
     """
 
     charges: list[Charge] = field(default_factory=list)
     late: dict[datetime, int] = field(default_factory=dict)
     credits: dict[tuple[int, datetime], int] = field(default_factory=dict)
+    free: dict[datetime, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -207,17 +209,14 @@ class Oracle:
             raise Impossible("DATA-212", f"line {line.id} begins after the end")
         with_it = Oracle(self.terms, (*self.papers, paper))
         with_it.bill(self.terms.at(month_on(max(self.terms.start, paper.effective), LOOK_AHEAD)))
-        if with_it.pauses():
-            raise Impossible("DATA-206", "nothing would run for a while")
 
     def pauses(self) -> bool:
-        """Whether nothing of some frequency runs for a while, though more is to come."""
+        """Whether so much is taken off that nothing of some frequency runs for a while: that may be refused."""
         parts = [p for p in fold(self.papers) if p.line.cycle and p.last > p.line.start]
-        for cycle in {p.line.cycle for p in parts}:
-            mine = [p for p in parts if p.line.cycle == cycle]
-            for end in {p.last for p in mine}:
-                if not any(p.runs(end) for p in mine) and any(p.line.start > end for p in mine):
-                    return True
+        for part in (p for p in parts if p.cut is not None):
+            mine = [p for p in parts if p.line.cycle == part.line.cycle]
+            if not any(p.runs(part.last) for p in mine) and any(p.line.start > part.last for p in mine):
+                return True
         return False
 
     # -------------------------------------------------------------- what it is worth
@@ -308,10 +307,14 @@ class Oracle:
             if not line.cycle or at > until:
                 continue
             known = self._before(paper, line.start)
-            before, after = (fold([*known, replace(paper, adds=tuple(adds[:k]))]) for k in (n, n + 1))
+            before, after = (fold([*known, replace(paper, adds=tuple(adds[:k]), takes=())]) for k in (n, n + 1))
             if not any(p.line is line and p.runs(line.start) for p in after):
                 continue
             beside = [p for p in before if p.runs(line.start)]
+            if any(p.line.start > line.start and alike(p, FAR) == alike(Part(line, 1, paper), FAR) for p in fold(self.papers)):
+                made.free[at] = made.free.get(at, 0) + sum(c == line.cycle for c, _, _ in self._spans(at))
+            elif paper.proration == "Stripe":
+                made.free[at] = made.free.get(at, 0) + 1
             amount = rest_of_cycle(Part(line, line.quantity, paper), beside, line.start, self.terms, paper.proration)
             if paper is self.base or self.terms.at(line.start) > paper.arrived:
                 if amount:
@@ -340,7 +343,7 @@ class Oracle:
         ends = paper.kind == "Cancellation"
         if paper.credit == "None" or paper is self.base:
             return
-        bare = replace(paper, kind="Amendment", adds=())
+        bare = replace(paper, kind="Amendment", takes=())
         takes = sorted(paper.takes, key=lambda x: x.day)
         steps = [
             (take.day, replace(bare, takes=tuple(takes[:n])), replace(bare, takes=tuple(takes[: n + 1])))
@@ -395,3 +398,56 @@ def _day_of(part: Part) -> date:
 
 def _charge(at: datetime, amount: int, span: Cycle) -> Charge:
     return Charge(at, amount, span.start.isoformat(), span.end.isoformat())
+
+
+# ------------------------------------------------------------------ held against what was found
+
+
+def unlike(bill: Bill, found: Iterable[Charge], given: Mapping[datetime, int]) -> list[str]:
+    """What differs between a bill and the lines that were found and what was given back, in words.
+
+    What agrees may stand on two Stripe objects, where the rules leave that open: then it is rounded twice, and each line
+    may differ by half a cent. Of what came late only the sum is settled.
+    """
+    wanted, there = _spread(bill.charges), _spread(found)
+    over: Counter[datetime] = Counter()
+    slack: Counter[datetime] = Counter()
+    wrong = []
+    for key in sorted(wanted.keys() | there.keys()):
+        extra = there.get(key, Counter()) - wanted.get(key, Counter())
+        missing = wanted.get(key, Counter()) - there.get(key, Counter())
+        rest = _sum(extra) - _sum(missing)
+        free = bill.free.get(key[0], 0) + (extra.total() + 1 if extra.total() > missing.total() > 0 else 0)
+        if missing and rest < -free:
+            wrong.append(f"missing {key}: {sorted(missing.elements())}, found {sorted(extra.elements())}")
+        elif abs(rest) > free:
+            over[key[0]] += rest
+        slack[key[0]] += free
+    for at in sorted(over.keys() | bill.late.keys()):
+        if abs(over[at] - bill.late.get(at, 0)) > slack[at] + bill.free.get(at, 0):
+            wrong.append(f"at {at}: {over[at]} beside what is due then, for what came late {bill.late.get(at, 0)}")
+    credits: Counter[datetime] = Counter()
+    for (_, at), amount in bill.credits.items():
+        credits[at] += amount
+    wrong += [
+        f"given back at {at}: {given.get(at, 0)}, not {credits[at]}"
+        for at in sorted(given.keys() | credits.keys())
+        if given.get(at, 0) != credits[at]
+    ]
+    return wrong
+
+
+Key = tuple[datetime, str, str]
+
+
+def _spread(charges: Iterable[Charge]) -> dict[Key, Counter[int]]:
+    """The amounts by moment and period; what is nothing stands on no bill."""
+    found: dict[Key, Counter[int]] = {}
+    for charge in charges:
+        if charge.cents:
+            found.setdefault((charge.at, charge.first, charge.last), Counter())[charge.cents] += 1
+    return found
+
+
+def _sum(amounts: Counter[int]) -> int:
+    return sum(amount * times for amount, times in amounts.items())

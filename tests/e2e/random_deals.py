@@ -231,7 +231,7 @@ class _Deal:
         lines = [self._recurring(head, base=kind == "New") for _ in range(self._how_many())]
         if kind == "New" and not self.plain and dice.random() < 0.2:
             lines += self._ramp(head)
-        self.sold += lines
+        self.sold += [self._explicit(line) for line in lines]
         self.based |= {line.product for line in lines}
         lines += [self._once(self.start, base=True) for _ in range(dice.choice((0, 0, 1, 2)))]
         if dice.random() < 0.1:
@@ -302,9 +302,10 @@ class _Deal:
         own = dice.random() < 0.25
         if product not in self.often:
             self.often[product] = dice.choice(tuple(CYCLES)) if own else head.get("Billing_Frequency__c", "Monthly")
-        if product != "Bare" and (day is None or product not in self.based or dice.random() < 0.7):
+        said = head.get("Billing_Frequency__c", self.often[product])
+        if product != "Bare" and (product not in self.based or said != self.often[product] or dice.random() < 0.7):
             fields["Billing_Frequency__c"] = self.often[product]
-        often = fields.get("Billing_Frequency__c") or self.often[product]
+        often = fields.get("Billing_Frequency__c") or said
         quantity = dice.randint(60, 90) if self.plain else dice.choice((1, 2, 3, 7, 10, 25, dice.randint(1, 2000)))
         price = str(dice.randint(5, 300)) if self.plain else _price(dice, self.customer.currency)
         start = day or self.start
@@ -326,7 +327,8 @@ class _Deal:
         dice, found = self.dice, dict[str, Any]()
         if dice.random() < 0.35:
             found["Discount"] = dice.choice(("10", "15", "20", "50", "100", f"{dice.randint(1, 9999) / Decimal(100)}"))
-        if dice.random() < 0.15 and found.get("Discount") != "100":
+        full = end is None or months_after(start, 2 * cycle) <= end
+        if full and dice.random() < 0.15 and found.get("Discount") != "100":
             left = worth * (100 - Decimal(found.get("Discount", 0))) / 100
             places = Decimal(1).scaleb(-CURRENCIES[self.customer.currency])
             amount = (left * dice.randint(2, 30) / 100).quantize(places, ROUND_DOWN)
@@ -403,12 +405,16 @@ class _Deal:
             most = 3 if self.plain else known.quantity  # of a plain deal there is enough in whatever order they come
             quantity = known.quantity + 5_000 if not self.plain and dice.random() < 0.08 else dice.randint(1, most)
             return RandomLine(known.product, quantity, known.price, {**fields, "Change__c": "Remove"})
-        if self.plain or dice.random() < 0.6:
+        if self.plain or (dice.random() < 0.6 and "End_Date__c" not in known.fields):
             fields |= {k: known.fields[k] for k in ("Discount",) if k in known.fields}
             return RandomLine(known.product, dice.randint(1, 12), known.price, fields)
         line = self._recurring(head, base=False, day=day)
-        self.sold.append(line)
+        self.sold.append(self._explicit(line))
         return line
+
+    def _explicit(self, line: RandomLine) -> RandomLine:
+        """The line as it is copied: it says how often it is billed."""
+        return replace(line, fields={"Billing_Frequency__c": self.often[line.product], **line.fields})
 
     def _cancellation(self, arrives: datetime) -> RandomQuote:
         """On the last day or before it, on a boundary or inside a cycle, known ahead or late."""

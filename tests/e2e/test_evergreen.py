@@ -20,7 +20,7 @@ def test_deals_without_an_end_are_changed_and_ended(world: World, tandem: Tandem
     book = Book(world, tandem)
     seat = book.product("Seat")
     lines = [(seat, 10, "10.00", {})]
-    for who, start in (("today", "01"), ("ends", "01"), ("later", "02"), ("ends now", "02")):
+    for who, start in (("today", "01"), ("ends", "01"), ("later", "02")):
         book.sell(who, lines, Start_Date__c=f"2026-{start}-01", **EVERGREEN)
     book.live("2026-01-01T12:00", "2026-02-02")
     for who in book.deals:
@@ -36,12 +36,6 @@ def test_deals_without_an_end_are_changed_and_ended(world: World, tandem: Tandem
     assert [book.status(quote) for quote in (on_a_boundary, inside)] == ["Live", "Live"]
     assert [quote_row(world, quote)["Contract_Total__c"] for quote in (on_a_boundary, inside)] == [None, None]
     assert [book.row(who, "MRR__c") for who in ("today", "later")] == [(120,), (130,)]
-    now = book.change("ends now", kind="Cancellation", Start_Date__c="2026-04-10")
-    book.live("2026-04-10T04:00")
-    assert book.row("ends now", "Status__c Ends_On__c Contracted_MRR__c MRR__c End_Date__c") == (
-        "Canceled", "2026-04-09", 0, 0, None,
-    )  # fmt: skip
-    assert book.status(now) == "Ended"
     book.live("2026-07-02")
 
     def months(first: int, last: int, total: int) -> list[tuple[str, int]]:
@@ -51,9 +45,6 @@ def test_deals_without_an_end_are_changed_and_ended(world: World, tandem: Tandem
     # 15 days to the end of March: 3,000 x 15 x 12 / 365 = 1,479.5
     assert book.billed("later") == [*months(2, 3, 10_000), ("2026-03-17", 1_479), *months(4, 7, 13_000)]
     assert book.billed("ends") == months(1, 5, 10_000)
-    assert book.billed("ends now") == months(2, 4, 10_000)
-    # 21 days to the end of April, of an open invoice: 10,000 x 21 x 12 / 365 = 6,904.1
-    assert book.given_back("ends now") == [("due", 6_904)]
     assert book.given_back("ends") == []
     assert book.row("ends", "Status__c MRR__c") == ("Canceled", 0)
     for who in book.deals:
@@ -62,15 +53,22 @@ def test_deals_without_an_end_are_changed_and_ended(world: World, tandem: Tandem
 
 
 @pytest.mark.xfail(reason="the other quotes of a deal are not looked at again when one changes it (sync/run/quote.py)")
-def test_an_amendment_says_that_its_deal_was_ended(world: World, tandem: Tandem) -> None:
+def test_a_deal_without_an_end_is_ended_at_once(world: World, tandem: Tandem) -> None:
     world.at("2026-01-01T09:00")
     book = Book(world, tandem)
     seat = book.product("Seat")
-    book.sell("deal", [(seat, 10, "10.00", {})], Start_Date__c="2026-01-01", **EVERGREEN)
-    book.live("2026-01-01T12:00")
-    added = book.change("deal", [(seat, 2, "10.00", {})], Start_Date__c="2026-02-01")
-    book.live("2026-02-10")
-    book.change("deal", kind="Cancellation", Start_Date__c="2026-02-10")
-    book.live("2026-02-10T04:00")
-    assert book.status(added) == "Ended"
+    book.sell("deal", [(seat, 10, "10.00", {})], Start_Date__c="2026-02-01", **EVERGREEN)
+    book.live("2026-01-01T12:00", "2026-02-02")
+    added = book.change("deal", [(seat, 2, "10.00", {})], Start_Date__c="2026-03-01")
+    book.live("2026-02-03", "2026-04-10")
+    ended = book.change("deal", kind="Cancellation", Start_Date__c="2026-04-10")
+    book.live("2026-04-10T04:00")
+    assert book.row("deal", "Status__c Ends_On__c Contracted_MRR__c MRR__c End_Date__c") == (
+        "Canceled", "2026-04-09", 0, 0, None,
+    )  # fmt: skip
+    assert book.billed("deal") == [("2026-02-01", 10_000), ("2026-03-01", 12_000), ("2026-04-01", 12_000)]
+    # 21 days to the end of April, of an open invoice: 12,000 x 21 x 12 / 365 = 8,284.9
+    assert book.given_back("deal") == [("due", 8_285)]
+    assert book.status(ended) == "Ended"
+    assert [book.status(quote) for quote in (added, book.deals["deal"])] == ["Ended", "Ended"]
     changes_nothing(tandem)

@@ -65,10 +65,10 @@ def random_deals(draw: Any) -> tuple[Deal, list[str], int]:
         signed = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=draw(st.integers(0, 9_000)), minutes=n)
         many, name = draw(st.integers(1, 6)), f"A{n}"
         if draw(st.booleans()):
-            made = amended(made, name, on, line(f"L{name}", many, price, start=on, end=end), signed_at=signed)
+            made = amended(made, name, on, line(f"L{name}", many, price, start=on, end=end), signed_at=signed, accepted_at=EARLY)
             paper += cents(minor * many * months_and_days(on, end))
         else:
-            made = amended(made, name, on, removes=(taken(f"R{name}", many, price, on),), signed_at=signed)
+            made = amended(made, name, on, removes=(taken(f"R{name}", many, price, on),), signed_at=signed, accepted_at=EARLY)
         names.append(name)
     try:
         tracks(made)
@@ -83,6 +83,9 @@ def lived_through(made: Deal, arrivals: list[tuple[str, datetime]]) -> Forecast:
     """The forecast once every change was brought in at its moment, as the runs that brought them in left it."""
     start = made.base.effective
     begun = Begun(start, EARLY)
+    took_in = {"Q1": EARLY, **dict(arrivals)}
+    changes = sorted((replace(c, accepted_at=took_in[c.quote_id]) for c in made.changes), key=lambda c: c.accepted_at)
+    made = replace(made, changes=tuple(changes))
     for name, when in arrivals:
         known = made.of(frozenset(["Q1", name, *begun.quotes]))
         [track] = tracks(known)
@@ -104,7 +107,10 @@ def test_invoices_less_credits_are_what_the_papers_say_in_any_order_of_arrival(
     drawn: tuple[Deal, list[str], int], data: st.DataObject
 ) -> None:
     made, names, paper = drawn
-    on_time = forecast(made, EARLY)
+    try:
+        on_time = forecast(made, EARLY)
+    except TooMuchRemoved:
+        assume(False)
     assert on_time.total - on_time.credited == paper
 
     assert made.end is not None
@@ -132,7 +138,10 @@ def test_under_every_policy_the_order_of_arrival_ahead_of_time_changes_nothing(
     changes = [replace(c, proration=policy) for c in made.changes]
     made = replace(made, changes=tuple(changes))
     shuffled = [changes[0], *(changes[1 + names.index(name)] for name in data.draw(st.permutations(names)))]
-    one, other = forecast(made, EARLY), forecast(replace(made, changes=tuple(shuffled)), EARLY)
+    try:
+        one, other = forecast(made, EARLY), forecast(replace(made, changes=tuple(shuffled)), EARLY)
+    except TooMuchRemoved:  # one that came before what it takes off: that quote would have been refused
+        assume(False)
 
     assert [(i.at_s, i.total) for i in one.invoices if not i.stated] == [
         (i.at_s, i.total) for i in other.invoices if not i.stated

@@ -1,0 +1,134 @@
+"""What a quote is told of its own billing, and what follows for the rows of its Account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+
+from sync.clock import Clock
+from sync.crm import QuoteGraph
+from sync.deal.effect import effect
+from sync.deal.forecast import line_amounts
+from sync.deal.money import minor, round_half_away
+from sync.desired.keys import DEAL
+from sync.desired.preview import cannot_bill
+from sync.desired.quote_status import QuoteView, Shown, line_fields, quote_fields
+from sync.errors import SyncError, Terminal, Transient
+from sync.ports import Due, Facts, Mark, Outbox, Promise, Subjects
+from sync.run.dealing import Signed
+from sync.run.intake import account_mark, unit_of
+from sync.run.planner import Worked
+from sync.run.rows import Rows
+
+
+class QuoteTry:
+    """What one run of a signed quote carries along; ``worked`` and ``promise`` are the newest there are."""
+
+    def __init__(
+        self, due: Due, graph: QuoteGraph, to_bill: QuoteGraph, promise: Promise | None, signed_at: datetime, fence: int
+    ) -> None:
+        self.due, self.graph, self.to_bill, self.promise = due, graph, to_bill, promise
+        self.signed_at, self.fence = signed_at, fence
+        self.worked: Worked | None = None
+
+    @property
+    def mine(self) -> Signed:
+        """The quote as it is billed, and since when."""
+        return Signed(self.to_bill, self.signed_at, self.promise.frozen_at if self.promise else None)
+
+
+@dataclass(frozen=True)
+class Telling:
+    """Puts on the quote, its lines and its Account what became of it."""
+
+    facts: Facts
+    subjects: Subjects
+    outbox: Outbox
+    rows: Rows
+    clock: Clock
+
+    def tell(self, run: QuoteTry, worked: Worked | None, failure: SyncError | None) -> None:
+        """The signed quote says how it stands, and why; the Account's rows are looked at where something was made."""
+        state = self.subjects.state(run.due.key)
+        preview = str(run.promise.preview["text"]) if run.promise else None
+        if preview is None and failure is not None and not isinstance(failure, Transient):
+            preview = cannot_bill(messages(failure))
+        view = QuoteView(
+            signed=True,
+            now=self.clock.now(),
+            case=shown(worked) if worked else None,
+            preview=preview or (worked.preview.text if worked else None),
+            objects=worked.objects if worked else (),
+            failure=failure,
+            reference=state.reference if state else "",
+        )
+        if not run.graph.quote.is_deleted:
+            self.show(run.graph, quote_fields(view), fence=run.fence)
+        if worked and run.promise:
+            self.show_lines(run.graph, worked, run.fence)
+            self._mirror(worked)
+
+    def show(self, graph: QuoteGraph, fields: Mapping[str, object], *, fence: int) -> None:
+        """These fields stand on the quote; a request on it is answered by that."""
+        quote = graph.quote
+        if quote.billing_request:
+            self.outbox.forget([("Quote", quote.id)])
+        self.outbox.put(
+            [self.rows.quote(quote.id, fields, quote.account_id, answered=bool(quote.billing_request))], fence
+        )
+
+    def show_lines(self, graph: QuoteGraph, worked: Worked, fence: int) -> None:
+        """What each line comes to, on the lines that are (still) there."""
+        fields = line_fields(line_amounts(worked.deal, worked.forecast), worked.case.change)
+        present = set() if graph.quote.is_deleted else {line.id for line in graph.lines}
+        account = worked.deal.payer.account_id
+        self.outbox.put([self.rows.line(i, f, account) for i, f in fields.items() if i in present], fence)
+
+    def _mirror(self, worked: Worked) -> None:
+        """The objects of the deal and the Account are looked at by the mirror, which shows them in the CRM."""
+        deal, unit = worked.deal, unit_of(worked.deal.payer.account_id)
+        mine = [f for f in worked.objects if f.metadata.get(DEAL) == deal.key]
+        known = {kind: self.facts.get(kind, [f.id for f in mine]) for kind in ("schedule", "subscription")}
+        stale = [f for f in mine if known[f.KIND].get(f.id) != f]
+        marks = [Mark(f"subscription:{f.id}", "mirror", unit) for f in stale]
+        if marks:
+            self.subjects.mark([*marks, account_mark(deal.payer.account_id)], reason="deal_billed")
+
+
+def shown(worked: Worked) -> Shown:
+    """What was worked out, as it is shown on the quote."""
+    case = worked.case
+    done = effect(worked.earlier, worked.forecast, case.change) if worked.earlier is not None else None
+    begins = case.change.effective if done else case.deal.opens
+    return Shown(case.deal, worked.forecast, done, begins, _own_id(worked))
+
+
+def _own_id(worked: Worked) -> str | None:
+    """The Stripe id of what was made for a change of a deal: its invoice, else its credit."""
+    mine = f":{worked.case.change.quote_id}:"
+    ids = {ref.kind: id_ for ref, id_ in sorted(worked.known.items(), reverse=True) if mine in ref.key}
+    return next((ids[kind] for kind in ("invoice", "creditnote", "balance") if kind in ids), None)
+
+
+def messages(error: SyncError) -> list[str]:
+    """Everything that is wrong, each in words of its own."""
+    refusals = error.refusals if isinstance(error, Terminal) else ()
+    return [r.message for r in refusals] or [error.message]
+
+
+def at_stake(run: QuoteTry) -> tuple[int | None, str | None]:
+    """The money that waits behind a refused quote: its contract total, else what its lines come to as they stand."""
+    if run.worked:
+        return run.worked.forecast.total, run.worked.deal.currency
+    currency = run.graph.quote.currency
+    if currency is None:
+        return None, None
+    lines = [
+        line
+        for line in run.graph.lines
+        if line.quantity is not None and line.unit_price is not None and not line.optional
+    ]
+    total = sum((minor(line.unit_price or 0, currency) * Fraction(line.quantity or 0) for line in lines), Fraction(0))
+    return round_half_away(total), currency
