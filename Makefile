@@ -8,7 +8,7 @@ PYTEST_WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 4 ? 4 : 
 pytest = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check interop bench soak lock install install-run
+.PHONY: help demo test check interop live bench soak lock install install-run
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ check: install  ## Lint, types, import rules, lock files
 
 interop: install  ## Clients that nobody here wrote, against the sandbox (Node comes from a wheel)
 	@$(pytest) tests/interop $(ARGS)
+
+live: install  ## Try docs/assumptions.md on a real Stripe test account (STRIPE_TEST_KEY=sk_test_...); without a key, say what it would do
+	@$(BIN)/python -m tests.live $(ARGS)
 
 bench: install  ## The benchmarks
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -65,6 +65,7 @@ def test_use_before_an_end_is_billed(world: World, tandem: Tandem) -> None:
     book.live("2026-02-16", "2026-04-02")
 
     seen = {who: by_day(book.billed(who)) for who in book.deals}
+    print(seen)
     assert seen["taken off"] == [("2026-02-01", 10_000), ("2026-03-01", 15_000), ("2026-04-01", 10_000)]
     assert seen["ended"] == [("2026-02-01", 10_000), ("2026-02-16", 5_000)]
     assert seen["ended at once"] == [("2026-02-01", 10_000), ("2026-02-16", 5_000)]

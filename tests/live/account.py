@@ -17,7 +17,7 @@ import stripe
 from sync.gateways.stripe_http import API_VERSION
 
 #: The only keys that are ever used: of a test account, secret or restricted.
-TEST_KEY = re.compile(r"(?:sk|rk)_test_\w+\Z", re.ASCII)
+TEST_KEY = re.compile(r"(?:sk|rk)_test_\w{16,}\Z", re.ASCII)
 FLEXIBLE: Mapping[str, Any] = {"type": "flexible", "flexible": {"proration_discounts": "itemized"}}
 #: Machine seconds that a test clock, or a meter, may take.
 LONGEST_WAIT_S = 600.0

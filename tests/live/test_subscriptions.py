@@ -141,7 +141,7 @@ def test_s17_a_line_has_the_metadata_of_the_subscription_not_of_its_item(account
     made = account.subscription(customer, [seats(price, metadata={"of": "item"})], metadata={"of": "subscription"})
     [invoice] = account.invoices(customer)
     [line] = account.lines(invoice)
-    assert dict(line.metadata) == {"of": "subscription"}
+    assert line.metadata.to_dict() == {"of": "subscription"}
     assert line.parent.subscription_item_details.subscription_item == made["items"].data[0].id
 
 
@@ -196,7 +196,7 @@ def test_s37_a_phase_may_have_prices_of_another_interval_from_a_boundary_on(acco
         {"items": [seats(account.price("60000", "month", 6))], "end_date": stamp("2027-07-01"), **ANEW},
     ]
     schedule = account.schedule(customer, phases, "now")
-    account.advance(clock, "2027-01-02", "2027-08-01")
+    account.advance(clock, "2026-12-01", "2027-01-02", "2027-08-01")
 
     assert account.billed(customer) == [("2026-01-01", 120_000), ("2027-01-01", 60_000)]
     [line] = account.lines(account.invoices(customer)[-1])
@@ -213,7 +213,7 @@ def test_s38_a_price_of_days_bills_once_for_these_days(account: Account) -> None
         {"items": [seats(account.price("31000"))], "end_date": stamp("2026-03-15"), **ANEW},
     ]
     account.schedule(customer, phases, "now")
-    account.advance(clock, "2026-01-16", "2026-02-16", "2026-03-16")
+    account.advance(clock, "2026-01-16", "2026-02-12", "2026-03-10", "2026-03-16")
     assert account.billed(customer) == [("2026-01-01", 14_000), ("2026-01-15", 31_000), ("2026-02-15", 31_000)]
 
 
@@ -275,7 +275,7 @@ def test_s45_the_metadata_of_a_phase_is_merged_into_the_subscriptions(account: A
     schedule = account.schedule(customer, phases, "now")
     account.advance(clock, "2026-02-02")
     found = account.v1.subscriptions.retrieve(schedule.subscription).metadata
-    assert dict(found) == {"tandem_key": "a", "tandem_q": "b"}
+    assert found.to_dict() == {"tandem_key": "a", "tandem_q": "b"}
 
 
 def test_s49_a_released_subscription_goes_on_by_itself(account: Account) -> None:
@@ -288,7 +288,8 @@ def test_s49_a_released_subscription_goes_on_by_itself(account: Account) -> None
     assert [at for at, _ in account.billed(customer)] == ["2026-01-31", "2026-02-28", "2026-03-31"]
     released = account.v1.subscription_schedules.retrieve(schedule.id).released_subscription
     found = account.v1.subscriptions.retrieve(released)
-    assert (found.status, found.schedule, dict(found.metadata)) == ("active", None, {"tandem_key": "a"})
+    assert found.status in ("active", "past_due")  # nobody pays here
+    assert (found.schedule, found.metadata.to_dict()) == (None, {"tandem_key": "a"})
 
 
 def test_s52_cancelling_without_invoice_and_proration_moves_no_money(account: Account) -> None:

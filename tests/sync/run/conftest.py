@@ -12,17 +12,21 @@ from sqlalchemy import Engine, text
 
 from sync import mapping
 from sync.crm import CrmAccount, CrmRow
+from sync.deal.policy import BillingPolicy
 from sync.facts import Customer, Fact, Schedule, Subscription
 from sync.ports import ChangePage, EventPage, Mark, RowResult, Snapshot
 from sync.records import Ref
+from sync.run.dealing import Dealing
 from sync.run.identity import Identity
 from sync.run.mirror import Mirror
+from sync.run.promise import PromiseCheck
 from sync.run.rows import Rows
 from sync.store.cursors import StoredCursors
 from sync.store.engine import make_engine
 from sync.store.facts import StoredFacts
 from sync.store.links import StoredLinks
 from sync.store.outbox import StoredOutbox
+from sync.store.promises import StoredPromises
 from sync.store.subjects import StoredSubjects
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -162,7 +166,13 @@ class Place:
             "stripe": stripe, "facts": self.facts, "links": self.links, "subjects": self.subjects, "outbox": self.outbox,
             "rows": Rows(mapping.load(None)), "clock": self.clock, "zone_of": lambda ids: dict.fromkeys(ids, "UTC"),
         }  # fmt: skip
-        return Mirror(**{**parts, **more})
+        dealing = Dealing(
+            salesforce=self.salesforce,  # type: ignore[arg-type]
+            promises=StoredPromises(self.engine, now=self.clock.now),
+            policy=BillingPolicy(),
+        )
+        check = PromiseCheck(dealing=dealing, facts=self.facts, outbox=self.outbox, rows=parts["rows"])
+        return Mirror(**{**parts, "promise": check, **more})
 
     def identity(self, mode: Any = "match") -> Identity:
         vendors: Any = {"stripe": self.stripe, "salesforce": self.salesforce}
