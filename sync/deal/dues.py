@@ -161,7 +161,8 @@ class _Step:
         at, order = self.deal.boundary(day), (day, self.change.signed_at, self.change.number)
         if self.mine.at > at:
             return self._quotes_before()
-        known = {c.quote_id for c in self.deal.changes if c.accepted_at <= at and c.order < order}
+        there = (c for c in self.deal.changes if c.order < order or (c.ends and c.effective <= day))
+        known = {c.quote_id for c in there if c.accepted_at <= at}
         return frozenset(known | {self.deal.base.quote_id, self.track.opened_by} - {self.change.quote_id})
 
     def _quotes_before(self) -> frozenset[str]:
@@ -237,7 +238,7 @@ class _Step:
         if _quantity(after, line.start) == _quantity(beside, line.start):
             return []  # everything ended before it began
         piece = Piece(line, line.quantity, self.change)
-        first = opening and line.start == self.track.start
+        first = line.start == self.track.start and (opening or not late)  # billed with the track's own first cycle
         amount = 0 if first else rest_of_cycle(piece, beside, line.start, self.deal, self.change.proration)
         end = self.deal.grid(line).at(line.start).end
         if late and not opening:
@@ -301,7 +302,8 @@ class _Step:
         """What is given back by then for the cycles in which these pieces were cut, whoever cut them."""
         found: dict[str, list[Piece]] = {}
         for piece in pieces:
-            if piece.cut_by is not None and piece.cut_by.credit is not Credit.NONE:
+            never = piece.cut_by is not None and piece.cut_by.ends and not self.deal.began(piece)
+            if piece.cut_by is not None and piece.cut_by.credit is not Credit.NONE and not never:
                 day = piece.cut_by.effective if piece.cut_by.ends else piece.cut or piece.start
                 if self.deal.boundary(max(day, piece.start)) <= until:
                     found.setdefault(piece.cut_line, []).append(piece)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -14,7 +14,7 @@ from sync.deal.changes import Piece
 from sync.deal.cycles import Cycle, Grid
 from sync.deal.deal import Deal
 from sync.deal.discounts import AmountOff, running
-from sync.deal.dues import Begun, CreditDue, Due, Settled, settled, stated
+from sync.deal.dues import Begun, CreditDue, Due, Settled, settled, stated, touching
 from sync.deal.lines import Charge
 from sync.deal.money import round_half_away, to_major
 from sync.deal.pricing import DealItem, items
@@ -117,18 +117,10 @@ def _by_stripe(track: Track, deal: Deal, when: Mapping[str, Settled], now: datet
         if cycle.start < opened:
             continue
         at = deal.boundary(cycle.start)
-        lines = cycle_lines(track, deal, cycle, frozenset(_there(deal, when, cycle, at)))
+        lines = cycle_lines(track, deal, cycle, frozenset(q for q, s in when.items() if s.plain <= cycle.start))
         if lines:
             invoices.append(_invoice(track, deal, deal.day_of(at), seconds(at), lines))
     return invoices
-
-
-def _there(deal: Deal, when: Mapping[str, Settled], cycle: Cycle, at: datetime) -> Iterator[str]:
-    """The quotes with which Stripe bills a cycle. One that leaves the track alone may still say what is taken off it."""
-    for change in deal.changes:
-        mine = when.get(change.quote_id)
-        if change is deal.base or (mine.plain <= cycle.start if mine else change.accepted_at < at):
-            yield change.quote_id
 
 
 def _to_the_last(track: Track, deal: Deal, when: Mapping[str, Settled]) -> Iterable[Cycle]:
@@ -140,12 +132,19 @@ def _to_the_last(track: Track, deal: Deal, when: Mapping[str, Settled]) -> Itera
 
 def cycle_lines(track: Track, deal: Deal, cycle: Cycle, quotes: frozenset[str]) -> list[ForecastLine]:
     """What one cycle of the track bills with these quotes in it, usage left out."""
-    pieces = deal.of(quotes | {track.opened_by}).pieces
+    pieces = deal.of(quotes | {track.opened_by} | _elsewhere(track, deal, cycle)).pieces
     made = cycle_items(_running(pieces, track, cycle), cycle, deal)
     lines = [ForecastLine(i, i.priced.net, cycle.start, cycle.end, True) for i in made if i.usage is None]
     if cycle.start == track.start:
         lines += [ForecastLine(i, i.priced.net, cycle.start, cycle.start, False) for i in track.phases[0].once]
     return lines
+
+
+def _elsewhere(track: Track, deal: Deal, cycle: Cycle) -> frozenset[str]:
+    """The quotes that leave the track alone and had come by then: what they take off elsewhere is not taken off here."""
+    mine = {change.quote_id for change in touching(track, deal)}
+    at = deal.boundary(cycle.start)
+    return frozenset(c.quote_id for c in deal.changes if c.quote_id not in mine and c.accepted_at < at)
 
 
 def _running(pieces: Iterable[Piece], track: Track, cycle: Cycle) -> list[Piece]:

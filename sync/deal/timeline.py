@@ -17,6 +17,9 @@ from sync.deal.proration import rest_of_cycle
 
 #: Stripe's limit of items on a subscription, and of `add_invoice_items` on a phase.
 MAX_ITEMS = 20
+#: How many boundaries still to come one quote brings into one Stripe object. Stripe is told ten phases ahead: a longer
+#: ramp goes on in an object of its own, which is there from the first day on too.
+MAX_CUTS = 9
 #: How far a deal without an end is looked ahead, in months from its start or from a given day.
 HORIZON_MONTHS = 12
 
@@ -164,14 +167,16 @@ class _Slot:
     apart: bool = False  # for use only, beside pieces of cycles
     lines: list[DealLine] = field(default_factory=list)
     groups: set[tuple[object, ...]] = field(default_factory=set)
+    cuts: dict[str, set[date]] = field(default_factory=dict)  # by quote
 
-    def takes(
-        self, line: DealLine, tail: date | None, change: Change, group: tuple[object, ...], *, apart: bool
-    ) -> bool:
+    def takes(self, line: DealLine, tail: date | None, change: Change, group: tuple[object, ...], deal: Deal) -> bool:
         """Whether the line can go here without moving what is here."""
-        same = self.cycle_months == line.cycle_months and line.start >= self.start and apart == self.apart
+        same = (
+            self.cycle_months == line.cycle_months and line.start >= self.start and _is_apart(line, deal) == self.apart
+        )
         meets = self.ends is None or line.start <= self.ends
         room = group in self.groups or len(self.groups) < MAX_ITEMS
+        room = room and len(self.cuts.get(change.quote_id, set()) | _cuts(line, change, deal)) <= MAX_CUTS
         if tail == self.tail:
             ends = True
         elif tail is None:
@@ -186,18 +191,25 @@ def _slots(deal: Deal) -> list[_Slot]:
     for change in deal.changes:
         lines = [line for line in change.adds if line.cycle_months]
         for line in sorted(lines, key=lambda line: _placing(line, deal)):
-            tail, apart = line.end if _ends_inside(line, deal) else None, _is_apart(line, deal)
+            tail = line.end if _ends_inside(line, deal) else None
             piece = Piece(line, line.quantity, change)
             group = agreement(piece, deal.currency, line.start)
-            slot = next((s for s in slots if s.takes(line, tail, change, group, apart=apart)), None)
+            slot = next((s for s in slots if s.takes(line, tail, change, group, deal)), None)
             if slot is None:
-                slot = _Slot(line.cycle_months or 1, change, line.start, line.end, tail, apart)
+                slot = _Slot(line.cycle_months or 1, change, line.start, line.end, tail, _is_apart(line, deal))
                 slots.append(slot)
             slot.lines.append(line)
             slot.groups.add(group)
+            slot.cuts.setdefault(change.quote_id, set()).update(_cuts(line, change, deal))
             slot.ends = None if slot.ends is None or line.end is None else max(slot.ends, line.end)
             slot.tail = tail or slot.tail
     return slots
+
+
+def _cuts(line: DealLine, change: Change, deal: Deal) -> set[date]:
+    """The days still to come, when the quote was taken in, on which the line changes what is billed."""
+    days = {line.start, line.end, *(discount.until for discount in line.discounts)}
+    return {day for day in days if day is not None and deal.boundary(day) > change.accepted_at}
 
 
 def _placing(line: DealLine, deal: Deal) -> tuple[object, ...]:

@@ -152,7 +152,7 @@ def _contract(key: str, subs: list[Subscription], scheds: list[Schedule], terms:
         next_amount_minor=charge_minor,
         quantity=sum(p.quantity or 0 for s in running for p in of_items(s.items) if p.licensed),
         monthly=sum((i.monthly for i in live_items), Fraction(0)),
-        contracted_monthly=_contracted(subs, scheds, terms)
+        contracted_monthly=_contracted(subs, scheds, terms, metadata.get(TERM_END))
         if status not in ENDED and ENDS_ON not in metadata
         else Fraction(0),
         collection_method=first.collection_method,
@@ -253,26 +253,29 @@ def _planned_monthly(schedule: Schedule, terms: Terms, *, lasting: bool = False)
     return monthly_of_phase(schedule.phases[-1], terms, lasting=lasting) if schedule.phases else Fraction(0)
 
 
-def _contracted(subs: list[Subscription], scheds: list[Schedule], terms: Terms) -> Fraction:
-    """What the contract is worth once all that is planned has begun; nothing once an end is planned on a contract
-    without a term.
+def _contracted(subs: list[Subscription], scheds: list[Schedule], terms: Terms, first_without: str | None) -> Fraction:
+    """What the contract is worth once all that is planned has begun: what is there on its last day, which is the one
+    before ``first_without`` where a term was signed. Nothing once an end is planned on a contract without a term.
     """
-    total, managed = Fraction(0), set()
-    for schedule in scheds:
-        if schedule.status not in ("not_started", "active") or not schedule.phases:
-            continue
-        managed.add(schedule.subscription)
-        total += _planned_monthly(schedule, terms, lasting=True)
-    for subscription in subs:
-        if (
-            subscription.id in managed
-            or subscription.cancel_at_period_end
-            or subscription.cancel_at_s
-            or subscription.status in ("canceled", "incomplete_expired")
-        ):
-            continue
-        total += _monthly_of(subscription, terms, lasting=True)
-    return total
+    planned = [s for s in scheds if s.status in ("not_started", "active") and s.phases]
+    managed = {s.subscription for s in planned}
+    lasting = [s for s in subs if s.id not in managed and not _is_ending(s)]
+    if first_without:
+        end = date.fromisoformat(first_without)
+        going = [s for s in planned if s.end_behavior != "cancel" or terms.day(s.phases[-1].end_s) >= end]
+    else:
+        going = [s for s in planned if s.end_behavior != "cancel"]
+        if not going and not lasting and planned:
+            last = max(s.phases[-1].end_s for s in planned)
+            going = [s for s in planned if s.phases[-1].end_s == last]
+    worth = [_planned_monthly(s, terms, lasting=True) for s in going]
+    return sum([*worth, *(_monthly_of(s, terms, lasting=True) for s in lasting)], Fraction(0))
+
+
+def _is_ending(subscription: Subscription) -> bool:
+    """Whether it has ended, or an end of it is planned."""
+    planned = subscription.cancel_at_period_end or subscription.cancel_at_s
+    return bool(planned) or subscription.status in ("canceled", "incomplete_expired")
 
 
 def _ends_on(subs: list[Subscription], scheds: list[Schedule], terms: Terms) -> date | None:

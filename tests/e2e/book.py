@@ -29,7 +29,9 @@ class Book:
         """A product that is sold by the month, unless ``kind`` says else."""
         return self.world.crm.product(name, currencies=self.currencies, **kind)
 
-    def by_use(self, name: str, tiers: Sequence[tuple[int | None, str, str | None]], mode: str = "Graduated") -> dict[str, str]:
+    def by_use(
+        self, name: str, tiers: Sequence[tuple[int | None, str, str | None]], mode: str = "Graduated"
+    ) -> dict[str, str]:
         """A product billed by use in tiers (up to, a unit, flat), in US dollars; its event has its name."""
         product = self.product(name, charge="Usage", period=None)
         self.world.crm.change("Product2", product["id"], Tier_Mode__c=mode, Meter_Event__c=name)
@@ -58,9 +60,7 @@ class Book:
         if card:
             customer = self.world.stripe.post("customers", name=who, email=email)["id"]
             method = self.world.stripe.post("payment_methods/pm_card_visa/attach", customer=customer)["id"]
-            self.world.stripe.post(
-                f"customers/{customer}", form={"invoice_settings[default_payment_method]": method}
-            )
+            self.world.stripe.post(f"customers/{customer}", form={"invoice_settings[default_payment_method]": method})
             fields["Stripe_Customer_Id__c"] = customer
             header = {"Collection_Method__c": "Charge Automatically", **header}
         account = self.world.crm.create("Account", **fields)
@@ -123,7 +123,10 @@ class Book:
     def shown(self, who: str) -> list[tuple[str, int]]:
         """Every invoice row of the CRM: day and total, in hundredths."""
         rows = self.world.crm.rows(
-            "Billing_Invoice__c", "Issued_On__c Total__c", f"Account__c = '{self.accounts[who]}'", "Issued_On__c, Total__c"
+            "Billing_Invoice__c",
+            "Issued_On__c Total__c",
+            f"Account__c = '{self.accounts[who]}'",
+            "Issued_On__c, Total__c",
         )
         return [(row["Issued_On__c"], int(row["Total__c"] * 100)) for row in rows]
 

@@ -228,7 +228,7 @@ class _Deal:
             head["Billing_Day__c"] = dice.choice((1, 5, 15, 28, 29, 30, 31))
         head |= self._money()
         head["Billing_Frequency__c"] = dice.choice(tuple(CYCLES))
-        lines = [self._recurring(head, base=kind == "New") for _ in range(self._how_many())]
+        lines = [self._recurring(head, base=kind == "New", whole=n == 0) for n in range(self._how_many())]
         if kind == "New" and not self.plain and dice.random() < 0.2:
             lines += self._ramp(head)
         self.sold += [self._explicit(line) for line in lines]
@@ -289,7 +289,9 @@ class _Deal:
 
     # -------------------------------------------------------------- lines
 
-    def _recurring(self, head: Mapping[str, Any], *, base: bool, day: date | None = None) -> RandomLine:
+    def _recurring(
+        self, head: Mapping[str, Any], *, base: bool, day: date | None = None, whole: bool = False
+    ) -> RandomLine:
         """A line of a New quote, perhaps with days of its own, or one that an Amendment adds from a day on."""
         dice, fields = self.dice, dict[str, Any]()
         product = "Seat" if self.plain else dice.choice(RECURRING)
@@ -309,11 +311,12 @@ class _Deal:
         quantity = dice.randint(60, 90) if self.plain else dice.choice((1, 2, 3, 7, 10, 25, dice.randint(1, 2000)))
         price = str(dice.randint(5, 300)) if self.plain else _price(dice, self.customer.currency)
         start = day or self.start
-        if base and not self.plain and dice.random() < 0.2 and self.end and (self.end - self.start).days > 3:
+        free = base and not self.plain and not whole
+        if free and dice.random() < 0.2 and self.end and (self.end - self.start).days > 3:
             start = self._some_day(self.start)
             fields["Start_Date__c"] = start.isoformat()
         end = self.end
-        if base and not self.plain and dice.random() < 0.12 and self.end and (self.end - start).days > 3:
+        if free and dice.random() < 0.12 and self.end and (self.end - start).days > 3:
             end = start + timedelta(days=dice.randint(2, (self.end - start).days))
             fields["End_Date__c"] = (end - ONE_DAY).isoformat()
         if base:

@@ -49,6 +49,9 @@ def test_an_amendment_has_the_decimals_and_the_days_of_its_deal(world: World, ta
         assert book.given_back(who) == [("due", 1_973)], who
         assert [day for day, _ in book.shown(who)] == [day for day, _ in book.billed(who)], who
         assert book.row(who, "Start_Date__c End_Date__c Status__c") == ("2026-03-01", "2026-08-31", "Canceled"), who
-    hours = {who: {i["created"] % 86_400 // 3600 for i in book.invoices(who) if i["billing_reason"] != "manual"} for who in ("west", "east")}
+    hours = {
+        who: {i["created"] % 86_400 // 3600 for i in book.invoices(who) if i["billing_reason"] != "manual"}
+        for who in ("west", "east")
+    }
     assert hours == {"west": {8}, "east": {0}}
     changes_nothing(tandem)

@@ -44,10 +44,13 @@ def test_each_discount_is_on_its_invoices_and_on_no_other(world: World, tandem: 
     for who, invoices in expected.items():
         today = Decimal(9_000 if who == "quote for 2" else invoices[0]) / 100
         assert book.row(who, "MRR__c Contracted_MRR__c") == (today, lasting.get(who, 100)), who
-    [subscription] = world.stripe.all("subscriptions", customer=book.customer("all three"), **{"expand[0]": "data.items.data.discounts"})
+    [subscription] = world.stripe.all(
+        "subscriptions", customer=book.customer("all three"), **{"expand[0]": "data.items.data.discounts"}
+    )
     coupons = [d["source"]["coupon"] for d in subscription["items"]["data"][0]["discounts"]]
     assert coupons == ["tdm-pct-20", "tdm-amt-usd-500", "tdm-pct-10"]
-    rows = world.crm.rows("Billing_Subscription_Item__c", "MRR__c Quantity__c", f"Billing_Subscription__r.Billing_Key__c = '{book.deals['beside a free line']}'", "Quantity__c")
+    items = f"Billing_Subscription__r.Billing_Key__c = '{book.deals['beside a free line']}'"
+    rows = world.crm.rows("Billing_Subscription_Item__c", "MRR__c Quantity__c", items, "Quantity__c")
     assert rows == [{"MRR__c": 0, "Quantity__c": 2}, {"MRR__c": 100, "Quantity__c": 10}]
     book.live("2026-04-02")
     for who, invoices in expected.items():

@@ -31,11 +31,18 @@ def test_the_last_cycle_is_as_short_as_the_term(world: World, tandem: Tandem) ->
         # 15 days of 365/12: 10,000 x 15 x 12 / 365 = 4,931.5
         "and 15 days": [("2026-01-01", 10_000), ("2026-02-01", 10_000), ("2026-03-01", 10_000), ("2026-04-01", 4_932)],
     }
-    last = {"eighteen months": "2027-06-30", "nine months": "2026-09-30", "ten months": "2026-10-31", "and 15 days": "2026-04-15"}
+    last = {
+        "eighteen months": "2027-06-30",
+        "nine months": "2026-09-30",
+        "ten months": "2026-10-31",
+        "and 15 days": "2026-04-15",
+    }
     mrr = {"eighteen months": 100, "nine months": 100, "ten months": 30, "and 15 days": 100}
 
     book.live("2025-12-11", "2026-04-02")
-    assert {who: book.row(who, "MRR__c End_Date__c") for who in last} == {who: (Decimal(mrr[who]), last[who]) for who in last}
+    assert {who: book.row(who, "MRR__c End_Date__c") for who in last} == {
+        who: (Decimal(mrr[who]), last[who]) for who in last
+    }
     book.live("2026-10-02")
     assert book.row("ten months", "MRR__c ARR__c Status__c") == (Decimal(30), Decimal(360), "Active")
     assert book.row("nine months", "MRR__c Status__c Ends_On__c") == (Decimal(0), "Canceled", "2026-09-30")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 
 import pytest
@@ -81,3 +82,14 @@ def test_of_two_linking_one_record_at_once_one_is_refused(links: StoredLinks, ot
             one = pool.submit(link, links, f"customer:{n}", f"cus_{n}_a")
             two = pool.submit(link, other, f"customer:{n}", f"cus_{n}_b")
             assert sorted([one.result(30), two.result(30)]) == [False, True]
+
+
+def test_a_schedule_may_be_followed_by_another_of_its_key(links: StoredLinks) -> None:
+    first = NewLink("schedule:0Q0A", "0Q0A", "schedule", "sub_sched_1", False)
+    after = replace(first, stripe_id="sub_sched_2")
+    links.add(first)
+    links.add(after)
+    links.add(after)
+    assert links.by_key(["schedule:0Q0A"]) == {"schedule:0Q0A": after}
+    with pytest.raises(Unsafe):
+        links.add(NewLink("schedule:0Q0B", "0Q0B", "schedule", "sub_sched_2", False))
