@@ -73,6 +73,13 @@ class Change:
     ends: bool = False  # a Cancellation: everything ends on ``effective``
 
     @property
+    def joins_by(self) -> Proration:
+        """How the first piece of its lines is billed where they begin inside a cycle. A policy is for changes: the lines
+        of a quote that makes a deal are billed as signed (BILLING_RULES 3).
+        """
+        return self.proration if self.kind is Kind.AMENDMENT else Proration.SIGNED
+
+    @property
     def order(self) -> tuple[date, datetime, str]:
         """Effective date, then when it was signed, then the quote's number."""
         return (self.effective, self.signed_at, self.number)

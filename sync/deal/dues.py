@@ -112,7 +112,9 @@ def touching(track: Track, deal: Deal) -> tuple[Change, ...]:
         if now != before:
             found.append(change)
         before = now
-    return tuple(found)
+    cutting = {p.cut_by.quote_id for p in before if p.cut_by is not None}  # also one that came before what it cuts
+    touched = {change.quote_id for change in found} | cutting
+    return tuple(change for change in deal.changes if change.quote_id in touched)
 
 
 def settled(track: Track, deal: Deal, begun: Begun | None, now: datetime) -> Mapping[str, Settled]:
@@ -239,7 +241,7 @@ class _Step:
             return []  # everything ended before it began
         piece = Piece(line, line.quantity, self.change)
         first = line.start == self.track.start and (opening or not late)  # billed with the track's own first cycle
-        amount = 0 if first else rest_of_cycle(piece, beside, line.start, self.deal, self.change.proration)
+        amount = 0 if first else rest_of_cycle(piece, beside, line.start, self.deal, self.change.joins_by)
         end = self.deal.grid(line).at(line.start).end
         if late and not opening:
             amount += self._cycles(after) - self._cycles(before)
@@ -265,14 +267,37 @@ class _Step:
     # ------------------------------------------------------------------ lines that go
 
     def credits(self) -> list[CreditDue]:
-        """What is given back for each line of this quote that takes something off, by its credit policy."""
+        """What is given back for each line of this quote that takes something off, by its credit policy; and what its
+        own lines have too much where others took them off before this came.
+        """
+        found = [self._cut_before(n, line) for n, line in enumerate(_by_start(self.change.adds), start=1)]
         if self.change.credit is Credit.NONE:
-            return []
+            return [due for due in found if due is not None]
         steps = list(enumerate(_by_start(self.change.removes), start=1))
-        found = [self._credit(r.line_id, r.start, removes=n) for n, r in steps]
+        found += [self._credit(r.line_id, r.start, removes=n) for n, r in steps]
         if self.deal.ends_on is not None and self.change.ends:
             found.append(self._credit(self.change.quote_id, self.change.effective, removes=len(steps), ended=True))
         return [due for due in found if due is not None]
+
+    def _cut_before(self, n: int, line: DealLine) -> CreditDue | None:
+        """A line that comes late is billed to its end; where a Cancellation was there already, the rest is given back.
+        A removal that was there takes off what it took off before, whatever line that is now.
+        """
+        at = self.mine.at
+        if line.id not in self.track.line_ids or line.usage is not None or self.deal.boundary(line.start) > at:
+            return None
+        quotes = self._quotes_by(line.start)
+        before, after = self._pieces(quotes, adds=n - 1), self._pieces(quotes, adds=n)
+        ended, before_it = ([p for p in some if p.cut_by is None or p.cut_by.ends] for some in (after, before))
+        amount = self._unused(ended, at) - self._unused(before_it, at)
+        cuts = [p for p in ended if p.line.id == line.id and p.cut is not None and p.cut > p.start]
+        if amount <= 0 or not cuts:
+            return None
+        day = min(p.cut for p in cuts if p.cut)
+        key = f"{self.track.key}:{self.change.quote_id}:{line.id}:credit"
+        end = max(self.deal.grid(line).at(line.start).end, self.mine.plain)
+        refund = any(p.cut_by is not None and p.cut_by.credit is Credit.REFUND for p in cuts)
+        return CreditDue(key, self.change.quote_id, at, amount, min(line.start, day), end, refund)
 
     def _credit(self, line_id: str, day: date, *, removes: int, ended: bool = False) -> CreditDue | None:
         deal, starts = self.deal, self.deal.boundary(day)
@@ -327,7 +352,7 @@ class _Step:
         """What was billed for this piece in the cycle that ``day`` is in: a credit is never more."""
         cycle = self.deal.grid(piece.line).at(day)
         if piece.start > cycle.start:
-            return rest_of_cycle(piece, (), piece.start, self.deal, piece.change.proration)
+            return rest_of_cycle(piece, (), piece.start, self.deal, piece.change.joins_by)
         base = self.deal.base
         if base.skip_past and cycle.end <= self.deal.day_of(base.signed_at):
             return 0

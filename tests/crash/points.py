@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,4 +89,5 @@ class Points:
 
     def _freeze(self, point: Point) -> None:
         (self._fired / f"{point.name}.pid").write_text(str(os.getpid()))
-        os.kill(os.getpid(), signal.SIGSTOP)
+        # To this thread: a signal to the process may be taken by another one, while this one goes on for a moment.
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)

@@ -14,6 +14,7 @@ from sync.deal.timeline import Gap, tracks
 from tests.sync.deal.deals import (
     ADD_ON,
     EARLY,
+    JAN,
     amended,
     at,
     cancelled,
@@ -127,7 +128,7 @@ def test_quantity_taken_off_is_credited_for_the_rest_of_its_cycle() -> None:
     changed = amended(MONTHLY, "R", day("2026-07-16"), removes=(taken("R1", 4, "50", day("2026-07-16")),))
     made = forecast(changed, EARLY)
 
-    assert credits(made) == [("2026-07-16", 9_863)]  # 9 months and 16 days are 190,520 less 9 x 20,000, of 200.00
+    assert credits(made) == [("2026-07-16", 9_863)]  # 9 months and 15 days are 189,863, less 9 x 20,000
     assert ("2026-07-01", 50_000) in invoices(made)
     assert ("2026-08-01", 30_000) in invoices(made)
 
@@ -223,3 +224,33 @@ def test_another_frequency_joins_the_deals_own_boundaries() -> None:
     of_track = [(i.day.isoformat(), i.total) for i in made.invoices if i.track == "Q1#2"]
     # 10 months and 17 days at 90.00 are 95,030 less 3 x 27,000; then full quarters on 1 April, July and October
     assert of_track == [("2026-02-15", 14_030), ("2026-04-01", 27_000), ("2026-07-01", 27_000), ("2026-10-01", 27_000)]
+
+
+@pytest.mark.parametrize("every", [1, 3, 12])
+@pytest.mark.parametrize("arrives", ["2026-02-01", "2026-04-10", "2026-08-01", "2026-12-20"])
+def test_an_amendment_that_arrives_after_the_cancellations_day_comes_to_what_it_would_have_on_time(
+    every: int, arrives: str
+) -> None:
+    base = line("L1", 10, "1200.00", per=12, every=every)
+    added = line("L2", 5, "1200.00", per=12, every=every, start=day("2026-03-10"))
+    changed = cancelled(deal(base), day("2026-07-20"), signed_at=at("2026-01-02"))
+    late_one = amended(changed, "A", day("2026-03-10"), added, signed_at=at("2026-01-03"), accepted_at=at(arrives))
+    on_time = forecast(amended(changed, "A", day("2026-03-10"), added, signed_at=at("2026-01-03")), EARLY)
+    plain = {1: "2026-02-01", 3: "2026-04-01", 12: "2027-01-01"}[every]
+    begun = {"Q1": Begun(JAN, EARLY, {"C": Settled(day(plain), at("2026-01-02T10"))})}
+    late = forecast(late_one, at(arrives), begun)
+    assert late.total - late.credited == on_time.total - on_time.credited
+
+
+def test_a_cancellation_taken_in_before_a_new_frequency_gives_its_rest_back_too() -> None:
+    changed = cancelled(ANNUAL, day("2026-07-16"), signed_at=at("2026-01-02"))
+    added = line("L2", 4, "100.00", start=day("2026-05-10"), product=ADD_ON)
+    changed = amended(changed, "A", day("2026-05-10"), added, signed_at=at("2026-01-03"))
+    assert [amount for _, amount in credits(forecast(changed, EARLY))] == [552_603, 21_041]
+
+
+def test_a_line_of_the_deals_own_quote_that_begins_inside_its_cycle_is_billed_as_signed_whatever_the_policy() -> None:
+    inside = line("L2", 5, "1200.00", per=12, every=12, start=day("2026-04-01"))
+    made = deal(line("L1", 1, "1200.00", per=12, every=12), inside)
+    none = replace(made, changes=(replace(made.base, proration=Proration.NONE),))
+    assert stated(forecast(none, EARLY)) == [("2026-04-01", 450_000)]
