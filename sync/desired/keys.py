@@ -23,6 +23,8 @@ TERM_END = "tandem_term_end"
 TRIAL_FROM = "tandem_trial_from"
 #: On a price whose interval does not say what it is worth a month: minor units of one unit, before discounts.
 MONTHLY = "tandem_monthly"
+#: On a draft invoice that we hold because it is unlike what was promised.
+HELD = "tandem_held"
 #: On a deal that renews another: the key of that one.
 RENEWS = "tandem_renews"
 QUOTE = "salesforce_quote_id"

@@ -14,13 +14,13 @@ import structlog
 from sync import catalogue
 from sync.deal.deal import Deal
 from sync.deal.money import to_major
-from sync.desired.keys import ACCOUNT, DEAL
+from sync.desired.keys import ACCOUNT, DEAL, HELD
 from sync.desired.made import begun, made
 from sync.desired.promised import Unlike, day_said, is_checked, unlike
 from sync.errors import Unsafe
 from sync.facts import Fact, Invoice, Price, Schedule, Subscription
 from sync.ports import Facts, Mark, Outbox
-from sync.records import Operation, Ref, Verb
+from sync.records import Operation, Ref, Value, Verb
 from sync.run.dealing import Dealing
 from sync.run.intake import quote_mark
 from sync.run.reading import typed
@@ -55,6 +55,16 @@ class PromiseCheck:
         """Every invoice of the deal that is not what was promised and that nobody dealt with yet."""
         mine = [i for i in self._invoices(customer) if is_checked(i) and not i.credited_minor]
         return self._of(deal, [i for i in mine if i.subscription_metadata.get(DEAL) == deal.key])
+
+    def released(self, deal: Deal, customer: str, found: Sequence[Unlike]) -> list[Operation]:
+        """What lets drafts that we held go on by themselves, now that they are as promised."""
+        still = {one.invoice.id for one in found}
+        return [
+            _advance(invoice, {"auto_advance": True, "metadata": {HELD: ""}})
+            for invoice in self._invoices(customer)
+            if invoice.metadata.get(HELD) and invoice.status == "draft" and invoice.id not in still
+            if invoice.subscription_metadata.get(DEAL) == deal.key
+        ]
 
     def _of(self, deal: Deal, invoices: Sequence[Invoice]) -> list[Unlike]:
         customers = {i.customer for i in invoices}
@@ -94,16 +104,16 @@ class PromiseCheck:
 def holds(found: Sequence[Unlike]) -> list[Operation]:
     """What keeps the drafts among them from being sent by themselves."""
     return [
-        Operation(
-            Verb.UPDATE,
-            Ref("invoice", f"held:{one.invoice.id}"),
-            {"auto_advance": False},
-            remote_id=one.invoice.id,
-            changed=("auto_advance",),
-        )
+        _advance(one.invoice, {"auto_advance": False, "metadata": {HELD: "1"}})
         for one in found
         if one.invoice.status == "draft" and one.invoice.auto_advance is not False
     ]
+
+
+def _advance(invoice: Invoice, payload: Mapping[str, Value]) -> Operation:
+    return Operation(
+        Verb.UPDATE, Ref("invoice", f"held:{invoice.id}"), payload, remote_id=invoice.id, changed=("auto_advance",)
+    )
 
 
 def broken(found: Sequence[Unlike], deal: Deal) -> Unsafe:
@@ -112,7 +122,7 @@ def broken(found: Sequence[Unlike], deal: Deal) -> Unsafe:
     held = "It is held as a draft" if first.invoice.status == "draft" else "It is finalised already"
     more = f" {len(found) - 1} more differ." if len(found) > 1 else ""
     what = f"the invoice of {day_said(first.invoice, deal)} ({first.invoice.id}) is unlike the preview: {first.words}"
-    tail = f"{held}: correct it in Stripe, or void it and bill by hand.{more}"
+    tail = f"{held}: correct it in Stripe and it goes on by itself, or void it and bill by hand.{more}"
     return Unsafe(CODE, catalogue.message(CODE, tail, what=what))
 
 

@@ -150,13 +150,15 @@ class QuoteRun:
         return Done(self._wake(worked, now))
 
     def _keep_promise(self, claim: Claim, run: QuoteTry, worked: Worked, now: datetime) -> None:
-        """Raise Unsafe where Stripe billed something else than was promised; drafts of it are held first."""
+        """Raise Unsafe where Stripe billed something else than was promised; drafts of it are held first, and let go once
+        they are as promised.
+        """
         customer = worked.known.get(Ref("customer", worked.deal.payer.account_id))
         if customer is None or worked.case.before is not None:
             return  # a change's deal is looked after by the quote that made it
         found = self.promise.unlike(worked.deal, customer)
         self.promise.tell(found, worked.deal, customer, now, run.fence)
-        if operations := holds(found):
+        if operations := [*holds(found), *self.promise.released(worked.deal, customer, found)]:
             plan = Plan(tuple(operations))
             run_id = self.ledger.open_run(
                 claim=claim,

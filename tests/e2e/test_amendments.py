@@ -148,9 +148,7 @@ def test_a_refused_amendment_leaves_both_sides_alone_until_its_field_is_right(wo
     assert {quote: (row["Billing_Status__c"], row["Billing_Code__c"]) for quote, row in said.items()} == {
         much: ("Needs Attention", "DATA-207"), end: ("Needs Attention", "DATA-205"), after: ("Needs Attention", "DATA-212"),
     }  # fmt: skip
-    assert (
-        "Quantity" in said[much]["Billing_Message__c"] and "10 at 50.00 USD a month" in said[much]["Billing_Message__c"]
-    )
+    assert "10 at 50.00 USD a month" in said[much]["Billing_Message__c"]
     assert "30 Apr 2027" in said[end]["Billing_Message__c"]
     assert "31 Jul 2026" in said[after]["Billing_Message__c"]
     for who in ("too much", "wrong end"):

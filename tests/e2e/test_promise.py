@@ -58,6 +58,9 @@ def test_a_draft_unlike_the_preview_is_held_and_told_with_both_numbers_until_it_
     settled(tandem)
     assert quote_row(world, quote)["Billing_Status__c"] == "Live"
     assert [issue["Status__c"] for issue in _issues(world)] == ["Closed"]
+    world.at("2026-03-01T06:00")
+    settled(tandem)
+    assert world.stripe.get(f"invoices/{draft['id']}")["status"] == "open"
 
 
 def test_an_amendment_waits_where_somebody_changed_the_seats_in_stripe(world: World, tandem: Tandem) -> None:

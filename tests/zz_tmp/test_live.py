@@ -8,4 +8,13 @@ def test_live(world, make_tandem, seed):
     plan=history(seed,N); life=Life(plan,world,make_tandem(rounding_step=plan.rounding))
     t=time.time()
     try: life.live()
+    except AssertionError:
+        for told in life.told.values():
+            pr=life.tandem.services.pipeline.quotes.promises
+            print("LIVED",told.key,[(q.quote_id,q.frozen_at,q.signed_at) for q in pr.of_deal(told.key)])
+        raise
     finally: print("LIVED",seed,len(life.told),sum(len(t.quotes) for t in life.told.values()),life.refused,life.invoices,round(time.time()-t,1))
+
+@pytest.fixture(autouse=True)
+def dump(request):
+    yield
