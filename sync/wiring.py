@@ -274,7 +274,7 @@ def _pipeline(
     rows = Rows(mappings)
     writer = Writer(stripe=stripe, ledger=store.ledger, clock=store.clock, installation=store.cursors.installation())
     dealing = Dealing(salesforce=salesforce, promises=store.promises, policy=policy)
-    planner = Planner(stripe=stripe, salesforce=salesforce, links=store.links, dealing=dealing)
+    planner = Planner(stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, dealing=dealing)
     promise = PromiseCheck(dealing=dealing, facts=store.facts, outbox=store.outbox, rows=rows)
     quotes = QuoteRun(
         salesforce=salesforce, planner=planner, writer=writer, ledger=store.ledger, links=store.links, facts=store.facts,

@@ -123,6 +123,10 @@ class Deal:
         """The boundaries by which a line is billed."""
         return Grid(self.start, line.end, line.cycle_months or 1, self.billing_day)
 
+    def of_first(self, quotes: int) -> Deal:
+        """The deal as it was when so many quotes had been taken in."""
+        return replace(self, changes=self.changes[:quotes])
+
     def of(self, quotes: frozenset[str]) -> Deal:
         """The deal as it is with these quotes only."""
         return replace(self, changes=tuple(c for c in self.changes if c.quote_id in quotes))

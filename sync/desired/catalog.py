@@ -14,7 +14,7 @@ from sync.deal.discounts import AmountOff, Off
 from sync.deal.lines import DealProduct, Tier, Usage
 from sync.deal.money import format_amount, minor, plain, unit_amount_decimal
 from sync.deal.pricing import DealItem
-from sync.deal.timeline import Phase, tracks
+from sync.deal.timeline import Phase, Track, tracks, without_stub
 from sync.desired.keys import KEY, MONTHLY, PRODUCT
 from sync.records import Desired, Ref, Value
 
@@ -26,7 +26,7 @@ def desire_catalogue(deal: Deal) -> tuple[Desired, ...]:
     meters: dict[Ref, Desired] = {}
     prices: dict[Ref, Desired] = {}
     coupons: dict[Ref, Desired] = {}
-    for phase in (phase for track in tracks(deal) for phase in track.phases):
+    for phase in (phase for track in tracks(deal) for phase in all_phases(track, deal)):
         for item, ref in (*placed(phase.items, deal), *placed(phase.once, deal)):
             prices[ref] = _price(item, ref, deal)
             for off in item.priced.offs:
@@ -35,6 +35,11 @@ def desire_catalogue(deal: Deal) -> tuple[Desired, ...]:
                 meters[meter_ref(item.usage)] = _meter(item.usage, item.product)
     products = tuple(_product(product) for product in deal.products.values())
     return (*products, *meters.values(), *prices.values(), *coupons.values())
+
+
+def all_phases(track: Track, deal: Deal) -> tuple[Phase, ...]:
+    """The phases that Stripe may be told, whether the track is made ahead or when its first, shorter cycle has begun."""
+    return (*track.phases, *without_stub(track, deal).phases)
 
 
 def placed(items: Iterable[DealItem], deal: Deal) -> tuple[tuple[DealItem, Ref], ...]:

@@ -142,6 +142,8 @@ def _changed(deal: Deal, before: Deal, change: Change, done: Effect, made: Forec
     day = change.effective
     was, now = mrr_minor(before, day), mrr_minor(deal, day)
     parts.append(f"MRR from {say(day)}: {format_amount(now, deal.currency)} (was {format_amount(was, deal.currency)})")
+    if done.open_ended:
+        return [*parts, "The deal has no end, so the change has no total"]
     word = "adds" if done.total >= 0 else "takes off"
     parts.append(
         f"In all this quote {word} {format_amount(abs(done.total), deal.currency)}; "

@@ -5,14 +5,17 @@ from __future__ import annotations
 from sync.crm import CrmAccount
 from sync.deal.deal import Deal
 from sync.deal.timeline import tracks
-from sync.desired.catalog import phase_refs
+from sync.desired.catalog import all_phases, phase_refs
 from sync.records import Ref
 
 
 def catalogue_refs(deal: Deal) -> tuple[Ref, ...]:
-    """Products by id, prices by lookup_key and coupons by id, each once."""
+    """Products by id, prices by lookup_key and coupons by id, each once; also those on which the deal stood before its
+    newer quotes, because what is there is held against them.
+    """
     products = tuple(Ref("product", key) for key in deal.products)
-    rest = tuple(ref for track in tracks(deal) for phase in track.phases for ref in phase_refs(phase, deal))
+    stages = (deal, *(deal.of_first(n) for n in range(len(deal.changes) - 1, 0, -1)))
+    rest = (ref for stage in stages for track in tracks(stage) for p in all_phases(track, stage) for ref in phase_refs(p, stage))
     return tuple(dict.fromkeys((*products, *rest)))
 
 

@@ -228,8 +228,9 @@ class _Object:
         """By what Stripe counts the cycles still to come: their first boundary, or, for one late in the month, the day
         itself. The next boundary of the 31st may be 30 November, and an anchor there would stay on the 30th.
         """
-        nominal = _nominal_day(self.deal)
-        if nominal <= LAST_PLAIN_DAY:
+        nominal, end = _nominal_day(self.deal), self.track.grid.end
+        nothing_left = end is not None and self.mine.plain_s >= seconds(self.deal.boundary(end))
+        if nominal <= LAST_PLAIN_DAY or nothing_left:
             return {"billing_cycle_anchor": self.mine.plain_s}
         at = self.deal.boundary(self.deal.start)
         config: dict[str, Value] = {"day_of_month": nominal, "hour": at.hour, "minute": at.minute, "second": at.second}

@@ -38,6 +38,10 @@ def read_cancellation(graph: QuoteGraph, deal: Deal, policy: BillingPolicy, now:
         faults.dates("Start_Date__c", effective, deal.opens, detail)
     elif deal.end is not None and effective >= deal.end:
         after_the_end(effective, deal, faults)
+    by_use = any(x.usage is not None and x.start < effective for x in deal.recurring)
+    if by_use and deal.boundary(effective) <= now and effective > deal.opens:
+        feature = "Ending a deal with usage today or in the past"  # what was used since the last invoice would be lost
+        faults.not_covered(feature, "Start_Date__c", say(effective), "Choose a day to come")
     faults.raise_if_any()
     ended = replace(change, effective=effective, ends=True, proration=proration, credit=credit)
     changed = replace(deal, changes=(*deal.changes, ended))

@@ -15,7 +15,16 @@ from sync.deal.policy import BillingPolicy
 from sync.deal.timeline import Track, tracks
 from sync.desired.catalog import desire_catalogue
 from sync.desired.credits import Money, desire_credits
-from sync.desired.customer import Create, Linked, Looked, Question, check_customer, desire_customer, match_customer
+from sync.desired.customer import (
+    Create,
+    Linked,
+    Looked,
+    Question,
+    check_customer,
+    desire_customer,
+    having_email,
+    match_customer,
+)
 from sync.desired.made import Made, begun, made
 from sync.desired.preview import Preview, preview
 from sync.desired.references import candidate_refs, catalogue_refs, live_refs, stated_refs
@@ -26,7 +35,7 @@ from sync.errors import Refused
 from sync.facts import BalanceTransaction, CreditNote, Customer, Fact, Invoice, Schedule, Subscription
 from sync.observed import actuals
 from sync.plan import Plan
-from sync.ports import Links, NewLink, SalesforceGateway, Snapshot, StripeGateway
+from sync.ports import Facts, Links, NewLink, SalesforceGateway, Snapshot, StripeGateway
 from sync.records import Ref
 from sync.run.dealing import Case, Dealing, Signed
 
@@ -64,6 +73,7 @@ class Planner:
     stripe: StripeGateway
     salesforce: SalesforceGateway
     links: Links
+    facts: Facts
     dealing: Dealing
 
     @property
@@ -87,7 +97,11 @@ class Planner:
         keep()
         needs = catalogue_refs(deal) if not shown_only else tuple(Ref("product", key) for key in deal.products)
         snapshot = self.stripe.read(
-            (*candidate_refs(account, deal.payer.email, held, case.base.quote.customer_choice), *needs)
+            (
+                *candidate_refs(account, deal.payer.email, held, case.base.quote.customer_choice),
+                *(Ref("customer_id", i) for i in (() if held else self.facts.customers_with(deal.payer.email))),
+                *needs,
+            )
         )
         customer = self._match(case.base, account, deal, held, snapshot)
         keep()
@@ -156,7 +170,7 @@ class Planner:
     def _match(
         self, graph: QuoteGraph, account: CrmAccount, deal: Deal, held: str | None, snapshot: Snapshot
     ) -> Linked | None:
-        by_email = snapshot.found.get(Ref("customers_by_email", deal.payer.email), ())
+        by_email = having_email(snapshot.all(), deal.payer.email)
         by_id = {
             r.key: next((f for f in found if isinstance(f, Customer)), None)
             for r, found in snapshot.found.items()
@@ -167,7 +181,7 @@ class Planner:
         looked = Looked(
             held=held,
             by_id=by_id,
-            by_email=tuple(f for f in by_email if isinstance(f, Customer)),
+            by_email=tuple(by_email),
             holders={i: link.salesforce_id for i, link in links.items()},
             same_id=() if held or not account.stripe_customer_id else self._others(account),
         )

@@ -42,7 +42,7 @@ from sync.ports import (
 from sync.records import Operation, Ref, Verb
 from sync.run.dealing import Signed, deal_key
 from sync.run.identity import history_marks
-from sync.run.intake import unit_of
+from sync.run.intake import quote_mark, unit_of
 from sync.run.late import late_change
 from sync.run.lost import close_found
 from sync.run.planner import Planner, Worked
@@ -203,6 +203,7 @@ class QuoteRun:
                 run.promise = self._freeze(run, worked, now)
             ids = self._write(claim, run, worked, now)
             self._joined(claim, worked, ids)
+            self._tell_others(worked)
             if worked.plan.complete:
                 objects = self.planner.read_objects(ids[Ref("customer", worked.deal.payer.account_id)])
                 return replace(worked, objects=objects, known={**worked.known, **ids})
@@ -210,15 +211,24 @@ class QuoteRun:
             "BUG-503", catalogue.message("BUG-503", "", what=f"quote {run.graph.quote.number} is never finished")
         )
 
+    def _tell_others(self, worked: Worked) -> None:
+        """The deal's other quotes look again when one of them changes it: what they say of it has changed."""
+        case = worked.case
+        if case.before is not None:
+            others = {case.deal.key, *(c.quote_id for c in case.before.changes)}
+            marks = [quote_mark(quote, case.deal.payer.account_id) for quote in sorted(others)]
+            self.subjects.mark(marks, reason="deal_changed")
+
     def _write(self, claim: Claim, run: QuoteTry, worked: Worked, now: datetime) -> Mapping[Ref, str]:
         """The plan has taken effect, operation by operation; returns the Stripe id of every object."""
         plan = worked.plan
         run_id = self._open_run(claim, run, worked, now)
         salesforce_ids = {o.ref: _salesforce_id(o.ref.kind, worked, o.ref.key) for o in plan.operations}
+        begun = any(f.metadata.get(DEAL) == worked.deal.key for f in worked.objects)
         try:
             ids: Mapping[Ref, str] = worked.known
             for part in self._parts(plan.operations):
-                if any(o.verb is Verb.CREATE and o.ref.kind == "schedule" for o in part):
+                if not begun and any(o.verb is Verb.CREATE and o.ref.kind == "schedule" for o in part):
                     self.planner.hold(worked.case, worked.forecast, ids)  # before anything is made that bills
                 ids = self.writer.apply(part, claim=claim, run_id=run_id, known=ids, salesforce_ids=salesforce_ids).ids
         except SyncError as error:

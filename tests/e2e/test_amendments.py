@@ -91,7 +91,7 @@ def test_what_is_added_is_billed_from_its_day_on(world: World, tandem: Tandem) -
     )
     book.live("2026-04-22", "2026-05-16T08:00")
     today = book.change("today", [(seat, 3, "50.00", {})], Start_Date__c="2026-05-16")
-    book.live("2026-05-16T10:00", "2026-06-02", "2026-06-16", "2026-07-10")
+    book.live("2026-05-16T10:00", "2026-06-16", "2026-07-10")
     assert book.status(today) == "Live"
     assert book.row("many", "MRR__c Quantity__c") == (220, 22)
     assert book.row("price", "MRR__c Quantity__c") == (800, 15)

@@ -23,7 +23,6 @@ def test_each_discount_is_on_its_invoices_and_on_no_other(world: World, tandem: 
         book.sell(who, [(seat, 10, "10.00", line), *more], **terms, **header)  # type: ignore[list-item]
 
     sell("percent for 3", {"Discount": 20, "Discount_Months__c": 3})
-    sell("amount", {"Discount_Amount__c": 5})
     sell("amount for 2", {"Discount_Amount__c": 5, "Discount_Months__c": 2})
     sell("quote for 2", {}, (fee, 1, "100.00", {}), Quote_Discount__c=10, Quote_Discount_Months__c=2)
     sell("free for 2", {"Discount": 100, "Discount_Months__c": 2})
@@ -31,14 +30,13 @@ def test_each_discount_is_on_its_invoices_and_on_no_other(world: World, tandem: 
     sell("all three", {"Discount": 20, "Discount_Amount__c": 5}, Quote_Discount__c=10)
     expected = {
         "percent for 3": [8_000, 8_000, 8_000, 10_000, 10_000, 10_000],
-        "amount": [9_500] * 6,
         "amount for 2": [9_500, 9_500, 10_000, 10_000, 10_000, 10_000],
         "quote for 2": [18_000, 9_000, 10_000, 10_000, 10_000, 10_000],  # with the fee: 90 % of 100.00
         "free for 2": [0, 0, 10_000, 10_000, 10_000, 10_000],
         "beside a free line": [10_000] * 6,
         "all three": [6_750] * 6,  # 10,000 - 20 % = 8,000, - 500 = 7,500, - 10 % = 6,750
     }
-    lasting = {"amount": 95, "all three": Decimal("67.5")}
+    lasting = {"all three": Decimal("67.5")}
 
     book.live("2026-01-11", "2026-02-02")
     for who, invoices in expected.items():

@@ -58,8 +58,7 @@ def test_steps_off_the_boundary_bill_the_rest_of_their_cycle(world: World, tande
     changes_nothing(tandem)
 
 
-@pytest.mark.parametrize("jumps", [["2026-08-02", "2026-10-02"], []])
-def test_no_step_of_a_long_ramp_is_missed(world: World, tandem: Tandem, jumps: list[str]) -> None:
+def test_no_step_of_a_long_ramp_is_missed(world: World, tandem: Tandem) -> None:
     """24 steps of one seat more each month; Stripe takes ten phases at a time, and the clock may jump a year."""
     world.at("2025-12-20")
     book = Book(world, tandem)
@@ -70,7 +69,7 @@ def test_no_step_of_a_long_ramp_is_missed(world: World, tandem: Tandem, jumps: l
         for n, (first, last) in enumerate(pairwise(firsts), start=1)
     ]
     book.sell("ramp", steps, Start_Date__c="2026-01-01", Term_Months__c=24, Billing_Frequency__c="Monthly")
-    book.live("2025-12-21", *jumps, "2027-01-02")
+    book.live("2025-12-21", "2027-01-02")
     assert book.row("ramp", "Status__c MRR__c Contracted_MRR__c Quantity__c End_Date__c") == (
         "Active",
         130,
