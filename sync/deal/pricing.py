@@ -139,12 +139,12 @@ def _metered(group: Sequence[Piece]) -> DealItem:
     return DealItem(line.product, line.cycle_months, 1, priced, tuple(group), interval, usage=line.usage)
 
 
-def stated_item(piece: Piece, amount: int, cycle: Cycle, deal: Deal) -> DealItem:
-    """An item of its own that bills exactly ``amount`` for a cycle: the rest of one that had begun before its line."""
-    line = piece.line
-    priced = Priced(unit_amount_decimal(Fraction(amount, piece.quantity)), amount, (), ())
-    monthly = monthly_net(line.month_minor(deal.currency) * piece.quantity, line, piece.start) / piece.quantity
-    return DealItem(line.product, line.cycle_months, piece.quantity, priced, (piece,), cycle.interval, monthly)
+def stated_item(group: Sequence[Piece], amount: int, cycle: Cycle, deal: Deal) -> DealItem:
+    """One item of pieces that agree which bills exactly ``amount``: the rest of a cycle that had begun before its lines."""
+    line, quantity = group[0].line, sum(piece.quantity for piece in group)
+    priced = Priced(unit_amount_decimal(Fraction(amount, quantity)), amount, (), ())
+    monthly = monthly_net(line.month_minor(deal.currency) * quantity, line, line.start) / quantity
+    return DealItem(line.product, line.cycle_months, quantity, priced, tuple(group), cycle.interval, monthly)
 
 
 def items(pieces: Iterable[Piece], deal: Deal, day: date, cycle: Cycle | None = None) -> tuple[DealItem, ...]:

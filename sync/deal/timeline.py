@@ -329,18 +329,20 @@ def cycle_items(running: Sequence[Piece], cycle: Cycle, deal: Deal, day: date | 
 
 def _joined_items(running: Sequence[Piece], cycle: Cycle, deal: Deal) -> tuple[DealItem, ...]:
     """Lines that begin inside a cycle with a Stripe object of their own: each bills its rest of it, whole, whatever of
-    it is taken off later.
+    it is taken off later; those that agree are one item.
     """
     found: list[DealItem] = []
-    beside: list[Piece] = []
-    for line in dict.fromkeys(piece.line for piece in running):
-        mine = [piece for piece in running if piece.line is line]
-        if line.usage is not None:
-            found.append(item(mine, deal, cycle.start, cycle))
+    for group in agreeing(running, deal.currency, cycle.start):
+        if group[0].line.usage is not None:
+            found.append(item(group, deal, cycle.start, cycle))
             continue
-        whole = Piece(line, sum(piece.quantity for piece in mine), mine[0].change)
-        amount = rest_of_cycle(whole, beside, line.start, deal, whole.change.proration)
-        beside.append(whole)
+        whole: list[Piece] = []
+        amount = 0
+        for line in dict.fromkeys(piece.line for piece in group):
+            mine = [piece for piece in group if piece.line is line]
+            one = Piece(line, sum(piece.quantity for piece in mine), mine[0].change)
+            amount += rest_of_cycle(one, whole, line.start, deal, one.change.joins_by)
+            whole.append(one)
         found.append(stated_item(whole, amount, cycle, deal))
     return tuple(found)
 

@@ -15,7 +15,13 @@ def catalogue_refs(deal: Deal) -> tuple[Ref, ...]:
     """
     products = tuple(Ref("product", key) for key in deal.products)
     stages = (deal, *(deal.of_first(n) for n in range(len(deal.changes) - 1, 0, -1)))
-    rest = (ref for stage in stages for track in tracks(stage) for p in all_phases(track, stage) for ref in phase_refs(p, stage))
+    rest = (
+        ref
+        for stage in stages
+        for track in tracks(stage)
+        for p in all_phases(track, stage)
+        for ref in phase_refs(p, stage)
+    )
     return tuple(dict.fromkeys((*products, *rest)))
 
 

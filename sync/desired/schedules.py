@@ -35,14 +35,16 @@ class Span:
     trial: bool = False
 
 
-def spans(track: Track, deal: Deal) -> tuple[Span, ...]:
-    """All phases of the track. The last of an evergreen one ends with its first cycle, and the schedule lets go."""
+def spans(track: Track, deal: Deal, now: datetime) -> tuple[Span, ...]:
+    """All phases of the track. The last of an evergreen one ends with its first cycle, or with the one that runs where
+    that is over, and the schedule lets go.
+    """
     found = []
     if deal.trial_from and track.start == deal.start:
         first = track.phases[0]
         found.append(Span(_s(deal.boundary(deal.trial_from)), _s(deal.boundary(first.start)), first, trial=True))
     for phase in track.phases:
-        end = phase.end or track.grid.at(phase.start).end
+        end = phase.end or next(c.end for c in track.spans() if c.end > phase.start and deal.boundary(c.end) > now)
         found.append(Span(_s(deal.boundary(phase.start)), _s(deal.boundary(end)), phase))
     return tuple(found)
 
@@ -63,7 +65,7 @@ class Window:
 
 def window(track: Track, deal: Deal, now: datetime, schedule: facts.Schedule | None) -> Window:
     """The running phase and those after it, at most ten; what is over stays as Stripe has it."""
-    all_spans, now_s = spans(track, deal), seconds(now)
+    all_spans, now_s = spans(track, deal, now), seconds(now)
     running = schedule is not None and schedule.status != "not_started"
     past = tuple(p for p in schedule.phases if p.end_s <= now_s) if schedule and running else ()
     ahead = tuple(s for s in all_spans if s.end_s > now_s) if running else all_spans

@@ -108,7 +108,7 @@ def _too_near(deal: Deal, now: datetime, known: Mapping[str, Made], rules: Billi
         mine = known.get(track.key)
         if mine is not None and not _pending(track, deal, mine):
             continue
-        stamps = [instant(s.start_s) for s in spans(track, deal)]
+        stamps = [instant(s.start_s) for s in spans(track, deal, now)]
         stamps.append(deal.boundary(plain_from(track, deal, now)))
         near += [at for at in stamps if now < at <= now + rules.start_margin]
     return min(near, default=None)
@@ -251,7 +251,7 @@ class _Object:
         if self.over:
             return self._ended(schedule)
         ahead = not self.is_made and not self.late
-        left = [span for span in spans(self.track, self.deal) if span.end_s > seconds(self.now)]
+        left = [span for span in spans(self.track, self.deal, self.now) if span.end_s > seconds(self.now)]
         if self.track.end is None and len(left) < 2 and not (schedule or self.pending or ahead):
             return None
         shown = window(self.track, self.deal, self.now, schedule)

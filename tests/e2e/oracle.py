@@ -92,7 +92,11 @@ def fold(papers: Iterable[Paper]) -> list[Part]:
             parts.append(Part(step, step.quantity, paper))
             continue
         left = step.quantity
-        there = [p for p in parts if p.runs(day) and p.line.cycle and (p.line.product, p.line.price) == (step.product, step.price)]
+        there = [
+            p
+            for p in parts
+            if p.runs(day) and p.line.cycle and (p.line.product, p.line.price) == (step.product, step.price)
+        ]
         for part in sorted(there, key=lambda p: (p.line.start, p.paper.signed, p.paper.number), reverse=True):
             gone = min(left, part.quantity)
             left -= gone
@@ -232,8 +236,10 @@ class Oracle:
         for part in self._running(at):
             rest = part.line.price * part.quantity
             for off in (o for o in part.line.offs if o.until is None or at < self.terms.at(o.until)):
-                rest = rest * (1 - off.part) if off.part is not None else max(
-                    Fraction(0), rest - Fraction(off.cents, part.line.cycle)
+                rest = (
+                    rest * (1 - off.part)
+                    if off.part is not None
+                    else max(Fraction(0), rest - Fraction(off.cents, part.line.cycle))
                 )
             total += rest
         return total
@@ -316,7 +322,10 @@ class Oracle:
             beside = [p for p in before if p.runs(line.start)]
             if sum(p.quantity for p in after if p.runs(line.start)) == sum(p.quantity for p in beside):
                 continue  # all had ended before it began
-            if any(p.line.start > line.start and alike(p, FAR) == alike(Part(line, 1, paper), FAR) for p in fold(self.papers)):
+            if any(
+                p.line.start > line.start and alike(p, FAR) == alike(Part(line, 1, paper), FAR)
+                for p in fold(self.papers)
+            ):
                 made.leave(at, self.terms.step * sum(c == line.cycle for c, _, _ in self._spans(at)))
             elif paper.proration == "Stripe":
                 made.leave(at, self.terms.step)
@@ -337,9 +346,7 @@ class Oracle:
         mine = (day, paper.signed, paper.number)
         others = (p for p in self.papers if p is not paper and p.arrived <= at)
         return [
-            p
-            for p in others
-            if p is self.base or p.order < mine or (p.kind == "Cancellation" and p.effective <= day)
+            p for p in others if p is self.base or p.order < mine or (p.kind == "Cancellation" and p.effective <= day)
         ]
 
     def _sum(self, parts: Sequence[Part], at: datetime) -> int:
@@ -377,15 +384,18 @@ class Oracle:
         """What all that was taken off by a moment gives back for the cycles in which it was taken off."""
         cut: dict[tuple[int, str], list[Part]] = {}
         for part in parts:
-            if part.by is not None and part.by.credit != "None" and part.line.cycle and not self._never(part):
-                if self.terms.at(max(_day_of(part), part.line.start)) <= at:
-                    cut.setdefault((part.by.number, part.by_line), []).append(part)
+            if part.by is None or part.by.credit == "None" or not part.line.cycle or self._never(part):
+                continue
+            if self.terms.at(max(_day_of(part), part.line.start)) <= at:
+                cut.setdefault((part.by.number, part.by_line), []).append(part)
         return sum(self._unused_by(some, parts) for some in cut.values())
 
     def _never(self, part: Part) -> bool:
         """Whether it was known, before the part began, that everything ends on that day or earlier."""
         assert part.by is not None
-        return part.by_line == "all" and part.cut == part.line.start and part.by.arrived < self.terms.at(part.line.start)
+        return (
+            part.by_line == "all" and part.cut == part.line.start and part.by.arrived < self.terms.at(part.line.start)
+        )
 
     def _unused_by(self, some: Sequence[Part], parts: Sequence[Part]) -> int:
         day, by = _day_of(some[0]), some[0].by
@@ -402,13 +412,16 @@ class Oracle:
         """What a part was billed for the cycle that a day is in."""
         cycle = cycle_of(self.terms, part.line, day)
         if part.line.start > cycle.start:
-            return rest_of_cycle(Part(part.line, part.quantity, part.paper), (), part.line.start, self.terms, part.paper.proration)
+            return rest_of_cycle(
+                Part(part.line, part.quantity, part.paper), (), part.line.start, self.terms, part.paper.proration
+            )
         return 0 if self._skipped(cycle) else net([part], cycle.months, cycle.start, self.terms)
 
 
 def _day_of(part: Part) -> date:
     """The day on which a part was taken off; of a Cancellation that of the end, though it had not begun by then."""
-    assert part.by is not None and part.cut is not None
+    assert part.by is not None
+    assert part.cut is not None
     return part.by.effective if part.by_line == "all" else part.cut
 
 

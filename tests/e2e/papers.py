@@ -219,9 +219,7 @@ def read_terms(quote: RandomQuote, customer: RandomCustomer, rounding: bool, fol
         end = month_on(start, head["Term_Months__c"])
     elif "End_Date__c" in head:
         end = date.fromisoformat(head["End_Date__c"]) + ONE_DAY
-    return Terms(
-        customer.currency, customer.timezone or "UTC", rounding, opens, start, end, head.get("Billing_Day__c")
-    )
+    return Terms(customer.currency, customer.timezone or "UTC", rounding, opens, start, end, head.get("Billing_Day__c"))
 
 
 def read_paper(quote: RandomQuote, terms: Terms, number: int, earlier: tuple[Paper, ...] = ()) -> Paper:
@@ -248,7 +246,9 @@ def read_paper(quote: RandomQuote, terms: Terms, number: int, earlier: tuple[Pap
     )
 
 
-def _line(id_: str, sold: Any, head: Mapping[str, Any], effective: date, terms: Terms, known: Mapping[str, int]) -> Line:
+def _line(
+    id_: str, sold: Any, head: Mapping[str, Any], effective: date, terms: Terms, known: Mapping[str, int]
+) -> Line:
     fields = sold.fields
     charge = fields.get("Charge_Type__c") or PRODUCTS[sold.product][0]
     price = Fraction(sold.price) * terms.scale

@@ -171,7 +171,9 @@ def _renewal(
     endless = "Auto_Renew__c" in head
     if dice.random() < 0.75 or old.plain or old.follows is not None or endless or not after:
         return None
-    ends = min([_over(old), *(date.fromisoformat(q.header["Start_Date__c"]) for q in old.quotes if q.kind == "Cancellation")])
+    ends = min(
+        [_over(old), *(date.fromisoformat(q.header["Start_Date__c"]) for q in old.quotes if q.kind == "Cancellation")]
+    )
     writer = _Deal(dice, customers[old.customer], stops, start=ends)
     writer.signed = dice.choice(after)
     base = writer.base("Renewal", _over(old))
@@ -194,7 +196,7 @@ class _Deal:
     end: date | None = None
     months: int | None = None  # None: the term is no whole number of months
     plain: bool = False
-    signed: datetime = datetime.min
+    signed: datetime = datetime.min  # noqa: DTZ901 - chosen anew for every quote before it is used
     often: dict[str, str] = field(default_factory=dict)  # by product
     sold: list[RandomLine] = field(default_factory=list)
     based: set[str] = field(default_factory=set)  # products of the first quote: its frequency is known
@@ -204,7 +206,9 @@ class _Deal:
         self.plain = dice.random() < 0.3 and self.customer.currency != DINAR
         self.signed = dice.choice(self.stops[:4])
         base = self.base("New", None)
-        later = [at for at in self.stops if at > self.signed and (self.end is None or at.date() < self.end + timedelta(20))]
+        later = [
+            at for at in self.stops if at > self.signed and (self.end is None or at.date() < self.end + timedelta(20))
+        ]
         arrivals = sorted(dice.sample(later, min(dice.choice((0, 1, 2, 3, 4, 5, 6)), len(later))))
         if self.plain and len(arrivals) < 2:
             self.plain = False
@@ -362,7 +366,9 @@ class _Deal:
 
     def _once(self, day: date, *, base: bool) -> RandomLine:
         dice = self.dice
-        fields: dict[str, Any] = {"Discount": str(dice.randint(1, 60))} if not self.plain and dice.random() < 0.2 else {}
+        fields: dict[str, Any] = (
+            {"Discount": str(dice.randint(1, 60))} if not self.plain and dice.random() < 0.2 else {}
+        )
         if base and self.end and dice.random() < 0.2 and (self.end - day).days > 2:
             fields["Start_Date__c"] = self._some_day(day).isoformat()
         price = _price(dice, self.customer.currency)

@@ -208,7 +208,7 @@ class Life:
         shown = quote_row(self.world, quote)
         assert shown["Billing_Code__c"] in codes, self._say(str(shown))
         assert "Nothing was charged" in shown["Billing_Message__c"], self._say(str(shown))
-        self.world.crm.change("Quote", quote, Status="Denied")
+        self.world.crm.delete("Quote", quote)
         self._settle()
         return True
 
@@ -274,7 +274,9 @@ class Life:
     def _billed_as_signed(self, now: datetime) -> None:
         """Every invoice so far, line by line, and what was given back; and what the CRM shows of the deal."""
         invoices, given = self._invoices(), self._given()
-        assert set(invoices) <= {told.key for told in self.told.values()}, self._say("a quote was billed that nobody signed")
+        assert set(invoices) <= {told.key for told in self.told.values()}, self._say(
+            "a quote was billed that nobody signed"
+        )
         self.invoices = sum(len(found) for found in invoices.values())
         for place, told in self.told.items():
             bill = told.oracle.bill(now)
@@ -335,11 +337,17 @@ class Life:
             first, last = day_of(line["period"]["start"]), day_of(line["period"]["end"])
             once = first == last or (line["parent"]["type"] == "invoice_item_details" and not ours)
             if not (once or ours) and net:
-                assert told.terms.at(datetime.fromisoformat(first).date()) == made, self._say(f"{raw['id']} made {made}")
+                assert told.terms.at(datetime.fromisoformat(first).date()) == made, self._say(
+                    f"{raw['id']} made {made}"
+                )
             yield Charge(self._stop(made), net, *(("", "") if once else (first, last)))
         if not raw["total"]:
-            free = any(c.cents == 0 for c in told.oracle.bill(self._stop(made)).charges if self._stop(c.at) == self._stop(made))
-            assert free or raw["billing_reason"] == "subscription_create", self._say(f"{raw['id']} of 0 at {made}: {raw['lines']['data']}")
+            free = any(
+                c.cents == 0 for c in told.oracle.bill(self._stop(made)).charges if self._stop(c.at) == self._stop(made)
+            )
+            assert free or raw["billing_reason"] == "subscription_create", self._say(
+                f"{raw['id']} of 0 at {made}: {raw['lines']['data']}"
+            )
 
     def _given(self) -> dict[str, int]:
         """What was given back by the quote that asked for it, in credit notes and to the balance."""
@@ -423,7 +431,9 @@ class Life:
     def _where(self, place: int) -> str:
         """The deal as it was signed so far, to be read."""
         told = self.told[place]
-        lines = [f"deal {place} ({told.key}) of {self.plan.customers[told.deal.customer]}, rounding {self.plan.rounding}"]
+        lines = [
+            f"deal {place} ({told.key}) of {self.plan.customers[told.deal.customer]}, rounding {self.plan.rounding}"
+        ]
         for number, quote in enumerate(told.deal.quotes, start=1):
             taken = "" if number in told.quotes else " (not taken in)"
             lines.append(f"  {number} {quote.kind} {quote.arrives:%Y-%m-%dT%H:%M}{taken} {dict(quote.header)}")
@@ -442,7 +452,9 @@ def signed_total(oracle: Oracle) -> int:
         for p in oracle.papers
         for x in p.adds
     )
-    return total - sum(cents(t.price * t.quantity * months_and_days(t.day, end)) for p in oracle.papers for t in p.takes)
+    return total - sum(
+        cents(t.price * t.quantity * months_and_days(t.day, end)) for p in oracle.papers for t in p.takes
+    )
 
 
 def _is_rounded(shown: Decimal, exact: Fraction) -> bool:

@@ -102,4 +102,4 @@ class Lived:
                 for c in touching(track, self.deal)
                 if c.quote_id != track.opened_by and c.quote_id not in known.quotes
             ]
-            self.begun[track.key] = replace(known, quotes={**known.quotes, **{q: fresh for q in missing}})
+            self.begun[track.key] = replace(known, quotes={**known.quotes, **dict.fromkeys(missing, fresh)})

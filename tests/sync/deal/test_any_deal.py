@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-import os
 
 import pytest
 
 from sync.deal.forecast import Forecast, ForecastLine
 from sync.errors import Refused
 from tests.e2e.oracle import Bill, Charge, Impossible, Oracle, unlike
-from tests.e2e.papers import FAR, month_on, read_paper, read_terms
+from tests.e2e.papers import month_on, read_paper, read_terms
 from tests.e2e.random_deals import History, history
 from tests.sync.deal.lived import Lived
 

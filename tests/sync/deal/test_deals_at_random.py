@@ -65,10 +65,14 @@ def random_deals(draw: Any) -> tuple[Deal, list[str], int]:
         signed = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=draw(st.integers(0, 9_000)), minutes=n)
         many, name = draw(st.integers(1, 6)), f"A{n}"
         if draw(st.booleans()):
-            made = amended(made, name, on, line(f"L{name}", many, price, start=on, end=end), signed_at=signed, accepted_at=EARLY)
+            made = amended(
+                made, name, on, line(f"L{name}", many, price, start=on, end=end), signed_at=signed, accepted_at=EARLY
+            )
             paper += cents(minor * many * months_and_days(on, end))
         else:
-            made = amended(made, name, on, removes=(taken(f"R{name}", many, price, on),), signed_at=signed, accepted_at=EARLY)
+            made = amended(
+                made, name, on, removes=(taken(f"R{name}", many, price, on),), signed_at=signed, accepted_at=EARLY
+            )
         names.append(name)
     try:
         tracks(made)
