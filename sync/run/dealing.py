@@ -22,7 +22,8 @@ RENEWAL = "Renewal"
 
 @dataclass(frozen=True)
 class Case:
-    """A quote with the deal that it makes or changes. ``before`` is the deal without it, None where it makes the deal.
+    """A quote with the deal that it makes or changes. ``before`` is the deal as it was when the quote came, None where
+    it makes the deal; ``alone`` is that deal with this quote, without those that came later and may rest on it.
 
     ``base`` is the quote that made the deal, said to today's addressee.
     """
@@ -31,6 +32,12 @@ class Case:
     base: QuoteGraph
     deal: Deal
     before: Deal | None = None
+    alone: Deal | None = None
+
+    @property
+    def changed(self) -> Deal:
+        """The deal as the quote changed it when it came; of one that makes the deal, the deal as it is."""
+        return self.alone or self.deal
 
     @property
     def change(self) -> Change:
@@ -95,9 +102,10 @@ class Dealing:
             before = self._with(before, promise, now)
         at = mine.accepted_at or now
         deal = read_change(mine.graph, before, self.policy, at, signed_at=mine.signed_at, accepted_at=mine.accepted_at)
+        alone = deal
         for promise in later:
-            before, deal = self._with(before, promise, now), self._with(deal, promise, now)
-        return Case(mine.graph, base, deal, before)
+            deal = self._with(deal, promise, now)
+        return Case(mine.graph, base, deal, before, alone)
 
     def _renewed(self, graph: QuoteGraph, now: datetime) -> Deal:
         _, deal = self._deal(graph, now)

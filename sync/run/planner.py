@@ -46,12 +46,13 @@ F = TypeVar("F", bound=Fact)
 class Worked:
     """All that was worked out of one quote: the plan is what is still missing. ``objects`` are the customer's
     subscriptions and schedules; ``held`` says whether the customer was linked already; ``earlier`` is the forecast of
-    the deal without this quote, None where the quote makes the deal.
+    the deal as it was without this quote, None where the quote makes the deal, ``changed`` the one with it.
     """
 
     case: Case
     forecast: Forecast
     earlier: Forecast | None
+    changed: Forecast
     customer: Linked | None
     held: bool
     wanted: Wanted
@@ -128,6 +129,7 @@ class Planner:
         actual = actuals(facts, customer=(account.id, matched) if matched else None)
         foreseen = forecast(deal, now, begun(deal, done))
         earlier = forecast(case.before, now, begun(case.before, done)) if case.before else None
+        changed = foreseen if case.changed is deal else forecast(case.changed, now, begun(case.changed, done))
         wakes = [at for at in (wanted.wake_at, given_back.wake_at) if at is not None]
         known = {ref: found.remote_id for ref, found in actual.items()}
         said = self.hold(case, foreseen, known) if shown_only and not done else None
@@ -135,6 +137,7 @@ class Planner:
             case=case,
             forecast=foreseen,
             earlier=earlier,
+            changed=changed,
             customer=customer,
             held=held is not None,
             wanted=replace(wanted, wake_at=min(wakes, default=None)),
@@ -142,7 +145,7 @@ class Planner:
             known=known,
             objects=objects,
             preview=preview(
-                case.deal, foreseen, customer, change=case.change, earlier=earlier, before=case.before, stripe=said
+                case.changed, changed, customer, change=case.change, earlier=earlier, before=case.before, stripe=said
             ),
         )
 

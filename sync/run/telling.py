@@ -100,7 +100,7 @@ class Telling:
 def shown(worked: Worked) -> Shown:
     """What was worked out, as it is shown on the quote."""
     case = worked.case
-    done = effect(worked.earlier, worked.forecast, case.change) if worked.earlier is not None else None
+    done = effect(worked.earlier, worked.changed, case.change) if worked.earlier is not None else None
     begins = case.change.effective if done else case.deal.opens
     return Shown(case.deal, worked.forecast, done, begins, _own_id(worked))
 

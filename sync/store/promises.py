@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, func, select
@@ -29,7 +29,7 @@ class StoredPromises:
             return first_seen
 
     def freeze(self, promise: Promise) -> Promise:
-        kept = {
+        kept: dict[str, Any] = {
             "graph": dict(promise.graph),
             "preview": dict(promise.preview),
             "signed_at": promise.signed_at,
@@ -44,6 +44,7 @@ class StoredPromises:
             first = _in_force(connection, promise.quote_id)
             if first is not None:
                 return first
+            kept["frozen_at"] = _after_the_last(connection, kept["deal_key"], kept["frozen_at"])
             store = insert(promises).values({**names, **kept})
             keys = [promises.c.quote_id, promises.c.input_digest]
             frozen = store.on_conflict_do_update(index_elements=keys, set_=kept).returning(promises)
@@ -58,6 +59,13 @@ class StoredPromises:
         with self._engine.begin() as connection:
             rows = connection.execute(frozen.order_by(promises.c.frozen_at, promises.c.quote_id)).all()
         return [_promise(row) for row in rows]
+
+
+def _after_the_last(connection: Connection, deal_key: str, at: datetime) -> datetime:
+    """``at``, or just after the newest promise of the deal: quotes that are taken in at one instant keep their order."""
+    frozen_at = promises.c.frozen_at
+    newest = connection.execute(select(func.max(frozen_at)).where(promises.c.deal_key == deal_key)).scalar_one()
+    return at if newest is None or newest < at else newest + timedelta(microseconds=1)
 
 
 def _in_force(connection: Connection, quote_id: str) -> Promise | None:

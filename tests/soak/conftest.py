@@ -1,4 +1,4 @@
-"""What a soak is told: SEED (of the first world, so that it can be lived again) and SOAK_DEALS (how many quotes in all)."""
+"""What a soak is told: SEED (of the first world, so that it can be lived again) and SOAK_DEALS (how many deals in all)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import secrets
 
 import pytest
 
-#: Quotes of one world: enough for several deals of one customer, few enough that a failure can be read.
-DEALS_IN_A_WORLD = 10
+#: Deals of one world: enough for several deals of one customer, few enough that a failure can be read.
+DEALS_IN_A_WORLD = 5
 DEFAULT_DEALS = 200
 
 

@@ -68,3 +68,9 @@ def test_of_two_freezing_at_once_both_get_the_same(promises: StoredPromises, oth
             one = pool.submit(freeze, promises, f"0Q{n}", "d1")
             two = pool.submit(freeze, other, f"0Q{n}", "d2")
             assert one.result(30) == two.result(30)
+
+
+def test_quotes_of_one_deal_that_are_frozen_at_one_instant_keep_their_order(promises: StoredPromises) -> None:
+    for quote in ("0Q0C", "0Q0A", "0Q0B"):
+        promises.freeze(promise(quote_id=quote, deal_key="0Q0C"))
+    assert [p.quote_id for p in promises.of_deal("0Q0C")] == ["0Q0C", "0Q0A", "0Q0B"]

@@ -1,0 +1,137 @@
+"""Changes that meet each other, each found by `test_any_deal`: what one quote does never spoils what another did."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sync.deal.changes import Credit
+from sync.deal.deal import Deal
+from sync.deal.dues import Begun, Settled, plain_from, touching
+from sync.deal.forecast import Forecast, forecast
+from sync.deal.timeline import tracks
+from tests.sync.deal.deals import (
+    ADD_ON,
+    EARLY,
+    amended,
+    at,
+    cancelled,
+    credits,
+    day,
+    deal,
+    fee,
+    invoices,
+    line,
+    stated,
+    taken,
+)
+
+MAY, NEXT_MAY = day("2026-05-01"), day("2027-05-01")
+
+
+def monthly(*more: object) -> Deal:
+    return deal(line("L1", 10, "50.00", start=MAY, end=NEXT_MAY), *more, start=MAY, end=NEXT_MAY)  # type: ignore[arg-type]
+
+
+def seats(name: str, quantity: int, start: str, **more: object) -> object:
+    return line(name, quantity, "50.00", start=day(start), end=NEXT_MAY, **more)  # type: ignore[arg-type]
+
+
+def quarterly(name: str, quantity: int, start: str) -> object:
+    return line(name, quantity, "90.00", per=3, every=3, start=day(start), end=NEXT_MAY, product=ADD_ON)
+
+
+def lived(of: Deal, now: datetime) -> Forecast:
+    """The forecast of a deal whose quotes were each brought in when they were taken in."""
+    begun: dict[str, Begun] = {}
+    for n, change in enumerate(of.changes, start=1):
+        known, when = of.of_first(n), change.accepted_at
+        for track in tracks(known):
+            fresh = Settled(plain_from(track, known, when), when)
+            mine = begun.get(track.key) or Begun(fresh.plain, when)
+            quotes = {c.quote_id: fresh for c in touching(track, known) if c.quote_id != track.opened_by}
+            begun[track.key] = Begun(mine.plain, mine.at, {**quotes, **mine.quotes})
+    return forecast(of, now, begun)
+
+
+def test_what_is_taken_off_one_object_and_added_as_another_is_one_quote() -> None:
+    """A quote that takes monthly seats off and adds something by the quarter, ahead of its day and late."""
+    for when in ("2026-04-01", "2026-08-05"):
+        gone = (taken("R1", 4, "50", day("2026-07-01")),)
+        changed = amended(
+            monthly(), "A", day("2026-07-01"), quarterly("L2", 3, "2026-07-01"), removes=gone, accepted_at=at(when)
+        )
+        made = lived(changed, at("2026-08-05"))
+        assert made.total - made.credited == 10 * 60_000 - 4 * 50_000 + 3 * 30_000, when
+
+
+def test_a_quote_may_take_off_what_a_later_one_needs_if_it_adds_enough() -> None:
+    changed = amended(monthly(), "R", day("2026-09-10"), removes=(taken("R1", 9, "50", day("2026-09-10")),))
+    swap = (taken("R2", 9, "50", day("2026-05-23")),)
+    changed = amended(
+        changed, "S", day("2026-05-23"), seats("L2", 14, "2026-05-23"), removes=swap, accepted_at=at("2026-08-05")
+    )  # type: ignore[arg-type]
+    made = lived(changed, at("2026-08-05"))
+    assert made.total - made.credited == forecast(changed, EARLY).total - forecast(changed, EARLY).credited
+
+
+def test_a_cancellation_from_the_first_day_on_gives_everything_back_that_was_billed() -> None:
+    gone = cancelled(monthly(fee("F1", "99.00", start=MAY)), MAY, accepted_at=at("2026-09-05"))
+    made = lived(gone, at("2026-09-05"))
+    assert made.total == 5 * 50_000 + 9_900
+    assert credits(made) == [("2026-09-05", 5 * 50_000)]  # the fee was for no time
+    [track] = tracks(gone)
+    assert track.void
+
+
+def test_a_cancellation_before_the_day_of_an_object_that_has_begun_ends_and_credits_that_too() -> None:
+    changed = amended(monthly(), "A", day("2026-07-01"), quarterly("L2", 3, "2026-07-01"))
+    made = lived(cancelled(changed, day("2026-06-01"), accepted_at=at("2026-09-05")), at("2026-09-05"))
+    assert made.total == 5 * 50_000 + 18_000 + 27_000
+    assert sum(amount for _, amount in credits(made)) == 4 * 50_000 + 18_000 + 27_000
+
+
+def test_a_line_that_would_begin_after_the_end_is_never_billed() -> None:
+    later = line("L2", 5, "50.00", start=day("2026-07-16"), end=NEXT_MAY)
+    made = lived(cancelled(monthly(later), day("2026-07-01"), accepted_at=at("2026-06-10")), at("2026-06-10"))
+    assert (stated(made), made.total, made.credits) == ([], 100_000, ())
+
+
+def test_what_was_given_back_stays_when_the_deal_is_cancelled_from_a_day_before() -> None:
+    changed = amended(monthly(), "R", day("2026-07-16"), removes=(taken("R1", 4, "50", day("2026-07-16")),))
+    gone = cancelled(changed, day("2026-06-01"), accepted_at=at("2026-08-05"))
+    made = lived(gone, at("2026-08-05"))
+    assert credits(made)[0] == ("2026-07-16", 9_863)
+    assert made.total - made.credited == 50_000
+
+
+def test_the_first_piece_of_an_object_is_billed_whole_whatever_is_taken_off_later() -> None:
+    more = line("L2", 10, "29.24", per=12, every=3, start=day("2026-06-13"), end=NEXT_MAY, product=ADD_ON)
+    changed = amended(monthly(), "A", day("2026-06-13"), more, accepted_at=at("2026-07-03"))
+    [once] = [total for when, total in invoices(lived(changed, at("2026-07-03"))) if when == "2026-07-03"]
+    less = taken("R1", 2, "29.24", day("2027-03-10"), ADD_ON)
+    less = type(less)(less.line_id, less.product, less.monthly_price / 12, less.quantity, less.start, less.unit_price)
+    changed = amended(changed, "R", day("2027-03-10"), removes=(less,), accepted_at=at("2026-10-03"))
+    assert ("2026-07-03", once) in invoices(lived(changed, at("2026-10-03")))
+
+
+def test_two_quotes_that_open_an_object_on_one_day_are_each_billed_once() -> None:
+    changed = amended(monthly(), "A", day("2026-06-13"), quarterly("L2", 3, "2026-06-13"), signed_at=at("2026-05-02"))
+    both = amended(changed, "B", day("2026-06-13"), quarterly("L3", 4, "2026-06-13"), signed_at=at("2026-05-03"))
+    one, two = lived(changed, at("2026-05-03")), lived(both, at("2026-05-03"))
+    first = [total for when, total in invoices(one) if when == "2026-06-13"]
+    assert [round(total * 7 / 3) for total in first] == [total for when, total in invoices(two) if when == "2026-06-13"]
+
+
+def test_lines_that_agree_are_one_item_also_where_their_object_begins_inside_a_cycle() -> None:
+    """Stripe takes a price once on a subscription."""
+    lines = (quarterly("L2", 1, "2026-06-13"), quarterly("L3", 5, "2026-06-13"))
+    _, track = tracks(amended(monthly(), "A", day("2026-06-13"), *lines))  # type: ignore[arg-type]
+    assert [item.quantity for item in track.phases[0].items] == [6]
+
+
+def test_a_fee_that_was_billed_stays_billed() -> None:
+    changed = amended(monthly(), "A", day("2026-07-01"), fee("F1", "99.00", start=day("2026-07-01")))
+    made = lived(
+        cancelled(changed, day("2026-06-01"), credit=Credit.NONE, accepted_at=at("2026-08-05")), at("2026-08-05")
+    )
+    assert ("2026-07-01", 9_900) in stated(made)
