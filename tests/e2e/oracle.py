@@ -245,8 +245,9 @@ class Oracle:
         return total
 
     def quantity(self, at: datetime) -> int:
-        """How many units run at a moment."""
-        return sum(p.quantity for p in self._running(at))
+        """How many units run at a moment; those of the first day also in the trial before it."""
+        trial = self.terms.at(self.terms.opens) <= at < self.terms.at(self.terms.start)
+        return sum(p.quantity for p in self._running(self.terms.at(self.terms.start) if trial else at))
 
     def _running(self, at: datetime) -> list[Part]:
         parts = [p for p in fold(self.papers) if p.line.cycle]

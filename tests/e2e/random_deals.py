@@ -37,6 +37,8 @@ PRODUCTS: Mapping[str, tuple[str | None, str | None]] = {
 }  # fmt: skip
 RECURRING = ("Seat", "Seat", "Seats by the quarter", "Platform", "Package", "Bare")
 ONE_DAY = timedelta(days=1)
+#: A coupon of Stripe takes off 99,999,999 cents (or fils) and no more.
+MOST_OFF = Decimal(99_999)
 
 
 @dataclass(frozen=True)
@@ -338,7 +340,7 @@ class _Deal:
         if full and dice.random() < 0.15 and found.get("Discount") != "100":
             left = worth * (100 - Decimal(found.get("Discount", 0))) / 100
             places = Decimal(1).scaleb(-CURRENCIES[self.customer.currency])
-            amount = (left * dice.randint(2, 30) / 100).quantize(places, ROUND_DOWN)
+            amount = min(left * dice.randint(2, 30) / 100, MOST_OFF).quantize(places, ROUND_DOWN)
             found |= {"Discount_Amount__c": str(amount)} if amount else {}
         if found and not by_day and dice.random() < 0.4:
             fits = [n for n in (1, 2, 3, 6, 9, 12) if n % cycle == 0 and (end is None or months_after(start, n) <= end)]

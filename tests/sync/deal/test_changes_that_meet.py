@@ -86,8 +86,8 @@ def test_a_cancellation_from_the_first_day_on_gives_everything_back_that_was_bil
 def test_a_cancellation_before_the_day_of_an_object_that_has_begun_ends_and_credits_that_too() -> None:
     changed = amended(monthly(), "A", day("2026-07-01"), quarterly("L2", 3, "2026-07-01"))
     made = lived(cancelled(changed, day("2026-06-01"), accepted_at=at("2026-09-05")), at("2026-09-05"))
-    assert made.total == 5 * 50_000 + 18_000 + 27_000
-    assert sum(amount for _, amount in credits(made)) == 4 * 50_000 + 18_000 + 27_000
+    assert made.total == 5 * 50_000 + 9_000 + 27_000
+    assert sum(amount for _, amount in credits(made)) == 4 * 50_000 + 9_000 + 27_000
 
 
 def test_a_line_that_would_begin_after_the_end_is_never_billed() -> None:

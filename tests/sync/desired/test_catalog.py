@@ -1,15 +1,28 @@
 """One catalogue that does not grow with deals: objects derive from what they are."""
 
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.desired.catalog import desire_catalogue
+from sync.deal.timeline import tracks, without_stub
+from sync.desired.catalog import desire_catalogue, phase_refs
 from sync.desired.references import candidate_refs, catalogue_refs, live_refs
 from sync.records import Ref
-from tests.sync.deal.factory import ACCOUNT, FEE, SEATS, SEATS_ID, a_deal, a_fee, a_line
+from tests.sync.deal.factory import (
+    ACCOUNT,
+    FEE,
+    OTHER,
+    SEATS,
+    SEATS_ID,
+    a_cancellation,
+    a_change,
+    a_deal,
+    a_fee,
+    a_line,
+)
 
 
 def of_kind(deal, kind):
@@ -89,3 +102,29 @@ def test_a_customer_that_we_hold_is_the_only_one_looked_for():
     )
     assert candidate_refs(ACCOUNT, "a@b.example", None, "New") == (Ref("customers_by_email", "a@b.example"),)
     assert live_refs("cus_1") == (Ref("subscriptions_of", "cus_1"), Ref("schedules_of", "cus_1"))
+
+
+def test_five_hundred_deals_on_the_same_terms_make_one_price_and_one_coupon_of_each_discount():
+    refs, discounts = set(), (Decimal(10), Decimal("12.5"), Decimal(10), None)
+    for n in range(500):
+        seats = a_line(n, quantity=Decimal(1 + n % 90), discount_percent=discounts[n % 4])
+        deal = a_deal(seats, quote_discount=Decimal(5) if n % 3 else None, id=f"0Q0AA0000000{n:03d}AAA")
+        refs |= {want.ref for want in desire_catalogue(deal)}
+    kinds = [ref.kind for ref in refs]
+    assert (kinds.count("product"), kinds.count("price"), kinds.count("coupon")) == (1, 1, 3)
+
+
+def test_a_first_cycle_that_has_begun_is_made_with_the_full_price_though_none_follows():
+    """A quarterly line that begins inside its only cycle, told when that has begun (`make soak`, as BUG-502)."""
+    base = a_deal(term_months=2)
+    added = a_line(21, product_id=OTHER.id, billing_frequency="Quarterly")
+    deal = a_change(base, added, start_date=date(2026, 1, 11), now=datetime(2026, 2, 3, tzinfo=UTC))
+    late = without_stub(tracks(deal)[1], deal)
+    assert {ref for phase in late.phases for ref in phase_refs(phase, deal)} <= {x.ref for x in desire_catalogue(deal)}
+
+
+def test_what_the_deal_stood_on_before_its_newest_quote_is_read_too():
+    """The price of a last, shorter cycle that a cancellation takes away is still there (`make soak`, as DATA-219)."""
+    base = a_deal(end_date=date(2026, 12, 20), term_months=None)
+    ended = a_cancellation(base, date(2026, 5, 5))
+    assert set(catalogue_refs(base)) <= set(catalogue_refs(ended))

@@ -8,11 +8,13 @@ import pytest
 
 from sync import facts
 from sync.deal.deal import Deal
+from sync.deal.timeline import tracks
 from sync.desired.made import made
+from sync.desired.schedules import spans
 from sync.desired.subscription import desire
 from sync.errors import Refused, Unsafe
 from sync.records import Ref
-from tests.sync.deal.factory import ACCOUNT_ID, EARLY, QUOTE_ID, a_deal, a_fee, a_line
+from tests.sync.deal.factory import ACCOUNT_ID, EARLY, QUOTE_ID, a_change, a_deal, a_fee, a_line
 from tests.sync.desired.stripe_answers import StripeAnswers, creates, verbs
 
 LATE = datetime(2026, 4, 10, 10, tzinfo=UTC)
@@ -320,3 +322,22 @@ def test_a_start_too_far_back_for_one_invoice_is_refused():
     lines = [a_line(n, unit_price=Decimal(n)) for n in range(1, 14)]
     with pytest.raises(Refused, match="250 lines"):
         desire(a_deal(*lines, term_months=36), datetime(2028, 1, 1, tzinfo=UTC))
+
+
+def test_a_last_cycle_that_has_begun_is_anchored_at_the_end_also_late_in_the_month():
+    """A cycle of 82 days that Stripe counted from a 31st would be billed once more (`make soak`, as BUG-503)."""
+    terms = {"term_months": 3, "billing_day": 31, "billing_frequency": "Semiannual"}
+    deal = a_deal(start_date=date(2026, 11, 20), now=datetime(2026, 12, 2, tzinfo=UTC), **terms)
+    subscription = desire(deal, datetime(2026, 12, 2, tzinfo=UTC)).objects[0]
+    assert subscription.create["items"][0]["quantity"] == 10
+    assert subscription.create["billing_cycle_anchor"] == 1803081600  # 20 Feb 2027
+    assert "billing_cycle_anchor_config" not in subscription.create
+
+
+def test_a_deal_without_an_end_that_is_changed_long_after_its_first_cycle_has_a_phase_to_tell():
+    """Its last phase ends with the cycle that runs, not with one that is over (`make soak`, as BUG-502)."""
+    deal = a_deal(term_months=None, auto_renew=True)
+    changed = a_change(deal, start_date=date(2026, 2, 10), now=datetime(2026, 8, 5, tzinfo=UTC))
+    (track,) = tracks(changed)
+    last = spans(track, changed, datetime(2026, 8, 5, tzinfo=UTC))[-1]
+    assert last.end_s == int(datetime(2026, 9, 1, tzinfo=UTC).timestamp())
