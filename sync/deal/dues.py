@@ -340,8 +340,9 @@ class _Step:
         day = change.effective if change.ends else cut[0].cut or cut[0].start
         left = [p for p in pieces if p.runs(day)]
         whole = [replace(p, cut=None, cut_by=None, cut_line="") for p in cut]
-        # What had begun by the time this came, though after its day: its first piece was stated.
-        amount = sum(self._billed(p, p.start) for p in whole if p.start > day)
+        # What had begun by the time this came, though after its day: the rest of a cycle in which it began was stated.
+        later = (p for p in whole if p.start > day)
+        amount = sum(rest_of_cycle(p, (), p.start, self.deal, p.change.joins_by) for p in later)
         for group in agreeing([p for p in whole if p.start <= day], self.deal.currency, day):
             gone = replace(group[0], quantity=sum(p.quantity for p in group))  # one item, rounded once
             unused = rest_of_cycle(gone, left, day, self.deal, change.proration)

@@ -180,9 +180,15 @@ class _Object:
 
     @property
     def _stops(self) -> bool:
-        """Whether a Cancellation's day has come and no schedule is there that would end the subscription."""
+        """Whether its day has come before the one that was sold, and no schedule is there that would end the subscription."""
         there = self.late or self.mine.subscription is not None
-        return bool(there and self.over and self.deal.ends_on and self._runs_by is None)
+        return there and self.over and self._is_cut and self._runs_by is None
+
+    @property
+    def _is_cut(self) -> bool:
+        """Whether it ends before the day that was sold: by a Cancellation, or because all of it was taken off."""
+        end, sold = self.track.end, self.track.grid.end
+        return end is not None and (sold is None or end < sold)
 
     def wakes(self) -> list[datetime]:
         """When the answer changes: a stated amount falls due, more phases have to follow."""
@@ -298,14 +304,14 @@ class _Object:
         return {"phases": phases_compared(replace(shown, spans=shown.spans[:told]), earlier)}
 
     def _ended(self, schedule: Schedule | None) -> Desired | None:
-        """A track whose last day has passed: by its plan, or by a Cancellation that came after it."""
+        """A track whose last day has passed: by its plan, or by a quote that ended it and came after that day."""
         if schedule is None:
             return None
         compare: dict[str, Value] = {"customer": self.customer}
         update: dict[str, Mapping[str, Value]] = {}
         acts: dict[str, str] = {}
         live = schedule.status in ("active", "not_started")
-        if self.deal.ends_on is None:
+        if not self._is_cut:
             compare["standing"] = AS_PLANNED
         elif live and schedule.phases and schedule.phases[-1].end_s > seconds(self.now):
             compare |= {"standing": "canceled", "metadata": {KEY: self.track.key, **self._metadata()}}

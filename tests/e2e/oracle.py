@@ -391,6 +391,11 @@ class Oracle:
                 cut.setdefault((part.by.number, part.by_line), []).append(part)
         return sum(self._unused_by(some, parts) for some in cut.values())
 
+    def _rest(self, part: Part) -> int:
+        """What a part was billed for the cycle in which it began; nothing where that was on its first day."""
+        whole = Part(part.line, part.quantity, part.paper)
+        return rest_of_cycle(whole, (), part.line.start, self.terms, part.paper.proration)
+
     def _never(self, part: Part) -> bool:
         """Whether it was known, before the part began, that everything ends on that day or earlier."""
         assert part.by is not None
@@ -402,7 +407,7 @@ class Oracle:
         day, by = _day_of(some[0]), some[0].by
         assert by is not None
         left = [p for p in parts if p.runs(day)]
-        amount = sum(self._billed(p, p.line.start) for p in some if p.line.start > day)
+        amount = sum(self._rest(p) for p in some if p.line.start > day)
         for group in grouped([p for p in some if p.line.start <= day], day):
             gone = Part(group[0].line, sum(p.quantity for p in group), group[0].paper)
             unused = rest_of_cycle(gone, left, day, self.terms, by.proration)
@@ -413,9 +418,7 @@ class Oracle:
         """What a part was billed for the cycle that a day is in."""
         cycle = cycle_of(self.terms, part.line, day)
         if part.line.start > cycle.start:
-            return rest_of_cycle(
-                Part(part.line, part.quantity, part.paper), (), part.line.start, self.terms, part.paper.proration
-            )
+            return self._rest(part)
         return 0 if self._skipped(cycle) else net([part], cycle.months, cycle.start, self.terms)
 
 

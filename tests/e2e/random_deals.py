@@ -208,9 +208,7 @@ class _Deal:
         self.plain = dice.random() < 0.3 and self.customer.currency != DINAR
         self.signed = dice.choice(self.stops[:4])
         base = self.base("New", None)
-        later = [
-            at for at in self.stops if at > self.signed and (self.end is None or at.date() < self.end + timedelta(20))
-        ]
+        later = [at for at in self.stops if at > self.signed and (self.end is None or at.date() < self.end - ONE_DAY)]
         arrivals = sorted(dice.sample(later, min(dice.choice((0, 1, 2, 3, 4, 5, 6)), len(later))))
         if self.plain and len(arrivals) < 2:
             self.plain = False

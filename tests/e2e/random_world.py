@@ -342,12 +342,8 @@ class Life:
                 )
             yield Charge(self._stop(made), net, *(("", "") if once else (first, last)))
         if not raw["total"]:
-            free = any(
-                c.cents == 0 for c in told.oracle.bill(self._stop(made)).charges if self._stop(c.at) == self._stop(made)
-            )
-            assert free or raw["billing_reason"] == "subscription_create", self._say(
-                f"{raw['id']} of 0 at {made}: {raw['lines']['data']}"
-            )
+            free = any(not x.price or any(o.part == 1 for o in x.offs) for p in told.oracle.papers for x in p.adds)
+            assert free, self._say(f"{self._where_is(told)}\n{raw['id']} of 0 at {made}: {raw['lines']['data']}")
 
     def _given(self) -> dict[str, int]:
         """What was given back by the quote that asked for it, in credit notes and to the balance."""
@@ -427,6 +423,9 @@ class Life:
         verdict = judge(line for line in answer.text.splitlines() if line.strip())
         assert verdict.judged, "nothing was judged"
         assert not verdict.errors, self._say(str(verdict.errors.most_common(10)))
+
+    def _where_is(self, told: Told) -> str:
+        return self._where(next(place for place, one in self.told.items() if one is told))
 
     def _where(self, place: int) -> str:
         """The deal as it was signed so far, to be read."""
