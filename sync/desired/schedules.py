@@ -21,7 +21,7 @@ from sync.records import Ref, Value
 
 #: Current and future phases that Stripe takes (reference: Stripe, subscription schedules).
 MAX_PHASES = 10
-#: So many ahead are always known to Stripe; with fewer the window is moved on.
+#: So many ahead are always known to Stripe; when no more are left the window is moved on.
 ROLL_AT = 4
 
 
@@ -70,7 +70,7 @@ def window(track: Track, deal: Deal, now: datetime, schedule: facts.Schedule | N
     past = tuple(p for p in schedule.phases if p.end_s <= now_s) if schedule and running else ()
     ahead = tuple(s for s in all_spans if s.end_s > now_s) if running else all_spans
     known = len(schedule.phases) - len(past) if schedule else 0
-    shown = known if ROLL_AT <= known < len(ahead) else MAX_PHASES
+    shown = known if ROLL_AT < known < len(ahead) else MAX_PHASES
     told = ahead[: min(shown, MAX_PHASES)]
     whole = len(told) == len(ahead)
     ends = "cancel" if track.end is not None and whole else "release"

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from itertools import count
+from itertools import count, islice
 
 from sync import catalogue
 from sync.deal.calendar import instant, say, seconds
@@ -38,6 +38,8 @@ PO_FIELD = "PO number"
 #: The last day of the month that an anchor can simply be put on. From the 28th on Stripe may think it too late: a month
 #: after 31 January, 05:00, is 28 February, 05:00, and that is before 08:00.
 LAST_PLAIN_DAY = 27
+#: Boundaries among which each day of the month comes that ever will: a yearly 29 February is the rarest.
+SOME_CYCLES = 9
 FLEXIBLE: Mapping[str, Value] = {"type": "flexible", "flexible": {"proration_discounts": "itemized"}}
 
 
@@ -238,16 +240,19 @@ class _Object:
         nothing_left = end is not None and self.mine.plain_s >= seconds(self.deal.boundary(end))
         if nominal <= LAST_PLAIN_DAY or nothing_left:
             return {"billing_cycle_anchor": self.mine.plain_s}
-        at = self.deal.boundary(self.deal.start)
-        config: dict[str, Value] = {"day_of_month": nominal, "hour": at.hour, "minute": at.minute, "second": at.second}
+        at, day = self.deal.boundary(self.deal.start), self._next_unclamped()
+        config: dict[str, Value] = {"day_of_month": day.day, "hour": at.hour, "minute": at.minute, "second": at.second}
         if self.track.cycle_months > 1:
-            config["month"] = self._next_unclamped(nominal).month
+            config["month"] = day.month
         return {"billing_cycle_anchor_config": config}
 
-    def _next_unclamped(self, nominal: int) -> date:
-        """The first boundary that Stripe bills by itself, or one after it, that has the nominal day of the month."""
+    def _next_unclamped(self) -> date:
+        """Of the boundaries from the first that Stripe bills by itself on, the first with the latest day of the month:
+        the nominal one, but for a 31st that is billed each November.
+        """
         days = (self.track.grid.boundary(k) for k in count())
-        return next(d for d in days if seconds(self.deal.boundary(d)) >= self.mine.plain_s and d.day == nominal)
+        ahead = islice((d for d in days if seconds(self.deal.boundary(d)) >= self.mine.plain_s), SOME_CYCLES)
+        return max(ahead, key=lambda d: (d.day, -d.toordinal()))
 
     # ------------------------------------------------------------------ the schedule
 
@@ -262,14 +267,15 @@ class _Object:
             return None
         shown = window(self.track, self.deal, self.now, schedule)
         running = schedule is not None and schedule.status != "not_started"
-        attached = self.late or (self.is_made and schedule is None)
+        bare = schedule is None or not schedule.metadata.get(KEY)  # none yet, or as it came from the subscription
+        attached = self.late or (self.is_made and bare)
         metadata = self._metadata()
         change: dict[str, Value] = {
             "phases": phases_sent(shown, self.deal, metadata, running=running, update=True),
             "end_behavior": shown.end_behavior,
             "proration_behavior": "none",
         }
-        half_made = attached and not (schedule and schedule.metadata.get(KEY))
+        half_made = attached and bare
         update: dict[str, Mapping[str, Value]] = {"metadata": {"metadata": metadata}}
         before: Mapping[str, Value] = {}
         if half_made:

@@ -112,7 +112,7 @@ def history(seed: int, deals: int) -> History:
         made.append(_Deal(dice, customers[number], stops).made(number))
         renewal = _renewal(dice, made, customers, stops) if len(made) < deals else None
         made += [renewal] if renewal else []
-    over = max(_over(deal) for deal in made) + timedelta(days=45)
+    over = max(stops[-1].date(), *(_over(deal) for deal in made)) + timedelta(days=45)
     stops = [*stops, *_more(dice, stops[-1].date(), over), _at(over, 12, 0)]
     return History(seed, dice.random() < 0.4, tuple(customers), tuple(made), tuple(stops))
 
@@ -322,6 +322,7 @@ class _Deal:
         end = self.end
         if free and dice.random() < 0.12 and self.end and (self.end - start).days > 3:
             end = start + timedelta(days=dice.randint(2, (self.end - start).days))
+            end = max(end, min(self.end, self.signed.date() + 3 * ONE_DAY))  # what is over has no object any more
             fields["End_Date__c"] = (end - ONE_DAY).isoformat()
         if base:
             fields["Ramp_Key__c"] = f"K{dice.randrange(10**9)}"
@@ -354,6 +355,7 @@ class _Deal:
         days = [months_after(self.start, n * cycle) for n in range(1, 40)]
         days = [d for d in days if d < self.end] if dice.random() < 0.7 else [self._some_day(self.start)]
         cuts = sorted(set(dice.sample(days, min(len(days), dice.randint(1, 3)))) - {self.start})
+        cuts = [cut for cut in cuts if cut > self.signed.date() + 3 * ONE_DAY]
         key, often = f"Ramp {dice.randrange(10**6)}", self.often["Platform"]
         spans = list(zip([self.start, *cuts], [*cuts, self.end], strict=True))
         return [
@@ -410,7 +412,7 @@ class _Deal:
         known = dice.choice(self.sold)
         keep = ("Charge_Type__c", "Price_Period__c", "Billing_Frequency__c")
         fields = {k: v for k, v in known.fields.items() if k in keep}
-        if dice.random() < 0.4:
+        if dice.random() < 0.4 and known.fields.get("Start_Date__c") != day.isoformat():
             most = 3 if self.plain else known.quantity  # of a plain deal there is enough in whatever order they come
             quantity = known.quantity + 5_000 if not self.plain and dice.random() < 0.08 else dice.randint(1, most)
             return RandomLine(known.product, quantity, known.price, {**fields, "Change__c": "Remove"})

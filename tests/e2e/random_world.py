@@ -342,8 +342,15 @@ class Life:
                 )
             yield Charge(self._stop(made), net, *(("", "") if once else (first, last)))
         if not raw["total"]:
-            free = any(not x.price or any(o.part == 1 for o in x.offs) for p in told.oracle.papers for x in p.adds)
-            assert free, self._say(f"{self._where_is(told)}\n{raw['id']} of 0 at {made}: {raw['lines']['data']}")
+            assert self._may_be_free(raw, told), self._say(f"{self._where_is(told)}\n{raw['id']} of 0: {raw['lines']}")
+
+    def _may_be_free(self, raw: Mapping[str, Any], told: Told) -> bool:
+        """Whether an invoice of nothing has a reason: a line that is free, or the trial, for which Stripe makes one."""
+        trial = raw["created"] < told.terms.at(told.terms.start).timestamp()
+        free = any(not x.price or any(o.part == 1 for o in x.offs) for p in told.oracle.papers for x in p.adds)
+        # What begins inside a cycle with a Stripe object of its own is a phase of that; policy None prices it at nothing.
+        unbilled = any(p.proration == "None" and p.adds for p in told.oracle.papers)
+        return trial or free or unbilled
 
     def _given(self) -> dict[str, int]:
         """What was given back by the quote that asked for it, in credit notes and to the balance."""

@@ -135,3 +135,10 @@ def test_a_fee_that_was_billed_stays_billed() -> None:
         cancelled(changed, day("2026-06-01"), credit=Credit.NONE, accepted_at=at("2026-08-05")), at("2026-08-05")
     )
     assert ("2026-07-01", 9_900) in stated(made)
+
+
+def test_a_line_that_began_on_a_boundary_after_a_back_dated_end_is_given_back_once() -> None:
+    added = amended(monthly(), "A", day("2026-07-01"), seats("L2", 5, "2026-07-01"))
+    made = lived(cancelled(added, day("2026-06-01"), accepted_at=at("2026-09-05")), at("2026-09-05"))
+    assert made.total == 2 * 50_000 + 3 * 75_000
+    assert made.total - made.credited == 50_000

@@ -10,7 +10,7 @@ from sync import facts
 from sync.deal.deal import Deal
 from sync.deal.timeline import tracks
 from sync.desired.made import made
-from sync.desired.schedules import spans
+from sync.desired.schedules import spans, window
 from sync.desired.subscription import desire
 from sync.errors import Refused, Unsafe
 from sync.records import Ref
@@ -341,3 +341,26 @@ def test_a_deal_without_an_end_that_is_changed_long_after_its_first_cycle_has_a_
     (track,) = tracks(changed)
     last = spans(track, changed, datetime(2026, 8, 5, tzinfo=UTC))[-1]
     assert last.end_s == int(datetime(2026, 9, 1, tzinfo=UTC).timestamp())
+
+
+def test_five_phases_of_a_deal_without_an_end_are_told_at_once():
+    """Stripe knew four: the fifth was left out, and never told (`make soak`, as DATA-219)."""
+    deal = a_deal(a_line(), term_months=None, auto_renew=True)
+    for n in range(4):
+        deal = a_change(
+            deal, a_line(21 + n), start_date=date(2026, 3 + n, 10), id=f"0Q0AA00000001{n:02d}AAA", number=f"{n}"
+        )
+    (track,) = tracks(deal)
+    assert len(spans(track, deal, EARLY)) == 5
+    known = facts.Schedule(
+        id="s", phases=tuple(facts.Phase(start_s=2**33 + n, end_s=2**33 + n + 1, items=()) for n in range(4))
+    )
+    assert len(window(track, deal, EARLY, known).spans) == 5
+
+
+def test_a_billing_day_that_never_comes_is_anchored_on_the_last_day_of_its_month():
+    """The 31st of each November is the 30th (`make soak`, as BUG-502)."""
+    begun = datetime(2027, 12, 13, tzinfo=UTC)
+    deal = a_deal(start_date=date(2027, 11, 28), term_months=30, billing_day=31, billing_frequency="Annual", now=begun)
+    config = desire(deal, begun).objects[0].create["billing_cycle_anchor_config"]
+    assert (config["day_of_month"], config["month"]) == (30, 11)
