@@ -13,11 +13,12 @@ from sync.gateways.names import Names
 from sync.gateways.salesforce_auth import Credentials, Tokens
 from sync.gateways.salesforce_changes import Changes, rewound
 from sync.gateways.salesforce_client import SalesforceHttp
+from sync.gateways.salesforce_lists import Lists
 from sync.gateways.salesforce_probe import WriteProbe, probe_writes
 from sync.gateways.salesforce_reads import Reads, Schema
 from sync.gateways.salesforce_writes import Writes
 from sync.mapping import Mappings
-from sync.ports import ChangePage, OutRow, RowResult
+from sync.ports import ChangePage, OutRow, QuotePage, RowKind, RowPage, RowResult
 
 
 class SalesforceOrg:
@@ -31,6 +32,7 @@ class SalesforceOrg:
         self._names = names
         self._schema = Schema(http, names)
         self._reads = Reads(http, mappings, names, self._schema, signed_statuses=signed_statuses)
+        self._lists = Lists(http, mappings, names, self._schema, self._reads)
         self._changes = Changes(http, mappings, names, self._schema)
         self._writes = Writes(http, mappings, names, self._schema)
 
@@ -58,6 +60,12 @@ class SalesforceOrg:
 
     def billing_timezones(self) -> Mapping[str, str]:
         return self._reads.billing_timezones()
+
+    def list_quotes(self, after: str | None = None) -> QuotePage:
+        return self._lists.quotes(after)
+
+    def list_rows(self, sobject: RowKind, after: str | None = None) -> RowPage:
+        return self._lists.rows(sobject, after)
 
     def create_account(self, fields: Mapping[str, object], contact: Mapping[str, object] | None = None) -> str:
         return self._writes.create_account(fields, contact)

@@ -81,18 +81,36 @@ class Reads:
         one call more where a product has tiers.
         """
         wanted = [checked_id(i) for i in dict.fromkeys(ids)]
-        soqls = [soql for some in _batches(wanted, IDS) for soql in (self._quote_soql(some), self._line_soql(some))]
+        soqls = [
+            soql
+            for some in _batches(wanted, IDS)
+            for soql in (
+                self._quote_soql(format_soql("Id IN {}", list(some))),
+                self._line_soql(format_soql("QuoteId IN {}", list(some))),
+            )
+        ]
         answers = self._rows(soqls, deleted=True)
+        graphs = self._graphs([r for rows in answers[0::2] for r in rows], [r for rows in answers[1::2] for r in rows])
+        return {graph.quote.id: graph for graph in graphs}
+
+    def signed_quotes(self, after: str | None, limit: int) -> tuple[QuoteGraph, ...]:
+        """The first signed quotes behind this Id, by Id, whole: one query for them, one for their lines."""
+        signed = format_soql("Status IN {}", list(self._signed))
+        behind = f" AND Id > '{checked_id(after)}'" if after else ""
+        [quotes] = self._rows([f"{self._quote_soql(signed + behind)} ORDER BY Id LIMIT {limit}"])
+        if not quotes:
+            return ()
+        first, last = (checked_id(str(quotes[i]["Id"])) for i in (0, -1))
+        [lines] = self._rows([self._line_soql(f"Quote.{signed} AND QuoteId >= '{first}' AND QuoteId <= '{last}'")])
+        return tuple(self._graphs(quotes, lines))
+
+    def _graphs(self, quotes: Sequence[Json], all_lines: Iterable[Json]) -> list[QuoteGraph]:
         lines: dict[str, list[Json]] = {}
-        for row in (r for rows in answers[1::2] for r in rows):
+        for row in all_lines:
             if not row.get("IsDeleted"):
                 lines.setdefault(str(row["QuoteId"]), []).append(row)
         products = self._products(line for some in lines.values() for line in some)
-        return {
-            str(row["Id"]): self._graph(row, lines.get(str(row["Id"]), []), products)
-            for rows in answers[0::2]
-            for row in rows
-        }
+        return [self._graph(row, lines.get(str(row["Id"]), []), products) for row in quotes]
 
     def quotes_of_deal(self, opportunity_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """Ids of the signed quotes of each Opportunity, in the order of their numbers."""
@@ -146,7 +164,7 @@ class Reads:
             for some in _batches([v for v in dict.fromkeys(values) if v], VALUES):
                 condition = f"{self._names.to_org(column)} {format_soql('IN {}', list(some))}"
                 path = query_path(f"{self._account_select()} WHERE {condition}")
-                for row in self._all(self._http.call("GET", path, what="Account").json()):
+                for row in self.pages(self._http.call("GET", path, what="Account").json()):
                     found[str(row["Id"])] = self._account(row)
         return [found[i] for i in sorted(found)]
 
@@ -154,18 +172,17 @@ class Reads:
         """The zone of every Account that has one of its own, as typed: most have none, so this is one call."""
         field = self._names.to_org("Billing_Timezone__c")
         path = query_path(f"SELECT Id, {field} FROM Account WHERE {field} != null")
-        rows = self._all(self._http.call("GET", path, what="Account").json())
+        rows = self.pages(self._http.call("GET", path, what="Account").json())
         return {str(row["Id"]): str(row[field]).strip() for row in rows}
 
     # ------------------------------------------------------------------ queries
 
-    def _quote_soql(self, ids: Sequence[str]) -> str:
+    def _quote_soql(self, condition: str) -> str:
         fields = self._select("Quote") + [f for f in self._select("Account", through="Account") if f != "Account.Id"]
-        return f"SELECT {', '.join([*fields, 'Account.Id'])} FROM Quote WHERE {format_soql('Id IN {}', list(ids))}"
+        return f"SELECT {', '.join([*fields, 'Account.Id'])} FROM Quote WHERE {condition}"
 
-    def _line_soql(self, ids: Sequence[str]) -> str:
+    def _line_soql(self, condition: str) -> str:
         fields = [*self._select("QuoteLineItem"), "IsDeleted", *self._select("Product2", through="Product2")]
-        condition = format_soql("QuoteId IN {}", list(ids))
         return f"SELECT {', '.join(fields)} FROM QuoteLineItem WHERE {condition} ORDER BY QuoteId, SortOrder NULLS LAST, Id"
 
     def _tier_soql(self, product_ids: Sequence[str]) -> str:
@@ -191,10 +208,10 @@ class Reads:
             for part, answer in zip(parts, self._http.composite(parts).parts, strict=True):
                 if not answer.ok:
                     raise of_call(answer.status, answer.body, what=part.what, writing=False)
-                found.append(list(self._all(answer.body)))
+                found.append(list(self.pages(answer.body)))
         return found
 
-    def _all(self, page: Any) -> Iterable[Json]:
+    def pages(self, page: Any) -> Iterable[Json]:
         """Rows of a query's answer and of the pages that follow it."""
         while True:
             if not isinstance(page, dict) or not isinstance(page.get("records"), list):

@@ -63,6 +63,14 @@ def converted(one: FieldMap, value: object, of: str) -> object:
         ) from error
 
 
+def as_sent(one: FieldMap, value: object, of: str) -> object:
+    """One value in the form in which `sync.crm.CrmRow` has it: days and instants as text, numbers exact, blank None."""
+    plain = converted(one, value, of)
+    if isinstance(plain, datetime):
+        return plain.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return plain.isoformat() if isinstance(plain, date) else plain
+
+
 def instant(text: str) -> datetime:
     """``2026-03-01T00:00:00.000+0000`` as an aware instant in UTC."""
     return datetime.fromisoformat(text).astimezone(UTC)

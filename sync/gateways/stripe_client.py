@@ -13,9 +13,10 @@ from sync.gateways.stripe_budget import Budget, Rate
 from sync.gateways.stripe_events import Events
 from sync.gateways.stripe_facts import preview_of
 from sync.gateways.stripe_http import API_VERSION, StripeHttp
+from sync.gateways.stripe_lists import Lists
 from sync.gateways.stripe_operations import OPERATIONS, PREVIEW, READS
 from sync.gateways.stripe_reads import Reads
-from sync.ports import EventPage, Previewed, Snapshot
+from sync.ports import EVER, EventPage, FactKind, FactPage, Previewed, Snapshot, Span
 from sync.records import Operation, Ref, Sent, Verb
 
 #: A test account's limits less a fifth: Stripe allows 25 calls a second in all and for each endpoint there, 100 in
@@ -30,6 +31,7 @@ class StripeAccount:
     def __init__(self, http: StripeHttp) -> None:
         self._http = http
         self._reads = Reads(http)
+        self._lists = Lists(http, self._reads)
         self._events = Events(http)
         self._account: str | None = None
 
@@ -74,6 +76,9 @@ class StripeAccount:
 
     def events(self, cursor: Mapping[str, object] | None, *, undelivered_only: bool = False) -> EventPage:
         return self._events.read(cursor, self.source, undelivered_only=undelivered_only)
+
+    def list_facts(self, kind: FactKind, after: str | None = None, span: Span = EVER) -> FactPage:
+        return self._lists.page(kind, after, span)
 
     def preview(self, payload: Mapping[str, object]) -> Previewed | None:
         raw = self._http.ask(PREVIEW, payload)

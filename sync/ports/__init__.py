@@ -8,6 +8,20 @@ time; ``*_at`` is business time.
 from sync.ports.keeping import Budgets, Cursors
 from sync.ports.knowledge import Facts, Links, NewLink, Promise, Promises
 from sync.ports.ledger import Ledger, OpState
+from sync.ports.listing import (
+    EVER,
+    FACT_KINDS,
+    ROW_KINDS,
+    FactKind,
+    FactPage,
+    FoundRow,
+    QuotePage,
+    RowKind,
+    RowPage,
+    SalesforceLists,
+    Span,
+    StripeLists,
+)
 from sync.ports.outbox import Flush, Outbox, OutRow, RowResult
 from sync.ports.queue import (
     Again,
@@ -28,6 +42,9 @@ from sync.ports.salesforce import Change, ChangePage, SalesforceGateway
 from sync.ports.stripe import EventPage, Previewed, Snapshot, StripeGateway
 
 __all__ = [
+    "EVER",
+    "FACT_KINDS",
+    "ROW_KINDS",
     "Again",
     "Budgets",
     "Change",
@@ -37,9 +54,12 @@ __all__ = [
     "Done",
     "Due",
     "EventPage",
+    "FactKind",
+    "FactPage",
     "Facts",
     "Failed",
     "Flush",
+    "FoundRow",
     "Lane",
     "Ledger",
     "Links",
@@ -55,10 +75,16 @@ __all__ = [
     "Promise",
     "Promises",
     "QueueCounts",
+    "QuotePage",
+    "RowKind",
+    "RowPage",
     "RowResult",
     "SalesforceGateway",
+    "SalesforceLists",
     "Snapshot",
+    "Span",
     "StripeGateway",
+    "StripeLists",
     "SubjectState",
     "Subjects",
 ]

@@ -1,0 +1,86 @@
+"""An org's records, page by page by keyset on Id (`sync.ports.listing`): a page is one query, whatever is saved meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sync.gateways.names import Names
+from sync.gateways.salesforce_client import SalesforceHttp, checked_id, query_path
+from sync.gateways.salesforce_reads import Reads, Schema
+from sync.gateways.salesforce_records import as_sent, usable
+from sync.mapping import FieldMap, Mappings
+from sync.ports.listing import FoundRow, QuotePage, RowKind, RowPage
+
+Json = dict[str, Any]
+
+#: Rows of one page.
+PAGE = 2000
+KEY = "Billing_Key__c"
+#: Relationships to rows of ours, which are known by their key and not by their id.
+PARENTS: Mapping[str, Mapping[str, str]] = {
+    "Billing_Subscription__c": {"Renewed_By__c": "Renewed_By__r"},
+    "Billing_Subscription_Item__c": {"Billing_Subscription__c": "Billing_Subscription__r"},
+    "Billing_Invoice__c": {"Billing_Subscription__c": "Billing_Subscription__r"},
+    "Billing_Payment__c": {"Billing_Invoice__c": "Billing_Invoice__r"},
+    "Billing_Issue__c": {"Billing_Subscription__c": "Billing_Subscription__r"},
+}
+#: What says that an Account has something of ours on it.
+OURS_ON_ACCOUNT = ("Stripe_Customer_Id__c", "Billing_As_Of__c")
+WHO, WHEN = "LastModifiedById", "LastModifiedDate"
+
+
+class Lists:
+    """The lists of one org. Holds nothing between pages."""
+
+    def __init__(self, http: SalesforceHttp, mappings: Mappings, names: Names, schema: Schema, reads: Reads) -> None:
+        self._http = http
+        self._mappings = mappings
+        self._names = names
+        self._schema = schema
+        self._reads = reads
+
+    def quotes(self, after: str | None = None) -> QuotePage:
+        """As `sync.ports.listing.SalesforceLists.list_quotes` says."""
+        quotes = self._reads.signed_quotes(after, PAGE)
+        return QuotePage(quotes, quotes[-1].quote.id if len(quotes) >= PAGE else None)
+
+    def rows(self, sobject: RowKind, after: str | None = None) -> RowPage:
+        """As `sync.ports.listing.SalesforceLists.list_rows` says."""
+        to_org = self._names.to_org
+        fields = self._fields(sobject)
+        parents = PARENTS.get(sobject, {})
+        columns = [to_org(f.api_name) for f in fields]
+        columns += [f"{to_org(relation)}.{to_org(KEY)}" for relation in parents.values()]
+        conditions = []
+        if sobject == "Account":
+            conditions.append(f"({' OR '.join(f'{to_org(name)} != null' for name in OURS_ON_ACCOUNT)})")
+        if after:
+            conditions.append(f"Id > '{checked_id(after)}'")
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        columns = list(dict.fromkeys(["Id", *columns, WHO, WHEN]))
+        soql = f"SELECT {', '.join(columns)} FROM {to_org(sobject)}{where} ORDER BY Id LIMIT {PAGE}"
+        found = list(self._reads.pages(self._http.call("GET", query_path(soql), what=sobject).json()))
+        rows = tuple(self._row(sobject, fields, parents, raw) for raw in found)
+        return RowPage(rows, rows[-1].id if len(rows) >= PAGE else None)
+
+    def _fields(self, sobject: str) -> list[FieldMap]:
+        """What we write on this object and the org has."""
+        written = [f for f in self._mappings[sobject].fields if f.written]
+        available = self._schema.has(sobject) if any(f.optional for f in written) else None
+        return [f for f in written if usable(f, available, self._names)]
+
+    def _row(self, sobject: str, fields: list[FieldMap], parents: Mapping[str, str], raw: Json) -> FoundRow:
+        name: Callable[[str], str] = self._names.to_org
+        above = {relation: raw.get(name(relation)) for relation in parents.values()}
+        return FoundRow(
+            sobject=sobject,
+            id=str(raw["Id"]),
+            key=str(raw["Id"] if sobject == "Account" else raw.get(name(KEY)) or ""),
+            fields={
+                f.api_name: as_sent(f, raw.get(name(f.api_name)), sobject) for f in fields if f.api_name not in parents
+            },
+            parents={r: str(p[name(KEY)]) for r, p in above.items() if isinstance(p, Mapping) and p.get(name(KEY))},
+            changed_by=str(raw.get(WHO) or ""),
+            changed_at=str(raw.get(WHEN) or ""),
+        )
