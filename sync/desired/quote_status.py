@@ -64,7 +64,8 @@ class QuoteView:
     """All that the quote's billing fields follow from.
 
     ``objects`` are the customer's subscriptions and schedules as read last; ``failure`` is what the run ended with and
-    ``reference`` its short name; ``preview`` None leaves what is written there; ``on_hold`` is operations' reason.
+    ``reference`` its short name; ``preview`` None leaves what is written there; ``on_hold`` is operations' reason;
+    ``note`` answers a request where nothing is wrong.
     """
 
     signed: bool
@@ -75,6 +76,7 @@ class QuoteView:
     failure: SyncError | None = None
     reference: str = ""
     on_hold: str | None = None
+    note: str | None = None
 
     @property
     def deal(self) -> Deal | None:
@@ -170,7 +172,7 @@ def _message(view: QuoteView) -> str | None:
     if view.on_hold:
         return f"On hold: {view.on_hold}"[:_MESSAGE_LENGTH]
     if view.failure is None:
-        return None
+        return view.note
     refusals = view.failure.refusals if isinstance(view.failure, Terminal) else ()
     words = dict.fromkeys(refusal.message for refusal in refusals) or {view.failure.message: None}
     return "\n".join(words)[:_MESSAGE_LENGTH]

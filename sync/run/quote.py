@@ -136,7 +136,7 @@ class QuoteRun:
         seen_at = self.promises.signed(graph.quote.id, now)  # kept also where the rep says when: it counts what was won
         signed_at = promise.signed_at if promise else graph.quote.signed_at or seen_at
         to_bill = frozen.as_signed(frozen.from_json(promise.graph), graph) if promise else graph
-        run = QuoteTry(due, graph, to_bill, promise, signed_at, fence)
+        run = QuoteTry(claim, due, graph, to_bill, promise, signed_at, fence)
         try:
             worked = self._bill(claim, run, now)
             self._keep_promise(claim, run, worked, now)
@@ -222,6 +222,7 @@ class QuoteRun:
     def _write(self, claim: Claim, run: QuoteTry, worked: Worked, now: datetime) -> Mapping[Ref, str]:
         """The plan has taken effect, operation by operation; returns the Stripe id of every object."""
         plan = worked.plan
+        run.written = True
         run_id = self._open_run(claim, run, worked, now)
         salesforce_ids = {o.ref: _salesforce_id(o.ref.kind, worked, o.ref.key) for o in plan.operations}
         begun = any(f.metadata.get(DEAL) == worked.deal.key for f in worked.objects)
@@ -316,6 +317,7 @@ class QuoteRun:
                 self.telling.tell(run, run.worked, error)
             return Again(error.code, error.message, error.retry_after_s)
         log.warning("quote_refused", code=error.code, salesforce_id=run.graph.quote.id)
+        self._note_refusal(run, error)
         self.telling.tell(run, run.worked, error)
         refusals = error.refusals if isinstance(error, Terminal) else ()
         drifted = [d.remote_id for d in run.worked.plan.drift] if run.worked else []
@@ -329,6 +331,23 @@ class QuoteRun:
         return Failed(
             error.code, error.message, blocked_on=blocked_on, sum_minor=total, currency=currency, wake_at=wake
         )
+
+    def _note_refusal(self, run: QuoteTry, error: SyncError) -> None:
+        """The refusal is in the record's story, once for as long as it stays the same."""
+        state = self.subjects.state(run.due.key)
+        same = state is not None and (state.error_code, state.error_message) == (error.code, error.message)
+        if same or run.written:
+            return  # it was told already; or a run that began to write tells it
+        plan = run.worked.plan if run.worked else Plan(())
+        run_id = self.ledger.open_run(
+            claim=run.claim,
+            subject=run.due.key,
+            trigger="due",
+            as_of=self.clock.now(),
+            digest=plan.digest(),
+            plan=plan.to_json(),
+        )
+        self.ledger.close_run(run_id, outcome="refused", error_code=error.code)
 
     def _deleted(self, promise: Promise) -> Outcome:
         """A signed quote that is gone bills on: only a Cancellation ends a deal."""

@@ -16,22 +16,38 @@ from sync.desired.keys import DEAL
 from sync.desired.preview import cannot_bill
 from sync.desired.quote_status import QuoteView, Shown, line_fields, quote_fields
 from sync.errors import SyncError, Terminal, Transient
-from sync.ports import Due, Facts, Mark, Outbox, Promise, Subjects
+from sync.ports import Claim, Due, Facts, Mark, Outbox, Promise, Subjects
 from sync.run.dealing import Signed
 from sync.run.intake import account_mark, unit_of
 from sync.run.planner import Worked
 from sync.run.rows import Rows
 
+#: The answer to Billing_Request__c = Cancel on a signed quote.
+NOT_BY_REQUEST = (
+    "Nothing was ended or given back: what a customer signed is ended by a quote of type Cancellation on the same "
+    "billing subscription, with the first day without service as its Start_Date__c."
+)
+
 
 class QuoteTry:
-    """What one run of a signed quote carries along; ``worked`` and ``promise`` are the newest there are."""
+    """What one run of a signed quote carries along; ``worked`` and ``promise`` are the newest there are, ``written``
+    says that a run with operations was opened.
+    """
 
     def __init__(
-        self, due: Due, graph: QuoteGraph, to_bill: QuoteGraph, promise: Promise | None, signed_at: datetime, fence: int
+        self,
+        claim: Claim,
+        due: Due,
+        graph: QuoteGraph,
+        to_bill: QuoteGraph,
+        promise: Promise | None,
+        signed_at: datetime,
+        fence: int,
     ) -> None:
-        self.due, self.graph, self.to_bill, self.promise = due, graph, to_bill, promise
+        self.claim, self.due, self.graph, self.to_bill, self.promise = claim, due, graph, to_bill, promise
         self.signed_at, self.fence = signed_at, fence
         self.worked: Worked | None = None
+        self.written = False
 
     @property
     def mine(self) -> Signed:
@@ -63,6 +79,7 @@ class Telling:
             objects=worked.objects if worked else (),
             failure=failure,
             reference=state.reference if state else "",
+            note=_answer(run.graph),
         )
         if not run.graph.quote.is_deleted:
             self.show(run.graph, quote_fields(view), fence=run.fence)
@@ -110,6 +127,13 @@ def _own_id(worked: Worked) -> str | None:
     mine = f":{worked.case.change.quote_id}:"
     ids = {ref.kind: id_ for ref, id_ in sorted(worked.known.items(), reverse=True) if mine in ref.key}
     return next((ids[kind] for kind in ("invoice", "creditnote", "balance") if kind in ids), None)
+
+
+def _answer(graph: QuoteGraph) -> str | None:
+    """What is said to a request that is no Check; it stands until somebody asks again."""
+    quote = graph.quote
+    stands = quote.billing_request is None and quote.billing_message == NOT_BY_REQUEST
+    return NOT_BY_REQUEST if stands or quote.billing_request == "Cancel" else None
 
 
 def messages(error: SyncError) -> list[str]:

@@ -54,6 +54,24 @@ def test_draft_quote_that_nobody_asked_about_is_left_alone(world: World, tandem:
     assert world.writes() == []
 
 
+def test_cancel_asked_for_on_a_signed_quote_ends_nothing_and_says_how_to_end_it(world: World, tandem: Tandem) -> None:
+    world.at("2026-02-10")
+    quote = _draft(world)
+    world.crm.accept(quote)
+    settled(tandem)
+    world.crm.change("Quote", quote, Billing_Request__c="Cancel")
+    before = world.mark()
+
+    settled(tandem)
+
+    shown = quote_row(world, quote)
+    assert shown["Billing_Status__c"] == "Scheduled"
+    assert "a quote of type Cancellation" in shown["Billing_Message__c"]
+    assert world.crm.row("Quote", "Billing_Request__c")["Billing_Request__c"] is None
+    assert world.writes(before, system="stripe") == []
+    changes_nothing(tandem)
+
+
 def test_clone_of_a_billed_quote_does_not_keep_its_billing_fields(world: World, tandem: Tandem) -> None:
     world.at("2026-02-10")
     quote = _draft(world)

@@ -279,7 +279,12 @@ def test_timeline_of_a_refused_quote_says_how_it_stands(tandem: Tandem, crm: Crm
         assert answer.code == 0, name
         assert "DATA-201" in answer.out
         assert "waits for a person" in answer.out
-    assert tandem("timeline", quote, "--json").json["stands"]["code"] == "DATA-201"
+    told = tandem("timeline", quote, "--json").json
+    assert told["stands"]["code"] == "DATA-201"
+    tandem("replay", quote, "--apply", "--yes")
+    tandem("drain")
+    runs = [e for e in tandem("timeline", quote, "--json").json["entries"] if e["what"] == "run"]
+    assert [(r["outcome"], r["error_code"]) for r in runs] == [("refused", "DATA-201")]  # once while it stays the same
 
 
 def test_status_shows_what_fails_and_what_wakes(tandem: Tandem, crm: Crm) -> None:
@@ -372,3 +377,25 @@ def test_a_store_of_another_world_is_refused(tandem: Tandem, sandbox: Served, mo
         line["what"] == "store" and line["level"] == "FAIL"
         for line in tandem("check", "--online", "--json").json["lines"]
     )
+
+
+def test_explain_says_why_a_quote_stands_as_it_does_and_what_is_wrong_with_another(tandem: Tandem, crm: Crm) -> None:
+    product = seats(crm)
+    good, bad = signed(crm, "Acme", product), signed(crm, "Bolt", product, email=None)
+    tandem("drain")
+
+    text, data = tandem("explain", good, "--on", "2026-02-01"), tandem("explain", bad, "--json")
+
+    assert text.code == data.code == 0
+    assert "Billing_Status__c: Scheduled" in text.out
+    assert "10 × 50.00 USD = 500.00 USD" in text.out
+    assert [(r["what"], r["rule"]) for r in data.json["reasons"]] == [("DATA-201", "Refusing")]
+    assert "Billing_Email__c" in data.json["reasons"][0]["says"]
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("DATA-205", 0), ("0Q0000000000001CAA", 3), ("in_nobody", 3), ("sub_nobody", 3), ("cus_1", 2), ("nonsense!", 2)],
+)
+def test_explain_of_what_is_not_there_says_so(tandem: Tandem, name: str, code: int) -> None:
+    assert tandem("explain", name).code == code

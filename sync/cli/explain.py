@@ -1,0 +1,150 @@
+"""`tandem explain ID`: why a status, an amount, a day or a refusal is as it is, with the rule and what went in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sync import catalogue
+from sync.cli import places
+from sync.cli.exits import Exit, Misused, NotFound
+from sync.cli.naming import subject_of
+from sync.cli.options import Json, Yes
+from sync.cli.output import Out
+from sync.desired.explain_deal import explain_deal
+from sync.desired.explain_invoice import explain_invoice
+from sync.desired.keys import DEAL
+from sync.desired.quote_status import QuoteView
+from sync.desired.reasons import REFUSING, Reason
+from sync.errors import SyncError, Terminal, Unsafe
+from sync.facts import Invoice
+from sync.records import Ref
+from sync.run.telling import shown
+
+if TYPE_CHECKING:
+    from sync.wiring import Services
+
+Day = Annotated[
+    datetime | None,
+    typer.Option("--on", formats=["%Y-%m-%d"], help="Only the invoices and credits of this billing day."),
+]
+
+
+def explain(
+    id: Annotated[
+        str,
+        typer.Argument(
+            help="A quote, deal or invoice by its id of Salesforce or Stripe; a reference such as 7F3K; or a code such as DATA-205."
+        ),
+    ],
+    on: Day = None,
+    json: Json = False,
+    yes: Yes = False,
+) -> int:
+    """Say why a status, an amount, a day or a refusal is as it is: the rule, and what went in. Nothing is written.
+
+    For example:
+      tandem explain 0Q0xx0000004C92AAE
+      tandem explain 0Q0xx0000004C92AAE --on 2026-07-01
+      tandem explain in_1Qx --json
+      tandem explain DATA-205
+    """
+    out = Out(json)
+    if id.upper() in catalogue.CATALOGUE:
+        return _answer(out, id.upper(), [_code(id.upper())])
+    with places.services() as services:
+        key = subject_of(id, services)
+        kind, _, name = key.partition(":")
+        if kind == "invoice":
+            if on is not None:
+                raise Misused("--on chooses among the invoices of a quote; an invoice has one day.")
+            return _answer(out, key, _of_invoice(name, services))
+        quote = name if kind == "quote" else _quote_of(kind, name, services)
+        return _answer(out, f"quote:{quote}", _of_quote(quote, services, on.date() if on else None))
+
+
+def _answer(out: Out, key: str, found: Sequence[Reason]) -> int:
+    value = {
+        "subject": key,
+        "reasons": [{"what": r.what, "says": r.says, "because": list(r.because), "rule": r.rule} for r in found],
+    }
+    lines = [key]
+    for reason in found:
+        lines += [
+            f"{reason.what}: {reason.says}",
+            *(f"    {line}" for line in reason.because),
+            f"    rule: {reason.rule}",
+        ]
+    out.answer("explain", value, lines)
+    return Exit.DONE
+
+
+def _code(code: str) -> Reason:
+    """What a code means, who acts, and what to do."""
+    entry = catalogue.entry(code)
+    told = ", ".join(entry.told) or "nobody"
+    return Reason(code, entry.headline, (f"first to act: {told}", f"what to do: {entry.fix}"), code)
+
+
+def _of_quote(quote_id: str, services: Services, on: date | None) -> list[Reason]:
+    """How the quote stands, and what is wrong with it if anything is."""
+    try:
+        worked = services.pipeline.quotes.preview(quote_id)
+    except (Terminal, Unsafe) as error:
+        return [*_refused(error), *_waiting(quote_id, services, error.code)]
+    if worked is None:
+        raise NotFound(f"there is no quote {quote_id} in Salesforce.")
+    view = QuoteView(
+        signed=services.policy.is_signed(worked.case.quote.quote.status),
+        now=services.clock.now(),
+        case=shown(worked),
+        objects=worked.objects,
+    )
+    return [*_waiting(quote_id, services, ""), *explain_deal(view, on)]
+
+
+def _refused(error: SyncError) -> list[Reason]:
+    """Each refusal of the quote as it stands now, with the record and the field it is about."""
+    refusals = error.refusals if isinstance(error, Terminal) else ()
+    found = []
+    for refusal in refusals:
+        entry = catalogue.entry(refusal.code)
+        seen = (f"record {refusal.record_id}, field {refusal.field}", f"what to do: {entry.fix}")
+        found.append(Reason(refusal.code, refusal.message, seen, REFUSING))
+    return found or [Reason(error.code, error.message, (), REFUSING)]
+
+
+def _waiting(quote_id: str, services: Services, but: str) -> list[Reason]:
+    """What the last run ended with, where that is more than what is wrong now."""
+    state = services.subjects.state(f"quote:{quote_id}")
+    if state is None or not state.error_code or state.error_code == but:
+        return []
+    when = f"since {state.failed_at:%Y-%m-%d %H:%MZ}" if state.failed_at else "it is tried again by itself"
+    return [Reason(state.error_code, state.error_message or "", (when, f"reference {state.reference}"), REFUSING)]
+
+
+def _quote_of(kind: str, name: str, services: Services) -> str:
+    """The quote that made the deal behind a subscription. Misused for what no quote stands behind."""
+    if kind != "subscription":
+        raise Misused(f"{kind}:{name} can't be explained: give a quote, a subscription, an invoice or a code.")
+    ref = Ref("schedule_id" if name.startswith("sub_sched_") else "subscription_id", name)
+    found = services.stripe.read([ref]).one(ref)
+    if found is None:
+        raise NotFound(f"there is no subscription {name} in Stripe.")
+    deal = found.metadata.get(DEAL)
+    if deal is None:
+        raise Misused(f"{name} was bought directly in Stripe: no quote stands behind it. Explain its invoices.")
+    return deal
+
+
+def _of_invoice(name: str, services: Services) -> list[Reason]:
+    ref = Ref("invoice_id", name)
+    invoice = services.stripe.read([ref]).one(ref)
+    if not isinstance(invoice, Invoice):
+        raise NotFound(f"there is no invoice {name} in Stripe.")
+    link = services.links.by_stripe_id([invoice.customer]).get(invoice.customer)
+    account = link.salesforce_id if link else ""
+    return explain_invoice(invoice, services.pipeline.mirror.zone_of([account])[account])

@@ -1,0 +1,125 @@
+"""`tandem explain`: the arithmetic it shows is the arithmetic that is billed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from sync.deal.changes import Proration
+from sync.deal.deal import Deal
+from sync.deal.discounts import AmountOff, Discount, Percent
+from sync.deal.forecast import forecast
+from sync.desired import reasons
+from sync.desired.explain_deal import explain_deal
+from sync.desired.explain_invoice import explain_invoice
+from sync.desired.quote_status import QuoteView, Shown
+from sync.desired.reasons import Reason
+from sync.facts import Invoice, InvoicePayment, Line
+from tests.sync.deal.deals import EARLY, amended, cancelled, day, deal, fee, line
+
+
+def explained(of: Deal, *, on: str = "", now: datetime = EARLY) -> dict[str, Reason]:
+    view = QuoteView(signed=True, now=now, case=Shown(of, forecast(of, now), None, of.opens))
+    return {reason.what: reason for reason in explain_deal(view, day(on) if on else None)}
+
+
+def text(reason: Reason) -> str:
+    return "\n".join((reason.says, *reason.because))
+
+
+def test_an_amount_is_shown_with_quantity_price_and_the_rounding_after_multiplying() -> None:
+    """Case 02: 7 at 1,000.00 a term of 12 months."""
+    said = explained(deal(line("L", 7, "1000.00", per=12)))["Invoice of 1 Jan 2026"]
+    assert said.says == "583.33 USD"
+    assert "7 × 83.333333333333 USD = 583.33 USD" in text(said)
+    assert "due 31 Jan 2026: 30 days after 1 Jan 2026" in text(said)
+
+
+def test_each_discount_is_a_step_of_its_own() -> None:
+    offs = (Discount(Percent(Decimal(20))), Discount(AmountOff(1_000, "USD", "L")))
+    said = text(explained(deal(line("L", 10, "50.00", discounts=offs)))["Invoice of 1 Jan 2026"])
+    assert "10 × 50.00 USD = 500.00 USD" in said
+    assert "less 20 %: -100.00 USD" in said
+    assert "less 10.00 USD an invoice: -10.00 USD" in said
+    assert "leaves 390.00 USD" in said
+
+
+def test_a_change_inside_a_cycle_is_shown_by_its_policy() -> None:
+    """Case 08, signed and by seconds."""
+    may, end = day("2026-05-01"), day("2027-05-01")
+    base = deal(line("L1", 10, "50.00", start=may, end=end), start=may, end=end)
+    more = line("L2", 3, "50.00", start=day("2026-05-16"), end=end)
+
+    signed = text(explained(amended(base, "A", more.start, more), on="2026-05-16")["Invoice of 16 May 2026"])
+    assert "3 × 50.00 USD a month for 11 months and 15 days of 1/(365/12) of a month is 1,723.97 USD" in signed
+    assert "less the full cycles still to come, 1,650.00 USD: 73.97 USD" in signed
+
+    by_seconds = amended(base, "A", more.start, more, proration=Proration.STRIPE)
+    said = explained(by_seconds, on="2026-05-16")["Invoice of 16 May 2026"]
+    assert said.says == "77.42 USD"
+    assert "1,382,400 of the 2,678,400 seconds" in text(said)
+
+
+def test_status_days_and_revenue_say_what_they_follow_from() -> None:
+    said = explained(deal(line("L", 10, "50.00"), fee("F", "100.00")))
+    assert said["Billing_Status__c"].says == "Waiting"
+    assert "nothing of it is in Stripe" in text(said["Billing_Status__c"])
+    assert said["End_Date__c"].says == "31 Dec 2026"
+    assert "1798761600" in text(said["End_Date__c"])
+    assert said["MRR__c"].says == "0.00 USD"
+    assert said["Contract_Total__c"].says == "6,100.00 USD"
+    later = explained(deal(line("L", 10, "50.00")), now=datetime(2026, 2, 3, tzinfo=UTC))
+    assert later["MRR__c"].says == "500.00 USD"
+
+
+def test_what_is_given_back_names_the_quote_and_the_policy() -> None:
+    said = explained(cancelled(deal(line("L", 10, "50.00")), day("2026-03-16")))
+    credit = said["Credit of 16 Mar 2026"]
+    assert "quote C (Cancellation)" in text(credit)
+    assert "never more than was billed" in text(credit)
+    assert said["Ends_On__c"].says == "15 Mar 2026"
+
+
+def test_a_deal_without_an_end_has_no_total_to_explain() -> None:
+    endless = deal(line("L", 1, "50.00", end=None), end=None)
+    assert explained(endless)["Contract_Total__c"].says == "blank"
+
+
+def test_an_invoice_of_the_web_site_is_explained_from_what_stripe_has() -> None:
+    made = Invoice(
+        id="in_1", customer="cus_1", status="open", currency="usd", billing_reason="subscription_cycle",
+        collection_method="send_invoice", total_minor=19_500, amount_remaining_minor=9_500, amount_paid_minor=10_000,
+        created_s=1_767_225_600, finalized_at_s=1_767_229_200, due_date_s=1_769_821_200,
+        lines=(Line(amount_minor=19_500, quantity=5, description="5 × Seat", period_start_s=1_767_225_600, period_end_s=1_769_904_000),),
+    )  # fmt: skip
+    said = {reason.what: reason for reason in explain_invoice(made, "UTC")}
+    assert "partly paid is still Open" in text(said["Status__c"])
+    assert "no quote stands behind it" in text(said["Issued_On__c"])
+    assert said["Due_On__c"].says == "31 Jan 2026"
+    assert "30 days after it was finalised" in text(said["Due_On__c"])
+    assert "for 1 Jan 2026 to 31 Jan 2026" in text(said["5 × Seat"])
+
+
+def test_a_paid_invoice_names_its_payments() -> None:
+    payment = InvoicePayment(id="inpay_1", status="paid", amount_minor=500, created_s=1, paid_at_s=1)
+    made = Invoice(
+        id="in_1", status="paid", currency="jpy", total_minor=500, amount_paid_minor=500, payments=(payment,)
+    )
+    said = {reason.what: reason for reason in explain_invoice(made, "Asia/Tokyo")}
+    assert "payment inpay_1 of 500 JPY" in text(said["Status__c"])
+    assert said["Due_On__c"].says == "blank"
+
+
+@pytest.mark.parametrize("name", [n for n in vars(reasons) if n.isupper()])
+def test_every_rule_that_is_cited_stands_in_the_billing_rules(name: str) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "billing-rules.md").read_text(encoding="utf-8")
+    headings = {row.lstrip("# ") for row in page.splitlines() if row.startswith("#")}
+    assert getattr(reasons, name) in headings
+
+
+def test_a_day_is_chosen_by_its_billing_day() -> None:
+    said = explained(deal(line("L", 10, "50.00")), on="2026-07-01")
+    assert [what for what in said if what.startswith("Invoice")] == ["Invoice of 1 Jul 2026"]
