@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from calendar import isleap
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 #: The part of a month that a left-over day is (BILLING_RULES 1).
 DAY_MONTHS = Fraction(12, 365)
 
@@ -29,6 +32,7 @@ def standard_offset(zone_name: str, day: date) -> timedelta:
     return (noon.utcoffset() or timedelta()) - (noon.dst() or timedelta())
 
 
+@lru_cache(maxsize=4096)
 def time_of_day(zone_name: str, first_day: date) -> timedelta:
     """How long after 00:00Z a deal's boundaries stand: 0, or midnight of a western zone (Los Angeles 8 h)."""
     return max(timedelta(), -standard_offset(zone_name, first_day))
@@ -67,8 +71,7 @@ def add_months(first: date, months: int) -> date:
 
 def days_in_month(year: int, month: int) -> int:
     """Days of that month."""
-    following = date(year + month // 12, month % 12 + 1, 1) if (year, month) != (9999, 12) else None
-    return 31 if following is None else (following - timedelta(days=1)).day
+    return 29 if month == 2 and isleap(year) else _DAYS[month - 1]
 
 
 def months_between(start: date, end: date) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import count
 
 from sync.deal.calendar import add_months, days_in_month, months_between, months_value
@@ -79,24 +79,42 @@ class Grid:
 
     def cycles(self) -> Iterator[Cycle]:
         """Every cycle from the start on; without end for a deal without one."""
-        if self.start < self.anchor:
-            yield self._stub()
-        for k in count():
-            start, full_end = self.boundary(k), self.boundary(k + 1)
-            if self.end is not None and start >= self.end:
-                return
-            if self.end is not None and full_end > self.end:
-                yield self._tail(k, start, full_end, self.end)
-                return
-            yield Cycle(start, full_end, Fraction(self.cycle_months), month_interval(self.cycle_months))
+        return self._from(0)
 
     def at(self, day: date) -> Cycle:
         """The cycle that ``day`` is in; raises ValueError outside of the deal's time."""
         if day >= self.start:
-            for cycle in self.cycles():
+            months = (day.year - self.anchor.year) * 12 + day.month - self.anchor.month
+            for cycle in self._from(max(0, months // self.cycle_months - 1)):  # none before it reaches so far
                 if day < cycle.end:
                     return cycle
         raise ValueError(f"{day} is in no cycle from {self.start} to {self.end}")
+
+    def _from(self, first: int) -> Iterator[Cycle]:
+        """The cycles from the ``first``-th on, each worked out once: a grid never changes."""
+        for n in count(first):
+            if n not in self._known:
+                self._known[n] = self._nth(n)
+            cycle = self._known[n]
+            if cycle is None:
+                return
+            yield cycle
+
+    @cached_property
+    def _known(self) -> dict[int, Cycle | None]:
+        return {}
+
+    def _nth(self, n: int) -> Cycle | None:
+        """The ``n``-th cycle, from 0; None after the last."""
+        stubs = int(self.start < self.anchor)
+        if n < stubs:
+            return self._stub()
+        start, full_end = self.boundary(n - stubs), self.boundary(n - stubs + 1)
+        if self.end is not None and start >= self.end:
+            return None
+        if self.end is not None and full_end > self.end:
+            return self._tail(n - stubs, start, full_end, self.end)
+        return Cycle(start, full_end, Fraction(self.cycle_months), month_interval(self.cycle_months))
 
     def is_boundary(self, day: date) -> bool:
         """Whether a cycle begins on that day, or the deal ends."""
@@ -119,3 +137,9 @@ class Grid:
             return Cycle(start, end, Fraction(left), month_interval(left), CycleKind.TAIL)
         months = left + months_value(add_months(self.start, whole), end)
         return Cycle(start, end, months, ("day", days), CycleKind.TAIL)
+
+
+@lru_cache(maxsize=4096)
+def grid(start: date, end: date | None, cycle_months: int, billing_day: int | None) -> Grid:
+    """The grid of these terms: one for all who ask, with the cycles that it has worked out already."""
+    return Grid(start, end, cycle_months, billing_day)

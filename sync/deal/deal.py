@@ -9,7 +9,7 @@ from functools import cached_property
 
 from sync.deal.calendar import boundary, business_day, months_between
 from sync.deal.changes import Change, Piece, fold
-from sync.deal.cycles import Grid
+from sync.deal.cycles import Grid, grid
 from sync.deal.lines import Charge, DealLine, DealProduct
 
 
@@ -121,7 +121,7 @@ class Deal:
 
     def grid(self, line: DealLine) -> Grid:
         """The boundaries by which a line is billed."""
-        return Grid(self.start, line.end, line.cycle_months or 1, self.billing_day)
+        return grid(self.start, line.end, line.cycle_months or 1, self.billing_day)
 
     def of_first(self, quotes: int) -> Deal:
         """The deal as it was when so many quotes had been taken in."""
@@ -129,7 +129,14 @@ class Deal:
 
     def of(self, quotes: frozenset[str]) -> Deal:
         """The deal as it is with these quotes only."""
-        return replace(self, changes=tuple(c for c in self.changes if c.quote_id in quotes))
+        kept = tuple(c for c in self.changes if c.quote_id in quotes)
+        if len(kept) == len(self.changes):
+            return self
+        known: dict[tuple[str, ...], Deal] = self.__dict__.setdefault("_of", {})
+        names = tuple(c.quote_id for c in kept)
+        if names not in known:
+            known[names] = replace(self, changes=kept)
+        return known[names]
 
     def began(self, piece: Piece) -> bool:
         """Whether anything of the piece ever was. What ends on its own first day was, if the quote that ends it came later."""

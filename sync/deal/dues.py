@@ -106,6 +106,13 @@ def touching(track: Track, deal: Deal) -> tuple[Change, ...]:
     Each is held against the deal as it was when it came, so that no later one takes away that it was brought in.
     """
     mine = track.line_ids | track.once_ids
+    known: dict[frozenset[str], tuple[Change, ...]] = deal.__dict__.setdefault("_touching", {})
+    if mine not in known:
+        known[mine] = _touching(mine, deal)
+    return known[mine]
+
+
+def _touching(mine: frozenset[str], deal: Deal) -> tuple[Change, ...]:
     found, before = [], frozenset[Piece]()
     for n, change in enumerate(deal.changes, start=1):
         now = frozenset(p for p in deal.first(n) if p.line.id in mine)

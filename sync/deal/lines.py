@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 
 from sync.deal.discounts import AmountOff, Discount, leaves, running
 from sync.deal.money import minor
@@ -84,8 +85,7 @@ class DealLine:
 
     def month_minor(self, currency: str) -> Fraction:
         """The price of one unit a month, before discounts, in exact minor units; of a one-time or usage line its price."""
-        price = minor(self.unit_price, currency)
-        return price if self.period_months is None else price / self.period_months
+        return _a_month(self.unit_price, self.period_months, currency)
 
     def monthly_minor(self, currency: str, day: date) -> Fraction:
         """What the line is worth a month on that day, after discounts, exact; 0 unless it is licensed and recurring."""
@@ -96,6 +96,12 @@ class DealLine:
     def lasting_minor(self, currency: str) -> Fraction:
         """As `monthly_minor`, once every discount that ends has ended."""
         return self.monthly_minor(currency, date.max)
+
+
+@lru_cache(maxsize=4096)
+def _a_month(unit_price: Decimal, period_months: int | None, currency: str) -> Fraction:
+    price = minor(unit_price, currency)
+    return price if period_months is None else price / period_months
 
 
 def monthly_net(gross: Fraction, line: DealLine, day: date) -> Fraction:

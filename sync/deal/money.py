@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 ZERO_DECIMAL = frozenset(
     ("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF")
@@ -40,9 +41,9 @@ def charge_step(currency: str) -> int:
 
 def round_half_away(value: Exact, step: int = 1) -> int:
     """The multiple of ``step`` nearest to ``value``; a tie goes away from zero. Exact arithmetic throughout."""
-    parts = Fraction(value) / step
-    whole = int((2 * abs(parts) + 1) // 2)
-    return (whole if parts >= 0 else -whole) * step
+    above, below = value.as_integer_ratio()
+    whole = (2 * abs(above) + below * step) // (2 * below * step)
+    return (whole if above >= 0 else -whole) * step
 
 
 def minor(amount: Exact, currency: str) -> Fraction:
@@ -85,8 +86,12 @@ def format_exact(amount: Exact, currency: str) -> str:
 
 def unit_amount_decimal(amount_minor: Exact) -> Decimal:
     """A unit amount in minor units, rounded half away from zero to Stripe's 12 decimals, without trailing zeros."""
-    scaled = round_half_away(Fraction(amount_minor) * 10**UNIT_DECIMALS)
-    return plain(_shifted(scaled, UNIT_DECIMALS))
+    return _unit_amount(*amount_minor.as_integer_ratio())
+
+
+@lru_cache(maxsize=4096)
+def _unit_amount(above: int, below: int) -> Decimal:
+    return plain(_shifted(round_half_away(Fraction(above * 10**UNIT_DECIMALS, below)), UNIT_DECIMALS))
 
 
 def is_unit_amount(amount_minor: Exact) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 from sync.deal.changes import Piece
 from sync.deal.cycles import Cycle, CycleKind, Interval, month_interval
@@ -43,6 +44,11 @@ def price(
     Raises `Inexact` when the currency can't carry a result and ``rounding`` is off, `DiscountTooFine` when Stripe
     can't be told the discount exactly.
     """
+    return _price(unit_minor, quantity, tuple(discounts), currency, rounding)
+
+
+@lru_cache(maxsize=4096)
+def _price(unit_minor: Fraction, quantity: int, discounts: tuple[Off, ...], currency: str, rounding: bool) -> Priced:
     step = charge_step(currency)
     if step > 1 and rounding:
         return _stepped(unit_minor, quantity, discounts, step)
@@ -53,7 +59,7 @@ def price(
         unit_minor, discounts = net_unit, ()
     unit = unit_amount_decimal(unit_minor)
     gross = round_half_away(Fraction(unit) * quantity)
-    priced = Priced(unit, gross, tuple(discounts), take_off(gross, discounts))
+    priced = Priced(unit, gross, discounts, take_off(gross, discounts))
     for amount in (gross, *priced.off, priced.net):
         if amount % step:
             raise Inexact(Fraction(amount), round_half_away(amount, step))

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from sync.deal.calendar import add_months
 from sync.deal.changes import Change, Piece
-from sync.deal.cycles import Cycle, CycleKind, Grid
+from sync.deal.cycles import Cycle, CycleKind, Grid, grid
 from sync.deal.deal import Deal
 from sync.deal.lines import Charge, DealLine
 from sync.deal.pricing import DealItem, agreeing, agreement, item, items, stated_item
@@ -225,7 +225,7 @@ def _is_apart(line: DealLine, deal: Deal) -> bool:
     """
     if line.usage is None:
         return False
-    full = Grid(deal.start, None, line.cycle_months or 1, deal.billing_day)
+    full = grid(deal.start, None, line.cycle_months or 1, deal.billing_day)
     return deal.start < full.anchor or full.at(line.start).start != line.start or _ends_inside(line, deal)
 
 
@@ -233,7 +233,7 @@ def _ends_inside(line: DealLine, deal: Deal) -> bool:
     """Whether the line ends inside a cycle, so that its last one is shorter."""
     if line.end is None:
         return False
-    full = Grid(deal.start, None, line.cycle_months or 1, deal.billing_day)
+    full = grid(deal.start, None, line.cycle_months or 1, deal.billing_day)
     return full.at(line.end).start != line.end
 
 
@@ -264,8 +264,8 @@ def _track(slot: _Slot, index: int, deal: Deal, once: Sequence[DealItem]) -> Tra
     pieces = [p for p in deal.pieces if p.line.id in ids and deal.began(p)]
     if not pieces:
         return None
-    grid = Grid(deal.start, slot.ends, slot.cycle_months, deal.billing_day)
-    bare = Track(key, slot.cycle_months, grid, ids, (), slot.change.quote_id)
+    by = grid(deal.start, slot.ends, slot.cycle_months, deal.billing_day)
+    bare = Track(key, slot.cycle_months, by, ids, (), slot.change.quote_id)
     own = slot.change.quote_id == deal.base.quote_id
     share = once[index * MAX_ITEMS : (index + 1) * MAX_ITEMS] if own and slot.start == deal.start else ()
     return replace(bare, phases=_phases(bare, pieces, deal, share))

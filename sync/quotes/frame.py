@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import islice
 
 from sync.crm import CrmQuote
-from sync.deal.cycles import Grid
+from sync.deal.cycles import Grid, grid
 from sync.deal.deal import Deal
 from sync.deal.discounts import Percent
 from sync.quotes.dates import Term
@@ -40,7 +40,7 @@ class Frame:
 
     def grid(self, end: date | None, cycle_months: int) -> Grid:
         """The boundaries by which a line is billed."""
-        return Grid(self.term.start, end, cycle_months, self.term.billing_day)
+        return grid(self.term.start, end, cycle_months, self.term.billing_day)
 
     def longest_cycle(self, start: date, end: date | None, cycle_months: int) -> Fraction:
         """The months that an invoice of a line stands for: of a full cycle, unless it has none."""
