@@ -191,6 +191,37 @@ class Charge(Fact):
     failure_code: str | None = None
     failure_message: str | None = None
     method: str | None = None
+    refunded_minor: int = 0
+    disputed: bool = False
+
+
+class Refund(Fact):
+    """Money of a charge on its way back to where it came from, or there."""
+
+    KIND: ClassVar[str] = "refund"
+    customer: str = ""
+    charge: str = ""
+    payment_intent: str = ""
+    amount_minor: int = 0
+    currency: str = ""
+    status: str = ""  # pending requires_action succeeded failed canceled
+    reason: str | None = None
+    failure_reason: str | None = None
+
+
+class Dispute(Fact):
+    """A charge that the customer's bank questions: asked about only (``warning_...``), or taken back."""
+
+    KIND: ClassVar[str] = "dispute"
+    customer: str = ""
+    charge: str = ""
+    payment_intent: str = ""
+    amount_minor: int = 0
+    currency: str = ""
+    status: str = ""  # warning_needs_response needs_response under_review won lost ...
+    reason: str = ""
+    answer_by_s: int | None = None
+    withdrawn_minor: int = 0  # what the bank holds of our money now
 
 
 class Line(BaseModel):
@@ -234,6 +265,7 @@ class Invoice(Fact):
     amount_due_minor: int = 0
     amount_paid_minor: int = 0
     amount_remaining_minor: int = 0
+    overpaid_minor: int = 0  # paid beyond what was due: Stripe put it to the customer's balance
     credited_minor: int = 0  # credit notes, before and after payment
     attempt_count: int = 0
     next_payment_attempt_s: int | None = None
@@ -256,7 +288,7 @@ class Invoice(Fact):
 class CreditNote(Fact):
     """A correction of a finalised invoice. Its sum is ``pre_payment_minor`` (what is due got smaller) and what was given
     back after payment: ``credit_minor`` to the balance, ``refund_minor``, ``out_of_band_minor``. A void one counts for
-    nothing.
+    nothing. ``refunds`` are the ids of the refunds that it stands for, each with its part.
     """
 
     KIND: ClassVar[str] = "creditnote"
@@ -270,6 +302,8 @@ class CreditNote(Fact):
     credit_minor: int = 0
     refund_minor: int = 0
     out_of_band_minor: int = 0
+    refunds: tuple[tuple[str, int], ...] = ()
+    reason: str | None = None
 
 
 class BalanceTransaction(Fact):
@@ -295,6 +329,8 @@ FACT_TYPES: dict[str, type[Fact]] = {
         Subscription,
         Schedule,
         Charge,
+        Refund,
+        Dispute,
         Invoice,
         CreditNote,
         BalanceTransaction,

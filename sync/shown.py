@@ -96,7 +96,8 @@ class BillingInvoice:
     total: Decimal
     amount_paid: Decimal
     amount_remaining: Decimal
-    amount_credited: Decimal
+    amount_refunded: Decimal
+    amount_credited: Decimal  # without what was refunded
     issued_on: date
     due_on: date | None
     period_start: date | None
@@ -104,6 +105,7 @@ class BillingInvoice:
     attempts: int
     next_attempt_at: datetime | None
     failure: str | None
+    dispute_status: str | None
     hosted_url: str | None
     pdf_url: str | None
     as_of: datetime
@@ -111,7 +113,7 @@ class BillingInvoice:
 
 @dataclass(frozen=True)
 class BillingPayment:
-    """One payment or one failed attempt."""
+    """One payment, failed attempt, refund, credit or dispute."""
 
     billing_key: str
     billing_invoice: str  # Billing_Key__c of the invoice

@@ -14,9 +14,21 @@ from sync.deal.calendar import zone
 from sync.deal.money import round_half_away, to_major
 from sync.desired.contracts import Contract, ContractItem, contracts
 from sync.desired.declines import in_plain_words
+from sync.desired.given_back import GivenBack, MoneyBack
 from sync.desired.worth import Terms
 from sync.errors import Terminal
-from sync.facts import Charge, Coupon, Customer, Invoice, Price, Schedule, Subscription
+from sync.facts import (
+    Charge,
+    Coupon,
+    CreditNote,
+    Customer,
+    Dispute,
+    Invoice,
+    Price,
+    Refund,
+    Schedule,
+    Subscription,
+)
 from sync.shown import AccountSummary, BillingInvoice, BillingPayment, BillingSubscription, BillingSubscriptionItem
 
 INVOICE_STATUS = {"draft": "Draft", "open": "Open", "paid": "Paid", "void": "Void", "uncollectible": "Uncollectible"}
@@ -37,6 +49,9 @@ class AccountView:
     schedules: Sequence[Schedule]
     invoices: Sequence[Invoice]
     charges: Mapping[str, Sequence[Charge]] = field(default_factory=dict)  # by payment intent
+    refunds: Sequence[Refund] = ()
+    disputes: Sequence[Dispute] = ()
+    notes: Sequence[CreditNote] = ()
     coupons: Mapping[str, Coupon] = field(default_factory=dict)
     prices: Mapping[str, Price] = field(default_factory=dict)
     products: Mapping[str, str] = field(default_factory=dict)  # Stripe product id -> Product2 id
@@ -66,12 +81,14 @@ def show(view: AccountView, invoice_ids: frozenset[str]) -> Shown:
     by_object = {i: d.key for d in deals for i in (*d.subscription_ids, *d.schedule_ids)}
     named = [i for i in view.invoices if i.id in invoice_ids and not i.deleted]
     followers = {d.renews: d.key for d in deals if d.renews}
+    back = MoneyBack(view.refunds, view.disputes, view.notes, view.invoices)
+    given = {i.id: back.of(i, view.terms) for i in named}
     return Shown(
         account=_account(view, deals),
         subscriptions=tuple(_subscription(view, d, followers.get(d.key)) for d in deals),
         items=tuple(row for d in deals for row in _items(view, d)),
-        invoices=tuple(_invoice(view, i, by_object) for i in named),
-        payments=tuple(row for i in named for row in _payments(view, i)),
+        invoices=tuple(_invoice(view, i, by_object, given[i.id]) for i in named),
+        payments=tuple(row for i in named for row in _payments(view, i, given[i.id])),
         wake_at=_wake(view),
     )
 
@@ -151,7 +168,9 @@ def _overdue_since(invoice: Invoice) -> int:
     return invoice.due_date_s or invoice.finalized_at_s or invoice.created_s
 
 
-def _invoice(view: AccountView, invoice: Invoice, by_object: Mapping[str, str]) -> BillingInvoice:
+def _invoice(
+    view: AccountView, invoice: Invoice, by_object: Mapping[str, str], given_back: GivenBack
+) -> BillingInvoice:
     def amount(minor: int) -> Decimal:
         return to_major(minor, invoice.currency)
 
@@ -177,7 +196,8 @@ def _invoice(view: AccountView, invoice: Invoice, by_object: Mapping[str, str]) 
         total=amount(invoice.total_minor),
         amount_paid=amount(invoice.amount_paid_minor),
         amount_remaining=amount(0 if invoice.status == "void" else invoice.amount_remaining_minor),
-        amount_credited=amount(invoice.credited_minor),
+        amount_refunded=amount(given_back.refunded_minor),
+        amount_credited=amount(given_back.credited_minor),
         issued_on=terms.day(invoice.created_s),
         due_on=terms.day(invoice.due_date_s) if invoice.due_date_s else None,
         period_start=terms.day(invoice.period_start_s) if invoice.period_start_s else None,
@@ -185,6 +205,7 @@ def _invoice(view: AccountView, invoice: Invoice, by_object: Mapping[str, str]) 
         attempts=invoice.attempt_count,
         next_attempt_at=_stamp(invoice.next_payment_attempt_s) if failing else None,
         failure=failure if failing else None,
+        dispute_status=given_back.dispute_status,
         hosted_url=invoice.hosted_url,
         pdf_url=invoice.pdf_url,
         as_of=view.now,
@@ -212,7 +233,7 @@ def _charges(view: AccountView, invoice: Invoice) -> list[Charge]:
     return sorted((c for i in intents for c in view.charges.get(i, ())), key=lambda c: (c.created_s, c.id))
 
 
-def _payments(view: AccountView, invoice: Invoice) -> list[BillingPayment]:
+def _payments(view: AccountView, invoice: Invoice, given_back: GivenBack) -> list[BillingPayment]:
     def row(key: str, type_: str, status: str, minor: int, at_s: int, detail: str | None) -> BillingPayment:
         at = _stamp(at_s)
         assert at is not None
@@ -227,7 +248,7 @@ def _payments(view: AccountView, invoice: Invoice) -> list[BillingPayment]:
         if c.status == "failed"
     ]
     rows += [row(p.key, "Payment", "Succeeded", p.minor, p.at_s, p.detail) for p in paid(invoice)]
-    return rows
+    return rows + [row(m.key, m.type, m.status, m.minor, m.at_s, m.detail) for m in given_back.movements]
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pydantic import ValidationError
 
 from sync.facts import (
-    BalanceTransaction,
-    Charge,
     Coupon,
-    CreditNote,
     Customer,
     Fact,
     Invoice,
@@ -40,6 +37,7 @@ from sync.gateways.stripe_json import (
     ref_id,
     rows,
 )
+from sync.gateways.stripe_money_facts import balance, charge, credit_note, dispute, method_words, refund
 
 #: The id of an invoice that is only previewed.
 UPCOMING = "upcoming"
@@ -140,19 +138,6 @@ def _customer(obj: Json) -> Customer:
     )
 
 
-def method_words(method: Json) -> str | None:
-    """``visa •••• 4242, 12/2030`` of a payment method or of a charge's payment_method_details."""
-    kind = method.get("type")
-    if not isinstance(kind, str):
-        return None
-    details = part(method, kind)
-    name = str(details.get("brand") or kind.replace("_", " "))
-    last4 = details.get("last4")
-    words = f"{name} •••• {last4}" if last4 else name
-    month, year = details.get("exp_month"), details.get("exp_year")
-    return f"{words}, {month:02d}/{year}" if isinstance(month, int) and isinstance(year, int) else words
-
-
 def _item(obj: Json) -> Item:
     return Item(
         id=need(obj, "id", str),
@@ -228,20 +213,6 @@ def _schedule(obj: Json) -> Schedule:
         phases=tuple(_phase(p) for p in phases),
         canceled_at_s=int_of(obj.get("canceled_at")),
         completed_at_s=int_of(obj.get("completed_at")),
-    )
-
-
-def _charge(obj: Json) -> Charge:
-    return Charge(
-        **base(obj),
-        payment_intent=ref_id(obj.get("payment_intent")),
-        customer=ref_id(obj.get("customer")),
-        amount_minor=need(obj, "amount", int),
-        currency=need(obj, "currency", str),
-        status=need(obj, "status", str),
-        failure_code=part(obj, "outcome").get("reason") or obj.get("failure_code"),
-        failure_message=obj.get("failure_message"),
-        method=method_words(part(obj, "payment_method_details")),
     )
 
 
@@ -334,6 +305,7 @@ def _invoice(obj: Json) -> Invoice:
         amount_due_minor=need(obj, "amount_due", int),
         amount_paid_minor=need(obj, "amount_paid", int),
         amount_remaining_minor=need(obj, "amount_remaining", int),
+        overpaid_minor=int_of(obj.get("amount_overpaid")) or 0,
         credited_minor=sum(int_of(obj.get(f"{when}_payment_credit_notes_amount")) or 0 for when in ("pre", "post")),
         attempt_count=int_of(obj.get("attempt_count")) or 0,
         next_payment_attempt_s=int_of(obj.get("next_payment_attempt")),
@@ -363,38 +335,6 @@ def preview_of(raw: object) -> Invoice:
     return found
 
 
-def _credit_note(obj: Json) -> CreditNote:
-    after_payment = need(obj, "post_payment_amount", int)
-    refunded = sum(int_of(r.get("amount_refunded")) or 0 for r in rows(obj.get("refunds")))
-    outside = int_of(obj.get("out_of_band_amount")) or 0
-    to_balance = obj.get("customer_balance_transaction") is not None  # Stripe tells that there is a part, not how large
-    return CreditNote(
-        **base(obj),
-        customer=ref_id(obj.get("customer")) or need(obj, "customer", str),
-        invoice=ref_id(obj.get("invoice")) or need(obj, "invoice", str),
-        number=obj.get("number"),
-        status=need(obj, "status", str),
-        currency=need(obj, "currency", str),
-        amount_minor=need(obj, "total", int),
-        pre_payment_minor=need(obj, "pre_payment_amount", int),
-        credit_minor=max(0, after_payment - refunded - outside) if to_balance else 0,
-        refund_minor=refunded,
-        out_of_band_minor=outside,
-    )
-
-
-def _balance(obj: Json) -> BalanceTransaction:
-    return BalanceTransaction(
-        **base(obj),
-        customer=ref_id(obj.get("customer")) or need(obj, "customer", str),
-        amount_minor=need(obj, "amount", int),
-        currency=need(obj, "currency", str),
-        type=need(obj, "type", str),
-        credit_note=ref_id(obj.get("credit_note")),
-        invoice=ref_id(obj.get("invoice")),
-    )
-
-
 _MAKERS: Mapping[str, Callable[[Json], Fact]] = {
     "coupon": _coupon,
     "product": _product,
@@ -403,10 +343,12 @@ _MAKERS: Mapping[str, Callable[[Json], Fact]] = {
     "customer": _customer,
     "subscription": _subscription,
     "subscription_schedule": _schedule,
-    "charge": _charge,
+    "charge": charge,
+    "refund": refund,
+    "dispute": dispute,
     "invoice": _invoice,
-    "credit_note": _credit_note,
-    "customer_balance_transaction": _balance,
+    "credit_note": credit_note,
+    "customer_balance_transaction": balance,
 }
 
 

@@ -193,6 +193,8 @@ READS: Mapping[str, Endpoint] = {
     "payment_intent": Endpoint("GET", "/v1/payment_intents/{id}", "PaymentIntents: read", "read a payment intent"),
     "payment_intents": Endpoint("GET", "/v1/payment_intents", "PaymentIntents: read", "list payment intents"),
     "charges": Endpoint("GET", "/v1/charges", "Charges: read", "list charges"),
+    "refunds": Endpoint("GET", "/v1/refunds", "Charges: read", "list refunds"),
+    "disputes": Endpoint("GET", "/v1/disputes", "Disputes: read", "list disputes"),
     "credit_notes": Endpoint("GET", "/v1/credit_notes", "Credit Notes: read", "list credit notes"),
     "balance_transactions": Endpoint(
         "GET", "/v1/customers/{id}/balance_transactions", "Customers: read", "list what moved a customer's balance"

@@ -11,6 +11,7 @@ from sync.facts import Fact, Price
 from sync.gateways.stripe_facts import fact_of, facts_of
 from sync.gateways.stripe_http import PAGE, StripeHttp
 from sync.gateways.stripe_json import ref_id, rows
+from sync.gateways.stripe_money_reads import MoneyReads
 from sync.gateways.stripe_operations import READS
 from sync.records import Ref
 
@@ -66,6 +67,7 @@ class Reads:
 
     def __init__(self, http: StripeHttp) -> None:
         self._http = http
+        self._money = MoneyReads(http)
 
     def read(self, refs: Iterable[Ref], hints: Mapping[Ref, int] | None = None) -> Mapping[Ref, tuple[Fact, ...]]:
         """As `sync.ports.StripeGateway.read` says. A kind that is not known is a fault of ours: BUG-502."""
@@ -105,7 +107,9 @@ class Reads:
             case "customer_id" | "schedule_id" | "price_id" | "coupon":
                 return {key: facts_of([o]) for key, o in self._objects(kind, keys, created).items()}
             case "charges_of":
-                return self._charges(keys, created)
+                return self._money.tried(keys, created)
+            case "paid_charges_of":
+                return self._money.paid(keys, created)
             case _:
                 return {key: self._related(kind, key) for key in keys}
 
@@ -233,6 +237,8 @@ class Reads:
                 return self._invoices_by("customer", key)
             case "credit_notes_of":
                 return facts_of(self._http.listed(READS["credit_notes"], {"customer": key}))
+            case "credit_notes_of_invoice":
+                return facts_of(self._http.listed(READS["credit_notes"], {"invoice": key}))
             case "balance_of":
                 return facts_of(self._http.listed(READS["balance_transactions"], {}, id=key))
             case "invoice_of":
@@ -263,27 +269,6 @@ class Reads:
         ]
         return facts_of({o["id"]: o for o in found}.values())
 
-    def _charges(self, intents: Sequence[str], created: Mapping[str, int]) -> Mapping[str, tuple[Fact, ...]]:
-        """All charges of each payment intent, oldest first. One list for all when their age is known and it ends soon;
-        it counts only when it was read to its end.
-        """
-        found: dict[str, list[Json]] = {i: [] for i in intents}
-        if len(intents) >= LIST_FROM and all(i in created for i in intents):
-            listed = self._charges_since(min(created[i] for i in intents), most_pages=max(1, len(intents) // 2))
-            if listed is not None:
-                for obj in listed:
-                    found.get(ref_id(obj.get("payment_intent")) or "", []).append(obj)
-                return {i: _oldest_first(objects) for i, objects in found.items()}
-        return {i: _oldest_first(self._http.listed(READS["charges"], {"payment_intent": i})) for i in intents}
-
-    def _charges_since(self, since_s: int, *, most_pages: int) -> list[Json] | None:
-        charges: list[Json] = []
-        for number, page in enumerate(self._http.pages(READS["charges"], {"created": {"gte": since_s}})):
-            charges += page
-            if number + 1 == most_pages and len(page) == PAGE:
-                return None
-        return charges
-
 
 def _batches(keys: Sequence[str], size: int) -> list[Sequence[str]]:
     return [keys[i : i + size] for i in range(0, len(keys), size)]
@@ -292,10 +277,6 @@ def _batches(keys: Sequence[str], size: int) -> list[Sequence[str]]:
 def _span(ids: Iterable[str], created: Mapping[str, int]) -> dict[str, object]:
     known = [created[i] for i in ids if i in created]
     return {"created": {"gte": min(known), "lte": max(known)}} if known else {}
-
-
-def _oldest_first(objects: Iterable[Json]) -> tuple[Fact, ...]:
-    return tuple(sorted(facts_of(objects), key=lambda f: (f.created_s, f.id)))
 
 
 def _open_intent(invoice: Json) -> str:

@@ -62,9 +62,11 @@ class StripeGateway(Protocol):
         id, ``schedule_id`` id, ``invoice_id`` id -> that object or nothing;
         ``meter`` event name -> the active meter, else the inactive ones of that name;
         ``customers_by_email`` e-mail, ``schedules_of`` customer, ``subscriptions_of`` customer (all statuses),
-        ``charges_of`` payment intent, ``invoice_of`` payment intent, ``invoices_of`` subscription,
-        ``invoices_of_customer`` customer, ``credit_notes_of`` customer (void ones too), ``balance_of`` customer (every
-        move of the balance) -> all of them.
+        ``invoice_of`` payment intent, ``invoices_of`` subscription,
+        ``invoices_of_customer`` customer, ``credit_notes_of`` customer (void ones too), ``credit_notes_of_invoice``
+        invoice, ``balance_of`` customer (every move of the balance) -> all of them;
+        ``charges_of`` payment intent -> all of its charges, then their refunds and disputes; ``paid_charges_of`` payment
+        intent -> the same, at least of the charge that brought money; its hint is when it did.
         A deleted object comes back as a fact with deleted=True where Stripe says so, else as nothing. ``hints`` are
         creation seconds.
         A look-up that fails raises; it never means "none" (BILLING_RULES 5).

@@ -17,7 +17,19 @@ from sync.crm import CrmRow
 from sync.desired.keys import ACCOUNT, QUOTE
 from sync.desired.mirror import AccountView, Shown, show
 from sync.errors import LeaseLost, OutcomeUnknown, SyncError, Terminal, Transient
-from sync.facts import Charge, Coupon, Customer, Fact, Invoice, Price, Schedule, Subscription
+from sync.facts import (
+    Charge,
+    Coupon,
+    CreditNote,
+    Customer,
+    Dispute,
+    Fact,
+    Invoice,
+    Price,
+    Refund,
+    Schedule,
+    Subscription,
+)
 from sync.ports import Again, Claim, Done, Due, Facts, Failed, Links, Mark, Outbox, Outcome, StripeGateway, Subjects
 from sync.run.intake import account_mark, quote_mark, unit_of
 from sync.run.promise import PromiseCheck
@@ -129,10 +141,11 @@ class Mirror:
     def _read(self, due: Sequence[Due], keep: Callable[[], None]) -> Read:
         """What is due is read from Stripe, once, with what it needs, and stored; quotes that it concerns are told."""
         fence = self.facts.fence()
-        reading = Reading(self.stripe, self.facts, keep)
+        reading = Reading(self.stripe, self.facts, keep, self.clock.now())
         found = reading.due(due)
         changed = self._changed(found)
         found += reading.missing(found)
+        found += reading.money(due, found)
         self._tell_quotes(changed)  # before it is stored that this was seen
         self.facts.put(found, fence)
         self.subjects.mark(self.promise.broken(found), reason="invoice_unlike_preview")
@@ -200,6 +213,9 @@ class Mirror:
         schedules = self._of(everyone, "schedule", Schedule)
         invoices = self._of(everyone, "invoice", Invoice)
         charges = self._of(everyone, "charge", Charge)
+        refunds = self._of(everyone, "refund", Refund)
+        disputes = self._of(everyone, "dispute", Dispute)
+        notes = self._of(everyone, "creditnote", CreditNote)
         customers = self._typed("customer", everyone, Customer)
         all_subs = [s for rows in subscriptions.values() for s in rows]
         all_scheds = [s for rows in schedules.values() for s in rows]
@@ -223,6 +239,9 @@ class Mirror:
                 schedules=[s for c in ids for s in schedules[c]],
                 invoices=[i for c in ids for i in invoices[c]],
                 charges=by_intent,
+                refunds=[r for c in ids for r in refunds[c]],
+                disputes=[d for c in ids for d in disputes[c]],
+                notes=[n for c in ids for n in notes[c]],
                 coupons=coupons,
                 prices=prices,
                 products=products,

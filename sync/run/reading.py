@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from sync.errors import Terminal
-from sync.facts import Fact, Invoice, Schedule, Subscription
+from sync.facts import CreditNote, Fact, Invoice, Schedule, Subscription
 from sync.ports import Due, Facts, StripeGateway
 from sync.records import Ref
 
@@ -15,6 +16,9 @@ F = TypeVar("F", bound=Fact)
 
 #: Objects asked for between two renewals of a lease: a slice is read well within one, also when each is a call of its own.
 SLICE = 50
+#: So long after a payment (business time) nothing is asked about its money unless a notice names it: a new invoice costs
+#: one read, and what happens to its money within the hour has a notice of its own.
+FRESH = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Reading:
     stripe: StripeGateway
     facts: Facts
     keep: Callable[[], None]
+    now: datetime
 
     def due(self, due: Sequence[Due]) -> list[Fact]:
         """What these subjects name, as it stands now. A draft invoice that was deleted comes back as void."""
@@ -34,9 +39,7 @@ class Reading:
         return found + self._deleted({r.key for r in refs if r.kind == "invoice_id"} - there)
 
     def missing(self, found: Sequence[Fact]) -> list[Fact]:
-        """Objects that the found ones name and that no read has seen yet: subscriptions, schedules, coupons, prices;
-        and the charges of failed attempts.
-        """
+        """Objects that the found ones name and that no read has seen yet: subscriptions, schedules, coupons, prices."""
         everything = list(found)
         invoices = [f for f in found if isinstance(f, Invoice)]
         everything += self._unseen("subscription", {i.subscription for i in invoices if i.subscription}, everything)
@@ -49,7 +52,7 @@ class Reading:
         subscriptions, schedules = _of(everything, Subscription), _of(everything, Schedule)
         everything += self._unseen("coupon", coupons_of(subscriptions, schedules), everything)
         everything += self._unseen("price", prices_of(schedules), everything)
-        return everything[len(found) :] + self._attempts(invoices)
+        return everything[len(found) :]
 
     def _read(self, refs: Sequence[Ref], hints: Mapping[Ref, int] | None = None) -> list[Fact]:
         found: list[Fact] = []
@@ -74,18 +77,52 @@ class Reading:
             if isinstance(f, Invoice) and f.status == "draft"
         ]
 
-    def _attempts(self, invoices: Sequence[Invoice]) -> list[Fact]:
-        """The charges behind invoices that were not paid at the first try."""
-        intents = {
-            p.payment_intent: p.created_s
-            for i in invoices
-            if i.attempt_count > 1 or (i.attempt_count == 1 and i.status in ("open", "uncollectible"))
-            for p in i.payments
-            if p.payment_intent
-        }
-        return self._read(
-            [Ref("charges_of", i) for i in sorted(intents)], {Ref("charges_of", i): s for i, s in intents.items()}
-        )
+    def money(self, due: Sequence[Due], found: Sequence[Fact]) -> list[Fact]:
+        """What was tried, collected and given back of the invoices found, where there is reason to ask: an invoice does
+        not tell of its refunds and disputes.
+        """
+        invoices = [f for f in found if isinstance(f, Invoice)]
+        notes = self._read([Ref("credit_notes_of_invoice", i) for i in self._credited(invoices)])
+        named = {d.id for d in due if d.kind == "payment"}
+        sent_back = {n.invoice for n in notes if isinstance(n, CreditNote) and n.refunds}
+        tried, paid = tries(invoices), payments(invoices, self.now, named, sent_back)
+        refs = {Ref("charges_of", i): s for i, s in tried.items()}
+        refs |= {Ref("paid_charges_of", i): s for i, s in paid.items() if i not in tried}
+        return notes + self._read(sorted(refs), refs)
+
+    def _credited(self, invoices: Sequence[Invoice]) -> list[str]:
+        """Those that have credit notes, or had one that may be void now."""
+        customers = {i.customer for i in invoices}
+        known = self.facts.of_customers("creditnote", customers) if customers else ()
+        had = {n.invoice for n in known if isinstance(n, CreditNote) and n.status != "void"}
+        return sorted(i.id for i in invoices if i.credited_minor or i.id in had)
+
+
+def tries(invoices: Iterable[Invoice]) -> dict[str, int]:
+    """The payment intents of invoices that were not paid at the first try, with when they were made."""
+    return {
+        p.payment_intent: p.created_s
+        for i in invoices
+        if i.attempt_count > 1 or (i.attempt_count == 1 and i.status in ("open", "uncollectible"))
+        for p in i.payments
+        if p.payment_intent
+    }
+
+
+def payments(
+    invoices: Iterable[Invoice], now: datetime, named: Container[str], sent_back: Container[str]
+) -> dict[str, int]:
+    """The payment intents whose money may have gone back, with when it came: one that a refund or a dispute named, one
+    of an invoice whose credit notes sent money back, and one that is older than a notice of that would be late.
+    """
+    fresh_s = now.timestamp() - FRESH.total_seconds()
+    return {
+        p.payment_intent: p.paid_at_s or p.created_s
+        for i in invoices
+        for p in i.payments
+        if p.payment_intent and p.status == "paid"
+        if p.payment_intent in named or i.id in sent_back or (p.paid_at_s or p.created_s) < fresh_s
+    }
 
 
 def coupons_of(subscriptions: Iterable[Subscription], schedules: Iterable[Schedule]) -> set[str]:

@@ -92,10 +92,12 @@ def test_every_endpoint_answers_as_stripe_has_it(world: World, sender: Sender) -
 
 def _read_everything(world: World, account: StripeAccount, customer: str, subscription: str, invoice: str) -> None:
     """Every reference that can be read, and lists that go on after their first page."""
-    method = world.stripe.post("payment_methods/pm_card_visa/attach", customer=customer)["id"]
+    method = world.stripe.post("payment_methods/pm_card_createDisputeInquiry/attach", customer=customer)["id"]
     world.stripe.post(f"invoices/{invoice}/pay", payment_method=method)
     [payment] = world.stripe.get("invoice_payments", invoice=invoice)["data"]
     intent = payment["payment"]["payment_intent"]
+    for _ in range(11):
+        world.stripe.post("refunds", payment_intent=intent, amount=1)
     declined = _declined(world)
     refs = [
         Ref("customer_id", customer), Ref("customers_by_email", "AP@acme.example"), Ref("subscription_id", subscription),
@@ -103,10 +105,12 @@ def _read_everything(world: World, account: StripeAccount, customer: str, subscr
         Ref("invoice_id", invoice), Ref("invoice_id", declined[0]), Ref("invoice_of", intent), Ref("charges_of", intent),
         Ref("product", "tandem_test"), Ref("price", "test_price"), Ref("coupon", "test-10"),
         Ref("meter", "calls"), Ref("invoices_of_customer", customer), Ref("credit_notes_of", customer),
-        Ref("balance_of", customer),
+        Ref("balance_of", customer), Ref("paid_charges_of", intent), Ref("credit_notes_of_invoice", invoice),
     ]  # fmt: skip
     found = account.read(refs)
     assert [ref for ref in refs if not found.found.get(ref) and ref.kind != "customers_by_email"] == []
+    kinds = [fact.KIND for fact in found.found[Ref("paid_charges_of", intent)]]
+    assert kinds == ["charge", *(11 * ["refund"]), "dispute"]
     schedules = [world.stripe.all("subscription_schedules", customer=customer)[0]["id"]]
     price = world.stripe.all("prices")[0]["id"]
     account.read([Ref("schedule_id", schedules[0]), Ref("price_id", price)])

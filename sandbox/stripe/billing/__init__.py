@@ -15,6 +15,7 @@ __all__ = ["Billing", "billing_of", "install"]
 for _name in (
     "clock_routes",
     "credit_routes",
+    "dispute_routes",
     "invoice_item_routes",
     "invoice_routes",
     "meter_event_routes",

@@ -106,6 +106,8 @@ class Collection:
         invoice["_tries"] = invoice.get("_tries", 0) + 1
         self.kernel.emit("invoice_payment.paid", payment)
         self.billing.invoices.paid(invoice)
+        if method.get("_dispute"):
+            self.billing.disputes.open(charge, method["_dispute"], inquiry=method["_inquiry"])
         return None
 
     def _declined(self, charge: Obj, intent: Obj, method: Obj, decline: Decline) -> None:

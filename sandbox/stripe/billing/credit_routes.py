@@ -52,6 +52,13 @@ def update_refund(call: Call) -> Obj:
     return refund
 
 
+@route("POST", "/v1/refunds/{id}/cancel")
+def cancel_refund(call: Call) -> Obj:
+    """Only one that waits for the customer can be taken back, and no card of the sandbox makes one."""
+    refund = call.kernel.get("refund", call.ids["id"])
+    raise invalid(f"You can only cancel refunds that require action. This refund is `{refund['status']}`.")
+
+
 @route("GET", "/v1/refunds/{id}")
 def retrieve_refund(call: Call) -> Obj:
     """One refund."""

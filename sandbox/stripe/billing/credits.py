@@ -16,6 +16,9 @@ from sandbox.stripe.kernel import Obj
 if TYPE_CHECKING:
     from sandbox.stripe.billing.engine import Billing
 
+REFUND_TAKES_S = 86_400
+"""When what a test card does to a refund later comes to pass."""
+
 
 class Credits:
     """The credit balance of customers, refunds of charges, credit notes on invoices."""
@@ -61,8 +64,14 @@ class Credits:
     # ------------------------------------------------------------------ refunds
 
     def refund(self, charge: Obj, amount: int | None, **values: Any) -> Obj:
-        """Send money of a charge back to its card; refused beyond what is left of it."""
+        """Send money of a charge back to its card; refused beyond what is left of it. A test card may make it late, or
+        fail later.
+        """
         left = charge["amount_captured"] - charge["amount_refunded"]
+        if self.billing.disputes.blocking_refunds(charge):
+            raise invalid(
+                f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed"
+            )
         if left == 0:
             raise invalid(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
         if amount is not None and amount > left:
@@ -71,12 +80,35 @@ class Credits:
             self.kernel.new_id("re"), charge, left if amount is None else amount, self.kernel.now_s()
         )
         entry.update(values)
-        with self.kernel.changing(charge):
-            charge["amount_refunded"] += entry["amount"]
-            charge["refunded"] = charge["amount_refunded"] == charge["amount_captured"]
+        later = (self.kernel.store.get("payment_method", charge["payment_method"]) or {}).get("_refunds")
+        if later == "pending":
+            entry["status"], entry["pending_reason"] = "pending", "processing"
+        self._refunded(charge, entry["amount"])
         self.kernel.add(entry, "refund.created")
         self.kernel.emit("charge.refunded", charge)
+        if later is not None:
+            self.billing.wake(entry["created"] + REFUND_TAKES_S, "refund", entry["id"])
         return entry
+
+    def refund_due(self, entry: Obj) -> None:
+        """What the test card behind a refund has in store for it."""
+        charge = self.kernel.get("charge", entry["charge"])
+        method = self.kernel.store.get("payment_method", charge["payment_method"]) or {}
+        if method.get("_refunds") == "pending" and entry["status"] == "pending":
+            with self.kernel.changing(entry, "refund.updated"):
+                entry["status"] = "succeeded"
+                del entry["pending_reason"]
+        elif method.get("_refunds") == "fails" and entry["status"] == "succeeded":
+            with self.kernel.changing(entry, "refund.updated"):
+                entry["status"], entry["failure_reason"] = "failed", "expired_or_canceled_card"
+            self._refunded(charge, -entry["amount"])
+            self.kernel.emit("refund.failed", entry)
+            self.kernel.emit("charge.refund.updated", entry)
+
+    def _refunded(self, charge: Obj, amount: int) -> None:
+        with self.kernel.changing(charge):
+            charge["amount_refunded"] += amount
+            charge["refunded"] = charge["amount_refunded"] == charge["amount_captured"]
 
     def charge_of(self, invoice: Obj) -> Obj:
         """The succeeded charge that paid an invoice; refuses where there is none."""

@@ -15,6 +15,7 @@ from sandbox.stripe.billing import discounts, pricing, shapes
 from sandbox.stripe.billing.amounts import decimal_text, unit_amount
 from sandbox.stripe.billing.collection import Collection
 from sandbox.stripe.billing.credits import Credits
+from sandbox.stripe.billing.disputes import Disputes
 from sandbox.stripe.billing.endings import Endings
 from sandbox.stripe.billing.invoices import Invoices
 from sandbox.stripe.billing.schedules import Schedules
@@ -25,7 +26,7 @@ from sandbox.stripe.billing.wording import product_name
 from sandbox.stripe.kernel import Kernel, Obj
 
 # Within one second a schedule starts before subscriptions renew, and those before invoices move on.
-_ORDER = {"subscription_schedule": 0, "subscription": 1, "invoice": 2}
+_ORDER = {"subscription_schedule": 0, "subscription": 1, "invoice": 2, "refund": 3}
 _INDEXES = (
     ("subscription", "customer"),
     ("subscription_schedule", "customer"),
@@ -38,6 +39,7 @@ _INDEXES = (
     ("charge", "customer"),
     ("payment_intent", "customer"),
     ("refund", "charge"),
+    ("dispute", "charge"),
     ("credit_note", "invoice"),
     ("customer_balance_transaction", "customer"),
     ("meter_reading", "_of"),
@@ -51,6 +53,7 @@ class Billing:
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
         self.credits = Credits(self)
+        self.disputes = Disputes(self)
         self.collection = Collection(self)
         self.invoices = Invoices(self)
         self.starts = Starts(self)
@@ -81,8 +84,13 @@ class Billing:
         """Have the object looked at at this instant of the time that it lives in; asking twice is once."""
         if (at, kind, id) not in self._known:
             self._known.add((at, kind, id))
-            wakes = self._wakes.setdefault(self.kernel.timeline_of(kind, id), [])
+            wakes = self._wakes.setdefault(self._timeline_of(kind, id), [])
             heapq.heappush(wakes, (at, _ORDER[kind], next(self._sequence), kind, id))
+
+    def _timeline_of(self, kind: str, id: str) -> str | None:
+        if kind == "refund":  # which shows no clock of its own
+            kind, id = "customer", str((self.kernel.store.get("refund", id) or {}).get("customer"))
+        return self.kernel.timeline_of(kind, id)
 
     def next_due_s(self) -> int | None:
         """The earliest instant of the sandbox's own time at which an object has to be looked at."""
@@ -116,6 +124,8 @@ class Billing:
                 self.invoices.run_due(found, at_s)
             elif kind == "subscription":
                 self.subscriptions.run_due(found, at_s)
+            elif kind == "refund":
+                self.credits.refund_due(found)
             else:
                 self.schedules.run_due(found, at_s)
 

@@ -35,12 +35,18 @@ _ALWAYS = -1
 
 @dataclass(frozen=True)
 class TestCard:
-    """A card behind a token; ``declines`` charges are refused, ``-1`` for all."""
+    """A card behind a token; ``declines`` charges are refused, ``-1`` for all. ``dispute`` is why each charge is disputed
+    at once, as an inquiry or as a chargeback; ``refunds`` says that these are ``pending`` for a day, or that each fails
+    after one.
+    """
 
     last4: str
     brand: str = "visa"
     decline: Decline | None = None
     declines: int = 0
+    dispute: str | None = None
+    inquiry: bool = False
+    refunds: str | None = None
 
 
 _DECLINED = TestCard("0002", decline=_GENERIC, declines=_ALWAYS)
@@ -61,6 +67,11 @@ TEST_CARDS = {
     "pm_card_chargeDeclinedExpiredCard": _EXPIRED_CARD,
     "pm_card_visa_chargeDeclinedExpiredCard": _EXPIRED_CARD,
     "pm_card_chargeCustomerFail": TestCard("0341", decline=_GENERIC, declines=_ALWAYS),
+    "pm_card_createDispute": TestCard("0259", dispute="fraudulent"),
+    "pm_card_createDisputeProductNotReceived": TestCard("2685", dispute="product_not_received"),
+    "pm_card_createDisputeInquiry": TestCard("1976", dispute="general", inquiry=True),
+    "pm_card_pendingRefund": TestCard("7726", refunds="pending"),
+    "pm_card_refundFail": TestCard("5126", refunds="fails"),
     "pm_card_declinesThenPays": TestCard("0341", decline=_FUNDS, declines=1),
 }
 _DETAILS: Fields = {
@@ -135,6 +146,9 @@ def _fresh(kernel: Kernel, card: TestCard) -> Obj:
         "type": "card",
         "_decline": card.decline,
         "_declines_left": card.declines,
+        "_dispute": card.dispute,
+        "_inquiry": card.inquiry,
+        "_refunds": card.refunds,
     }
 
 

@@ -28,7 +28,8 @@ from sync.facts import (
     Schedule,
     Subscription,
 )
-from sync.gateways.stripe_facts import fact_of, method_words, preview_of
+from sync.gateways.stripe_facts import fact_of, preview_of
+from sync.gateways.stripe_money_facts import method_words
 
 EXAMPLES: dict[str, Any] = json.loads((Path(__file__).parents[2] / "contracts" / "fixtures3.json").read_text())[
     "resources"
@@ -293,6 +294,13 @@ def credit_note(**over: object) -> dict[str, Any]:
             (400, 500, 0, 0),
         ),
         ({"refunds": [{"amount_refunded": 900}], "customer_balance_transaction": None}, (0, 0, 900, 0)),
+        (
+            {
+                "refunds": [{"amount_refunded": 900, "type": "payment_record_refund"}],
+                "customer_balance_transaction": None,
+            },
+            (0, 0, 0, 900),
+        ),
     ],
 )
 def test_a_credit_note_says_where_its_money_went(over: dict[str, Any], parts: tuple[int, ...]) -> None:
