@@ -41,6 +41,7 @@ from sync.run.telling import Telling
 from sync.store import schema
 from sync.store.audit import StoredAudit
 from sync.store.budgets import StoredBudgets
+from sync.store.cohorts import StoredCohorts
 from sync.store.cursors import StoredCursors
 from sync.store.engine import make_engine, plain_dsn
 from sync.store.facts import StoredFacts
@@ -81,6 +82,7 @@ class Store:
     cursors: StoredCursors
     budgets: StoredBudgets
     audit: StoredAudit
+    cohorts: StoredCohorts
 
     def close(self) -> None:
         """Disconnect from PostgreSQL."""
@@ -215,6 +217,7 @@ def open_store(
         cursors=cursors,
         budgets=StoredBudgets(engine),
         audit=StoredAudit(engine, now=clock.now),
+        cohorts=StoredCohorts(engine),
     )
 
 
@@ -273,7 +276,7 @@ def _pipeline(
 ) -> Pipeline:
     rows = Rows(mappings)
     writer = Writer(stripe=stripe, ledger=store.ledger, clock=store.clock, installation=store.cursors.installation())
-    dealing = Dealing(salesforce=salesforce, promises=store.promises, policy=policy)
+    dealing = Dealing(salesforce=salesforce, promises=store.promises, policy=policy, cohorts=store.cohorts)
     planner = Planner(stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, dealing=dealing)
     promise = PromiseCheck(dealing=dealing, facts=store.facts, outbox=store.outbox, rows=rows)
     quotes = QuoteRun(

@@ -14,6 +14,7 @@ from sync.cli import (
     drain,
     explain,
     failures,
+    migrate,
     places,
     preview,
     processes,
@@ -27,7 +28,7 @@ from sync.cli import (
 
 EPILOG = (
     "Exit codes: 0 done, 1 some failed, 2 usage or configuration, 3 not found, 4 log-in or right missing, "
-    "5 refused by a guard, 6 a side is away."
+    "5 refused by a guard, 6 a side is away, 7 differences are left."
 )
 
 VERBS: tuple[Callable[..., Any], ...] = (
@@ -63,6 +64,7 @@ def application() -> typer.Typer:
     app.callback()(_tandem)
     for verb in VERBS:
         app.command()(verb)
+    app.add_typer(migrate.application(), name="migrate")
     app.add_typer(db.application(), name="db")
     return app
 

@@ -59,6 +59,7 @@ class Deal:
     newest_first: bool = True
     whole_months: bool = False  # proration precision "month": a part month counts whole
     renews: str | None = None  # the key of the deal that this one renews
+    paid_through: date | None = None  # the last day that the system it came from was paid for: a migrated deal
 
     @property
     def months(self) -> int | None:
@@ -118,6 +119,10 @@ class Deal:
         """The first day without service: of the Cancellation, else after the term; None: it goes on."""
         ends = [day for day in (self.ends_on, self.end) if day]
         return min(ends) if ends else None
+
+    def paid_elsewhere(self, day: date) -> bool:
+        """Whether what is billed from that day on was paid to the system that the deal came from."""
+        return self.paid_through is not None and day <= self.paid_through
 
     def grid(self, line: DealLine) -> Grid:
         """The boundaries by which a line is billed."""

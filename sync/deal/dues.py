@@ -152,6 +152,13 @@ def stated(track: Track, deal: Deal, begun: Begun | None, now: datetime) -> Stat
     return Stated(tuple(sorted(dues, key=lambda due: due.at)), tuple(sorted(credits, key=lambda due: due.at)))
 
 
+def left_out(track: Track, deal: Deal, begun: Begun | None, now: datetime) -> int:
+    """What the track's begun cycles would come to that nobody is billed for, in minor units."""
+    when = settled(track, deal, begun, now)
+    opened = next((c for c in deal.changes if c.quote_id == track.opened_by and c.quote_id in when), None)
+    return _Step(track, deal, opened, when).left_out() if opened else 0
+
+
 class _Step:
     """One quote brought into one track: what it adds and takes off beside all that was there by then."""
 
@@ -196,20 +203,31 @@ class _Step:
 
     def opening(self) -> list[Due]:
         """The cycles that had begun when the track was made, all on one invoice."""
-        deal, lines = self.deal, []
+        lines = [line for line, out in self._begun() if not out]
+        if not lines:
+            return []
+        return [Due(f"{self.track.key}:begun", self.change.quote_id, self.mine.at, tuple(lines))]
+
+    def left_out(self) -> int:
+        """What the begun cycles would come to that nobody is billed for, in minor units."""
+        return sum(line.amount for line, out in self._begun() if out)
+
+    def _begun(self) -> Iterator[tuple[DueLine, bool]]:
+        """The lines of the cycles that had begun when the track was made, and whether each is left out: it was over when
+        the quote was signed, which leaves that out; or it was paid elsewhere.
+        """
+        deal = self.deal
         there = self._pieces(self._quotes_before(), adds=len(self.change.adds), removes=len(self.change.removes))
         pieces = [p for p in there if p.change.quote_id == self.change.quote_id]
         signed_on = deal.day_of(self.change.signed_at)
         for cycle in begun_cycles(self.track, self.mine.plain):
+            paid = deal.paid_elsewhere(cycle.start)
             past = self.change.skip_past and cycle.end <= signed_on
-            if not past:
-                lines += [DueLine(i, i.priced.net, cycle.start, cycle.end) for i in self._items(pieces, cycle)]
+            for i in self._items(pieces, cycle):
+                yield DueLine(i, i.priced.net, cycle.start, cycle.end), past or paid
             if cycle.start == deal.start:
-                once = self.track.phases[0].once
-                lines += [DueLine(i, i.priced.net, cycle.start, cycle.start, recurring=False) for i in once]
-        if not lines:
-            return []
-        return [Due(f"{self.track.key}:begun", self.change.quote_id, self.mine.at, tuple(lines))]
+                for i in self.track.phases[0].once:
+                    yield DueLine(i, i.priced.net, cycle.start, cycle.start, recurring=False), paid
 
     def _items(self, pieces: Sequence[Piece], cycle: Cycle) -> list[DealItem]:
         """What one cycle bills of these pieces; usage is billed by Stripe when it is known."""
@@ -362,7 +380,8 @@ class _Step:
         if piece.start > cycle.start:
             return rest_of_cycle(piece, (), piece.start, self.deal, piece.change.joins_by)
         base = self.deal.base
-        if base.skip_past and cycle.end <= self.deal.day_of(base.signed_at):
+        past = base.skip_past and cycle.end <= self.deal.day_of(base.signed_at)
+        if past or self.deal.paid_elsewhere(cycle.start):
             return 0
         return item([piece], self.deal, cycle.start, cycle).priced.net
 

@@ -14,7 +14,7 @@ from sync.deal.changes import Piece
 from sync.deal.cycles import Cycle, Grid
 from sync.deal.deal import Deal
 from sync.deal.discounts import AmountOff, running
-from sync.deal.dues import Begun, CreditDue, Due, Settled, settled, stated, touching
+from sync.deal.dues import Begun, CreditDue, Due, Settled, left_out, settled, stated, touching
 from sync.deal.lines import Charge
 from sync.deal.money import round_half_away, to_major
 from sync.deal.pricing import DealItem, items
@@ -59,7 +59,8 @@ class ForecastInvoice:
 class Forecast:
     """All invoices of a deal in order of time, and what is given back. Amounts in minor units of ``currency``.
 
-    ``open_ended``: the deal has no end, and the invoices are those of a year.
+    ``open_ended``: the deal has no end, and the invoices are those of a year. ``left_out`` is what nobody is billed for:
+    time that was over when it was signed, where the quote leaves that out, or that was paid elsewhere.
     """
 
     currency: str
@@ -67,6 +68,7 @@ class Forecast:
     signed: int
     credits: tuple[CreditDue, ...] = ()
     open_ended: bool = False
+    left_out: int = 0
 
     @property
     def total(self) -> int:
@@ -80,8 +82,8 @@ class Forecast:
 
     @property
     def rest(self) -> int:
-        """What rounding leaves: signed less billed. 4 for 7 seats at 1,000.00 a term of 12 months billed monthly."""
-        return self.signed - self.total
+        """What rounding leaves: signed less billed and left out. 4 for 7 seats at 1,000.00 a term of 12 months, monthly."""
+        return self.signed - self.total - self.left_out
 
     @property
     def first(self) -> int:
@@ -96,6 +98,7 @@ def forecast(deal: Deal, now: datetime, begun: Mapping[str, Begun] | None = None
     """
     invoices: list[ForecastInvoice] = []
     credits: list[CreditDue] = []
+    out = 0
     for track in tracks(deal):
         known = (begun or {}).get(track.key)
         if track.void and known is None:
@@ -104,8 +107,9 @@ def forecast(deal: Deal, now: datetime, begun: Mapping[str, Begun] | None = None
         invoices += [_stated(due, track, deal) for due in ours.dues]
         invoices += _by_stripe(track, deal, settled(track, deal, known, now), now)
         credits += ours.credits
+        out += left_out(track, deal, known, now)
     ordered = tuple(sorted(invoices, key=lambda i: (i.at_s, i.track, i.key)))
-    return Forecast(deal.currency, ordered, signed_minor(deal), tuple(credits), deal.last is None)
+    return Forecast(deal.currency, ordered, signed_minor(deal), tuple(credits), deal.last is None, out)
 
 
 def _by_stripe(track: Track, deal: Deal, when: Mapping[str, Settled], now: datetime) -> list[ForecastInvoice]:

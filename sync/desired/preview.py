@@ -256,11 +256,13 @@ def _totals(deal: Deal, made: Forecast) -> str:
     signed, billed = format_amount(made.signed, deal.currency), format_amount(made.total, deal.currency)
     if made.open_ended:
         return f"No end, so no total; the invoices above come to {billed}"
+    out = f", left out {format_amount(made.left_out, deal.currency)}" if made.left_out else ""
+    total = f"Total: signed {signed}, billed {billed}{out}"
     if made.rest == 0:
-        return f"Total: signed {signed}, billed {billed}, no rounding difference"
+        return f"{total}, no rounding difference"
     word = "less" if made.rest > 0 else "more"
     rest = format_amount(abs(made.rest), deal.currency)
-    return f"Total: signed {signed}, billed {billed}; rounding bills {rest} {word} than was signed"
+    return f"{total}; rounding bills {rest} {word} than was signed"
 
 
 # ------------------------------------------------------------------ as data
@@ -286,6 +288,7 @@ def _data(
         "signed": major(made.signed),
         "billed": major(made.total),
         "credited": major(made.credited),
+        "left_out": major(made.left_out),
         "rounding": major(made.rest),
         "mrr": major(mrr_minor(deal, deal.start)),
         "arr": major(arr_minor(deal, deal.start)),

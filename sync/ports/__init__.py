@@ -5,6 +5,7 @@ Two clocks (DESIGN 3): columns and arguments named ``*_machine_at`` / ``*_s`` of
 time; ``*_at`` is business time.
 """
 
+from sync.ports.cohorts import Cohorts, Member, Stage
 from sync.ports.keeping import Budgets, Cursors
 from sync.ports.knowledge import Facts, Links, NewLink, Promise, Promises
 from sync.ports.ledger import Ledger, OpState
@@ -50,6 +51,7 @@ __all__ = [
     "Change",
     "ChangePage",
     "Claim",
+    "Cohorts",
     "Cursors",
     "Done",
     "Due",
@@ -64,6 +66,7 @@ __all__ = [
     "Ledger",
     "Links",
     "Mark",
+    "Member",
     "NewLink",
     "NewNotice",
     "Notice",
@@ -83,6 +86,7 @@ __all__ = [
     "SalesforceLists",
     "Snapshot",
     "Span",
+    "Stage",
     "StripeGateway",
     "StripeLists",
     "SubjectState",

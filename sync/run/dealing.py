@@ -10,10 +10,11 @@ from sync import catalogue
 from sync.crm import QuoteGraph
 from sync.deal.changes import Change
 from sync.deal.deal import Deal
+from sync.deal.moved import check_taken_over, rolled_back, taken_over
 from sync.deal.policy import BillingPolicy
 from sync.desired import frozen
 from sync.errors import Refusal, Refused
-from sync.ports import Promise, Promises, SalesforceGateway
+from sync.ports import Cohorts, Promise, Promises, SalesforceGateway, Stage
 from sync.quotes.standard import read_change, read_quote
 
 CHANGES = frozenset({"Amendment", "Cancellation"})
@@ -61,6 +62,7 @@ class Dealing:
     salesforce: SalesforceGateway
     promises: Promises
     policy: BillingPolicy
+    cohorts: Cohorts
 
     def case(self, mine: Signed, now: datetime) -> Case:
         """The deal with this quote in it. Raises Refused with all that is wrong with the quote."""
@@ -69,9 +71,13 @@ class Dealing:
             return self._changed(mine, now)
         renews = self._renewed(mine.graph, now) if quote.quote_type == RENEWAL else None
         at = mine.accepted_at or now  # what was taken in is judged as it was then
-        deal = read_quote(
-            mine.graph, self.policy, at, signed_at=mine.signed_at, accepted_at=mine.accepted_at, renews=renews
+        deal = self._moved(
+            read_quote(
+                mine.graph, self.policy, at, signed_at=mine.signed_at, accepted_at=mine.accepted_at, renews=renews
+            )
         )
+        if mine.accepted_at is None and deal.paid_through:
+            check_taken_over(deal, deal.paid_through, now)
         for promise in self._members(deal.key, now):
             deal = self._with(deal, promise, now)
         return Case(mine.graph, mine.graph, deal)
@@ -92,7 +98,9 @@ class Dealing:
         renews = None
         if graph.quote.quote_type == RENEWAL:
             renews = self.promised(graph.quote.billing_subscription_key or "")
-        return read_quote(graph, self.policy, at, signed_at=promise.signed_at, accepted_at=at, renews=renews)
+        return self._moved(
+            read_quote(graph, self.policy, at, signed_at=promise.signed_at, accepted_at=at, renews=renews)
+        )
 
     def _changed(self, mine: Signed, now: datetime) -> Case:
         base, before = self._deal(mine.graph, now)
@@ -128,7 +136,16 @@ class Dealing:
         accepted = promise.frozen_at if promise else signed
         renews = self._renewed(base, now) if base.quote.quote_type == RENEWAL else None
         deal = read_quote(base, self.policy, accepted or now, signed_at=signed, accepted_at=accepted, renews=renews)
-        return base, deal
+        return base, self._moved(deal)
+
+    def _moved(self, deal: Deal) -> Deal:
+        """The deal as its cohort has it, if it comes from another billing system."""
+        member = self.cohorts.member(deal.quote_id)
+        if member is None:
+            return deal
+        deal = taken_over(deal, member.paid_through)
+        back = member.stage is Stage.ROLLED_BACK and member.moved_at is not None
+        return rolled_back(deal, member.moved_at) if back and member.moved_at else deal
 
     def _members(self, deal_key: str, now: datetime) -> Sequence[Promise]:
         """The changes that were taken into the deal, in that order."""

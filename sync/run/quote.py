@@ -37,6 +37,7 @@ from sync.ports import (
     Promise,
     Promises,
     SalesforceGateway,
+    Stage,
     Subjects,
 )
 from sync.records import Operation, Ref, Verb
@@ -133,6 +134,9 @@ class QuoteRun:
 
     def _signed(self, claim: Claim, due: Due, graph: QuoteGraph, promise: Promise | None, fence: int) -> Outcome:
         now = self.clock.now()
+        if promise is None and (held := self._not_cut_over(graph)):
+            self.telling.show(graph, quote_fields(QuoteView(signed=True, now=now, on_hold=held)), fence=fence)
+            return Done()
         seen_at = self.promises.signed(graph.quote.id, now)  # kept also where the rep says when: it counts what was won
         signed_at = promise.signed_at if promise else graph.quote.signed_at or seen_at
         to_bill = frozen.as_signed(frozen.from_json(promise.graph), graph) if promise else graph
@@ -148,6 +152,13 @@ class QuoteRun:
             return self._failed(run, error)
         self.telling.tell(run, worked, None)
         return Done(self._wake(worked, now))
+
+    def _not_cut_over(self, graph: QuoteGraph) -> str | None:
+        """Why a quote that is moved from another billing system waits; None where it doesn't."""
+        member = self.planner.dealing.cohorts.member(graph.quote.id)
+        if member is None or member.stage is Stage.CUT:
+            return None
+        return f"the other billing system bills this contract until it is cut over with cohort {member.cohort}."
 
     def _keep_promise(self, claim: Claim, run: QuoteTry, worked: Worked, now: datetime) -> None:
         """Raise Unsafe where Stripe billed something else than was promised; drafts of it are held first, and let go once

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     Identity,
     Index,
@@ -408,3 +409,22 @@ audit = Table(
     Column("detail", JSONB, nullable=False),
 )
 Index("audit_of_target", audit.c.target, audit.c.id)
+
+cohorts = Table(
+    "cohorts",
+    metadata,
+    Column("quote_id", Text, primary_key=True),
+    Column("cohort", Text, nullable=False),
+    Column("paid_through", Date, nullable=False),
+    Column("legacy_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("ours_minor", BigInteger),
+    _words("digest"),
+    _words("code", nullable=True),
+    _words("detail"),
+    _stamp("moved_at"),
+    _stamp("written_machine_at", now=True),
+    _one_of("stage", ("planned", "equal", "unlike", "accepted", "blocked", "cut", "rolled back")),
+)
+Index("cohorts_by_name", cohorts.c.cohort, cohorts.c.quote_id)

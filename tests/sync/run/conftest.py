@@ -21,6 +21,7 @@ from sync.run.identity import Identity
 from sync.run.mirror import Mirror
 from sync.run.promise import PromiseCheck
 from sync.run.rows import Rows
+from sync.store.cohorts import StoredCohorts
 from sync.store.cursors import StoredCursors
 from sync.store.engine import make_engine
 from sync.store.facts import StoredFacts
@@ -170,6 +171,7 @@ class Place:
             salesforce=self.salesforce,  # type: ignore[arg-type]
             promises=StoredPromises(self.engine, now=self.clock.now),
             policy=BillingPolicy(),
+            cohorts=StoredCohorts(self.engine),
         )
         check = PromiseCheck(dealing=dealing, facts=self.facts, outbox=self.outbox, rows=parts["rows"])
         return Mirror(**{**parts, "promise": check, **more})
