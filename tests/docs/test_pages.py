@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -20,7 +21,10 @@ DECISIONS = sorted((DOCS / "decisions").glob("*.md"))
 PAGE_NAMES = [named(page) for page in PAGES]
 LINK = re.compile(r"\]\(([^)\s#]*)(?:#([^)\s]+))?\)")
 PATH = re.compile(r"(?:sync|workers|sandbox|tests|mappings|salesforce|benchmarks|\.ci)(?:/[\w.-]+)+")
-SAID_OF_A_VERB = re.compile(r"(?:^|[\s/(])tandem ((?:db )?[a-z]+)")
+COMMANDS = typer.main.get_command(application()).commands
+GROUPS = "|".join(name for name, command in COMMANDS.items() if hasattr(command, "commands"))
+VERB = rf"(?:{GROUPS}) [a-z-]+|[a-z-]+"
+SAID_OF_A_VERB = re.compile(rf"(?:^|[\s/(])tandem ({VERB})")
 FIELD = re.compile(r"\b[A-Z]\w*__[cr]\b")
 
 
@@ -58,14 +62,14 @@ def test_commands_that_a_page_names_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=PAGE_NAMES)
 def test_options_that_a_page_gives_to_a_command_exist(page: Path) -> None:
-    commands = typer.main.get_command(application()).commands
     wrong = []
     for code in code_of(page):
-        command = re.search(r"(?:^|[\s/])tandem (\w+)([^#\n]*)", code)
-        if command is None or command[1] not in commands:
+        said = re.search(rf"(?:^|[\s/])tandem ({VERB})([^#\n]*)", code)
+        command = command_of(said[1]) if said else None
+        if said is None or command is None:
             continue
-        known = {name for parameter in commands[command[1]].params for name in parameter.opts}
-        wrong += [f"{command[1]} {option}" for option in re.findall(r"--[a-z-]+", command[2]) if option not in known]
+        known = {name for parameter in command.params for name in parameter.opts}
+        wrong += [f"{said[1]} {option}" for option in re.findall(r"--[a-z-]+", said[2]) if option not in known]
 
     assert not wrong
 
@@ -86,8 +90,9 @@ def test_the_pages_name_fields_commands_and_files_at_all() -> None:
 
 
 def test_a_word_that_is_no_command_would_be_found() -> None:
-    assert SAID_OF_A_VERB.findall("then tandem reconcile --apply") == ["reconcile"]
-    assert "reconcile" not in verbs()
+    assert SAID_OF_A_VERB.findall("then tandem reticulate --apply") == ["reticulate"]
+    assert SAID_OF_A_VERB.findall("then tandem db reticulate") == ["db reticulate"]
+    assert not {"reticulate", "db reticulate"} & verbs()
 
 
 def test_every_setting_is_explained_with_its_default() -> None:
@@ -140,9 +145,15 @@ def test_decisions_are_numbered_without_a_gap_and_say_what_was_ruled_out() -> No
 
 def verbs() -> set[str]:
     """What can be typed after ``tandem``."""
-    commands = typer.main.get_command(application()).commands
-    inner = {f"{name} {verb}" for name, group in commands.items() for verb in getattr(group, "commands", {})}
-    return set(commands) | inner
+    inner = {f"{name} {verb}" for name, group in COMMANDS.items() for verb in getattr(group, "commands", {})}
+    return set(COMMANDS) | inner
+
+
+def command_of(words: str) -> Any:
+    """The command that these words name, None for none."""
+    name, _, verb = words.partition(" ")
+    top = COMMANDS.get(name)
+    return getattr(top, "commands", {}).get(verb) if verb else top
 
 
 def settings() -> list[tuple[str, str]]:
