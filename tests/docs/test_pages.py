@@ -23,7 +23,7 @@ LINK = re.compile(r"\]\(([^)\s#]*)(?:#([^)\s]+))?\)")
 PATH = re.compile(r"(?:sync|workers|sandbox|tests|mappings|salesforce|benchmarks|\.ci)(?:/[\w.-]+)+")
 COMMANDS = typer.main.get_command(application()).commands
 GROUPS = "|".join(name for name, command in COMMANDS.items() if hasattr(command, "commands"))
-VERB = rf"(?:{GROUPS}) [a-z-]+|[a-z-]+"
+VERB = rf"(?:{GROUPS}) [a-z-]+|[a-z]+[a-z-]*"
 SAID_OF_A_VERB = re.compile(rf"(?:^|[\s/(])tandem ({VERB})")
 FIELD = re.compile(r"\b[A-Z]\w*__[cr]\b")
 
