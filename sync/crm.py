@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
+#: How every id of a Quote begins.
+QUOTE_PREFIX = "0Q0"
+
 
 @dataclass(frozen=True)
 class CrmAccount:
@@ -103,7 +106,10 @@ class CrmQuote:
     currency: str | None = None  # CurrencyIsoCode; None in a single-currency org
     quote_type: str | None = None  # New, Amendment, Renewal, Cancellation; blank = New
     billing_subscription_id: str | None = None
-    billing_subscription_key: str | None = None  # Billing_Key__c of that row: the key of the deal
+    billing_subscription_key: str | None = (
+        None  # Billing_Key__c of that row: the key of the deal, or of a plan it took over
+    )
+    billing_subscription_quote: str | None = None  # Quote__c of that row: the quote that made the deal
     start_date: date | None = None
     end_date: date | None = None
     term_months: int | None = None
@@ -132,6 +138,14 @@ class CrmQuote:
     billing_reference: str | None = None
     contract_total: Decimal | None = None
     first_invoice_amount: Decimal | None = None
+
+    @property
+    def names_deal(self) -> str | None:
+        """The key of the deal that the quote changes: of one that took over a self-serve plan, whose row has the plan's key,
+        the quote that made it.
+        """
+        key = self.billing_subscription_key
+        return key if key and key.startswith(QUOTE_PREFIX) else self.billing_subscription_quote or key
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,8 @@ class Forecast:
     """All invoices of a deal in order of time, and what is given back. Amounts in minor units of ``currency``.
 
     ``open_ended``: the deal has no end, and the invoices are those of a year. ``left_out`` is what nobody is billed for:
-    time that was over when it was signed, where the quote leaves that out, or that was paid elsewhere.
+    time that was over when it was signed, where the quote leaves that out, or that was paid elsewhere. ``taken_off``: what the unused
+    time of a plan that the deal takes over takes off its first invoice.
     """
 
     currency: str
@@ -69,6 +70,7 @@ class Forecast:
     credits: tuple[CreditDue, ...] = ()
     open_ended: bool = False
     left_out: int = 0
+    taken_off: int = 0
 
     @property
     def total(self) -> int:
@@ -87,8 +89,9 @@ class Forecast:
 
     @property
     def first(self) -> int:
-        """What is invoiced on the first billing day, whatever number of invoices that takes."""
-        return sum(invoice.total for invoice in self.invoices if invoice.day == self.invoices[0].day)
+        """What is invoiced on the first billing day, whatever number of invoices that takes, credits taken off."""
+        first = sum(invoice.total for invoice in self.invoices if invoice.day == self.invoices[0].day)
+        return first - self.taken_off
 
 
 def forecast(deal: Deal, now: datetime, begun: Mapping[str, Begun] | None = None) -> Forecast:

@@ -8,13 +8,13 @@ channels.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
 from sync.deal.money import round_half_away
-from sync.desired.keys import ENDS_ON, RENEWS, TERM_END, TRIAL_FROM
+from sync.desired.keys import ENDS_ON, RENEWS, TAKEN_BY, TAKES, TERM_END, TRIAL_FROM
 from sync.desired.worth import Terms, charge, monthly, monthly_of_phase, of_items, of_phase, percent_off
 from sync.errors import Terminal
 from sync.facts import Price, Schedule, Subscription
@@ -82,6 +82,7 @@ class Contract:
     items: tuple[ContractItem, ...]
     livemode: bool
     renews: str | None = None  # the key of the deal that it follows
+    deal: str | None = None  # the key of the deal that it is, where a quote made it
 
     @property
     def live(self) -> bool:
@@ -94,7 +95,7 @@ class Contract:
 
 def contracts(subscriptions: Iterable[Subscription], schedules: Iterable[Schedule], terms: Terms) -> list[Contract]:
     """Every contract behind these objects, keyed as the CRM keys them: the deal's key, else Stripe's id of what
-    existed first.
+    existed first; a deal that took over a self-serve plan goes on under that plan's key.
     """
     by_id = {s.id: s for s in subscriptions if not s.deleted}
     managing: dict[str, list[Schedule]] = {i: [] for i in by_id}
@@ -110,14 +111,51 @@ def contracts(subscriptions: Iterable[Subscription], schedules: Iterable[Schedul
         group = groups.setdefault(_key(subscription, scheds), ([], []))
         group[0].extend([subscription] if subscription else [])
         group[1].extend(scheds)
-    return [_contract(key, subs, scheds, terms) for key, (subs, scheds) in sorted(groups.items())]
+    return [_of_group(key, subs, scheds, terms) for key, (subs, scheds) in sorted(groups.items())]
 
 
 def _key(subscription: Subscription | None, schedules: Sequence[Schedule]) -> str:
-    """The deal's key, else the id of what was made first; of a schedule and its subscription made at once, the schedule's."""
-    objects = [*schedules, *([subscription] if subscription else [])]
-    deals = (o.metadata[DEAL_KEY] for o in objects if o.metadata.get(DEAL_KEY))
-    return next(deals, None) or min(objects, key=lambda o: o.created_s).id
+    """The deal's key, else the id of what was made first; of a schedule and its subscription made at once, the schedule's.
+    Of a deal that took over a self-serve plan, that plan's id.
+    """
+    objects: list[Schedule | Subscription] = [*schedules, *([subscription] if subscription else [])]
+    deals = (o.metadata.get(TAKES) or o.metadata[DEAL_KEY] for o in objects if o.metadata.get(DEAL_KEY))
+    return next(deals, None) or (
+        subscription.id if subscription and TAKEN_BY in subscription.metadata else _oldest(objects)
+    )
+
+
+def _oldest(objects: Sequence[Subscription | Schedule]) -> str:
+    return min(objects, key=lambda o: o.created_s).id
+
+
+def _of_group(key: str, subs: list[Subscription], scheds: list[Schedule], terms: Terms) -> Contract:
+    """The contract of these objects. One that took over a plan is that plan until it begins, and itself from then on."""
+    plans = [s for s in subs if DEAL_KEY not in s.metadata]
+    deal = [s for s in subs if s not in plans]
+    ids = {plan.id for plan in plans}
+    of_plans = [s for s in scheds if (s.subscription or s.released_subscription) in ids]
+    of_deal = [s for s in scheds if s not in of_plans]
+    if not plans or not (deal or of_deal):
+        return _contract(key, subs, scheds, terms)
+    now = _contract(key, deal, of_deal, terms)
+    before = _contract(key, plans, of_plans, terms)
+    if deal or not before.live:
+        return replace(now, subscription_ids=(*now.subscription_ids, *before.subscription_ids))
+    charge_s = min((s for s in (before.next_charge_s, now.next_charge_s) if s is not None), default=None)
+    leading = before if charge_s == before.next_charge_s else now
+    return replace(
+        before,
+        quote_id=now.quote_id,
+        schedule_ids=(*now.schedule_ids, *before.schedule_ids),
+        end=now.end,
+        ends_on=now.ends_on,
+        contracted_monthly=now.contracted_monthly,
+        next_charge_s=charge_s,
+        next_amount_minor=leading.next_amount_minor,
+        items=(*before.items, *now.items),
+        deal=now.deal,
+    )
 
 
 def _contract(key: str, subs: list[Subscription], scheds: list[Schedule], terms: Terms) -> Contract:
@@ -159,6 +197,7 @@ def _contract(key: str, subs: list[Subscription], scheds: list[Schedule], terms:
         items=(*live_items, *planned),
         livemode=first.livemode,
         renews=metadata.get(RENEWS),
+        deal=metadata.get(DEAL_KEY),
     )
 
 

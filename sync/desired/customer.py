@@ -26,7 +26,8 @@ _LEGAL_FORMS = frozenset(
     {"ag", "bv", "co", "company", "corp", "corporation", "gmbh", "inc", "kg", "limited", "llc", "ltd", "nv", "plc"}
     | {"pty", "sa", "sarl", "sas", "sl", "srl"}
 )
-_LIVE = frozenset({"active", "trialing", "past_due", "unpaid", "incomplete", "paused"})
+#: Statuses of a subscription that bills, or may bill again.
+LIVE = frozenset({"active", "trialing", "past_due", "unpaid", "incomplete", "paused"})
 
 
 @dataclass(frozen=True)
@@ -219,13 +220,12 @@ def desire_customer(payer: Payer, matched: Customer | None) -> Desired:
 def check_customer(
     deal: Deal, subscriptions: Sequence[Subscription], schedules: Sequence[Schedule] = ()
 ) -> tuple[Refusal, ...]:
-    """What about this customer's other business forbids the deal, before any write: another currency (DATA-203), or a
-    self-serve plan that would go on beside it (CONF-311, as long as take-over isn't built). A deal that is in Stripe
-    already is not forbidden by what came later.
+    """What about this customer's other business forbids the deal, before any write: another currency (DATA-203). A deal that
+    is in Stripe already is not forbidden by what came later.
     """
     if any(s.metadata.get(DEAL) == deal.key for s in (*subscriptions, *schedules)):
         return ()
-    live = [s for s in subscriptions if s.status in _LIVE and not s.deleted]
+    live = [s for s in subscriptions if s.status in LIVE and not s.deleted]
     planned = [s for s in schedules if s.status == "not_started" and not s.deleted]
     where = f"Quote {deal.number}"
     standing = [(s.currency.upper(), s.id) for s in live] + [(s.currency.upper(), s.id) for s in planned]
@@ -237,13 +237,6 @@ def check_customer(
             )
             slots = {"account": deal.payer.name, "other": currency, "currency": deal.currency}
             return (_refusal("DATA-203", detail, deal, "CurrencyIsoCode", **slots),)
-    for subscription in live:
-        if DEAL not in subscription.metadata:
-            detail = (
-                f"{where}: {deal.payer.name} pays for {subscription.id} already, bought without a quote. "
-                "End that plan first, or bill this deal by hand."
-            )
-            return (_refusal("CONF-311", detail, deal, "AccountId", feature="Taking over a self-serve plan"),)
     return ()
 
 

@@ -27,6 +27,7 @@ NOT_SIGNED = frozenset(
         "contact_email",
         "contact_name",
         "billing_request",
+        "billing_subscription_quote",  # follows from the subscription that is named
         "customer_choice",
         "signed_at",
         "billing_status",

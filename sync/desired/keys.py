@@ -27,6 +27,9 @@ MONTHLY = "tandem_monthly"
 HELD = "tandem_held"
 #: On a deal that renews another: the key of that one.
 RENEWS = "tandem_renews"
+#: On a self-serve plan: the deal that takes it over. On that deal's objects: the plan in whose row of the CRM it goes on.
+TAKEN_BY = "tandem_taken_by"
+TAKES = "tandem_takes"
 QUOTE = "salesforce_quote_id"
 ACCOUNT = "salesforce_account_id"
 OPPORTUNITY = "salesforce_opportunity_id"

@@ -85,7 +85,7 @@ def show(view: AccountView, invoice_ids: frozenset[str]) -> Shown:
     given = {i.id: back.of(i, view.terms) for i in named}
     return Shown(
         account=_account(view, deals),
-        subscriptions=tuple(_subscription(view, d, followers.get(d.key)) for d in deals),
+        subscriptions=tuple(_subscription(view, d, followers.get(d.deal or d.key)) for d in deals),
         items=tuple(row for d in deals for row in _items(view, d)),
         invoices=tuple(_invoice(view, i, by_object, given[i.id]) for i in named),
         payments=tuple(row for i in named for row in _payments(view, i, given[i.id])),

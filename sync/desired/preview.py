@@ -46,12 +46,14 @@ def preview(
     earlier: Forecast | None = None,
     before: Deal | None = None,
     stripe: str | None = None,
+    taken: Sequence[str] = (),
 ) -> Preview:
     """Who pays, the first invoice, every later one, what was signed, what is billed, and what rounding leaves.
 
     For a ``change`` of a deal: what it does to the deal as it was ``before``, with the ``earlier`` forecast.
-    ``customer`` is None where one will be made; ``stripe`` says what Stripe's own preview came to. Nothing in it depends
-    on the moment it is written, except that cycles already begun are one invoice on the day of ``made``.
+    ``taken`` says what the deal takes over; ``customer`` is None where one will be made; ``stripe`` says what Stripe's own
+    preview came to. Nothing else depends on the moment it is written, except that cycles already begun are one invoice on
+    the day of ``made``.
     """
     said = [*notes, *_own_notes(deal, customer)]
     if change is not None and before is not None and earlier is not None:
@@ -63,6 +65,7 @@ def preview(
     parts = [
         *body[:1],
         _customer(deal, customer),
+        *taken,
         *body[1:],
         *(f"Note: {note}" for note in said),
         *([stripe] if stripe else []),

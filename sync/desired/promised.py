@@ -18,6 +18,7 @@ from sync.deal.forecast import cycle_lines
 from sync.deal.money import format_amount
 from sync.deal.timeline import Track, tracks
 from sync.desired.keys import KEY, PRODUCT
+from sync.desired.takeover_credit import is_credit
 from sync.facts import Invoice, Line, Price, Subscription
 
 #: Why Stripe makes an invoice by itself for a plan of ours.
@@ -73,7 +74,7 @@ def _total(counted: Counter[Sum]) -> int:
 def _found(invoice: Invoice, subscription: Subscription, prices: Mapping[str, Price]) -> Counter[Sum]:
     items = {item.id: item for item in subscription.items}
     counted: Counter[Sum] = Counter()
-    for line in invoice.lines:
+    for line in (line for line in invoice.lines if not is_credit(line)):  # ours, for a plan that the deal took over
         item = items.get(line.subscription_item or "")
         price = item.price if item and item.price.id == line.price else prices.get(line.price or "")
         if price is None or price.usage_type != "metered":

@@ -17,7 +17,18 @@ from sync.deal.dues import plain_from, settled, stated, touching
 from sync.deal.policy import BillingPolicy
 from sync.deal.timeline import Track, tracks, without_stub
 from sync.desired.catalog import placed
-from sync.desired.keys import AS_PLANNED, ENDS_ON, KEY, PLAIN_FROM, RENEWS, SETTLED, TERM_END, TRIAL_FROM, deal_metadata
+from sync.desired.keys import (
+    AS_PLANNED,
+    ENDS_ON,
+    KEY,
+    PLAIN_FROM,
+    RENEWS,
+    SETTLED,
+    TAKES,
+    TERM_END,
+    TRIAL_FROM,
+    deal_metadata,
+)
 from sync.desired.made import Made, begun
 from sync.desired.schedules import (
     Window,
@@ -370,7 +381,8 @@ class _Object:
             found[TRIAL_FROM] = deal.trial_from.isoformat()
         if deal.ends_on is not None:
             found[ENDS_ON] = deal.ends_on.isoformat()
-        return found | ({RENEWS: deal.renews} if deal.renews is not None else {})
+        takes = {TAKES: deal.takes} if deal.takes is not None else {}
+        return found | takes | ({RENEWS: deal.renews} if deal.renews is not None else {})
 
     def _default_settings(self) -> Mapping[str, Value]:
         terms = self.deal.terms

@@ -97,7 +97,7 @@ class Dealing:
     def _made(self, graph: QuoteGraph, promise: Promise, at: datetime) -> Deal:
         renews = None
         if graph.quote.quote_type == RENEWAL:
-            renews = self.promised(graph.quote.billing_subscription_key or "")
+            renews = self.promised(graph.quote.names_deal or "")
         return self._moved(
             read_quote(graph, self.policy, at, signed_at=promise.signed_at, accepted_at=at, renews=renews)
         )
@@ -123,7 +123,7 @@ class Dealing:
 
     def _deal(self, graph: QuoteGraph, now: datetime) -> tuple[QuoteGraph, Deal]:
         """The deal that a quote refers to, as its own quote made it, and that quote. Raises Refused for none."""
-        key = graph.quote.billing_subscription_key
+        key = graph.quote.names_deal
         if not key:
             raise Refused((_no_deal(graph, "is blank", "Choose the billing subscription that this quote changes."),))
         present = self.salesforce.quotes([key]).get(key) if _is_quote(key) else None
@@ -161,7 +161,7 @@ class Dealing:
 def deal_key(graph: QuoteGraph) -> str:
     """The key of the deal that a quote makes or changes; blank for a change of none."""
     quote = graph.quote
-    return (quote.billing_subscription_key or "") if quote.quote_type in CHANGES else quote.id
+    return (quote.names_deal or "") if quote.quote_type in CHANGES else quote.id
 
 
 def _is_quote(key: str) -> bool:

@@ -30,6 +30,7 @@ from sync.desired.preview import Preview, preview
 from sync.desired.references import candidate_refs, catalogue_refs, live_refs, stated_refs
 from sync.desired.stripe_preview import first_track, held_against, request
 from sync.desired.subscription import Wanted, desire
+from sync.desired.takeover import check_takeover, row_of
 from sync.diff import diff
 from sync.errors import Refused
 from sync.facts import BalanceTransaction, CreditNote, Customer, Fact, Invoice, Schedule, Subscription
@@ -38,6 +39,7 @@ from sync.plan import Plan
 from sync.ports import Facts, Links, NewLink, SalesforceGateway, Snapshot, StripeGateway
 from sync.records import Ref
 from sync.run.dealing import Case, Dealing, Signed
+from sync.run.taking import read_takeover
 
 F = TypeVar("F", bound=Fact)
 
@@ -108,10 +110,15 @@ class Planner:
         keep()
         objects = self.read_objects(customer.customer.id) if customer else ()
         keep()
-        if refusals := check_customer(deal, _of(objects, Subscription), _of(objects, Schedule)):
-            raise Refused(refusals)
         done = made(deal, objects)
-        wanted = desire(deal, now, done, self.policy)
+        taking = read_takeover(self.stripe, deal, objects, done, now)
+        refusals = check_customer(deal, _of(objects, Subscription), _of(objects, Schedule))
+        if refusals := (*refusals, *check_takeover(deal, taking.takeover, objects, now)):
+            raise Refused(refusals)
+        deal = replace(deal, takes=row_of(taking.takeover, deal, objects))
+        case = replace(case, deal=deal)
+        own = desire(deal, now, done, self.policy)
+        wanted, again = taking.arranged(own, now)
         money = self._money(deal, done, customer, now)
         given_back = desire_credits(_credits(deal, done, now), deal, money, now)
         matched = customer.customer if customer else None
@@ -125,13 +132,14 @@ class Planner:
                 *given_back.objects,
             )
         )
-        facts = [*snapshot.all(), *objects, *money.invoices, *money.notes, *money.balances]
-        actual = actuals(facts, customer=(account.id, matched) if matched else None)
-        foreseen = forecast(deal, now, begun(deal, done))
+        facts = [*snapshot.all(), *objects, *taking.facts, *money.invoices, *money.notes, *money.balances]
+        actual = {**actuals(facts, customer=(account.id, matched) if matched else None), **taking.actual}
+        foreseen, taken = taking.shown(forecast(deal, now, begun(deal, done)), own, now)
         earlier = forecast(case.before, now, begun(case.before, done)) if case.before else None
         changed = foreseen if case.changed is deal else forecast(case.changed, now, begun(case.changed, done))
         wakes = [at for at in (wanted.wake_at, given_back.wake_at) if at is not None]
         known = {ref: found.remote_id for ref, found in actual.items()}
+        plan = diff(desired, actual)
         said = self.hold(case, foreseen, known) if shown_only and not done else None
         return Worked(
             case=case,
@@ -141,11 +149,18 @@ class Planner:
             customer=customer,
             held=held is not None,
             wanted=replace(wanted, wake_at=min(wakes, default=None)),
-            plan=diff(desired, actual),
+            plan=replace(plan, complete=plan.complete and not again),
             known=known,
             objects=objects,
             preview=preview(
-                case.changed, changed, customer, change=case.change, earlier=earlier, before=case.before, stripe=said
+                case.changed,
+                changed,
+                customer,
+                change=case.change,
+                earlier=earlier,
+                before=case.before,
+                stripe=said,
+                taken=taken,
             ),
         )
 

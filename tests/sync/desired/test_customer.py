@@ -171,12 +171,6 @@ def test_a_planned_schedule_in_another_currency_refuses_it_too():
     assert [r.code for r in check_customer(a_deal(), [], [schedule])] == ["DATA-203"]
 
 
-def test_a_self_serve_plan_is_not_billed_beside_the_deal():
-    (refusal,) = check_customer(a_deal(), [a_subscription(currency="usd")])
-    assert refusal.code == "CONF-311"
-    assert "sub_1" in refusal.message
-
-
 @pytest.mark.parametrize(
     "changes",
     [

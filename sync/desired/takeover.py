@@ -1,0 +1,200 @@
+"""Takeover of self-serve plans (BILLING_RULES 6): a customer who bought on the web site signs a New quote. The customer,
+the card and the history stay; every plan bought without a quote ends when the deal begins; what was billed for the time
+after that is credited (`sync.desired.takeover_credit`); the deal goes on in the oldest plan's row of the CRM.
+
+A plan is never told of a later cycle's end: Stripe would prorate that cycle. It is told once the last cycle runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sync import catalogue
+from sync.deal.calendar import instant, say, seconds
+from sync.deal.deal import Deal
+from sync.desired.customer import LIVE
+from sync.desired.keys import AS_PLANNED, DEAL, TAKEN_BY, TAKES
+from sync.errors import Refusal
+from sync.facts import Fact, Schedule, Subscription
+from sync.observed import Actual
+from sync.records import Desired, Ref, Value
+
+#: In the natural key of what is done about a plan: the deal before it, a Stripe id behind it.
+OF_PLAN = ":takes:"
+
+
+@dataclass(frozen=True)
+class Takeover:
+    """The plans that a deal takes over, the oldest first, each with the schedule of its own if it has one, and the instant
+    from which the deal stands in their place.
+    """
+
+    deal: Deal
+    at: datetime
+    plans: tuple[Subscription, ...]
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)  # by the plan's id
+
+    @property
+    def at_s(self) -> int:
+        """As Unix seconds."""
+        return seconds(self.at)
+
+    def key(self, stripe_id: str) -> str:
+        """The natural key of what is done about one object of a plan: there is one for each, whatever is repeated."""
+        return f"{self.deal.key}{OF_PLAN}{stripe_id}"
+
+    @property
+    def actual(self) -> Mapping[Ref, Actual]:
+        """The plans and their schedules as they stand, in the form in which `ends` compares them."""
+        found: dict[Ref, Actual] = {}
+        for plan in self.plans:
+            standing = AS_PLANNED if plan.status in LIVE else "canceled"
+            fields: dict[str, Value] = {
+                "metadata": dict(plan.metadata),
+                "standing": standing,
+                "ends": plan.cancel_at_s or 0,
+            }
+            found[Ref("subscription", self.key(plan.id))] = Actual(plan.id, fields)
+        for schedule in self.schedules.values():
+            running = schedule.status == "active"
+            found[Ref("schedule", self.key(schedule.id))] = Actual(schedule.id, {"running": running})
+        return found
+
+
+@dataclass
+class Ends:
+    """How the plans are ended; ``again`` says that this takes another pass, ``wake_at`` when there is more to do."""
+
+    objects: list[Desired] = field(default_factory=list)
+    again: bool = False
+    wake_at: datetime | None = None
+
+
+def taken_over(deal: Deal, objects: Sequence[Fact]) -> Takeover | None:
+    """What the deal takes over of the customer's ``objects`` (all its subscriptions and schedules); None: nothing.
+
+    Before the deal is in Stripe that is every live plan; later only those that were marked then: what the customer buys
+    afterwards is another plan. A renewal follows a deal and takes over none.
+    """
+    subscriptions = [f for f in objects if isinstance(f, Subscription) and not f.deleted]
+    begun = any(f.metadata.get(DEAL) == deal.key for f in objects)
+    plans = [s for s in subscriptions if _is_taken(s, deal, begun)]
+    if not plans or deal.renews is not None:
+        return None
+    plans.sort(key=lambda s: (s.start_date_s, s.created_s, s.id))
+    ids = {plan.id for plan in plans}
+    own = {f.subscription: f for f in objects if isinstance(f, Schedule) and f.status == "active" and f.subscription}
+    schedules = {id_: schedule for id_, schedule in own.items() if id_ in ids}
+    return Takeover(deal, deal.boundary(deal.opens), tuple(plans), schedules)
+
+
+def _is_taken(subscription: Subscription, deal: Deal, begun: bool) -> bool:
+    if DEAL in subscription.metadata:
+        return False
+    by = subscription.metadata.get(TAKEN_BY)
+    return by == deal.key if by or begun else subscription.status in LIVE
+
+
+def row_of(takeover: Takeover | None, deal: Deal, objects: Sequence[Fact]) -> str | None:
+    """The plan in whose row the deal goes on: settled once by the deal's own objects, else the oldest plan."""
+    mine = (f.metadata for f in objects if f.metadata.get(DEAL) == deal.key)
+    noted = next((m[TAKES] for m in mine if m.get(TAKES)), None)
+    begun = any(f.metadata.get(DEAL) == deal.key for f in objects)
+    return noted or (takeover.plans[0].id if takeover and not begun else None)
+
+
+def check_takeover(
+    deal: Deal, takeover: Takeover | None, objects: Sequence[Fact], now: datetime
+) -> tuple[Refusal, ...]:
+    """Why a deal that is not in Stripe yet can't take over what the customer has (CONF-311), before any write: usage that
+    would be billed by nobody or twice, and a plan that has not begun.
+    """
+    if deal.renews is not None or any(f.metadata.get(DEAL) == deal.key for f in objects):
+        return ()
+    for plan in takeover.plans if takeover else ():
+        if takeover and takeover.at <= now and any(i.price.usage_type == "metered" for i in plan.items):
+            feature = "Taking over a plan billed by use from a day that has begun"
+            detail = (
+                f"{_where(deal)} pays for {plan.id} by use. Choose a Start_Date__c to come, or end that plan first."
+            )
+            return (_refusal(deal, "Start_Date__c", detail, feature),)
+    for schedule in (f for f in objects if isinstance(f, Schedule) and not f.deleted):
+        if schedule.status == "not_started" and DEAL not in schedule.metadata:
+            feature = "Taking over a self-serve plan that has not begun"
+            detail = (
+                f"{_where(deal)} has {schedule.id} planned in Stripe, bought without a quote. Cancel it there first."
+            )
+            return (_refusal(deal, "AccountId", detail, feature),)
+    return ()
+
+
+def _where(deal: Deal) -> str:
+    return f"Quote {deal.number}: {deal.payer.name}"
+
+
+def _refusal(deal: Deal, field_name: str, detail: str, feature: str) -> Refusal:
+    blocked = (deal.payer.account_id,)
+    return catalogue.refusal(
+        "CONF-311", detail, record_id=deal.quote_id, field=field_name, blocked_on=blocked, feature=feature
+    )
+
+
+def desire_ends(takeover: Takeover, now: datetime) -> Ends:
+    """Every plan is marked as taken over, and ended when the deal begins: told to Stripe in the plan's last cycle, or done
+    at once where the deal has begun. Nothing is prorated by Stripe.
+    """
+    ends = Ends()
+    for plan in (p for p in takeover.plans if p.status in LIVE):
+        _end(plan, takeover, now, ends)
+    return ends
+
+
+def _end(plan: Subscription, takeover: Takeover, now: datetime, ends: Ends) -> None:
+    schedule = takeover.schedules.get(plan.id)
+    marks: Mapping[str, Value] = {TAKEN_BY: takeover.deal.key}
+    compare: dict[str, Value] = {"metadata": marks}
+    update: dict[str, Mapping[str, Value]] = {"metadata": {"metadata": marks}}
+    acts: dict[str, str] = {}
+    calm = _calm_until(plan, schedule, now)
+    if takeover.at <= now:
+        if schedule is None:
+            compare["standing"], acts["standing"] = "canceled", "cancel"
+        else:
+            ends.objects.append(_schedule(takeover, schedule, "cancel"))
+    elif calm < takeover.at:
+        ends.wake_at = min(calm, ends.wake_at or calm)
+    elif schedule is not None:
+        ends.objects.append(_schedule(takeover, schedule, "release"))  # what it had planned comes after the takeover
+        ends.again = True
+    elif not plan.cancel_at_period_end and not 0 < (plan.cancel_at_s or 0) <= takeover.at_s:
+        compare["ends"], update["ends"] = takeover.at_s, {"cancel_at": takeover.at_s}
+    ref = Ref("subscription", takeover.key(plan.id))
+    ends.objects.append(Desired(ref, create={}, compare=compare, update=update, acts=acts, money=True))
+
+
+def _schedule(takeover: Takeover, schedule: Schedule, act: str) -> Desired:
+    ref = Ref("schedule", takeover.key(schedule.id))
+    return Desired(ref, create={}, compare={"running": False}, acts={"running": act}, money=True)
+
+
+def _calm_until(plan: Subscription, schedule: Schedule | None, now: datetime) -> datetime:
+    """Until when nothing but time happens to a plan: no cycle of it ends, and no phase begins."""
+    phases = schedule.phases if schedule else ()
+    stamps = [item.period_end_s for item in plan.items] + [p.start_s for p in phases] + [p.end_s for p in phases]
+    return min((instant(s) for s in stamps if instant(s) > now), default=now)
+
+
+def said(takeover: Takeover, names: Mapping[str, str]) -> list[str]:
+    """The takeover in words, for the preview. ``names`` are products by their Stripe id."""
+    lines = []
+    for plan in takeover.plans:
+        sold = ", ".join(
+            f"{item.quantity} × {name}" if item.quantity is not None else name
+            for item in plan.items
+            if (name := names.get(item.price.product) or item.price.product)
+        )
+        day = say(takeover.deal.day_of(takeover.at))
+        lines.append(f"Takes over the self-serve plan {plan.id} ({sold}): it ends when this deal begins, {day}")
+    return lines

@@ -1,0 +1,104 @@
+"""What a deal run reads and arranges where a New quote takes over what the customer bought on the web site."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TypeVar
+
+from sync.deal.deal import Deal
+from sync.deal.forecast import Forecast
+from sync.desired.made import Made
+from sync.desired.references import stated_refs
+from sync.desired.subscription import Wanted
+from sync.desired.takeover import Takeover, desire_ends, said, taken_over
+from sync.desired.takeover_credit import Given, Read, desire_credit, foreseen, said_credit, with_credits
+from sync.desired.worth import Terms
+from sync.facts import BalanceTransaction, Coupon, CreditNote, Fact, Invoice, Product
+from sync.observed import Actual
+from sync.ports import StripeGateway
+from sync.records import Ref
+
+F = TypeVar("F", bound=Fact)
+
+
+@dataclass(frozen=True)
+class Taking:
+    """A takeover with what was read for it; without one all of it says nothing."""
+
+    takeover: Takeover | None = None
+    read: Read = field(default_factory=Read)
+    coupons: Mapping[str, Coupon] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def facts(self) -> list[Fact]:
+        """What carries keys of ours by itself."""
+        return self.read.facts
+
+    @property
+    def actual(self) -> Mapping[Ref, Actual]:
+        """What is known by the natural keys of the takeover."""
+        return {**self.takeover.actual, **self.read.actual} if self.takeover else {}
+
+    def arranged(self, wanted: Wanted, now: datetime) -> tuple[Wanted, bool]:
+        """The deal's objects with the end of every plan before them and the credits behind them; and whether this takes
+        another pass.
+        """
+        if self.takeover is None or wanted.waiting:
+            return wanted, False
+        ends = desire_ends(self.takeover, now)
+        given = self._given(wanted, now)
+        objects = (*ends.objects, *with_credits(wanted.objects, given), *given.objects)
+        wakes = [at for at in (wanted.wake_at, ends.wake_at, given.wake_at) if at is not None]
+        wakes += [self.takeover.at] if self.takeover.at > now else []
+        return replace(wanted, objects=objects, wake_at=min(wakes, default=None)), ends.again
+
+    def _given(self, wanted: Wanted, now: datetime) -> Given:
+        if self.takeover is None or self.takeover.at > now:
+            return Given()
+        return desire_credit(self.takeover, wanted.objects, self.read, now)
+
+    def shown(self, made: Forecast, wanted: Wanted, now: datetime) -> tuple[Forecast, list[str]]:
+        """The deal's forecast with what comes off its first invoice, and the takeover in words. ``wanted`` as for `arranged`."""
+        if self.takeover is None:
+            return made, []
+        day = [i.total for i in made.invoices if i.day == made.invoices[0].day]
+        first, zone = max(day, default=0), self.takeover.deal.timezone
+        to_come = self.takeover.at > now or wanted.waiting
+        terms = Terms(self.coupons, {}, zone, now)
+        given = foreseen(self.takeover, self.read, first, terms) if to_come else self._given(wanted, now)
+        words = [*said(self.takeover, self.names), *said_credit(given, made.first - given.on_first, self.takeover)]
+        return replace(made, taken_off=given.on_first), words
+
+
+def read_takeover(
+    stripe: StripeGateway, deal: Deal, objects: Sequence[Fact], done: Mapping[str, Made], now: datetime
+) -> Taking:
+    """What the deal takes over of the customer's ``objects``, with the invoices and credits that this rests on."""
+    takeover = taken_over(deal, objects)
+    if takeover is None:
+        return Taking()
+    plans = tuple(plan.id for plan in takeover.plans)
+    of_deal = tuple(made.subscription.id for made in done.values() if made.subscription)
+    coupons = {i for plan in takeover.plans for i in (*plan.coupons, *(c for item in plan.items for c in item.coupons))}
+    refs = [*stated_refs((*plans, *of_deal)), *(Ref("coupon", i) for i in coupons)]
+    refs += [Ref("product", item.price.product) for plan in takeover.plans for item in plan.items]
+    if takeover.at <= now:
+        customer = takeover.plans[0].customer
+        refs += [Ref("credit_notes_of", customer), Ref("balance_of", customer)]
+    found = stripe.read(refs).all()
+    invoices = _of(found, Invoice)
+    read = Read(
+        of_plans=tuple(i for i in invoices if i.subscription in plans),
+        of_deal=tuple(i for i in invoices if i.subscription in of_deal),
+        notes=tuple(_of(found, CreditNote)),
+        balances=tuple(_of(found, BalanceTransaction)),
+    )
+    names = {product.id: product.name for product in _of(found, Product)}
+    return Taking(takeover, read, {c.id: c for c in _of(found, Coupon)}, names)
+
+
+def _of(facts: Sequence[Fact], type_: type[F]) -> list[F]:
+    return [f for f in facts if isinstance(f, type_)]
