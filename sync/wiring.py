@@ -27,6 +27,8 @@ from sync.gateways import salesforce_auth, salesforce_gateway, stripe_client
 from sync.gateways.stripe_budget import Rate
 from sync.gateways.stripe_signature import verifier
 from sync.ports import NewNotice, SalesforceGateway
+from sync.run.adopting import Adopting
+from sync.run.backfill import Backfill
 from sync.run.changes import Changes
 from sync.run.dealing import Dealing
 from sync.run.flush import SALESFORCE, Flusher
@@ -39,6 +41,7 @@ from sync.run.quote import QuoteRun
 from sync.run.rows import Rows
 from sync.run.telling import Telling
 from sync.store import schema
+from sync.store.adoption import StoredAdoption
 from sync.store.audit import StoredAudit
 from sync.store.budgets import StoredBudgets
 from sync.store.cohorts import StoredCohorts
@@ -107,6 +110,19 @@ class Services(Store):
     salesforce: salesforce_gateway.SalesforceOrg
     pipeline: Pipeline
     redis_client: redis.Redis | None
+
+    def backfill(self, say: Callable[[str], None] = lambda _: None) -> Backfill:
+        """What adopts what both sides have already."""
+        adoption = StoredAdoption(self.engine, self.facts, stripe_account=self.stripe.account)
+        adopting = Adopting(
+            salesforce=self.salesforce, adoption=adoption, links=self.links, subjects=self.subjects,
+            mode=self.settings.self_serve_accounts, livemode=self.stripe.livemode,
+        )  # fmt: skip
+        return Backfill(
+            stripe=self.stripe, salesforce=self.salesforce, adoption=adoption, adopting=adopting, facts=self.facts,
+            subjects=self.subjects, outbox=self.outbox, budgets=self.budgets, mirror=self.pipeline.mirror,
+            flusher=self.pipeline.flusher, clock=self.clock, say=say,
+        )  # fmt: skip
 
     def close(self) -> None:
         """Disconnect from both servers."""

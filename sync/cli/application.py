@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from sync.cli import (
+    backfill,
     check,
     db,
     demo,
@@ -46,6 +47,7 @@ VERBS: tuple[Callable[..., Any], ...] = (
     sync.sync,
     failures.failures,
     replay.replay,
+    backfill.backfill,
     timeline.timeline,
 )
 

@@ -18,7 +18,7 @@ from sync.gateways.salesforce_probe import WriteProbe, probe_writes
 from sync.gateways.salesforce_reads import Reads, Schema
 from sync.gateways.salesforce_writes import Writes
 from sync.mapping import Mappings
-from sync.ports import ChangePage, OutRow, QuotePage, RowKind, RowPage, RowResult
+from sync.ports import AccountPage, ChangePage, OutRow, QuotePage, RowKind, RowPage, RowResult
 
 
 class SalesforceOrg:
@@ -63,6 +63,9 @@ class SalesforceOrg:
 
     def list_quotes(self, after: str | None = None) -> QuotePage:
         return self._lists.quotes(after)
+
+    def list_payers(self, after: str | None = None) -> AccountPage:
+        return self._lists.payers(after)
 
     def list_rows(self, sobject: RowKind, after: str | None = None) -> RowPage:
         return self._lists.rows(sobject, after)

@@ -10,7 +10,7 @@ from sync.gateways.salesforce_client import SalesforceHttp, checked_id, query_pa
 from sync.gateways.salesforce_reads import Reads, Schema
 from sync.gateways.salesforce_records import as_sent, usable
 from sync.mapping import FieldMap, Mappings
-from sync.ports.listing import FoundRow, QuotePage, RowKind, RowPage
+from sync.ports.listing import AccountPage, FoundRow, QuotePage, RowKind, RowPage
 
 Json = dict[str, Any]
 
@@ -44,6 +44,11 @@ class Lists:
         """As `sync.ports.listing.SalesforceLists.list_quotes` says."""
         quotes = self._reads.signed_quotes(after, PAGE)
         return QuotePage(quotes, quotes[-1].quote.id if len(quotes) >= PAGE else None)
+
+    def payers(self, after: str | None = None) -> AccountPage:
+        """As `sync.ports.listing.SalesforceLists.list_payers` says."""
+        accounts = self._reads.payers(after, PAGE)
+        return AccountPage(accounts, accounts[-1].id if len(accounts) >= PAGE else None)
 
     def rows(self, sobject: RowKind, after: str | None = None) -> RowPage:
         """As `sync.ports.listing.SalesforceLists.list_rows` says."""

@@ -168,6 +168,15 @@ class Reads:
                     found[str(row["Id"])] = self._account(row)
         return [found[i] for i in sorted(found)]
 
+    def payers(self, after: str | None, limit: int) -> tuple[CrmAccount, ...]:
+        """The first Accounts behind this Id that carry a billing e-mail or a customer's id, by Id."""
+        columns = ["Stripe_Customer_Id__c", "Billing_Email__c"]
+        columns += ["PersonEmail"] if "personemail" in self._schema.has("Account") else []
+        carrying = " OR ".join(f"{self._names.to_org(column)} != null" for column in columns)
+        behind = f" AND Id > '{checked_id(after)}'" if after else ""
+        [rows] = self._rows([f"{self._account_select()} WHERE ({carrying}){behind} ORDER BY Id LIMIT {limit}"])
+        return tuple(self._account(row) for row in rows)
+
     def billing_timezones(self) -> Mapping[str, str]:
         """The zone of every Account that has one of its own, as typed: most have none, so this is one call."""
         field = self._names.to_org("Billing_Timezone__c")

@@ -11,6 +11,7 @@ from typing import Any
 
 from sync.errors import Terminal
 from sync.gateways.stripe_http import PAGE, StripeHttp
+from sync.gateways.stripe_money_reads import WITH_REFUNDS
 from sync.gateways.stripe_operations import READS
 from sync.gateways.stripe_reads import SOURCES, Reads
 from sync.ports.listing import EVER, FactKind, FactPage, Span
@@ -26,7 +27,7 @@ LISTS: Mapping[FactKind, tuple[str, Mapping[str, object]]] = {
     "schedule": ("schedules", {}),
     "subscription": ("subscriptions", SOURCES["subscription_id"].expand_many()),
     "invoice": ("invoices", SOURCES["invoice_id"].expand_many()),
-    "charge": ("charges", {}),
+    "charge": ("charges", WITH_REFUNDS),
     "creditnote": ("credit_notes", {}),
 }
 

@@ -35,8 +35,8 @@ class MoneyReads:
             span = {"gte": min(created[i] for i in intents)}
             listed, whole = self._of(intents, span)
             if whole:
-                return {i: self._facts(listed[i]) for i in intents}
-        return {i: self._facts(self._listed(i)) for i in intents}
+                return {i: self.facts_with(listed[i]) for i in intents}
+        return {i: self.facts_with(self._listed(i)) for i in intents}
 
     def paid(self, intents: Sequence[str], paid_at: Mapping[str, int]) -> Mapping[str, tuple[Fact, ...]]:
         """As `tried`, of intents of which it matters only what became of the money that they brought: a list of the time
@@ -46,7 +46,7 @@ class MoneyReads:
         known = [paid_at[i] for i in intents if i in paid_at]
         if len(known) >= LIST_FROM:
             listed, _ = self._of(intents, {"gte": min(known) - PAID_WITHIN_S, "lte": max(known)})
-        return {i: self._facts(listed[i] or self._listed(i)) for i in intents}
+        return {i: self.facts_with(listed[i] or self._listed(i)) for i in intents}
 
     def _of(self, intents: Sequence[str], span: Mapping[str, int]) -> tuple[dict[str, list[Json]], bool]:
         """The charges of these intents within a span of creation, and whether the span was read to its end: it is not
@@ -64,7 +64,7 @@ class MoneyReads:
     def _listed(self, intent: str) -> list[Json]:
         return self._http.listed(READS["charges"], {**WITH_REFUNDS, "payment_intent": intent})
 
-    def _facts(self, charges: Iterable[Json]) -> tuple[Fact, ...]:
+    def facts_with(self, charges: Iterable[Json]) -> tuple[Fact, ...]:
         """The charges, then what was refunded of them, then their disputes, each oldest first."""
         there = list(charges)
         refunds = [_owned(obj, charge) for charge in there for obj in self._refunds(charge)]

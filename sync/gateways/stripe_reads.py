@@ -82,12 +82,16 @@ class Reads:
         return found
 
     def completed(self, kind: str, objects: Sequence[Json]) -> tuple[Fact, ...]:
-        """Objects of a list as facts, in its order, each as complete as if it had been read by itself."""
+        """Objects of a list as facts, each as complete as if it had been read by itself; charges with their refunds and
+        disputes behind them.
+        """
         match kind:
             case "invoice":
                 return self._invoice_facts(objects)
             case "subscription":
                 return facts_of(self._with_items(o) for o in objects)
+            case "charge":
+                return self._money.facts_with(objects)
             case _:
                 return facts_of(objects)
 

@@ -5,6 +5,7 @@ Two clocks (DESIGN 3): columns and arguments named ``*_machine_at`` / ``*_s`` of
 time; ``*_at`` is business time.
 """
 
+from sync.ports.adoption import Adoption, RowCounts
 from sync.ports.cohorts import Cohorts, Member, Stage
 from sync.ports.keeping import Budgets, Cursors
 from sync.ports.knowledge import Facts, Links, NewLink, Promise, Promises
@@ -13,6 +14,7 @@ from sync.ports.listing import (
     EVER,
     FACT_KINDS,
     ROW_KINDS,
+    AccountPage,
     FactKind,
     FactPage,
     FoundRow,
@@ -46,6 +48,8 @@ __all__ = [
     "EVER",
     "FACT_KINDS",
     "ROW_KINDS",
+    "AccountPage",
+    "Adoption",
     "Again",
     "Budgets",
     "Change",
@@ -79,6 +83,7 @@ __all__ = [
     "Promises",
     "QueueCounts",
     "QuotePage",
+    "RowCounts",
     "RowKind",
     "RowPage",
     "RowResult",

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from sync.crm import QuoteGraph
+from sync.crm import CrmAccount, QuoteGraph
 from sync.facts import Fact
 
 #: The lists of a Stripe account, in an order in which nothing is read before what it names.
@@ -51,10 +51,14 @@ EVER = Span()
 
 @dataclass(frozen=True)
 class FactPage:
-    """Up to a hundred objects of one list, newest first."""
+    """Up to a hundred objects of one list, newest first; after charges their refunds and disputes."""
 
     facts: tuple[Fact, ...]
     after: str | None
+
+    def of(self, kind: FactKind) -> list[Fact]:
+        """The objects of the list itself."""
+        return [fact for fact in self.facts if kind == fact.KIND]
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,14 @@ class QuotePage:
     """Up to 2,000 signed quotes with their lines, products and Accounts, by Id."""
 
     quotes: tuple[QuoteGraph, ...]
+    after: str | None
+
+
+@dataclass(frozen=True)
+class AccountPage:
+    """Up to 2,000 Accounts that may be somebody's in Stripe, by Id."""
+
+    accounts: tuple[CrmAccount, ...]
     after: str | None
 
 
@@ -103,6 +115,9 @@ class SalesforceLists(Protocol):
 
     def list_quotes(self, after: str | None = None) -> QuotePage:
         """The next page of signed quotes, deleted ones left out."""
+
+    def list_payers(self, after: str | None = None) -> AccountPage:
+        """The next page of Accounts with a billing e-mail or a customer's id."""
 
     def list_rows(self, sobject: RowKind, after: str | None = None) -> RowPage:
         """The next page of this object: all rows of ours; of Account those with anything of ours on them."""

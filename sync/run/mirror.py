@@ -38,6 +38,8 @@ from sync.run.rows import ITEM, OF_SUBSCRIPTION, SUBSCRIPTION, Rows
 
 log = structlog.get_logger()
 F = TypeVar("F", bound=Fact)
+#: Subjects of the lane bulk in one batch: each may be an Account with years of invoices.
+BULK_BATCH = 50
 #: Tries of a batch after which what fails may be one object of it.
 LASTING = 2
 #: How soon (business time) a customer that no Account was found for is looked up again when something is billed to it.
@@ -65,7 +67,8 @@ class Mirror:
         """Take one batch of due subjects through; returns how many there were. Every claimed subject gets an outcome;
         ``again`` counts each that will be tried again.
         """
-        claim = self.subjects.claim_batch("bulk" if lane == "bulk" else "mirror", self.batch)
+        bulk = lane == "bulk"
+        claim = self.subjects.claim_batch("bulk" if bulk else "mirror", BULK_BATCH if bulk else self.batch)
         if claim is None:
             return 0
         try:
@@ -118,7 +121,7 @@ class Mirror:
         fence = self.facts.fence()
         keep()
         self.outbox.retry_gone([d.id for d in due if d.kind == "account"])
-        shown = self._show(accounts, read)
+        shown = self._show(accounts, read, whole={d.id for d in due if d.kind == "account"})
         rows = [row for s in shown.values() for row in self.rows.of_shown(s)]
         self.outbox.put([*rows, *self._left(rows)], fence)
         claimed = {d.key for d in due}
@@ -205,7 +208,10 @@ class Mirror:
         if marks:
             self.subjects.mark(marks, reason="customer_without_account")
 
-    def _show(self, accounts: Mapping[str, Sequence[str]], read: Read) -> dict[str, Shown]:
+    def _show(self, accounts: Mapping[str, Sequence[str]], read: Read, whole: set[str]) -> dict[str, Shown]:
+        """The rows of these Accounts: of those in ``whole`` with every invoice that is known, of the others with the
+        invoices that were read.
+        """
         everyone = [c for ids in accounts.values() for c in ids]
         if not everyone:
             return {}
@@ -246,7 +252,8 @@ class Mirror:
                 prices=prices,
                 products=products,
             )
-            shown[account_id] = show(view, frozenset(read.invoices))
+            named = {i.id for i in view.invoices} if account_id in whole else read.invoices
+            shown[account_id] = show(view, frozenset(named))
         return shown
 
     def _of(self, customers: Sequence[str], kind: str, type_: type[F]) -> dict[str, list[F]]:

@@ -24,6 +24,8 @@ OBJECT_ORDER = (
 )
 _RANK = {name: rank for rank, name in enumerate(OBJECT_ORDER)}
 _DECIMAL = "$decimal"
+#: In place of a row's hash: its content was read in the CRM, with all our fields, and is not what we sent.
+SEEN = "seen"
 
 
 def rank_of(sobject: str) -> int:
@@ -66,6 +68,16 @@ def hash_of(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def says_the_same(seen: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> bool:
+    """Whether a row that was seen in the CRM has all that is wanted of it. Blank is blank, however it is written."""
+    if seen is None:
+        return False
+    there, ours = (row_from("", "", content) for content in (seen, wanted))
+    fields = {n: v for n, v in ours.fields.items() if n not in ours.quiet}
+    same = all(_plain(there.fields.get(name)) == _plain(value) for name, value in fields.items())
+    return same and {r: p[2] for r, p in ours.parents.items()} == {r: p[2] for r, p in there.parents.items()}
+
+
 def _stored(value: object, name: str) -> object:
     if value is None or isinstance(value, str | bool | int):
         return value
@@ -88,3 +100,13 @@ def _canonical(value: Any) -> object:
         return value
     plain = format(Decimal(number).normalize(), "f")
     return {_DECIMAL: "0" if plain == "-0" else plain}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return Decimal(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value

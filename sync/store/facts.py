@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import BigInteger, Boolean, Engine, Row, Text, cast, func, select
+from sqlalchemy import BigInteger, Boolean, Connection, Engine, Row, Text, cast, func, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from sync.errors import Terminal
@@ -30,6 +30,11 @@ class StoredFacts:
             return int(connection.execute(select(fences.next_value())).scalar_one())
 
     def put(self, facts_: Iterable[Fact], fence: int) -> None:
+        with self._engine.begin() as connection:
+            self.put_on(connection, facts_, fence)
+
+    def put_on(self, connection: Connection, facts_: Iterable[Fact], fence: int) -> None:
+        """`put` inside the caller's transaction."""
         newest = {(fact.KIND, fact.id): fact for fact in facts_}
         if not newest:
             return
@@ -50,14 +55,13 @@ class StoredFacts:
         rows = select(account, *values).order_by(given.c.kind, given.c.id)
         store = insert(facts).from_select(["stripe_account", *columns], rows)
         replaced = {name: store.excluded[name] for name in ("customer", "deleted", "body", "fence")}
-        with self._engine.begin() as connection:
-            connection.execute(
-                store.on_conflict_do_update(
-                    index_elements=[_f.stripe_account, _f.kind, _f.id],
-                    set_={**replaced, "stored_machine_at": machine_now()},
-                    where=_f.fence <= store.excluded.fence,
-                )
+        connection.execute(
+            store.on_conflict_do_update(
+                index_elements=[_f.stripe_account, _f.kind, _f.id],
+                set_={**replaced, "stored_machine_at": machine_now()},
+                where=_f.fence <= store.excluded.fence,
             )
+        )
 
     def get(self, kind: str, ids: Iterable[str]) -> Mapping[str, Fact]:
         found = self._find(kind, _f.id.in_(list(ids)))

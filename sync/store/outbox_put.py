@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, Text, bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from sync.crm import CrmRow
-from sync.store.crm_content import content_of, hash_of, parents_of
+from sync.store.crm_content import SEEN, content_of, hash_of, parents_of, says_the_same
 from sync.store.sql import machine_now, unnested
 from sync.store.tables import crm_rows, crm_writes
 
@@ -73,7 +73,7 @@ def put(connection: Connection, rows: Iterable[CrmRow], fence: int) -> int:
     added, replaced, dropped, refreshed = [], [], [], []
     for row in current:
         there = queued.get(row.name)
-        same_as_crm = known[row.name].hash == row.hash
+        same_as_crm = known[row.name].hash == row.hash or _was_seen(connection, known[row.name], row)
         if there is None:
             if not same_as_crm:
                 added.append(row)
@@ -89,6 +89,15 @@ def put(connection: Connection, rows: Iterable[CrmRow], fence: int) -> int:
     _remember_fence(connection, [row.name for row in current], fence)
     changed_on_wire = [row for row in refreshed if queued[row.name].hash != row.hash]
     return len(added) + len(replaced) + len(changed_on_wire)
+
+
+def _was_seen(connection: Connection, known: Row[Any], row: Wanted) -> bool:
+    """Whether the row was read in the CRM and stands there as it is wanted; then it is known as if it had been sent."""
+    if known.hash != SEEN or not says_the_same(known.content, row.content):
+        return False
+    there = (crm_rows.c.sobject == row.name[0]) & (crm_rows.c.key == row.name[1])
+    connection.execute(update(crm_rows).where(there).values(hash=row.hash, content=row.content))
+    return True
 
 
 def lock_rows(connection: Connection, names: Iterable[Name], *, create: bool = False) -> dict[Name, Row[Any]]:

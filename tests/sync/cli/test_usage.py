@@ -34,7 +34,7 @@ def test_help_lists_the_verbs_of_this_release_and_no_other(bare: Tandem) -> None
     listed = set(re.findall(r"^│ (\w+) {2,}", out, re.MULTILINE))
     assert listed == {
         "demo", "up", "web", "worker", "scheduler", "drain", "sandbox", "check", "status", "preview", "sync",
-        "explain", "migrate", "failures", "replay", "timeline", "db",
+        "explain", "migrate", "failures", "replay", "backfill", "timeline", "db",
     }  # fmt: skip
 
 

@@ -1,0 +1,136 @@
+"""`tandem backfill`: adopt a CRM and a Stripe account with history; rehearsed, and with --apply done."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sync.cli import places
+from sync.cli.exits import Exit
+from sync.cli.options import Apply, Json, Yes
+from sync.cli.output import Out
+from sync.cli.since import since_of
+from sync.run.estimate import Estimate, estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sync.run.backfill import Report
+
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="WHEN",
+        help="Invoices and what became of them from then on: a length (90d, 52w) or a moment with its zone. Default: all.",
+    ),
+]
+#: Machine seconds between two lines of progress.
+SAY_EVERY_S = 2.0
+
+
+def backfill(since: Since = None, apply: Apply = False, json: Json = False, yes: Yes = False) -> int:
+    """Adopt what is in Stripe and Salesforce already: link it and show it. Never writes to Stripe.
+
+    Without --apply it says what it would take. Stopped anywhere, the same command goes on where it stopped.
+    Exit 0: everything is shown. 1: something was refused, is missing, or asks for a person. 6: a side is away.
+
+    For example:
+      tandem backfill
+      tandem backfill --since 2024-01-01T00:00Z --apply
+    """
+    out = Out(json)
+    with places.services(drain=True, upgrade=True) as services:
+        moment = since_of(since, services.clock.now())
+        if not apply:
+            found = estimate(services.stripe, moment, stripe_per_s=services.settings.stripe_requests_per_s)
+            out.answer("backfill-rehearsal", found.to_json(), _foreseen(found))
+            out.say(f"nothing was written. apply with: tandem backfill{f' --since {since}' if since else ''} --apply")
+            return Exit.DONE
+        report = services.backfill(_paced(out.say)).run(since=moment)
+    out.answer("backfill", to_json(report), lines(report))
+    return Exit.DONE if report.complete else Exit.SOME_FAILED
+
+
+def _paced(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Says a line of progress now and then."""
+    last = float("-inf")
+
+    def paced(line: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= SAY_EVERY_S:
+            last = time.monotonic()
+            say(line)
+
+    return paced
+
+
+def _foreseen(found: Estimate) -> list[str]:
+    lists = [f"{'' if c.exact else 'about '}{c.objects} {kind}s" for kind, c in found.lists.items() if c.objects]
+    return [
+        f"in Stripe   {', '.join(lists) or 'nothing'}",
+        f"reading     {found.stripe_calls} calls to Stripe, no write",
+        (
+            f"Salesforce  at most {found.rows} rows of ours ({_size(found.storage_kb)} of storage) and the billing fields of "
+            f"{found.accounts} Accounts, in at most {found.salesforce_calls} calls"
+        ),
+        f"time        about {found.minutes} min",
+    ]
+
+
+def _size(kb: int) -> str:
+    return f"{kb / 1000:.1f} MB" if kb >= 1000 else f"{kb} kB"
+
+
+def to_json(report: Report) -> dict[str, object]:
+    """As JSON types."""
+    rows = report.rows
+    return {
+        "complete": report.complete,
+        "resumed": report.resumed,
+        "found": dict(report.found),
+        "adopted": dict(report.adopted),
+        "linked": report.linked,
+        "skipped": dict(report.skipped),
+        "rows": {
+            "expected": rows.expected,
+            "written": rows.written,
+            "unchanged": rows.unchanged,
+            "refused": dict(rows.refused),
+            "waiting": rows.waiting,
+        },
+        "failed": dict(report.failed),
+        "invoices": {"expected": report.invoices[0], "shown": report.invoices[1]},
+    }
+
+
+def lines(report: Report) -> list[str]:
+    """For people: what was found, whose it is, what became of it, and what is not done."""
+    rows = report.rows
+    found = ", ".join(f"{n} {kind}s" for kind, n in report.found.items() if n) or "nothing"
+    said = [
+        f"found     {found}",
+        (
+            f"adopted   {', '.join(f'{n} {kind}s' for kind, n in report.adopted.items() if n) or 'nothing'}; "
+            f"{report.linked} customers newly linked"
+        ),
+        f"skipped   {_reasons(report.skipped) or 'no customer'}",
+        (
+            f"rows      {rows.expected} expected: {rows.written} written, {rows.unchanged} stood there already, "
+            f"{sum(rows.refused.values())} refused, {rows.waiting} wait"
+        ),
+        f"invoices  {report.invoices[0]} expected, {report.invoices[1]} shown",
+    ]
+    if problems := Counter(rows.refused) + Counter(report.failed):
+        said.append(f"not done  {_reasons(problems)}; see `tandem failures`")
+    if not report.complete:
+        said.append("NOT COMPLETE. Mend what is named and run it again: what is done is not done twice.")
+    return said
+
+
+def _reasons(counted: Mapping[str, int]) -> str:
+    return ", ".join(f"{n} {reason}" for reason, n in sorted(counted.items()))

@@ -1,0 +1,204 @@
+"""Whose is what, worked out for everybody at once from what was listed: customers and their Accounts, and the links of
+our own objects, which carry our keys (BILLING_RULES 5). Nothing is written on either side.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+import structlog
+
+from sync.crm import CrmAccount
+from sync.desired.identity import Ask, Belongs, MakeAccount, Mode, match_account
+from sync.desired.keys import ACCOUNT, DEAL, KEY, PRODUCT, QUOTE
+from sync.errors import Transient
+from sync.facts import Customer, Fact
+from sync.ports import AccountPage, Adoption, Links, Mark, NewLink, Subjects
+from sync.run.intake import unit_of
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+#: Ids in one question to the store or to Salesforce.
+AT_ONCE = 500
+#: Links stored in one transaction.
+LINKED_AT_ONCE = 200
+OVER = frozenset({"canceled", "released", "completed", "incomplete_expired"})
+
+NEVER_BOUGHT = "never bought anything"
+NOBODY = "nobody in Salesforce knows them"
+LEFT = "left alone (SELF_SERVE_ACCOUNTS=leave)"
+QUESTION = "a question for people (DATA-213)"
+TO_MAKE = "an Account is made for them by the next run"
+
+
+class Payers(Protocol):
+    """What is asked of Salesforce about Accounts."""
+
+    def list_payers(self, after: str | None = None) -> AccountPage: ...
+
+    def accounts(self, ids: Sequence[str]) -> Mapping[str, CrmAccount]: ...
+
+
+@dataclass
+class Whose:
+    """What became of the customers that had no link: ``linked`` are new links, ``skipped`` counts the others by reason."""
+
+    linked: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Adopting:
+    """Links what was listed. ``ask`` makes each call to Salesforce, within the budget and patiently."""
+
+    salesforce: Payers
+    adoption: Adoption
+    links: Links
+    subjects: Subjects
+    mode: Mode
+    livemode: bool
+
+    def objects(self) -> int:
+        """The products, schedules and subscriptions that carry our keys are linked; returns how many are new."""
+        found = [
+            NewLink(f"product:{f.metadata.get(KEY, f.id)}", f.metadata[PRODUCT], "product", f.id, self.livemode)
+            for f in self.adoption.keyed("product", PRODUCT)
+        ]
+        for kind in ("schedule", "subscription"):
+            by_key: dict[str, list[Fact]] = {}
+            for fact in self.adoption.keyed(kind, DEAL):
+                by_key.setdefault(fact.metadata.get(KEY, ""), []).append(fact)
+            chosen = [(key, _living(facts)) for key, facts in by_key.items() if key]
+            found += [
+                NewLink(f"{kind}:{key}", one.metadata.get(QUOTE, ""), kind, one.id, self.livemode)
+                for key, one in chosen
+                if one is not None
+            ]
+        return sum(self.adoption.link(some) for some in _batches(found, LINKED_AT_ONCE))
+
+    def customers(self, *, ask: Callable[[Callable[[], AccountPage]], AccountPage]) -> Whose:
+        """Every customer without a link is linked where something proves whose it is, asked about by the next deal run
+        where it is a question or gets an Account of its own, and else counted with the reason.
+        """
+        unlinked = self.adoption.unlinked_customers()
+        done = Whose()
+        if not unlinked:
+            return done
+        candidates = self._candidates(unlinked, ask)
+        taken = self._taken(candidates.by_id)
+        business = {
+            c for some in _batches([c.id for c in unlinked], AT_ONCE) for c in self.adoption.with_business(some)
+        }
+        mails = [c.email for c in unlinked if c.email]
+        namesakes = {k: v for some in _batches(mails, AT_ONCE) for k, v in self.adoption.emails(some).items()}
+        new: list[NewLink] = []
+        for customer in unlinked:
+            if customer.id not in business and not customer.metadata.get(ACCOUNT):
+                done.skipped[NEVER_BOUGHT] += 1
+                continue
+            same = tuple(Customer(id=i) for i in namesakes.get((customer.email or "").lower(), ()) if i != customer.id)
+            accounts = candidates.of(customer)
+            if self.mode == "leave":
+                accounts = [a for a in accounts if a.id == customer.metadata.get(ACCOUNT)]
+            match match_account(customer, accounts, taken, self.mode, same):
+                case Belongs(account_id, _):
+                    taken[account_id] = customer.id
+                    new.append(
+                        NewLink(f"customer:{account_id}", account_id, "customer", customer.id, customer.livemode)
+                    )
+                case Ask():
+                    done.skipped[QUESTION] += 1
+                    self._look(customer)
+                case MakeAccount():
+                    done.skipped[TO_MAKE] += 1
+                    self._look(customer)
+                case _:
+                    done.skipped[LEFT if self.mode == "leave" else NOBODY] += 1
+        done.linked = sum(self._link(some) for some in _batches(new, LINKED_AT_ONCE))
+        return done
+
+    def _candidates(
+        self, customers: Sequence[Customer], ask: Callable[[Callable[[], AccountPage]], AccountPage]
+    ) -> Candidates:
+        """The Accounts that may be one of these customers', however many there are in the org."""
+        found = Candidates()
+        ids = {c.id for c in customers}
+        mails = {c.email.casefold() for c in customers if c.email}
+        named = {c.metadata[ACCOUNT] for c in customers if c.metadata.get(ACCOUNT)}
+        after: str | None = None
+        while True:
+            page = ask(lambda after=after: self.salesforce.list_payers(after))  # type: ignore[misc]
+            for account in page.accounts:
+                if account.id in named or account.stripe_customer_id in ids or _mails(account) & mails:
+                    found.add(account)
+            after = page.after
+            if after is None:
+                break
+        for some in _batches(sorted(named - set(found.by_id)), AT_ONCE):
+            for account in self.salesforce.accounts(some).values():
+                found.add(account)
+        return found
+
+    def _taken(self, accounts: Iterable[str]) -> dict[str, str]:
+        return {
+            link.salesforce_id: link.stripe_id
+            for some in _batches(sorted(accounts), AT_ONCE)
+            for link in self.links.by_salesforce_id(some, "customer")
+        }
+
+    def _look(self, customer: Customer) -> None:
+        self.subjects.mark([Mark(f"customer:{customer.id}", "deal", unit_of(customer.id))], reason="backfill")
+
+    def _link(self, new: Sequence[NewLink]) -> int:
+        """Each customer and its Account are one unit, then one link; those that somebody works on are left to a run."""
+        free = []
+        for link in new:
+            try:
+                self.subjects.merge_units(unit_of(link.salesforce_id), unit_of(link.stripe_id))
+            except Transient:
+                self._look(Customer(id=link.stripe_id))
+            else:
+                free.append(link)
+        return self.adoption.link(free)
+
+
+class Candidates:
+    """Accounts by what proves whose they are."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, CrmAccount] = {}
+        self._by_customer: dict[str, list[str]] = {}
+        self._by_mail: dict[str, list[str]] = {}
+
+    def add(self, account: CrmAccount) -> None:
+        if account.id in self.by_id:
+            return
+        self.by_id[account.id] = account
+        if account.stripe_customer_id:
+            self._by_customer.setdefault(account.stripe_customer_id, []).append(account.id)
+        for mail in _mails(account):
+            self._by_mail.setdefault(mail, []).append(account.id)
+
+    def of(self, customer: Customer) -> list[CrmAccount]:
+        """The Accounts named by its metadata, or carrying its id or its e-mail, by id."""
+        ids = {customer.metadata.get(ACCOUNT, ""), *self._by_customer.get(customer.id, ())}
+        ids |= {*self._by_mail.get((customer.email or "").casefold(), ())}
+        return [self.by_id[i] for i in sorted(ids) if i in self.by_id]
+
+
+def _mails(account: CrmAccount) -> set[str]:
+    return {mail.casefold() for mail in (account.billing_email, account.person_email) if mail}
+
+
+def _living(facts: Sequence[Fact]) -> Fact | None:
+    """Of objects with one key the one that is not over; of several none: the deal's run knows which it is."""
+    living = [f for f in facts if getattr(f, "status", "") not in OVER] or list(facts)
+    return living[0] if len(living) == 1 or living[0].KIND == "schedule" else None
+
+
+def _batches(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (values[i : i + size] for i in range(0, len(values), size))
