@@ -247,7 +247,7 @@ def _payments(view: AccountView, invoice: Invoice, given_back: GivenBack) -> lis
         for c in _charges(view, invoice)
         if c.status == "failed"
     ]
-    rows += [row(p.key, "Payment", "Succeeded", p.minor, p.at_s, p.detail) for p in paid(invoice)]
+    rows += [row(p.key, "Payment", "Succeeded", p.minor, p.at_s, _overpaid(invoice, p)) for p in paid(invoice)]
     return rows + [row(m.key, m.type, m.status, m.minor, m.at_s, m.detail) for m in given_back.movements]
 
 
@@ -266,12 +266,22 @@ def paid(invoice: Invoice) -> list[Paid]:
     found = [
         Paid(p.id, p.paid_at_s or p.created_s, p.amount_minor, OUTSIDE if p.out_of_band else None)
         for p in invoice.payments
-        if p.status == "paid"
+        if p.status == "paid" and p.amount_minor
     ]
     outside = invoice.amount_paid_minor - sum(p.minor for p in found)
     if outside > 0:
         found.append(Paid(f"{invoice.id}/outside", invoice.paid_at_s or invoice.created_s, outside, OUTSIDE))
     return found
+
+
+def _overpaid(invoice: Invoice, payment: Paid) -> str | None:
+    """What the invoice's last payment says of what was paid beyond what was due."""
+    last = max(paid(invoice), key=lambda p: (p.at_s, p.key))
+    if not invoice.overpaid_minor or payment != last:
+        return payment.detail
+    over = to_major(invoice.overpaid_minor, invoice.currency)
+    more = f"{over} {invoice.currency.upper()} more than was due went to the customer's balance."
+    return f"{payment.detail}. {more}" if payment.detail else more
 
 
 def _account(view: AccountView, deals: Sequence[Contract]) -> AccountSummary:

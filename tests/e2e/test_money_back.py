@@ -87,3 +87,65 @@ def _buyer(world: World, card: str) -> str:
     price = stripe.post("prices", form=terms)["id"]
     stripe.post("subscriptions", form={"customer": customer, "items[0][price]": price})
     return str(customer)
+
+
+def test_parts_that_pay_an_invoice_are_rows_that_add_up_and_one_payment_covers_two(
+    world: World, tandem: Tandem
+) -> None:
+    world.at("2026-01-01")
+    buyer = _buyer(world, "visa")
+    first, second, bad = (_invoiced(world, buyer, amount) for amount in (100_000, 50_000, 7_000))
+    world.stripe.post(f"invoices/{bad}/mark_uncollectible")
+    part = world.stripe.post("payment_intents", **_card(buyer, 30_000))
+    world.stripe.post(f"invoices/{first}/attach_payment", payment_intent=part["id"])
+    settled(tandem)
+    assert _amounts(world, first) == ("Open", Decimal(300), Decimal(700), Decimal(0))
+    assert _amounts(world, bad) == ("Uncollectible", Decimal(0), Decimal(70), Decimal(0))
+
+    world.stripe.post(f"invoices/{bad}/pay", paid_out_of_band="true")
+    waiting = world.stripe.post("payment_intents", customer=buyer, amount=130_000, currency="usd")["id"]
+    for invoice in (first, second):
+        world.stripe.post(f"invoices/{invoice}/attach_payment", payment_intent=waiting)
+    world.stripe.post(f"payment_intents/{waiting}/confirm", payment_method="pm_card_visa")
+    settled(tandem)
+    assert _amounts(world, first) == ("Paid", Decimal(1000), Decimal(0), Decimal(0))
+    assert _amounts(world, second) == ("Paid", Decimal(500), Decimal(0), Decimal(0))
+    assert _amounts(world, bad) == ("Paid", Decimal(70), Decimal(0), Decimal(0))
+    details = {r["Amount__c"]: r["Detail__c"] for r in world.crm.rows("Billing_Payment__c", PAYMENT)}
+    assert details[Decimal(500)] == "100.00 USD more than was due went to the customer's balance."
+    assert details[Decimal(70)] == "Paid outside Stripe"
+
+    world.stripe.post("refunds", payment_intent=waiting, amount=12_000)
+    settled(tandem)
+    assert _amounts(world, first)[3] == Decimal(70)  # 700.00 and 500.00 were paid by it
+    assert _amounts(world, second)[3] == Decimal(50)
+    rows = world.crm.rows("Billing_Payment__c", "Amount__c", "Type__c = 'Refund'", "Amount__c")
+    assert [r["Amount__c"] for r in rows] == [Decimal(50), Decimal(70)]
+    paid = world.crm.rows("Billing_Payment__c", "Amount__c", "Type__c = 'Payment'", "Amount__c")
+    assert [r["Amount__c"] for r in paid] == [Decimal(n) for n in (70, 300, 500, 700, 1200)]
+    changes_nothing(tandem)
+
+
+def _amounts(world: World, invoice: str) -> tuple[str, Decimal, Decimal, Decimal]:
+    fields = "Status__c Amount_Paid__c Amount_Remaining__c Amount_Refunded__c"
+    row = world.crm.row("Billing_Invoice__c", fields, f"Stripe_Id__c = '{invoice}'")
+    return row["Status__c"], row["Amount_Paid__c"], row["Amount_Remaining__c"], row["Amount_Refunded__c"]
+
+
+def _card(customer: str, amount: int) -> dict[str, Any]:
+    return {
+        "customer": customer,
+        "amount": amount,
+        "currency": "usd",
+        "confirm": "true",
+        "payment_method": "pm_card_visa",
+    }
+
+
+def _invoiced(world: World, customer: str, amount: int) -> str:
+    """An open invoice that is sent to the customer."""
+    terms = {"collection_method": "send_invoice", "days_until_due": 30, "auto_advance": "false"}
+    made = str(world.stripe.post("invoices", customer=customer, **terms)["id"])
+    world.stripe.post("invoiceitems", customer=customer, invoice=made, amount=amount, currency="usd")
+    world.stripe.post(f"invoices/{made}/finalize")
+    return made

@@ -20,6 +20,7 @@ for _name in (
     "invoice_routes",
     "meter_event_routes",
     "meter_routes",
+    "part_payment_routes",
     "payment_routes",
     "preview",
     "schedule_routes",

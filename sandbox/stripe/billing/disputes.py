@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.stripe.billing import shapes_money
+from sandbox.stripe.billing import shapes_disputes
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.kernel import Obj
 
@@ -33,7 +33,7 @@ class Disputes:
     def open(self, charge: Obj, reason: str, *, inquiry: bool) -> Obj:
         """The customer's bank questions a charge, all of it."""
         now = self.kernel.now_s()
-        made = shapes_money.dispute(self.kernel.new_id("dp"), charge, reason, now, now + ANSWER_WITHIN_S)
+        made = shapes_disputes.dispute(self.kernel.new_id("dp"), charge, reason, now, now + ANSWER_WITHIN_S)
         if inquiry:
             made["status"], made["is_charge_refundable"] = "warning_needs_response", True
             made["payment_method_details"]["card"]["case_type"] = "inquiry"
@@ -94,7 +94,7 @@ class Disputes:
         return next((d for d in found if not d["is_charge_refundable"] and d["status"] != "won"), None)
 
     def _move(self, dispute: Obj, sign: int) -> None:
-        entry: dict[str, Any] = shapes_money.dispute_movement(
+        entry: dict[str, Any] = shapes_disputes.dispute_movement(
             self.kernel.new_id("txn"), dispute, sign * dispute["amount"], sign * -FEE, self.kernel.now_s()
         )
         with self.kernel.changing(dispute):

@@ -18,6 +18,7 @@ from sandbox.stripe.billing.credits import Credits
 from sandbox.stripe.billing.disputes import Disputes
 from sandbox.stripe.billing.endings import Endings
 from sandbox.stripe.billing.invoices import Invoices
+from sandbox.stripe.billing.part_payments import PartPayments
 from sandbox.stripe.billing.schedules import Schedules
 from sandbox.stripe.billing.starts import Starts
 from sandbox.stripe.billing.subscriptions import Subscriptions
@@ -55,6 +56,7 @@ class Billing:
         self.credits = Credits(self)
         self.disputes = Disputes(self)
         self.collection = Collection(self)
+        self.part_payments = PartPayments(self)
         self.invoices = Invoices(self)
         self.starts = Starts(self)
         self.subscriptions = Subscriptions(self)
