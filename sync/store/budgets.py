@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from sqlalchemy import Connection, Engine, delete, func, select
+from sqlalchemy import Connection, Engine, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from sync.ports import Lane
@@ -15,6 +15,7 @@ from sync.store.tables import LANES, allowances, budgets
 #: Each lane stops when this part of the allowance is used, by us or by others in the org. What is left is the reserve.
 CEILINGS: Mapping[Lane, float] = {"deal": 0.95, "mirror": 0.85, "bulk": 0.70}
 DAY_S = 86400.0
+_TOLD = select(allowances.c.used, allowances.c.allowed).where(allowances.c.name == bindparam("of"))
 
 
 class StoredBudgets:
@@ -67,7 +68,5 @@ class StoredBudgets:
 
 
 def _told(connection: Connection, name: str) -> tuple[int, int] | None:
-    row = connection.execute(
-        select(allowances.c.used, allowances.c.allowed).where(allowances.c.name == name)
-    ).one_or_none()
+    row = connection.execute(_TOLD, {"of": name}).one_or_none()
     return (row.used, row.allowed) if row else None

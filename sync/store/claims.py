@@ -1,16 +1,23 @@
-"""Claiming what is due: a unit with all its due subjects, or a batch of subjects whatever their unit."""
+"""Claiming what is due: a unit with all its due subjects, or a batch of subjects whatever their unit.
+
+Idle workers and each step of a drain ask this, mostly for nothing, so statements are made once.
+"""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select, update
+from sqlalchemy import Connection, Row, Select, Text, bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.elements import ColumnElement
 
 from sync.ports import Claim, Due, Lane
 from sync.store.sql import in_seconds, machine_now
 from sync.store.tables import fences, subjects, units
 
+_NEXT_TOKEN = select(fences.next_value())
 _HELD = ("key", "revision", "attempts", "hint_created_s", "error_code")
 
 
@@ -32,13 +39,8 @@ def claim_unit(connection: Connection, lane: Lane, lease_s: float, unit: str | N
     The unit that looked due may have been finished by another between our look and our lock: then the next one is tried.
     """
     passed_over: list[str] = []
-    while (chosen := connection.scalar(_longest_due(lane, unit, passed_over))) is not None:
-        rows = connection.execute(
-            select(subjects.c.key)
-            .where(subjects.c.unit == chosen, subjects.c.lane == lane, claimable())
-            .order_by(subjects.c.key)
-            .with_for_update()
-        ).all()
+    while (chosen := connection.scalar(_longest_due(lane, unit, tuple(passed_over)))) is not None:
+        rows = connection.execute(_due_of_unit(), {"chosen": chosen, "of_lane": lane}).all()
         if rows:
             token = _next_token(connection)
             lease = {"lease_token": token, "lease_until_machine_at": in_seconds(lease_s)}
@@ -50,20 +52,36 @@ def claim_unit(connection: Connection, lane: Lane, lease_s: float, unit: str | N
 
 def claim_batch(connection: Connection, lane: Lane, limit: int, lease_s: float) -> Claim | None:
     """Lease up to ``limit`` due subjects, those due longest first; None when none is due."""
-    rows = connection.execute(
-        select(subjects.c.key)
-        .where(subjects.c.lane == lane, claimable())
-        .order_by(subjects.c.ready_machine_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    ).all()
+    rows = connection.execute(_due_longest_first(lane, limit)).all()
     if not rows:
         return None
     token = _next_token(connection)
     return Claim(lane, "", token, _hold(connection, token, [row.key for row in rows], lease_s))
 
 
-def _longest_due(lane: Lane, unit: str | None, passed_over: list[str]) -> Select[Any]:
+@lru_cache(maxsize=32)
+def _due_longest_first(lane: Lane, limit: int) -> Select[Any]:
+    return (
+        select(subjects.c.key)
+        .where(subjects.c.lane == lane, claimable())
+        .order_by(subjects.c.ready_machine_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+
+
+@lru_cache(maxsize=1)
+def _due_of_unit() -> Select[Any]:
+    return (
+        select(subjects.c.key)
+        .where(subjects.c.unit == bindparam("chosen"), subjects.c.lane == bindparam("of_lane"), claimable())
+        .order_by(subjects.c.key)
+        .with_for_update()
+    )
+
+
+@lru_cache(maxsize=32)
+def _longest_due(lane: Lane, unit: str | None, passed_over: tuple[str, ...]) -> Select[Any]:
     wanted = (
         select(units.c.unit)
         .join(subjects, subjects.c.unit == units.c.unit)
@@ -78,24 +96,29 @@ def _longest_due(lane: Lane, unit: str | None, passed_over: list[str]) -> Select
 
 
 def _next_token(connection: Connection) -> int:
-    return int(connection.scalar(select(fences.next_value())) or 0)
+    return int(connection.scalar(_NEXT_TOKEN) or 0)
 
 
 def _hold(connection: Connection, token: int, keys: list[str], lease_s: float) -> tuple[Due, ...]:
     """Lease these locked subjects; the try is counted before anything is called."""
+    rows = connection.execute(_leased(lease_s), {"keys": keys, "token": token})
+    return tuple(_due(row) for row in sorted(rows, key=lambda row: str(row.key)))
+
+
+@lru_cache(maxsize=8)
+def _leased(lease_s: float) -> ReturningUpdate[Any]:
     s = subjects.c
-    rows = connection.execute(
+    return (
         update(subjects)
-        .where(s.key.in_(keys))
+        .where(s.key == func.any(bindparam("keys", type_=ARRAY(Text))))
         .values(
             attempts=s.attempts + 1,
-            lease_token=token,
+            lease_token=bindparam("token"),
             lease_revision=s.revision,
             lease_until_machine_at=in_seconds(lease_s),
         )
         .returning(*(subjects.c[name] for name in _HELD))
     )
-    return tuple(_due(row) for row in sorted(rows, key=lambda row: str(row.key)))
 
 
 def _due(row: Row[Any]) -> Due:

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
-from sqlalchemy import Engine, Text, cast, delete, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Engine, Text, bindparam, cast, delete, func, select
+from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 
 from sync.store import pauses, realm
 from sync.store.sql import in_seconds, machine_now, unnested
 from sync.store.tables import cursors, inputs_acted_on, leaders
+
+_a = inputs_acted_on.c
+_VALUE = select(cursors.c.value).where(cursors.c.name == bindparam("of"))
+_ACTED_ON = (
+    select(_a.record_id, _a.digest)
+    .where(_a.object == bindparam("of"))
+    .where(_a.record_id == func.any(bindparam("ids", type_=ARRAY(Text))))
+)
+
+
+@lru_cache(maxsize=1)
+def _store() -> Insert:
+    store = insert(cursors).values(moved_machine_at=machine_now())
+    moved = {"value": store.excluded.value, "moved_machine_at": store.excluded.moved_machine_at}
+    return store.on_conflict_do_update(index_elements=[cursors.c.name], set_=moved)
 
 
 class StoredCursors:
@@ -20,20 +36,19 @@ class StoredCursors:
 
     def get(self, name: str) -> Mapping[str, object] | None:
         with self._engine.begin() as connection:
-            row = connection.execute(select(cursors.c.value).where(cursors.c.name == name)).one_or_none()
+            row = connection.execute(_VALUE, {"of": name}).one_or_none()
         return dict(row.value) if row else None
 
     def put(self, name: str, value: Mapping[str, object]) -> None:
-        moved = {"value": dict(value), "moved_machine_at": machine_now()}
-        store = insert(cursors).values(name=name, **moved)
         with self._engine.begin() as connection:
-            connection.execute(store.on_conflict_do_update(index_elements=[cursors.c.name], set_=moved))
+            connection.execute(_store(), {"name": name, "value": dict(value)})
 
     def seen(self, object_: str, digests: Mapping[str, str]) -> set[str]:
-        a = inputs_acted_on.c
-        known = select(a.record_id, a.digest).where(a.object == object_, a.record_id.in_(list(digests)))
+        if not digests:
+            return set()
         with self._engine.begin() as connection:
-            acted_on = {row.record_id: row.digest for row in connection.execute(known)}
+            known = connection.execute(_ACTED_ON, {"of": object_, "ids": list(digests)})
+            acted_on = {row.record_id: row.digest for row in known}
         return {record_id for record_id, digest in digests.items() if acted_on.get(record_id) != digest}
 
     def act_on(self, object_: str, digests: Mapping[str, str]) -> None:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 import re
+import select
+import time
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, ExceptionContext, make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import InterfaceError, InvalidatePoolError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from sync.errors import Transient
 
+#: Seconds after which a connection that nobody used is asked whether it is still there.
+IDLE_S = 5.0
+#: Whether this system can say at no cost that something came in on a connection (Windows can't).
+_CAN_LOOK = hasattr(select, "poll")
 _NUL_IN_JSON = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
@@ -33,7 +40,8 @@ def make_engine(
         f"-c timezone=UTC -c statement_timeout={limit_ms} -c idle_in_transaction_session_timeout={limit_ms}"
         " -c default_transaction_isolation=read\\ committed"
     )
-    pool: dict[str, Any] = {"pool_size": pool_size, "max_overflow": pool_size, "pool_pre_ping": True}
+    # Where the system can't say cheaply whether a connection is still there, it is asked each time.
+    pool: dict[str, Any] = {"pool_size": pool_size, "max_overflow": pool_size, "pool_pre_ping": not _CAN_LOOK}
     engine = create_engine(
         psycopg_url(url),
         connect_args={"options": options, "application_name": name, "connect_timeout": 5},
@@ -42,7 +50,38 @@ def make_engine(
         **(pool if pooled else {"poolclass": NullPool}),
     )
     event.listen(engine, "handle_error", _say_that_it_passes)
+    if pooled and _CAN_LOOK:
+        event.listen(engine, "checkin", _remember_when)
+        event.listen(engine, "checkout", _still_there)
     return engine
+
+
+def _remember_when(_: object, record: ConnectionPoolEntry) -> None:
+    record.info["back_at_s"] = time.monotonic()
+
+
+def _still_there(connection: psycopg.Connection[Any], record: ConnectionPoolEntry, _: object) -> None:
+    """A connection that broke while nobody used it is replaced, and with it all that were made before.
+
+    A server that ends a connection says so at once, so one that was used a moment ago and has nothing to say is there:
+    that costs no round trip. One that lay idle is asked: a network in between may have forgotten it without a word.
+    """
+    back_at_s = record.info.get("back_at_s")
+    if back_at_s is None or (time.monotonic() - back_at_s < IDLE_S and not _has_something_to_say(connection)):
+        return
+    try:
+        connection.execute("SELECT 1")
+        connection.rollback()
+    except psycopg.Error as broken:
+        raise InvalidatePoolError from broken
+
+
+def _has_something_to_say(connection: psycopg.Connection[Any]) -> bool:
+    if connection.closed:
+        return True
+    unread = select.poll()
+    unread.register(connection.fileno(), select.POLLIN)
+    return bool(unread.poll(0))
 
 
 def _say_that_it_passes(context: ExceptionContext) -> None:

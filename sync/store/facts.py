@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import BigInteger, Boolean, Connection, Engine, Row, Text, cast, func, select
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy import BigInteger, Boolean, Connection, Engine, Row, Select, Text, bindparam, cast, func, select
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
 from sync.errors import Terminal
 from sync.facts import FACT_TYPES, Customer, Fact
@@ -16,6 +16,17 @@ from sync.store.sql import machine_now, unnested
 from sync.store.tables import facts, fences
 
 _f = facts.c
+_NEXT_FENCE = select(fences.next_value())
+_OF_KIND = (
+    select(_f.kind, _f.id, _f.body)
+    .where(_f.stripe_account == bindparam("of_account"), _f.kind == bindparam("of_kind"))
+    .order_by(_f.id)
+)
+_BY_ID = _OF_KIND.where(_f.id == func.any(bindparam("ids", type_=ARRAY(Text))))
+_OF_CUSTOMERS = _OF_KIND.where(_f.customer == func.any(bindparam("customers", type_=ARRAY(Text))), ~_f.deleted)
+_WITH_EMAIL = _OF_KIND.where(
+    func.lower(_f.body["email"].astext) == func.lower(bindparam("email", type_=Text)), ~_f.deleted
+)
 
 
 class StoredFacts:
@@ -27,7 +38,7 @@ class StoredFacts:
 
     def fence(self) -> int:
         with self._engine.begin() as connection:
-            return int(connection.execute(select(fences.next_value())).scalar_one())
+            return int(connection.execute(_NEXT_FENCE).scalar_one())
 
     def put(self, facts_: Iterable[Fact], fence: int) -> None:
         with self._engine.begin() as connection:
@@ -64,20 +75,18 @@ class StoredFacts:
         )
 
     def get(self, kind: str, ids: Iterable[str]) -> Mapping[str, Fact]:
-        found = self._find(kind, _f.id.in_(list(ids)))
-        return {fact.id: fact for fact in found}
+        return {fact.id: fact for fact in self._find(_BY_ID, kind, ids=list(ids))}
 
     def of_customers(self, kind: str, customers: Iterable[str]) -> Sequence[Fact]:
-        return self._find(kind, _f.customer.in_(list(customers)) & ~_f.deleted)
+        return self._find(_OF_CUSTOMERS, kind, customers=list(customers))
 
     def customers_with(self, email: str) -> Sequence[str]:
-        same = func.lower(_f.body["email"].astext) == func.lower(email)
-        return [fact.id for fact in self._find("customer", same & ~_f.deleted)]
+        return [fact.id for fact in self._find(_WITH_EMAIL, "customer", email=email)]
 
-    def _find(self, kind: str, condition: Any) -> list[Fact]:
-        wanted = select(_f.kind, _f.id, _f.body).where(_f.stripe_account == self._account, _f.kind == kind, condition)
+    def _find(self, wanted: Select[Any], kind: str, **wanted_of: Any) -> list[Fact]:
         with self._engine.begin() as connection:
-            return [_fact(row) for row in connection.execute(wanted.order_by(_f.id))]
+            rows = connection.execute(wanted, {"of_account": self._account, "of_kind": kind, **wanted_of})
+            return [_fact(row) for row in rows]
 
 
 def _customer(fact: Fact) -> str | None:

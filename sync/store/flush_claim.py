@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Text, func, literal, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import BigInteger, Connection, Row, Select, Text, Update, bindparam, func, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
@@ -20,6 +21,8 @@ from sync.store.tables import crm_rows, crm_writes, fences, flushers
 
 _w = crm_writes.c
 _f = flushers.c
+_NEXT_TOKEN = select(fences.next_value())
+_HOW_MANY_WAIT = select(func.count()).where(_w.state.in_(("waiting", "sent")))
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def claim(connection: Connection, org: str, limit: int, pace: Pace, deadline: De
     ids = _pick(connection, limit, pace.calls)
     if not ids:
         return None
-    token = int(connection.execute(select(fences.next_value())).scalar_one())
+    token = int(connection.execute(_NEXT_TOKEN).scalar_one())
     _hold(connection, org, token, pace)
     rows = _mark_sent(connection, ids, token)
     return Flush(token, tuple(rows[row_id] for row_id in ids if row_id in rows), deadline)
@@ -74,7 +77,7 @@ def has_parents(writes: FromClause) -> ColumnElement[bool]:
 
 def waiting_in_s(connection: Connection, org: str, pace: Pace) -> tuple[int, float | None]:
     """Rows waiting or on the wire, and seconds until the earliest may go; None when none can go by itself."""
-    total = connection.scalar(select(func.count()).where(_w.state.in_(("waiting", "sent")))) or 0
+    total = connection.scalar(_HOW_MANY_WAIT) or 0
     if not total:
         return 0, None
     waits = crm_writes.alias("waits")
@@ -91,6 +94,7 @@ def waiting_in_s(connection: Connection, org: str, pace: Pace) -> tuple[int, flo
     return total, max(0.0, row_in_s or 0.0, held_s)
 
 
+@lru_cache(maxsize=8)
 def _flusher(org: str, pace: Pace) -> Select[Any]:
     busy_until = func.greatest(_f.lease_until_machine_at, _f.wire_until_machine_at, _f.not_before_machine_at)
     next_in_s = seconds_until(_f.flushed_machine_at + seconds(pace.every_s))
@@ -105,12 +109,17 @@ def _flusher(org: str, pace: Pace) -> Select[Any]:
 
 def _take_flusher(connection: Connection, org: str, pace: Pace) -> Row[Any] | None:
     """The flusher's row, locked until the transaction ends; None while another transaction has it."""
-    locked = _flusher(org, pace).with_for_update(skip_locked=True)
+    locked = _locked_flusher(org, pace)
     row = connection.execute(locked).one_or_none()
     if row is None:
         connection.execute(insert(flushers).values(org=org).on_conflict_do_nothing())
         row = connection.execute(locked).one_or_none()
     return row
+
+
+@lru_cache(maxsize=8)
+def _locked_flusher(org: str, pace: Pace) -> Select[Any]:
+    return _flusher(org, pace).with_for_update(skip_locked=True)
 
 
 def _bury(connection: Connection, org: str, token: int) -> None:
@@ -126,23 +135,39 @@ def _bury(connection: Connection, org: str, token: int) -> None:
 
 
 def _eligible_up_to(connection: Connection, most: int) -> int:
+    return connection.scalar(_how_many_may_go(most)) or 0
+
+
+@lru_cache(maxsize=8)
+def _how_many_may_go(most: int) -> Select[Any]:
     some = select(_w.id).where(eligible(crm_writes)).limit(most).subquery()
-    return connection.scalar(select(func.count()).select_from(some)) or 0
+    return select(func.count()).select_from(some)
 
 
 def _pick(connection: Connection, limit: int, calls: int) -> list[int]:
     """Ids of the rows for one call, in the order in which they are sent. The oldest rows choose the groups; their groups come along."""
-    may_go = eligible(crm_writes) & has_parents(crm_writes)
-    oldest = connection.execute(select(_w.id, _w.group).where(may_go).order_by(_w.id).limit(limit)).all()
+    oldest = connection.execute(_oldest(limit)).all()
     if not oldest:
         return []
-    groups = {row.group for row in oldest if row.group}
-    of_groups = (_w.group.in_(groups)) | _w.id.in_([row.id for row in oldest])
-    columns = (_w.id, _w.sobject, _w.key, _w.group, _w.parents)
-    rows = connection.execute(select(*columns).where(eligible(crm_writes), of_groups).order_by(_w.id).limit(limit * 5))
+    groups = sorted({row.group for row in oldest if row.group})
+    rows = connection.execute(_of_groups(limit * 5), {"groups": groups, "ids": [row.id for row in oldest]})
     candidates = [Candidate(row.id, row.sobject, row.key, row.group, tuple(row.parents)) for row in rows]
     in_crm = _known_in_crm(connection, {parent for row in candidates for parent in row.parents})
     return [row.id for row in pack(candidates, in_crm, limit=limit, calls=calls)]
+
+
+@lru_cache(maxsize=8)
+def _oldest(limit: int) -> Select[Any]:
+    may_go = eligible(crm_writes) & has_parents(crm_writes)
+    return select(_w.id, _w.group).where(may_go).order_by(_w.id).limit(limit)
+
+
+@lru_cache(maxsize=8)
+def _of_groups(limit: int) -> Select[Any]:
+    groups, ids = bindparam("groups", type_=ARRAY(Text)), bindparam("ids", type_=ARRAY(BigInteger))
+    wanted = (_w.group == func.any(groups)) | (_w.id == func.any(ids))
+    columns = (_w.id, _w.sobject, _w.key, _w.group, _w.parents)
+    return select(*columns).where(eligible(crm_writes), wanted).order_by(_w.id).limit(limit)
 
 
 def _known_in_crm(connection: Connection, names: set[str]) -> set[str]:
@@ -156,14 +181,19 @@ def _known_in_crm(connection: Connection, names: set[str]) -> set[str]:
 
 
 def _hold(connection: Connection, org: str, token: int, pace: Pace) -> None:
+    connection.execute(_held(pace), {"of_org": org, "token": token})
+
+
+@lru_cache(maxsize=8)
+def _held(pace: Pace) -> Update:
     values = {
-        "lease_token": token,
+        "lease_token": bindparam("token"),
         "lease_until_machine_at": in_seconds(pace.lease_s),
         "wire_until_machine_at": in_seconds(pace.call_deadline_s),
         "flushed_machine_at": machine_now(),
         "not_before_machine_at": None,
     }
-    connection.execute(update(flushers).where(_f.org == org).values(values))
+    return update(flushers).where(_f.org == bindparam("of_org")).values(values)
 
 
 def _mark_sent(connection: Connection, ids: list[int], token: int) -> dict[int, OutRow]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Engine, Text, bindparam, cast, column, func, select, update
+from sqlalchemy import BigInteger, Connection, Engine, Select, Text, bindparam, cast, column, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, asyncpg, insert
 from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.types import TypeEngine
@@ -17,6 +18,7 @@ from sync.store.sql import machine_now
 from sync.store.tables import notices
 
 _BIGGEST = 2**63 - 1
+_HOW_MANY_WAIT = select(func.count()).select_from(notices).where(notices.c.processed_machine_at.is_(None))
 RECENT = 2000
 
 #: Columns of the insert, in the order of its parameters.
@@ -76,15 +78,19 @@ def add(connection: Connection, rows: Sequence[NewNotice]) -> int:
 
 def take(connection: Connection, limit: int) -> list[Notice]:
     """The oldest notices not yet processed, locked until the transaction ends; others take different ones."""
+    return [Notice(**row) for row in connection.execute(_oldest(limit)).mappings()]
+
+
+@lru_cache(maxsize=8)
+def _oldest(limit: int) -> Select[Any]:
     n = notices.c
-    rows = connection.execute(
+    return (
         select(n.id, *(notices.c[name] for name, _ in NOTICE_COLUMNS))
         .where(n.processed_machine_at.is_(None))
         .order_by(n.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    return [Notice(**row) for row in rows.mappings()]
 
 
 def processed(connection: Connection, ids: Sequence[int], faults: Sequence[tuple[int, str]] = ()) -> None:
@@ -97,10 +103,10 @@ def processed(connection: Connection, ids: Sequence[int], faults: Sequence[tuple
 
 def waiting(connection: Connection) -> int:
     """How many notices are stored and not yet taken in."""
-    unprocessed = select(func.count()).select_from(notices).where(notices.c.processed_machine_at.is_(None))
-    return connection.scalar(unprocessed) or 0
+    return connection.scalar(_HOW_MANY_WAIT) or 0
 
 
+@lru_cache(maxsize=1)
 def _insert_notices() -> ReturningInsert[Any]:
     given = func.unnest(*(bindparam(name, type_=ARRAY(kind)) for name, kind in NOTICE_COLUMNS))
     told = given.table_valued(*(column(name, kind) for name, kind in NOTICE_COLUMNS)).render_derived(name="told")

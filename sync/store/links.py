@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, Engine, Row, Select, Text, bindparam, delete, func, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from sync.errors import Unsafe
 from sync.ports import NewLink
 from sync.store.tables import links
 
 _l = links.c
+_OURS = select(links).where(_l.stripe_account == bindparam("of_account")).order_by(_l.key)
+_BY_KEY, _BY_STRIPE_ID, _BY_SALESFORCE_ID = (
+    _OURS.where(column == func.any(bindparam("ids", type_=ARRAY(Text))))
+    for column in (_l.key, _l.stripe_id, _l.salesforce_id)
+)
 #: What may be followed by another of its key: a schedule that let its subscription go is never taken up again.
 FOLLOWED = "schedule"
 
@@ -45,22 +50,22 @@ class StoredLinks:
             )
 
     def by_key(self, keys: Iterable[str]) -> Mapping[str, NewLink]:
-        return {link.key: link for link in self._find(_l.key.in_(list(keys)))}
+        return {link.key: link for link in self._find(_BY_KEY, keys)}
 
     def by_stripe_id(self, ids: Iterable[str]) -> Mapping[str, NewLink]:
-        return {link.stripe_id: link for link in self._find(_l.stripe_id.in_(list(ids)))}
+        return {link.stripe_id: link for link in self._find(_BY_STRIPE_ID, ids)}
 
     def by_salesforce_id(self, ids: Iterable[str], stripe_kind: str | None = None) -> Sequence[NewLink]:
-        found = self._find(_l.salesforce_id.in_(list(ids)))
+        found = self._find(_BY_SALESFORCE_ID, ids)
         return [link for link in found if stripe_kind is None or link.stripe_kind == stripe_kind]
 
     def remove(self, key: str) -> None:
         with self._engine.begin() as connection:
             connection.execute(delete(links).where(self._mine(), _l.key == key))
 
-    def _find(self, condition: Any) -> list[NewLink]:
+    def _find(self, wanted: Select[Any], ids: Iterable[str]) -> list[NewLink]:
         with self._engine.begin() as connection:
-            rows = connection.execute(select(links).where(self._mine(), condition).order_by(_l.key))
+            rows = connection.execute(wanted, {"of_account": self._account, "ids": list(ids)})
             return [_link(row) for row in rows]
 
     def _mine(self) -> Any:

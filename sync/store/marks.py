@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Connection, Float, Text, case, func, literal, select, update
+from sqlalchemy import BigInteger, Connection, Float, Text, bindparam, case, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from sync.ports import Mark
@@ -14,6 +14,16 @@ from sync.store.sql import machine_now, seconds, unnested
 from sync.store.tables import LANES, subjects, units
 
 _URGENCY = {lane: rank for rank, lane in enumerate(LANES)}
+_s = subjects.c
+#: Asked by every step and every read of changes, mostly for nothing, so made once.
+_WOKEN = select(_s.key).where(_s.wake_at <= bindparam("now")).order_by(_s.key).with_for_update()
+_BLOCKED = (
+    select(_s.key)
+    .where(_s.failed_at.is_not(None), _s.revision == _s.done_revision)
+    .where(_s.blocked_on.op("&&")(bindparam("ids", type_=ARRAY(Text))))
+    .order_by(_s.key)
+    .with_for_update()
+)
 
 
 def checked(marks: Iterable[Mark]) -> list[Mark]:
@@ -56,8 +66,7 @@ def raise_due(connection: Connection, marks: Iterable[Mark], *, reason: str, set
 
 def raise_where_woken(connection: Connection, now: datetime) -> int:
     """Mark every subject whose wake has come and clear that wake."""
-    s = subjects.c
-    woken = list(connection.scalars(select(s.key).where(s.wake_at <= now).order_by(s.key).with_for_update()))
+    woken = list(connection.scalars(_WOKEN, {"now": now}))
     return _again(connection, woken, "wake", uses_wake=True)
 
 
@@ -78,11 +87,8 @@ def set_wake(connection: Connection, mark: Mark, at: datetime) -> None:
 
 def raise_where_blocked_on(connection: Connection, record_ids: Sequence[str], reason: str) -> int:
     """Mark every subject that failed and waits for one of these records."""
-    s = subjects.c
-    waiting = s.failed_at.is_not(None) & (s.revision == s.done_revision)
-    ids = literal(sorted(set(record_ids)), ARRAY(Text))
-    keys = select(s.key).where(waiting, s.blocked_on.op("&&")(ids)).order_by(s.key).with_for_update()
-    return _again(connection, list(connection.scalars(keys)), reason, uses_wake=False)
+    keys = list(connection.scalars(_BLOCKED, {"ids": sorted(set(record_ids))}))
+    return _again(connection, keys, reason, uses_wake=False)
 
 
 def _again(connection: Connection, keys: Sequence[str], reason: str, *, uses_wake: bool) -> int:

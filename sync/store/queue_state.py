@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import Connection, Row, func, or_, select
+from sqlalchemy import Connection, Row, Select, bindparam, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from sync.ports import Lane, QueueCounts, SubjectState
@@ -17,6 +18,11 @@ from sync.store.tables import LANES, subjects, units
 
 _s = subjects.c
 _PENDING = _s.revision > _s.done_revision
+_FAILED = _s.failed_at.is_not(None) & (_s.revision == _s.done_revision)
+_FAILED_BY_CODE = (
+    select(_s.error_code, func.count().label("n")).where(_FAILED).group_by(_s.error_code).order_by(_s.error_code)
+)
+_NEXT_WAKE = select(func.min(_s.wake_at)).where(_s.wake_at > bindparam("now"))
 
 
 def state(connection: Connection, key: str) -> SubjectState | None:
@@ -38,7 +44,7 @@ def failures(
     connection: Connection, *, code: str | None, keys: Sequence[str], since: datetime | None
 ) -> list[SubjectState]:
     """Failed subjects that are not due again already."""
-    wanted = select(subjects).where(_s.failed_at.is_not(None), _s.revision == _s.done_revision)
+    wanted = select(subjects).where(_FAILED)
     if code is not None:
         wanted = wanted.where(_s.error_code == code)
     if since is not None:
@@ -51,17 +57,7 @@ def failures(
 
 def counts(connection: Connection, now: datetime) -> QueueCounts:
     """As `sync.ports.QueueCounts` says; ``now`` is business time. A subject whose wake has come counts as due, marked or not."""
-    free = ~_leased()
-    retrying = _PENDING & free & (_s.retry_machine_at > machine_now())
-    settling = _PENDING & free & _s.retry_machine_at.is_(None) & (_s.ready_machine_at > machine_now())
-    totals = connection.execute(
-        select(
-            func.count().filter(retrying).label("retrying"),
-            seconds_until(func.min(_s.retry_machine_at).filter(retrying)).label("next_retry_in_s"),
-            func.count().filter(_leased()).label("leased"),
-            func.count().filter(settling).label("settling"),
-        ).where(_PENDING | _s.lease_token.is_not(None))
-    ).one()
+    totals = connection.execute(_totals()).one()
     return QueueCounts(
         due=_due_by_lane(connection, now),
         retrying=totals.retrying,
@@ -69,9 +65,22 @@ def counts(connection: Connection, now: datetime) -> QueueCounts:
         leased=totals.leased,
         settling=totals.settling,
         failed=_failed_by_code(connection),
-        next_wake_at=connection.scalar(select(func.min(_s.wake_at)).where(_s.wake_at > now)),
+        next_wake_at=connection.scalar(_NEXT_WAKE, {"now": now}),
         notices=inbox.waiting(connection),
     )
+
+
+@lru_cache(maxsize=1)
+def _totals() -> Select[Any]:
+    free = ~_leased()
+    retrying = _PENDING & free & (_s.retry_machine_at > machine_now())
+    settling = _PENDING & free & _s.retry_machine_at.is_(None) & (_s.ready_machine_at > machine_now())
+    return select(
+        func.count().filter(retrying).label("retrying"),
+        seconds_until(func.min(_s.retry_machine_at).filter(retrying)).label("next_retry_in_s"),
+        func.count().filter(_leased()).label("leased"),
+        func.count().filter(settling).label("settling"),
+    ).where(_PENDING | _s.lease_token.is_not(None))
 
 
 def oldest_due_s(connection: Connection) -> Mapping[Lane, float]:
@@ -87,22 +96,20 @@ def _leased() -> ColumnElement[bool]:
 
 def _due_by_lane(connection: Connection, now: datetime) -> dict[str, int]:
     """What can run now. A deal whose unit is being worked on can't, and is not counted: it is behind what is leased."""
-    busy = select(1).where(units.c.unit == _s.unit, ~claims.unit_free()).exists()
-    claimable = claims.claimable() & ((_s.lane == "mirror") | ~busy)
-    woken = ~_PENDING & (_s.wake_at <= now) & ~_leased()
-    rows = connection.execute(select(_s.lane, func.count().label("n")).where(claimable | woken).group_by(_s.lane))
-    found = {row.lane: row.n for row in rows}
+    found = {row.lane: row.n for row in connection.execute(_can_run(), {"now": now})}
     return {lane: found.get(lane, 0) for lane in LANES}
 
 
+@lru_cache(maxsize=1)
+def _can_run() -> Select[Any]:
+    busy = select(1).where(units.c.unit == _s.unit, ~claims.unit_free()).exists()
+    claimable = claims.claimable() & ((_s.lane == "mirror") | ~busy)
+    woken = ~_PENDING & (_s.wake_at <= bindparam("now")) & ~_leased()
+    return select(_s.lane, func.count().label("n")).where(claimable | woken).group_by(_s.lane)
+
+
 def _failed_by_code(connection: Connection) -> dict[str, int]:
-    rows = connection.execute(
-        select(_s.error_code, func.count().label("n"))
-        .where(_s.failed_at.is_not(None), _s.revision == _s.done_revision)
-        .group_by(_s.error_code)
-        .order_by(_s.error_code)
-    )
-    return {str(row.error_code): row.n for row in rows}
+    return {str(row.error_code): row.n for row in connection.execute(_FAILED_BY_CODE)}
 
 
 def _state(row: Row[Any]) -> SubjectState:
