@@ -61,6 +61,8 @@ class BillingSubscription:
     stripe_url: str
     as_of: datetime
     renewed_by: str | None = None  # Billing_Key__c of the deal that follows
+    last_usage: Decimal | None = None  # of the period that was billed last
+    last_usage_amount: Decimal | None = None
 
 
 @dataclass(frozen=True)

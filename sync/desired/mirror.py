@@ -15,6 +15,7 @@ from sync.deal.money import round_half_away, to_major
 from sync.desired.contracts import Contract, ContractItem, contracts
 from sync.desired.declines import in_plain_words
 from sync.desired.given_back import GivenBack, MoneyBack
+from sync.desired.last_usage import last_usage
 from sync.desired.worth import Terms
 from sync.errors import Terminal
 from sync.facts import (
@@ -104,6 +105,7 @@ def _amount(value: Fraction, currency: str) -> Decimal:
 def _subscription(view: AccountView, deal: Contract, renewed_by: str | None) -> BillingSubscription:
     leading = (*deal.subscription_ids, *deal.schedule_ids)[0]
     folder = "subscriptions" if deal.subscription_ids else "subscription_schedules"
+    used = last_usage(view.invoices, deal.subscription_ids, view.prices)
     return BillingSubscription(
         billing_key=deal.key,
         account=view.account_id,
@@ -126,6 +128,8 @@ def _subscription(view: AccountView, deal: Contract, renewed_by: str | None) -> 
         stripe_url=f"{DASHBOARD}{'' if deal.livemode else '/test'}/{folder}/{leading}",
         as_of=view.now,
         renewed_by=renewed_by,
+        last_usage=Decimal(used.quantity) if used else None,
+        last_usage_amount=to_major(used.minor, deal.currency) if used else None,
     )
 
 

@@ -226,7 +226,8 @@ class Mirror:
         all_subs = [s for rows in subscriptions.values() for s in rows]
         all_scheds = [s for rows in schedules.values() for s in rows]
         coupons = self._typed("coupon", coupons_of(all_subs, all_scheds), Coupon)
-        prices = self._typed("price", prices_of(all_scheds), Price)
+        billed = {line.price for rows in invoices.values() for i in rows for line in i.lines if line.price}
+        prices = self._typed("price", prices_of(all_scheds) | billed, Price)
         prices |= {i.price.id: i.price for s in all_subs for i in s.items}
         products = self._products({p.product for p in prices.values()})
         by_intent: dict[str, list[Charge]] = defaultdict(list)

@@ -1,0 +1,43 @@
+"""What was used in the last period that was billed, as its invoices say (BILLING_RULES 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from sync.facts import Invoice, Line, Price
+
+#: An invoice that says what was billed: a draft may still change, a void one bills nothing.
+BILLED = frozenset({"open", "paid", "uncollectible"})
+
+
+@dataclass(frozen=True)
+class Used:
+    """Units of all metered prices together, and what they came to, in minor units after discounts."""
+
+    quantity: int
+    minor: int
+
+
+def last_usage(invoices: Iterable[Invoice], subscriptions: Collection[str], prices: Mapping[str, Price]) -> Used | None:
+    """Of the period of these subscriptions that ended last; None where no use was ever billed.
+
+    Stripe bills each tier on a line of its own, and a tier's flat fee on one of quantity 0.
+    """
+    lines = [
+        line
+        for invoice in invoices
+        if invoice.subscription in subscriptions and invoice.status in BILLED and not invoice.deleted
+        for line in invoice.lines
+        if _metered(line, prices)
+    ]
+    if not lines:
+        return None
+    ended = max(line.period_end_s for line in lines)
+    last = [line for line in lines if line.period_end_s == ended]
+    return Used(sum(line.quantity or 0 for line in last), sum(line.net_minor for line in last))
+
+
+def _metered(line: Line, prices: Mapping[str, Price]) -> bool:
+    price = prices.get(line.price or "")
+    return price is not None and price.usage_type == "metered"
