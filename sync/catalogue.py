@@ -173,6 +173,13 @@ _ROWS: tuple[tuple[str, Kind, str, str, str], ...] = (
         "Restore the record, or end its billing; what is shown follows by itself.",
     ),
     (
+        "DATA-224",
+        _D,
+        "{account}'s billing customer {customer} was deleted in Stripe; what it was billed for has ended there.",
+        "ops rep",
+        "Sign a New quote for what goes on; a customer is found or made for it.",
+    ),
+    (
         "CONF-301",
         _C,
         "{product} isn't set up for billing.",

@@ -34,6 +34,7 @@ from sync.run.dealing import Dealing
 from sync.run.flush import SALESFORCE, Flusher
 from sync.run.identity import Identity
 from sync.run.mirror import Mirror
+from sync.run.payers import Payers
 from sync.run.pipeline import Pipeline
 from sync.run.planner import Planner
 from sync.run.promise import PromiseCheck
@@ -49,6 +50,7 @@ from sync.store.cursors import StoredCursors
 from sync.store.engine import make_engine, plain_dsn
 from sync.store.facts import StoredFacts
 from sync.store.gauges import GAUGES_SQL
+from sync.store.identities import StoredIdentities
 from sync.store.inbox import insert_notices_sql, last_received, notice_arrays
 from sync.store.ledger import StoredLedger
 from sync.store.links import StoredLinks
@@ -81,6 +83,7 @@ class Store:
     links: StoredLinks
     facts: StoredFacts
     promises: StoredPromises
+    identities: StoredIdentities
     outbox: StoredOutbox
     cursors: StoredCursors
     budgets: StoredBudgets
@@ -223,6 +226,7 @@ def open_store(
         links=links,
         facts=StoredFacts(engine, stripe_account=account),
         promises=StoredPromises(engine, now=clock.now),
+        identities=StoredIdentities(engine, stripe_account=account, now=clock.now),
         outbox=StoredOutbox(
             engine,
             flush_every_s=0.0 if drain else settings.flush_every_s,
@@ -293,7 +297,10 @@ def _pipeline(
     rows = Rows(mappings)
     writer = Writer(stripe=stripe, ledger=store.ledger, clock=store.clock, installation=store.cursors.installation())
     dealing = Dealing(salesforce=salesforce, promises=store.promises, policy=policy, cohorts=store.cohorts)
-    planner = Planner(stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, dealing=dealing)
+    payers = Payers(
+        stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, identities=store.identities
+    )
+    planner = Planner(stripe=stripe, payers=payers, dealing=dealing)
     promise = PromiseCheck(dealing=dealing, facts=store.facts, outbox=store.outbox, rows=rows)
     quotes = QuoteRun(
         salesforce=salesforce, planner=planner, writer=writer, ledger=store.ledger, links=store.links, facts=store.facts,
@@ -303,7 +310,7 @@ def _pipeline(
         ),
     )  # fmt: skip
     identity = Identity(
-        stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, subjects=store.subjects,
+        stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, subjects=store.subjects, identities=store.identities,
         mode=store.settings.self_serve_accounts, clock=store.clock,
     )  # fmt: skip
     mirror = Mirror(

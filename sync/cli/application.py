@@ -15,6 +15,7 @@ from sync.cli import (
     drain,
     explain,
     failures,
+    identity,
     migrate,
     places,
     preview,
@@ -67,6 +68,7 @@ def application() -> typer.Typer:
     for verb in VERBS:
         app.command()(verb)
     app.add_typer(migrate.application(), name="migrate")
+    app.add_typer(identity.application(), name="identity")
     app.add_typer(db.application(), name="db")
     return app
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from sync import catalogue
 from sync.crm import CrmAccount
 from sync.deal.deal import Deal, Payer
+from sync.desired.evidence import confirmation, same_email
 from sync.desired.keys import ACCOUNT, DEAL, KEY
 from sync.errors import Refusal
 from sync.facts import Customer, Fact, Schedule, Subscription
@@ -17,15 +16,6 @@ from sync.records import Desired, Ref, Value
 
 #: The answer to DATA-213 that says: none of them, make a new one.
 NEW = "New"
-#: Mail providers: an address there says nothing about a company's web domain.
-_SHARED_DOMAINS = frozenset(
-    {"aol.com", "gmail.com", "gmx.com", "gmx.de", "googlemail.com", "hotmail.com", "icloud.com", "live.com", "mail.com"}
-    | {"me.com", "outlook.com", "proton.me", "protonmail.com", "qq.com", "web.de", "yahoo.com", "yandex.com"}
-)
-_LEGAL_FORMS = frozenset(
-    {"ag", "bv", "co", "company", "corp", "corporation", "gmbh", "inc", "kg", "limited", "llc", "ltd", "nv", "plc"}
-    | {"pty", "sa", "sarl", "sas", "sl", "srl"}
-)
 #: Statuses of a subscription that bills, or may bill again.
 LIVE = frozenset({"active", "trialing", "past_due", "unpaid", "incomplete", "paused"})
 
@@ -36,7 +26,8 @@ class Looked:
 
     ``held`` is the customer that our own link names; ``by_id`` the customers read by id (None: not in this Stripe
     account); ``holders`` the Account that our links give each customer; ``same_id`` other Accounts with the same
-    Stripe id written on them.
+    Stripe id written on them. ``apart`` are customers that people keep apart from this Account; ``followed`` Accounts
+    that were merged into it, and ``gone`` those that are in Salesforce no longer.
     """
 
     held: str | None = None
@@ -44,26 +35,40 @@ class Looked:
     by_email: tuple[Customer, ...] = ()
     holders: Mapping[str, str] = field(default_factory=dict)
     same_id: tuple[str, ...] = ()
+    apart: frozenset[str] = frozenset()
+    followed: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
+
+    @property
+    def seen(self) -> tuple[Customer, ...]:
+        """Every customer that was found and is there, each once."""
+        found = {c.id: c for c in (*self.by_id.values(), *self.by_email) if c is not None and not c.deleted}
+        return tuple(found[id_] for id_ in sorted(found))
 
 
 @dataclass(frozen=True)
 class Linked:
-    """The payer is this customer; ``evidence`` says why, for the preview."""
+    """The payer is this customer; ``evidence`` says why, for the preview. ``others`` a person turned down."""
 
     customer: Customer
     evidence: str
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Create:
-    """There is no candidate: a customer is made."""
+    """There is no candidate, or a person turned them all (``others``) down: a customer is made."""
+
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Question:
-    """People decide (DATA-213); nothing is linked and nothing is made."""
+    """People decide (DATA-213); nothing is linked and nothing is made. ``candidates`` are those that are there."""
 
     refusal: Refusal
+    candidates: tuple[Customer, ...] = ()
+    evidence: str = ""
 
 
 Match = Linked | Create | Question
@@ -74,22 +79,22 @@ def match_customer(
 ) -> Match:
     """The payer's customer, by the ladder: our link, the id on the Account, our id in Stripe's metadata, the e-mail.
 
-    ``choice`` is `Customer_Choice__c`, a person's answer to an earlier question; a link of ours stands above it.
+    ``choice`` is `Customer_Choice__c`, a person's answer to an earlier question; a link of ours stands above it. A
+    customer that was deleted in Stripe is nobody, on whatever rung it stood.
     """
     asker = _Asker(account, looked, quote_id)
-    if looked.held:
+    choice, written = (choice or "").strip(), (account.stripe_customer_id or "").strip()
+    if looked.held and not asker.is_deleted(looked.held):
         return _by_id(looked.held, "our own link", asker)
     if choice == NEW:
-        return asker.ours() or Create()
+        return asker.ours() or Create(others=asker.open_ids())
     if choice:
-        return _by_id(choice.strip(), "the answer on the quote (Customer_Choice__c)", asker)
-    if account.stripe_customer_id:
+        return asker.chosen(choice)
+    if written and written not in looked.apart and not asker.is_deleted(written):
         if looked.same_id:
-            return asker.ask(
-                f"the Stripe id {account.stripe_customer_id} stands on other Accounts too: {', '.join(looked.same_id)}"
-            )
-        return _by_id(account.stripe_customer_id.strip(), "the Stripe id on the Account", asker)
-    return _by_email(account, email, looked, asker)
+            return asker.ask(f"the Stripe id {written} stands on other Accounts too: {', '.join(looked.same_id)}")
+        return _by_id(written, "the Stripe id on the Account", asker)
+    return asker.ours() or _by_email(account, email, looked, asker)
 
 
 def _by_id(customer_id: str, evidence: str, asker: _Asker) -> Match:
@@ -103,9 +108,7 @@ def _by_id(customer_id: str, evidence: str, asker: _Asker) -> Match:
 
 
 def _by_email(account: CrmAccount, email: str, looked: Looked, asker: _Asker) -> Match:
-    candidates = [customer for customer in looked.by_email if not customer.deleted]
-    if ours := asker.ours():
-        return ours
+    candidates = [c for c in looked.by_email if not c.deleted and c.id not in looked.apart]
     if not candidates:
         return Create()
     if len(candidates) > 1:
@@ -129,75 +132,77 @@ class _Asker:
     looked: Looked
     quote_id: str
 
-    def other_holder(self, customer: Customer) -> str | None:
-        """The other Account that this customer belongs to, by our links or by its metadata."""
+    def is_deleted(self, customer_id: str) -> bool:
+        """Whether Stripe says that it had this customer."""
+        found = self.looked.by_id.get(customer_id)
+        return found is not None and found.deleted
+
+    def other_holder(self, customer: Customer, *, but: frozenset[str] = frozenset()) -> str | None:
+        """The other Account that this customer belongs to, by our links or by its metadata. Who was merged into this
+        one is this one.
+        """
+        mine = {self.account.id, *self.looked.followed, *but}
         holders = (self.looked.holders.get(customer.id), customer.metadata.get(ACCOUNT))
-        return next((holder for holder in holders if holder and holder != self.account.id), None)
+        return next((holder for holder in holders if holder and holder not in mine), None)
+
+    def chosen(self, customer_id: str) -> Match:
+        """What a person named; only a customer that nobody else has. One whose Account is gone is free."""
+        if customer_id in self.looked.apart:
+            return self.ask(f"customer {customer_id}, the answer on the quote, was kept apart from this Account")
+        customer = self.looked.by_id.get(customer_id)
+        held_by_nobody = customer is not None and self.other_holder(customer, but=self.looked.gone) is None
+        if customer is None or customer.deleted or not held_by_nobody:
+            return _by_id(customer_id, "the answer on the quote (Customer_Choice__c)", self)
+        others = tuple(i for i in self.open_ids() if i != customer_id)
+        return Linked(customer, "the answer on the quote (Customer_Choice__c)", others)
 
     def ours(self) -> Linked | Question | None:
         """The customer that carries this Account's id, as one does that we made and have no link for yet."""
-        found = [c for c in self.looked.by_email if not c.deleted and c.metadata.get(ACCOUNT) == self.account.id]
-        if len(found) > 1:
-            return self.ask(f"{len(found)} customers carry the Account's id")
-        if found and not self.other_holder(found[0]):
-            return Linked(found[0], "our id in its metadata")
-        return None
+        mine = {self.account.id, *self.looked.followed}
+        found = [c for c in self.looked.seen if c.metadata.get(ACCOUNT) in mine and c.id not in self.looked.apart]
+        free = [c for c in found if self.other_holder(c) is None]
+        if len(free) > 1:
+            return self.ask(f"{len(free)} customers carry the Account's id")
+        return Linked(free[0], "our id in its metadata") if free else None
+
+    def open_ids(self) -> tuple[str, ...]:
+        """The customers that a question would name and nobody else has."""
+        return tuple(c.id for c in self.looked.seen if self.other_holder(c, but=self.looked.gone) is None)
 
     def ask(self, evidence: str) -> Question:
         """The question, saying what was found and how to answer it."""
-        ids = dict.fromkeys((*self.looked.by_id, *(customer.id for customer in self.looked.by_email)))
+        named = dict.fromkeys((*self.looked.by_id, *(customer.id for customer in self.looked.by_email)))
+        ids = [id_ for id_ in named if id_ not in self.looked.apart]
         detail = (
             f"Account {self.account.name}: {evidence}. Candidates: {', '.join(ids) or 'none that is left'}. "
             "Answer on the quote, Customer_Choice__c: the customer's id, or New."
         )
-        return Question(
-            catalogue.refusal(
-                "DATA-213",
-                detail,
-                record_id=self.quote_id,
-                field="Customer_Choice__c",
-                blocked_on=(self.account.id,),
-                count=str(len(ids)),
-                account=self.account.name,
-            )
+        refusal = catalogue.refusal(
+            "DATA-213",
+            detail,
+            record_id=self.quote_id,
+            field="Customer_Choice__c",
+            blocked_on=(self.account.id, *ids),
+            count=str(len(ids)),
+            account=self.account.name,
         )
+        seen = tuple(c for c in self.looked.seen if c.id not in self.looked.apart)
+        return Question(refusal, seen, evidence)
+
+
+def is_live(objects: Iterable[Fact]) -> bool:
+    """Whether anything among these runs, or is planned."""
+    return any(
+        (isinstance(f, Subscription) and f.status in LIVE) or (isinstance(f, Schedule) and f.status == "not_started")
+        for f in objects
+        if not f.deleted
+    )
 
 
 def having_email(facts: Iterable[Fact], email: str) -> tuple[Customer, ...]:
     """The customers among these that have this e-mail now, whatever its case; each once."""
     customers = {f.id: f for f in facts if isinstance(f, Customer) and not f.deleted}
-    return tuple(c for c in customers.values() if (c.email or "").casefold() == email.casefold())
-
-
-def confirmation(account: CrmAccount, customer: Customer, email: str) -> str | None:
-    """What says that a customer with the same billing e-mail is this company; None where nothing does."""
-    domain = email.rpartition("@")[2].casefold()
-    site = _host(account.website or "")
-    if site and domain not in _SHARED_DOMAINS and (domain == site or domain.endswith(f".{site}")):
-        return f"the web domain {site}"
-    name = _company(account.name)
-    return f'the company name "{account.name}"' if name and name == _company(customer.name or "") else None
-
-
-def _host(website: str) -> str:
-    try:
-        host = urlsplit(website if "//" in website else f"//{website}").hostname or ""
-    except ValueError:
-        return ""  # no web address, so no evidence
-    return host.casefold().removeprefix("www.").rstrip(".")
-
-
-def is_company(name: str) -> bool:
-    """Whether a name says by its legal form that it is a company's."""
-    return any(word in _LEGAL_FORMS for word in _words(name))
-
-
-def _company(name: str) -> str:
-    return " ".join(word for word in _words(name) if word not in _LEGAL_FORMS)
-
-
-def _words(name: str) -> list[str]:
-    return re.findall(r"\w+", re.sub(r"[.'’]", "", name.casefold()))
+    return tuple(c for c in customers.values() if same_email(c.email, email))
 
 
 # ------------------------------------------------------------------ the customer object

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from sync import catalogue
 from sync.crm import CrmAccount
-from sync.desired.customer import confirmation, is_company
+from sync.desired.evidence import confirmation, is_company, same_email
 from sync.desired.keys import ACCOUNT
 from sync.errors import Refusal
 from sync.facts import Customer
 
 #: What Salesforce's Contact takes.
 LONGEST_FIRST_NAME, LONGEST_LAST_NAME = 40, 80
+
+CONTRADICTION = (
+    "more than one Account, or one that has another customer, is named by it or carries its id (Stripe_Customer_Id__c)"
+)
 
 Mode = Literal["match", "create", "leave"]
 
@@ -45,6 +49,8 @@ class Ask:
     """There are candidates but no proof: people decide (DATA-213)."""
 
     refusal: Refusal
+    candidates: tuple[CrmAccount, ...] = ()
+    evidence: str = ""
 
 
 Answer = Belongs | MakeAccount | Unknown | Ask
@@ -56,25 +62,38 @@ def match_account(
     taken: Mapping[str, str],
     mode: Mode,
     namesakes: Sequence[Customer] = (),
+    apart: Collection[str] = (),
 ) -> Answer:
-    """The Account of a customer: our id in its metadata, its id on an Account, the billing e-mail with a confirmation.
+    """The Account of a customer: its id on an Account, our id in its metadata, the billing e-mail with a confirmation.
 
     ``accounts`` are the Accounts named by metadata, or carrying the customer's id or e-mail; ``taken`` gives the
-    customer that an Account is linked to already; ``namesakes`` are the other customers with its e-mail.
+    customer that an Account is linked to already; ``namesakes`` are the other customers with its e-mail. ``apart`` are
+    Accounts that people keep apart from it: to this customer they are not there.
     """
-    living = [a for a in accounts if not a.is_deleted]
-    named = [a for a in living if a.id == customer.metadata.get(ACCOUNT)]
-    marked = [a for a in living if a.stripe_customer_id == customer.id]
-    for found, evidence in ((named, "our id in its metadata"), (marked, "its id on the Account")):
-        if len(found) == 1 and taken.get(found[0].id, customer.id) == customer.id:
-            return Belongs(found[0].id, evidence)
-        if found:
-            return _ask(customer, found, "more than one Account, or one that has another customer, carries its id")
+    living = [a for a in accounts if not a.is_deleted and a.id not in apart]
+    named = [a for a in living if customer.id == (a.stripe_customer_id or "").strip()]
+    carried = [a for a in living if a.id == customer.metadata.get(ACCOUNT)]
+    pointed = list({a.id: a for a in (*named, *carried)}.values())
+    if len(pointed) == 1 and taken.get(pointed[0].id, customer.id) == customer.id:
+        return Belongs(pointed[0].id, "its id on the Account" if named else "our id in its metadata")
+    if pointed:
+        return _ask(
+            customer,
+            pointed,
+            CONTRADICTION,
+        )
+    return _by_email(customer, living, taken, mode, namesakes)
+
+
+def _by_email(
+    customer: Customer,
+    living: Sequence[CrmAccount],
+    taken: Mapping[str, str],
+    mode: Mode,
+    namesakes: Sequence[Customer],
+) -> Answer:
     mailed = [
-        a
-        for a in living
-        if customer.email
-        and customer.email.casefold() in {(a.billing_email or "").casefold(), (a.person_email or "").casefold()}
+        a for a in living if same_email(customer.email, a.billing_email) or same_email(customer.email, a.person_email)
     ]
     if not mailed:
         return MakeAccount(_fields(customer), _contact(customer)) if mode == "create" else Unknown()
@@ -127,16 +146,15 @@ def _ask(customer: Customer, accounts: Sequence[CrmAccount], evidence: str) -> A
     ids = tuple(a.id for a in accounts)
     detail = (
         f"Customer {customer.id}: {evidence}. Candidates: {', '.join(f'{a.name} ({a.id})' for a in accounts)}. "
-        "Write the customer's id into Stripe_Customer_Id__c of the right Account."
+        "Say which with tandem identity link ACCOUNT CUSTOMER, or which not with tandem identity keep-apart."
     )
-    return Ask(
-        catalogue.refusal(
-            "DATA-213",
-            detail,
-            record_id=ids[0],
-            field="Stripe_Customer_Id__c",
-            blocked_on=ids,
-            count=str(len(ids)),
-            account=accounts[0].name,
-        )
+    refusal = catalogue.refusal(
+        "DATA-213",
+        detail,
+        record_id=ids[0],
+        field="Stripe_Customer_Id__c",
+        blocked_on=ids,
+        count=str(len(ids)),
+        account=accounts[0].name,
     )
+    return Ask(refusal, tuple(accounts), evidence)

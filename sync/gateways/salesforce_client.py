@@ -30,9 +30,14 @@ def checked_id(value: str) -> str:
     """``value``, which is a Salesforce id of 15 or 18 characters. Anything else never reaches a path or a query, where
     one bad id would spoil the whole batch: Terminal BUG-502.
     """
-    if not _ID.match(value) or (len(value) == 18 and value[15:] != _suffix(value[:15])):
+    if not is_id(value):
         raise Terminal("BUG-502", "A value that is no Salesforce id was to be used as one.")
     return value
+
+
+def is_id(value: str) -> bool:
+    """Whether this is a Salesforce id of 15 or 18 characters."""
+    return bool(_ID.match(value)) and (len(value) != 18 or value[15:] == _suffix(value[:15]))
 
 
 def _suffix(id: str) -> str:

@@ -14,7 +14,16 @@ from simple_salesforce.format import format_soql
 from sync.crm import CrmAccount, CrmProduct, CrmQuote, CrmQuoteLine, CrmTier, QuoteGraph
 from sync.errors import Terminal
 from sync.gateways.names import Names
-from sync.gateways.salesforce_client import HEAVY_PARTS, PARTS, Part, PartAnswer, SalesforceHttp, checked_id, query_path
+from sync.gateways.salesforce_client import (
+    HEAVY_PARTS,
+    PARTS,
+    Part,
+    PartAnswer,
+    SalesforceHttp,
+    checked_id,
+    is_id,
+    query_path,
+)
 from sync.gateways.salesforce_errors import of_call
 from sync.gateways.salesforce_records import record_of, select
 from sync.mapping import Mappings
@@ -144,8 +153,8 @@ class Reads:
         return found
 
     def accounts(self, ids: Sequence[str]) -> Mapping[str, CrmAccount]:
-        """Accounts by id, deleted and merged ones with what is left of them."""
-        wanted = [checked_id(i) for i in dict.fromkeys(ids)]
+        """Accounts by id, deleted and merged ones with what is left of them. What is no id, is no Account."""
+        wanted = [i for i in dict.fromkeys(ids) if is_id(i)]
         soqls = [
             f"{self._account_select()} WHERE {format_soql('Id IN {}', list(some))}" for some in _batches(wanted, IDS)
         ]

@@ -7,6 +7,7 @@ time; ``*_at`` is business time.
 
 from sync.ports.adoption import Adoption, RowCounts
 from sync.ports.cohorts import Cohorts, Member, Stage
+from sync.ports.identities import Apart, Asked, Identities
 from sync.ports.keeping import Budgets, Cursors
 from sync.ports.knowledge import Facts, Links, NewLink, Promise, Promises
 from sync.ports.ledger import Ledger, OpState
@@ -51,6 +52,8 @@ __all__ = [
     "AccountPage",
     "Adoption",
     "Again",
+    "Apart",
+    "Asked",
     "Budgets",
     "Change",
     "ChangePage",
@@ -66,6 +69,7 @@ __all__ = [
     "Failed",
     "Flush",
     "FoundRow",
+    "Identities",
     "Lane",
     "Ledger",
     "Links",

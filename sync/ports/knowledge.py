@@ -37,6 +37,11 @@ class Links(Protocol):
 
     def remove(self, key: str) -> None: ...
 
+    def replace(self, links: Iterable[NewLink]) -> None:
+        """These Stripe objects are linked like this from now on, whatever they were linked to; all of them or none.
+        Another object that holds one of the keys raises Unsafe BUG-501.
+        """
+
 
 class Facts(Protocol):
     """The last read of each Stripe object."""
@@ -56,6 +61,9 @@ class Facts(Protocol):
 
     def customers_with(self, email: str) -> Sequence[str]:
         """Ids of the customers last seen with this e-mail, in whatever case: Stripe's own list knows exact ones only."""
+
+    def customers_carrying(self, account_id: str) -> Sequence[str]:
+        """Ids of the customers last seen with this Account's id in their metadata, deleted ones left out."""
 
 
 @dataclass(frozen=True)
@@ -86,3 +94,6 @@ class Promises(Protocol):
 
     def of_deal(self, deal_key: str) -> Sequence[Promise]:
         """Every frozen promise of the deal, in the order in which they were frozen."""
+
+    def followed(self, loser: str, winner: str) -> Sequence[str]:
+        """What was signed for a merged Account is said of the one that it became; returns those quotes' ids."""

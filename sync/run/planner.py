@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
-from sync.crm import CrmAccount, QuoteGraph
 from sync.deal.deal import Deal
 from sync.deal.dues import CreditDue, Stated, stated
 from sync.deal.forecast import Forecast, forecast
@@ -15,30 +14,22 @@ from sync.deal.policy import BillingPolicy
 from sync.deal.timeline import Track, tracks
 from sync.desired.catalog import desire_catalogue
 from sync.desired.credits import Money, desire_credits
-from sync.desired.customer import (
-    Create,
-    Linked,
-    Looked,
-    Question,
-    check_customer,
-    desire_customer,
-    having_email,
-    match_customer,
-)
+from sync.desired.customer import Linked, check_customer, desire_customer
 from sync.desired.made import Made, begun, made
 from sync.desired.preview import Preview, preview
-from sync.desired.references import candidate_refs, catalogue_refs, live_refs, stated_refs
+from sync.desired.references import catalogue_refs, stated_refs
 from sync.desired.stripe_preview import first_track, held_against, request
 from sync.desired.subscription import Wanted, desire
 from sync.desired.takeover import check_takeover, row_of
 from sync.diff import diff
 from sync.errors import Refused
-from sync.facts import BalanceTransaction, CreditNote, Customer, Fact, Invoice, Schedule, Subscription
+from sync.facts import BalanceTransaction, CreditNote, Fact, Invoice, Schedule, Subscription
 from sync.observed import actuals
 from sync.plan import Plan
-from sync.ports import Facts, Links, NewLink, SalesforceGateway, Snapshot, StripeGateway
+from sync.ports import StripeGateway
 from sync.records import Ref
 from sync.run.dealing import Case, Dealing, Signed
+from sync.run.payers import Payer, Payers
 from sync.run.taking import read_takeover
 
 F = TypeVar("F", bound=Fact)
@@ -47,7 +38,7 @@ F = TypeVar("F", bound=Fact)
 @dataclass(frozen=True)
 class Worked:
     """All that was worked out of one quote: the plan is what is still missing. ``objects`` are the customer's
-    subscriptions and schedules; ``held`` says whether the customer was linked already; ``earlier`` is the forecast of
+    subscriptions and schedules; ``payer`` says how it was found; ``earlier`` is the forecast of
     the deal as it was without this quote, None where the quote makes the deal, ``changed`` the one with it.
     """
 
@@ -56,7 +47,7 @@ class Worked:
     earlier: Forecast | None
     changed: Forecast
     customer: Linked | None
-    held: bool
+    payer: Payer
     wanted: Wanted
     plan: Plan
     known: Mapping[Ref, str]
@@ -74,9 +65,7 @@ class Planner:
     """Reads both sides live and decides; raises what forbids the deal (Refused, Unsafe) or the look-up (Transient)."""
 
     stripe: StripeGateway
-    salesforce: SalesforceGateway
-    links: Links
-    facts: Facts
+    payers: Payers
     dealing: Dealing
 
     @property
@@ -96,19 +85,9 @@ class Planner:
         case = self.dealing.case(mine, now)
         deal, account = case.deal, case.base.account
         assert account is not None  # a quote without one was refused
-        held = self._held(account)
-        keep()
         needs = catalogue_refs(deal) if not shown_only else tuple(Ref("product", key) for key in deal.products)
-        snapshot = self.stripe.read(
-            (
-                *candidate_refs(account, deal.payer.email, held, case.base.quote.customer_choice),
-                *(Ref("customer_id", i) for i in (() if held else self.facts.customers_with(deal.payer.email))),
-                *needs,
-            )
-        )
-        customer = self._match(case.base, account, deal, held, snapshot)
-        keep()
-        objects = self.read_objects(customer.customer.id) if customer else ()
+        payer, snapshot = self.payers.find(case.base, account, deal, needs, keep)
+        customer, objects = payer.customer, payer.objects
         keep()
         done = made(deal, objects)
         taking = read_takeover(self.stripe, deal, objects, done, now)
@@ -126,7 +105,7 @@ class Planner:
             ()
             if wanted.waiting
             else (
-                desire_customer(deal.payer, matched),
+                *(() if payer.aside else (desire_customer(deal.payer, matched),)),
                 *(() if shown_only else desire_catalogue(deal)),
                 *wanted.objects,
                 *given_back.objects,
@@ -147,7 +126,7 @@ class Planner:
             earlier=earlier,
             changed=changed,
             customer=customer,
-            held=held is not None,
+            payer=payer,
             wanted=replace(wanted, wake_at=min(wakes, default=None)),
             plan=replace(plan, complete=plan.complete and not again),
             known=known,
@@ -176,43 +155,6 @@ class Planner:
         asked = request(track, case.deal, customer, {ref.key for ref in known if ref.kind == "product"})
         answer = self.stripe.preview(asked) if asked is not None else None
         return held_against(answer.invoice, track, case.deal, made) if answer is not None else None
-
-    def read_objects(self, customer_id: str) -> tuple[Fact, ...]:
-        """What runs or is planned for a customer, read now."""
-        return tuple(self.stripe.read(live_refs(customer_id)).all())
-
-    def _held(self, account: CrmAccount) -> str | None:
-        link = self.links.by_key([f"customer:{account.id}"]).get(f"customer:{account.id}")
-        return link.stripe_id if link else None
-
-    def _match(
-        self, graph: QuoteGraph, account: CrmAccount, deal: Deal, held: str | None, snapshot: Snapshot
-    ) -> Linked | None:
-        by_email = having_email(snapshot.all(), deal.payer.email)
-        by_id = {
-            r.key: next((f for f in found if isinstance(f, Customer)), None)
-            for r, found in snapshot.found.items()
-            if r.kind == "customer_id"
-        }
-        candidates = [f.id for f in by_email] + list(by_id)
-        links: Mapping[str, NewLink] = self.links.by_stripe_id(candidates) if candidates else {}
-        looked = Looked(
-            held=held,
-            by_id=by_id,
-            by_email=tuple(by_email),
-            holders={i: link.salesforce_id for i, link in links.items()},
-            same_id=() if held or not account.stripe_customer_id else self._others(account),
-        )
-        match = match_customer(
-            account, deal.payer.email, looked, quote_id=graph.quote.id, choice=graph.quote.customer_choice
-        )
-        if isinstance(match, Question):
-            raise Refused((match.refusal,))
-        return None if isinstance(match, Create) else match
-
-    def _others(self, account: CrmAccount) -> tuple[str, ...]:
-        found = self.salesforce.find_accounts(stripe_customer_ids=[account.stripe_customer_id or ""])
-        return tuple(sorted(a.id for a in found if a.id != account.id))
 
     def _money(self, deal: Deal, done: Mapping[str, Made], customer: Linked | None, now: datetime) -> Money:
         """The invoices on which the deal may have stated amounts, and, where something is to be given back, what was."""

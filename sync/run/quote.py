@@ -203,6 +203,7 @@ class QuoteRun:
             worked = self.planner.work(run.mine, now, keep=lambda: self.subjects.renew(claim))
             run.worked = worked
             worked.plan.raise_if_unsafe()
+            self.planner.payers.settle(worked.payer, worked.deal.payer.account_id, run.graph.quote.id)
             found = close_found(self.ledger, worked.plan, worked.known)
             if not worked.plan.operations:
                 if found:
@@ -216,7 +217,7 @@ class QuoteRun:
             self._joined(claim, worked, ids)
             self._tell_others(worked)
             if worked.plan.complete:
-                objects = self.planner.read_objects(ids[Ref("customer", worked.deal.payer.account_id)])
+                objects = self.planner.payers.read_objects(ids[Ref("customer", worked.deal.payer.account_id)])
                 return replace(worked, objects=objects, known={**worked.known, **ids})
         raise Unsafe(
             "BUG-503", catalogue.message("BUG-503", "", what=f"quote {run.graph.quote.number} is never finished")
@@ -266,7 +267,7 @@ class QuoteRun:
         if customer is not None:
             self.subjects.merge_units(unit_of(payer), unit_of(customer), claim=claim)
         self._relink(worked)
-        if worked.customer is not None and not worked.held:
+        if worked.customer is not None and not worked.payer.held:
             # Found, not made: what it was billed before it had an Account is shown from now on.
             self.subjects.mark(history_marks(self.facts, worked.customer.customer.id, payer), reason="customer_linked")
 
@@ -330,6 +331,7 @@ class QuoteRun:
         log.warning("quote_refused", code=error.code, salesforce_id=run.graph.quote.id)
         self._note_refusal(run, error)
         self.telling.tell(run, run.worked, error)
+        self.planner.payers.asked(run.due.key, error)
         refusals = error.refusals if isinstance(error, Terminal) else ()
         drifted = [d.remote_id for d in run.worked.plan.drift] if run.worked else []
         if run.worked is not None and error.code == "BUG-503":

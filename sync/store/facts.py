@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from sqlalchemy import BigInteger, Boolean, Connection, Engine, Row, Select, Text, bindparam, cast, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
+from sync.desired.keys import ACCOUNT
 from sync.errors import Terminal
 from sync.facts import FACT_TYPES, Customer, Fact
 from sync.store.engine import storable_json
@@ -27,6 +28,7 @@ _OF_CUSTOMERS = _OF_KIND.where(_f.customer == func.any(bindparam("customers", ty
 _WITH_EMAIL = _OF_KIND.where(
     func.lower(_f.body["email"].astext) == func.lower(bindparam("email", type_=Text)), ~_f.deleted
 )
+_CARRYING = _OF_KIND.where(_f.body[("metadata", ACCOUNT)].astext == bindparam("carried", type_=Text), ~_f.deleted)
 
 
 class StoredFacts:
@@ -82,6 +84,9 @@ class StoredFacts:
 
     def customers_with(self, email: str) -> Sequence[str]:
         return [fact.id for fact in self._find(_WITH_EMAIL, "customer", email=email)]
+
+    def customers_carrying(self, account_id: str) -> Sequence[str]:
+        return [fact.id for fact in self._find(_CARRYING, "customer", carried=account_id)]
 
     def _find(self, wanted: Select[Any], kind: str, **wanted_of: Any) -> list[Fact]:
         with self._engine.begin() as connection:

@@ -63,6 +63,14 @@ class StoredLinks:
         with self._engine.begin() as connection:
             connection.execute(delete(links).where(self._mine(), _l.key == key))
 
+    def replace(self, links_: Iterable[NewLink]) -> None:
+        wanted = list(links_)
+        with self._engine.begin() as connection:
+            moved = _l.stripe_id.in_([link.stripe_id for link in wanted])
+            connection.execute(delete(links).where(self._mine(), moved))
+            for link in wanted:
+                self.add_on(connection, link)
+
     def _find(self, wanted: Select[Any], ids: Iterable[str]) -> list[NewLink]:
         with self._engine.begin() as connection:
             rows = connection.execute(wanted, {"of_account": self._account, "ids": list(ids)})

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, func, select
+from sqlalchemy import Connection, Engine, Row, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from sync.ports import Promise
@@ -53,6 +53,15 @@ class StoredPromises:
     def frozen(self, quote_id: str) -> Promise | None:
         with self._engine.begin() as connection:
             return _in_force(connection, quote_id)
+
+    def followed(self, loser: str, winner: str) -> Sequence[str]:
+        p = promises.c
+        moved = func.jsonb_set(p.graph, text("'{account,id}'"), func.to_jsonb(literal(winner)))
+        moved = func.jsonb_set(moved, text("'{quote,account_id}'"), func.to_jsonb(literal(winner)))
+        signed_for = p.graph[("account", "id")].astext == loser
+        with self._engine.begin() as connection:
+            rows = connection.execute(update(promises).where(signed_for).values(graph=moved).returning(p.quote_id))
+            return sorted({row.quote_id for row in rows})
 
     def of_deal(self, deal_key: str) -> Sequence[Promise]:
         frozen = select(promises).where(promises.c.deal_key == deal_key, promises.c.frozen_at.is_not(None))

@@ -213,6 +213,32 @@ links = Table(
 )
 Index("links_of_salesforce", links.c.salesforce_id)
 
+# ---------------------------------------------------------------- who is who
+
+questions = Table(
+    "questions",
+    metadata,
+    Column("stripe_account", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("accounts", JSONB, nullable=False),  # id -> what people call it
+    Column("customers", JSONB, nullable=False),
+    Column("evidence", Text, nullable=False),
+    PrimaryKeyConstraint("stripe_account", "subject"),
+)
+
+kept_apart = Table(
+    "kept_apart",
+    metadata,
+    Column("stripe_account", Text, nullable=False),
+    Column("account_id", Text, nullable=False),
+    Column("customer_id", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    _words("why"),
+    _stamp("decided_at", nullable=False),
+    PrimaryKeyConstraint("stripe_account", "account_id", "customer_id"),
+)
+Index("kept_apart_customer", kept_apart.c.stripe_account, kept_apart.c.customer_id)
+
 # ---------------------------------------------------------------- what was read, what was agreed
 
 facts = Table(
@@ -239,6 +265,12 @@ Index(
     "customers_by_email",
     facts.c.stripe_account,
     func.lower(facts.c.body["email"].astext),
+    postgresql_where=facts.c.kind == literal_column("'customer'"),
+)
+Index(
+    "customers_by_account",
+    facts.c.stripe_account,
+    facts.c.body[("metadata", "salesforce_account_id")].astext,
     postgresql_where=facts.c.kind == literal_column("'customer'"),
 )
 

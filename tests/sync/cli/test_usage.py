@@ -16,7 +16,7 @@ from tests.sync.cli.conftest import Tandem
 
 ROOT = Path(__file__).parents[3]
 
-NAMES = [verb.__name__ for verb in VERBS] + ["db upgrade"]
+NAMES = [verb.__name__ for verb in VERBS] + ["db upgrade", "identity list", "identity link", "identity keep-apart"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -34,7 +34,7 @@ def test_help_lists_the_verbs_of_this_release_and_no_other(bare: Tandem) -> None
     listed = set(re.findall(r"^│ (\w+) {2,}", out, re.MULTILINE))
     assert listed == {
         "demo", "up", "web", "worker", "scheduler", "drain", "sandbox", "check", "status", "preview", "sync",
-        "explain", "migrate", "failures", "replay", "backfill", "timeline", "db",
+        "explain", "migrate", "failures", "replay", "backfill", "timeline", "identity", "db",
     }  # fmt: skip
 
 

@@ -53,8 +53,43 @@ def test_our_own_link_stands_above_everything():
     assert linked(looked, account=account, choice="cus_2") == ("cus_1", "our own link")
 
 
-def test_a_linked_customer_that_was_deleted_is_a_question_not_a_second_customer():
-    assert "was deleted in Stripe" in asked(Looked(held="cus_1", by_id={"cus_1": a_customer(deleted=True)}))
+def test_a_customer_that_was_deleted_is_nobody_whatever_pointed_at_it():
+    gone = {"cus_1": a_customer(deleted=True)}
+    account = replace(ACCOUNT, stripe_customer_id="cus_1")
+    assert match(Looked(held="cus_1", by_id=gone), account=account) == Create()
+    assert linked(Looked(held="cus_1", by_id=gone, by_email=(a_customer("cus_2"),)), account=account)[0] == "cus_2"
+
+
+def test_a_deleted_customer_that_a_person_named_is_asked_about_again():
+    assert "was deleted in Stripe" in asked(Looked(by_id={"cus_1": a_customer(deleted=True)}), choice="cus_1")
+
+
+def test_one_that_people_keep_apart_is_proposed_on_no_rung():
+    apart = frozenset({"cus_1"})
+    found = a_customer(metadata={"salesforce_account_id": ACCOUNT_ID})
+    account = replace(ACCOUNT, stripe_customer_id="cus_1")
+    looked = Looked(by_id={"cus_1": found}, by_email=(found,), apart=apart)
+    assert match(looked, account=account) == Create()
+    assert linked(replace(looked, by_email=(found, a_customer("cus_2"))), account=account)[0] == "cus_2"
+    assert "was kept apart from this Account" in asked(looked, account=account, choice="cus_1")
+
+
+def test_what_belonged_to_an_account_that_was_merged_into_this_one_is_its_own():
+    found = a_customer(metadata={"salesforce_account_id": OTHER})
+    assert linked(Looked(by_email=(found,), followed=frozenset({OTHER}))) == ("cus_1", "our id in its metadata")
+
+
+def test_a_customer_whose_account_is_gone_is_a_question_that_a_person_may_answer_with_it():
+    found = a_customer(metadata={"salesforce_account_id": OTHER})
+    looked = Looked(by_id={"cus_1": found}, by_email=(found,), gone=frozenset({OTHER}))
+    assert OTHER in asked(looked)
+    assert linked(looked, choice="cus_1")[0] == "cus_1"
+    assert OTHER in asked(replace(looked, gone=frozenset()), choice="cus_1")
+
+
+def test_our_id_in_the_metadata_stands_above_the_e_mail_also_when_the_e_mail_has_changed():
+    ours = a_customer("cus_9", email="old@else.example", metadata={"salesforce_account_id": ACCOUNT_ID})
+    assert linked(Looked(by_id={"cus_9": ours}, by_email=(a_customer(),)))[0] == "cus_9"
 
 
 def test_the_stripe_id_on_the_account_is_followed():
@@ -126,7 +161,7 @@ def test_without_any_candidate_a_customer_is_made():
 
 def test_a_persons_answer_settles_the_question():
     looked = Looked(by_id={"cus_2": a_customer("cus_2")}, by_email=(a_customer(), a_customer("cus_2")))
-    assert match(looked, choice=NEW) == Create()
+    assert match(looked, choice=NEW) == Create(others=("cus_1", "cus_2"))
     assert linked(looked, choice="cus_2")[0] == "cus_2"
     held = Looked(by_id={"cus_2": a_customer("cus_2")}, holders={"cus_2": OTHER})
     assert OTHER in asked(held, choice="cus_2")

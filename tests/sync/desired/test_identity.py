@@ -26,12 +26,31 @@ def match(
     return match_account(who or customer(), accounts, taken or {}, mode)
 
 
-def test_our_id_in_the_metadata_stands_above_everything_else() -> None:
+def test_our_id_in_the_metadata_stands_above_the_e_mail() -> None:
     named = customer(metadata={ACCOUNT: "001A"})
 
-    assert match(
-        account("001A", billing_email=None), account("001B", stripe_customer_id="cus_1"), who=named
-    ) == Belongs("001A", "our id in its metadata")
+    assert match(account("001A", billing_email=None), account("001B"), who=named) == Belongs(
+        "001A", "our id in its metadata"
+    )
+
+
+def test_metadata_and_an_account_that_say_different_things_are_a_question() -> None:
+    named = customer(metadata={ACCOUNT: "001A"})
+
+    found = match(account("001A"), account("001B", stripe_customer_id="cus_1"), who=named)
+
+    assert isinstance(found, Ask)
+    assert {one.id for one in found.candidates} == {"001A", "001B"}
+
+
+def test_an_account_that_people_keep_apart_is_proposed_on_no_rung() -> None:
+    pointed = account("001A", stripe_customer_id="cus_1", website="https://birch.example")
+    who = customer(metadata={ACCOUNT: "001A"})
+
+    assert match_account(who, [pointed], {}, "match", apart={"001A"}) == Unknown()
+    assert match_account(who, [pointed, account("001B")], {}, "match", apart={"001A"}) == Belongs(
+        "001B", 'the billing e-mail, confirmed by the company name "Birch"'
+    )
 
 
 def test_its_id_on_an_account_stands_above_the_e_mail() -> None:

@@ -25,6 +25,7 @@ from sync.store.cohorts import StoredCohorts
 from sync.store.cursors import StoredCursors
 from sync.store.engine import make_engine
 from sync.store.facts import StoredFacts
+from sync.store.identities import StoredIdentities
 from sync.store.links import StoredLinks
 from sync.store.outbox import StoredOutbox
 from sync.store.promises import StoredPromises
@@ -157,6 +158,7 @@ class Place:
     subjects: StoredSubjects
     links: StoredLinks
     facts: StoredFacts
+    identities: StoredIdentities
     outbox: StoredOutbox
     cursors: StoredCursors
 
@@ -179,7 +181,13 @@ class Place:
     def identity(self, mode: Any = "match") -> Identity:
         vendors: Any = {"stripe": self.stripe, "salesforce": self.salesforce}
         return Identity(
-            **vendors, links=self.links, facts=self.facts, subjects=self.subjects, mode=mode, clock=self.clock
+            **vendors,
+            links=self.links,
+            facts=self.facts,
+            subjects=self.subjects,
+            identities=self.identities,
+            mode=mode,
+            clock=self.clock,
         )
 
     def mark(self, *keys: str, lane: Any = "mirror", unit: str = "") -> None:
@@ -242,6 +250,7 @@ def place(database: str) -> Iterator[Place]:
         subjects=StoredSubjects(engine, now=clock.now, backoff_cap_s=0.2),
         links=StoredLinks(engine, stripe_account="acct_1"),
         facts=StoredFacts(engine, stripe_account="acct_1"),
+        identities=StoredIdentities(engine, stripe_account="acct_1", now=clock.now),
         outbox=StoredOutbox(engine, flush_every_s=0, backoff_cap_s=0.0),
         cursors=StoredCursors(engine),
     )
