@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import cached_property, lru_cache
 from itertools import count
 
-from sync.deal.calendar import add_months, days_in_month, months_between, months_value
+from sync.deal.calendar import DAY_MONTHS, add_months, days_in_month, months_between
 
 #: How Stripe counts a cycle: ``month``, ``year`` or ``day``, and how many of them.
 Interval = tuple[str, int]
@@ -135,7 +135,7 @@ class Grid:
         left = whole - k * self.cycle_months
         if not over:
             return Cycle(start, end, Fraction(left), month_interval(left), CycleKind.TAIL)
-        months = left + months_value(add_months(self.start, whole), end)
+        months = left + over * DAY_MONTHS  # from the first date: 30 days after a clamped 30 April are no month
         return Cycle(start, end, months, ("day", days), CycleKind.TAIL)
 
 

@@ -95,6 +95,13 @@ def plain_from(track: Track, deal: Deal, now: datetime) -> date:
     return track.grid.end
 
 
+def is_past(track: Track, deal: Deal, now: datetime) -> bool:
+    """Whether all the time that was sold is over, also the cycle that it was to end with: Stripe can make no object of
+    it any more, so what has none is stated alone.
+    """
+    return track.grid.end is not None and deal.boundary(track.grid.end) <= now
+
+
 def begun_cycles(track: Track, plain: date) -> Iterator[Cycle]:
     """The cycles before the first that Stripe bills by itself."""
     return takewhile(lambda cycle: cycle.start < plain, track.planned())
@@ -126,13 +133,19 @@ def _touching(mine: frozenset[str], deal: Deal) -> tuple[Change, ...]:
 
 def settled(track: Track, deal: Deal, begun: Begun | None, now: datetime) -> Mapping[str, Settled]:
     """When each quote that touches the track was, or is now being, brought into it."""
-    fresh = Settled(plain_from(track, deal, now), now)
-    first = Settled(begun.plain, begun.at) if begun else fresh
-    known = begun.quotes if begun else {}
-    return {
-        c.quote_id: first if c.quote_id == track.opened_by else known.get(c.quote_id, fresh)
-        for c in touching(track, deal)
-    }
+    known = dict(begun.quotes) if begun else {}
+    if begun:
+        known[track.opened_by] = Settled(begun.plain, begun.at)
+    return {c.quote_id: known.get(c.quote_id) or _fresh(track, deal, c, now) for c in touching(track, deal)}
+
+
+def _fresh(track: Track, deal: Deal, change: Change, now: datetime) -> Settled:
+    """A quote that is brought in now. Where the time is over nothing in Stripe says later when that was: it is when the
+    quote was taken in, or the end, which is the same on every day to come.
+    """
+    plain = plain_from(track, deal, now)
+    over = is_past(track, deal, now)
+    return Settled(plain, max(deal.boundary(plain), min(change.accepted_at, now)) if over else now)
 
 
 def stated(track: Track, deal: Deal, begun: Begun | None, now: datetime) -> Stated:

@@ -11,7 +11,7 @@ from itertools import takewhile
 
 from sync.deal.calendar import add_months, seconds
 from sync.deal.changes import Piece
-from sync.deal.cycles import Cycle, Grid
+from sync.deal.cycles import Cycle, CycleKind, Grid
 from sync.deal.deal import Deal
 from sync.deal.discounts import AmountOff, running
 from sync.deal.dues import Begun, CreditDue, Due, Settled, left_out, settled, stated, touching
@@ -19,7 +19,7 @@ from sync.deal.lines import Charge
 from sync.deal.money import round_half_away, to_major
 from sync.deal.pricing import DealItem, items
 from sync.deal.proration import worth
-from sync.deal.timeline import HORIZON_MONTHS, Track, cycle_items, tracks
+from sync.deal.timeline import HORIZON_MONTHS, Track, comes_in, cycle_items, tracks
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,9 @@ def _elsewhere(track: Track, deal: Deal, cycle: Cycle) -> frozenset[str]:
 
 
 def _running(pieces: Iterable[Piece], track: Track, cycle: Cycle) -> list[Piece]:
-    return [p for p in pieces if p.line.id in track.line_ids and p.runs(cycle.start)]
+    joins = cycle.kind is CycleKind.JOINED
+    mine = (p for p in pieces if p.line.id in track.line_ids)
+    return [p for p in mine if (comes_in(p, cycle.start) if joins else p.runs(cycle.start))]
 
 
 def _stated(due: Due, track: Track, deal: Deal) -> ForecastInvoice:

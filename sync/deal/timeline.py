@@ -261,8 +261,8 @@ def _once_from_start(deal: Deal) -> tuple[DealItem, ...]:
 def _track(slot: _Slot, index: int, deal: Deal, once: Sequence[DealItem]) -> Track | None:
     key = deal.key if index == 0 else f"{deal.key}#{index + 1}"
     ids = frozenset(line.id for line in slot.lines)
-    pieces = [p for p in deal.pieces if p.line.id in ids and deal.began(p)]
-    if not pieces:
+    pieces = [p for p in deal.pieces if p.line.id in ids and (deal.began(p) or _taken_at_once(p))]
+    if not any(deal.began(piece) for piece in pieces):
         return None
     by = grid(deal.start, slot.ends, slot.cycle_months, deal.billing_day)
     bare = Track(key, slot.cycle_months, by, ids, (), slot.change.quote_id)
@@ -273,8 +273,8 @@ def _track(slot: _Slot, index: int, deal: Deal, once: Sequence[DealItem]) -> Tra
 
 def _phases(track: Track, pieces: Sequence[Piece], deal: Deal, once: Sequence[DealItem]) -> tuple[Phase, ...]:
     """The time of these pieces, cut wherever one begins, ends or loses a discount, and where cycles change length."""
-    start = min(piece.start for piece in pieces)
-    pieces = [piece for piece in pieces if piece.last != piece.start]
+    every, pieces = pieces, [piece for piece in pieces if piece.last != piece.start]
+    start = min(piece.start for piece in pieces or every)
     if not pieces:
         return (Phase(start, start, (), tuple(once)),)
     lasts = [piece.last for piece in pieces]
@@ -292,7 +292,7 @@ def _phases(track: Track, pieces: Sequence[Piece], deal: Deal, once: Sequence[De
             raise Gap(first, last or first)
         cycle = next(c for c in opened.spans() if c.start <= first < c.end)
         made = (
-            _joined_items(running, cycle, deal)
+            _joined_items([p for p in every if comes_in(p, first)], cycle, deal)
             if cycle.kind is CycleKind.JOINED
             else items(running, deal, first, cycle)
         )
@@ -325,6 +325,17 @@ def cycle_items(running: Sequence[Piece], cycle: Cycle, deal: Deal, day: date | 
     if cycle.kind is CycleKind.JOINED:
         return _joined_items(running, cycle, deal)
     return items(running, deal, day or cycle.start, cycle)
+
+
+def comes_in(piece: Piece, day: date) -> bool:
+    """Whether the piece is billed for a cycle that it begins in: also what another quote takes off on its first day,
+    which is given back by that quote's policy.
+    """
+    return piece.runs(day) or (piece.start == day and _taken_at_once(piece))
+
+
+def _taken_at_once(piece: Piece) -> bool:
+    return piece.cut_by is not None and not piece.cut_by.ends and piece.cut == piece.start
 
 
 def _joined_items(running: Sequence[Piece], cycle: Cycle, deal: Deal) -> tuple[DealItem, ...]:

@@ -37,7 +37,8 @@ class Credits:
 
 
 def desire_credits(dues: Iterable[tuple[str, CreditDue]], deal: Deal, money: Money, now: datetime) -> Credits:
-    """The credit notes and balance transactions that are missing. ``dues`` come with the id of their subscription.
+    """The credit notes and balance transactions that are missing. ``dues`` come with the id of their subscription,
+    blank where there is none.
 
     Nothing is given back that was not billed: what was voided counts for nothing.
     """
@@ -52,7 +53,7 @@ def desire_credits(dues: Iterable[tuple[str, CreditDue]], deal: Deal, money: Mon
 def _give(
     due: CreditDue, subscription: str, deal: Deal, money: Money, left: dict[str, int], found: Credits, now: datetime
 ) -> None:
-    covering = [i for i in money.invoices if i.subscription == subscription and _covers(i, due, deal)]
+    covering = [i for i in money.invoices if _is_of(i, subscription, due) and _covers(i, due, deal)]
     given = sum(n.amount_minor for n in money.notes if _is_for(n.metadata, due) and n.status != "void")
     given -= sum(b.amount_minor for b in money.balances if _is_for(b.metadata, due))
     billed = sum(i.total_minor for i in covering if i.status != "void")
@@ -75,6 +76,13 @@ def _creditable(invoice: Invoice) -> int:
     if invoice.status == "open":
         return invoice.amount_remaining_minor if not invoice.amount_paid_minor else 0
     return max(0, invoice.total_minor - invoice.credited_minor) if invoice.status == "paid" else 0
+
+
+def _is_of(invoice: Invoice, subscription: str, due: CreditDue) -> bool:
+    """Whether the invoice is of the object that the credit is of; without one it is known by our key."""
+    if subscription:
+        return invoice.subscription == subscription
+    return invoice.metadata.get(KEY, "").split(":")[0] == due.key.split(":")[0]
 
 
 def _covers(invoice: Invoice, due: CreditDue, deal: Deal) -> bool:

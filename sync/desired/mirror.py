@@ -15,6 +15,7 @@ from sync.deal.money import round_half_away, to_major
 from sync.desired.contracts import Contract, ContractItem, contracts
 from sync.desired.declines import in_plain_words
 from sync.desired.given_back import GivenBack, MoneyBack
+from sync.desired.keys import DEAL
 from sync.desired.last_usage import last_usage
 from sync.desired.worth import Terms
 from sync.errors import Terminal
@@ -79,7 +80,9 @@ def show(view: AccountView, invoice_ids: frozenset[str]) -> Shown:
     whether named or not.
     """
     deals = contracts(view.subscriptions, view.schedules, view.terms)
-    by_object = {i: d.key for d in deals for i in (*d.subscription_ids, *d.schedule_ids)}
+    by_object = {i: d.key for d in deals for i in (*d.subscription_ids, *d.schedule_ids)} | {
+        d.key: d.key for d in deals
+    }
     named = [i for i in view.invoices if i.id in invoice_ids and not i.deleted]
     followers = {d.renews: d.key for d in deals if d.renews}
     back = MoneyBack(view.refunds, view.disputes, view.notes, view.invoices)
@@ -191,7 +194,7 @@ def _invoice(
         billing_key=invoice.id,
         stripe_id=invoice.id,
         account=view.account_id,
-        billing_subscription=by_object.get(invoice.subscription or ""),
+        billing_subscription=by_object.get(invoice.subscription or invoice.metadata.get(DEAL, "")),
         number=invoice.number,
         status=_status(invoice),
         currency=invoice.currency.upper(),

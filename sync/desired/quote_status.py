@@ -10,6 +10,7 @@ from decimal import Decimal
 from sync import catalogue
 from sync.deal.changes import Change
 from sync.deal.deal import Deal
+from sync.deal.dues import is_past
 from sync.deal.effect import Effect
 from sync.deal.forecast import Forecast
 from sync.deal.money import to_major
@@ -131,7 +132,8 @@ def status(view: QuoteView) -> str:
         return ENDED  # by a Cancellation, before it began
     if view.deal is None or not objects:
         return WAITING
-    if len(objects) < len(tracks(view.deal)):
+    there = _by_track(view.deal, view.objects)
+    if any(t.key not in there and not is_past(t, view.deal, view.now) for t in tracks(view.deal)):
         return CREATING
     last, begins = view.deal.last, view.case.begins if view.case else view.deal.opens
     if (last is not None and view.now >= view.deal.boundary(last)) or all(_is_over(fact) for fact in objects):
@@ -150,18 +152,20 @@ def _failed(failure: SyncError, view: QuoteView) -> str:
 
 def deal_objects(deal: Deal | None, facts: Iterable[Fact]) -> tuple[Schedule | Subscription, ...]:
     """For each track of the deal its schedule, else its subscription; tracks that have neither are left out."""
-    if deal is None:
-        return ()
+    return tuple(_by_track(deal, facts).values()) if deal is not None else ()
+
+
+def _by_track(deal: Deal, facts: Iterable[Fact]) -> Mapping[str, Schedule | Subscription]:
     seen = [fact for fact in facts if not fact.deleted]
     subscriptions = {s.metadata.get(KEY): s for s in seen if isinstance(s, Subscription)}
     schedules = [s for s in seen if isinstance(s, Schedule)]
-    found: list[Schedule | Subscription] = []
+    found: dict[str, Schedule | Subscription] = {}
     for track in tracks(deal):
         subscription = subscriptions.get(track.key)
         mine = schedule_of(track.key, subscription, schedules) or subscription
         if mine is not None:
-            found.append(mine)
-    return tuple(found)
+            found[track.key] = mine
+    return found
 
 
 def _is_over(fact: Schedule | Subscription) -> bool:

@@ -23,21 +23,24 @@ def begun_key(track: Track) -> str:
     return f"{track.key}:begun"
 
 
-def desire_stated(track: Track, deal: Deal, ours: Stated, now: datetime, custom_fields: Value) -> Iterable[Desired]:
-    """For each invoice that is due by now: the draft for the track's subscription, its items, and that it is finalised."""
+def desire_stated(
+    track: Track, deal: Deal, ours: Stated, now: datetime, custom_fields: Value, *, alone: bool = False
+) -> Iterable[Desired]:
+    """For each invoice that is due by now: the draft for the track's subscription, its items, and that it is finalised.
+    ``alone``: there is no subscription, its time is over; the metadata says of what deal the invoice is.
+    """
     for due in ours.dues:
         if due.at <= now and due.lines:
             invoice = Ref("invoice", due.key)
-            yield _invoice(invoice, due, track, deal, custom_fields)
+            yield _invoice(invoice, due, track, deal, custom_fields, alone=alone)
             for n, line in enumerate(due.lines, start=1):
                 yield _item(invoice, n, line, deal)
 
 
-def _invoice(ref: Ref, due: Due, track: Track, deal: Deal, custom_fields: Value) -> Desired:
+def _invoice(ref: Ref, due: Due, track: Track, deal: Deal, custom_fields: Value, *, alone: bool) -> Desired:
     customer = Ref("customer", deal.payer.account_id)
     create: dict[str, Value] = {
         "customer": customer,
-        "subscription": Ref("subscription", track.key),
         "currency": deal.currency.lower(),
         "collection_method": deal.terms.collection_method,
         "discounts": "",
@@ -45,6 +48,8 @@ def _invoice(ref: Ref, due: Due, track: Track, deal: Deal, custom_fields: Value)
         "auto_advance": False,
         "metadata": deal_metadata(deal, ref.key),
     }
+    if not alone:
+        create["subscription"] = Ref("subscription", track.key)
     if deal.terms.days_until_due is not None:
         create["days_until_due"] = deal.terms.days_until_due
     if custom_fields:

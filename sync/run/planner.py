@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from sync.deal.deal import Deal
-from sync.deal.dues import CreditDue, Stated, stated
+from sync.deal.dues import CreditDue, Stated, is_past, stated
 from sync.deal.forecast import Forecast, forecast
 from sync.deal.policy import BillingPolicy
 from sync.deal.timeline import Track, tracks
@@ -163,9 +163,10 @@ class Planner:
         since = {key: stated(track, deal, begun(deal, done).get(key), now) for key, track in _by_key(deal).items()}
         due = [key for key, ours in since.items() if any(at <= now for at in _moments(ours))]
         subscriptions = tuple(s.id for key in due if key in done and (s := done[key].subscription))
-        if not subscriptions:
+        alone = any(key not in done for key in due)  # its time is over: stated without a subscription
+        if not subscriptions and not alone:
             return Money()
-        refs = [*stated_refs(subscriptions)]
+        refs = [Ref("invoices_of_customer", customer.customer.id)] if alone else [*stated_refs(subscriptions)]
         if any(credit.at <= now for ours in since.values() for credit in ours.credits):
             refs += [Ref("credit_notes_of", customer.customer.id), Ref("balance_of", customer.customer.id)]
         found = self.stripe.read(refs).all()
@@ -181,13 +182,15 @@ def _moments(ours: Stated) -> list[datetime]:
 
 
 def _credits(deal: Deal, done: Mapping[str, Made], now: datetime) -> list[tuple[str, CreditDue]]:
-    """What is given back, with the subscription whose invoices billed it."""
+    """What is given back, with the subscription whose invoices billed it; blank where there is none, its time was over."""
     found = []
     for track in tracks(deal):
         mine = done.get(track.key)
         subscription = mine.subscription.id if mine and mine.subscription else ""
         ours = stated(track, deal, begun(deal, done).get(track.key), now)
-        found += [(subscription, credit) for credit in ours.credits if subscription]
+        found += [
+            (subscription, c) for c in ours.credits if subscription or (mine is None and is_past(track, deal, now))
+        ]
     return found
 
 

@@ -372,14 +372,16 @@ class Oracle:
             if at > until:
                 continue
             known = self._before(paper, day)
-            before, after = fold([*known, without]), fold([*known, with_it])
-            amount = self._unused(after, at) - self._unused(before, at)
-            if self.terms.at(day) <= paper.arrived:
-                amount += self._sum(before, paper.arrived) - self._sum(after, paper.arrived)
             if paper.proration == "Stripe":
                 made.leave(at, self.terms.step)
-            if amount > 0:
-                made.credits[paper.number, at] = made.credits.get((paper.number, at), 0) + amount
+            folded = fold([*known, without]), fold([*known, with_it])
+            for often in sorted({p.line.cycle for p in folded[1] if p.line.cycle}):  # what one has too much is its own
+                before, after = ([p for p in some if p.line.cycle == often] for some in folded)
+                amount = self._unused(after, at) - self._unused(before, at)
+                if self.terms.at(day) <= paper.arrived:
+                    amount += self._sum(before, paper.arrived) - self._sum(after, paper.arrived)
+                if amount > 0:
+                    made.credits[paper.number, at] = made.credits.get((paper.number, at), 0) + amount
 
     def _unused(self, parts: Sequence[Part], at: datetime) -> int:
         """What all that was taken off by a moment gives back for the cycles in which it was taken off."""

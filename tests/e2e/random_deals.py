@@ -208,7 +208,10 @@ class _Deal:
         self.plain = dice.random() < 0.3 and self.customer.currency != DINAR
         self.signed = dice.choice(self.stops[:4])
         base = self.base("New", None)
-        later = [at for at in self.stops if at > self.signed and (self.end is None or at.date() < self.end - ONE_DAY)]
+        until = (
+            self.end + timedelta(days=40 if dice.random() < 0.2 else -1) if self.end else date.max
+        )  # some come too late
+        later = [at for at in self.stops if at > self.signed and at.date() < until]
         arrivals = sorted(dice.sample(later, min(dice.choice((0, 1, 2, 3, 4, 5, 6)), len(later))))
         if self.plain and len(arrivals) < 2:
             self.plain = False
@@ -322,7 +325,6 @@ class _Deal:
         end = self.end
         if free and dice.random() < 0.12 and self.end and (self.end - start).days > 3:
             end = start + timedelta(days=dice.randint(2, (self.end - start).days))
-            end = max(end, min(self.end, self.signed.date() + 3 * ONE_DAY))  # what is over has no object any more
             fields["End_Date__c"] = (end - ONE_DAY).isoformat()
         if base:
             fields["Ramp_Key__c"] = f"K{dice.randrange(10**9)}"
@@ -355,7 +357,6 @@ class _Deal:
         days = [months_after(self.start, n * cycle) for n in range(1, 40)]
         days = [d for d in days if d < self.end] if dice.random() < 0.7 else [self._some_day(self.start)]
         cuts = sorted(set(dice.sample(days, min(len(days), dice.randint(1, 3)))) - {self.start})
-        cuts = [cut for cut in cuts if cut > self.signed.date() + 3 * ONE_DAY]
         key, often = f"Ramp {dice.randrange(10**6)}", self.often["Platform"]
         spans = list(zip([self.start, *cuts], [*cuts, self.end], strict=True))
         return [

@@ -320,7 +320,8 @@ class Life:
         for raw in stripe.all("invoices"):
             if raw["lines"]["has_more"]:
                 raw["lines"]["data"] = stripe.all(f"invoices/{raw['id']}/lines")
-            owner = owners[raw["parent"]["subscription_details"]["subscription"]]
+            parent = raw["parent"]["subscription_details"] if raw["parent"] else None
+            owner = owners[parent["subscription"]] if parent else raw["metadata"]  # ours, of a time that is over
             found.setdefault(owner["tandem_deal"], []).append(raw)
         return found
 

@@ -6,8 +6,6 @@ from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
-import pytest
-
 from tests.e2e.book import Book, by_day
 from tests.e2e.looks import changes_nothing, quote_row
 from tests.e2e.sandbox import World
@@ -86,7 +84,6 @@ def test_no_step_of_a_long_ramp_is_missed(world: World, tandem: Tandem) -> None:
     changes_nothing(tandem)
 
 
-@pytest.mark.xfail(reason="a step that was over when the quote came gets a subscription with an anchor in the past")
 def test_a_back_dated_ramp_bills_the_steps_that_are_over(world: World, tandem: Tandem) -> None:
     world.at("2026-05-10T09:00")
     book = Book(world, tandem)

@@ -15,7 +15,7 @@ from tests.e2e.tandem import Tandem
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("seed", "deals"), [(22, 3)])
+@pytest.mark.parametrize(("seed", "deals"), [(1, 3)])
 def test_random_deals_are_billed_as_signed_to_the_cent(
     world: World, make_tandem: Callable[..., Tandem], seed: int, deals: int
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sync.crm import CrmAccount, CrmProduct, CrmQuote, CrmQuoteLine, QuoteGraph
 from sync.deal.deal import Deal
-from sync.deal.dues import Begun, Settled, plain_from, touching
+from sync.deal.dues import Begun, Settled, is_past, plain_from, touching
 from sync.deal.forecast import Forecast, forecast
 from sync.deal.policy import BillingPolicy
 from sync.deal.timeline import tracks
@@ -95,6 +95,8 @@ class Lived:
         for track in tracks(self.deal):
             fresh = Settled(plain_from(track, self.deal, now), now)
             known = self.begun.get(track.key)
+            if known is None and is_past(track, self.deal, now):
+                continue  # no object is made of it
             if known is None:
                 known = Begun(fresh.plain, fresh.at)
             missing = [

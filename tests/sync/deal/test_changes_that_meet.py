@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sync.deal.changes import Credit
+from sync.deal.changes import Credit, Removal
 from sync.deal.deal import Deal
-from sync.deal.dues import Begun, Settled, plain_from, touching
+from sync.deal.dues import Begun, Settled, is_past, plain_from, touching
 from sync.deal.forecast import Forecast, forecast
+from sync.deal.lines import DealLine
 from sync.deal.timeline import tracks
 from tests.sync.deal.deals import (
     ADD_ON,
@@ -28,15 +30,15 @@ from tests.sync.deal.deals import (
 MAY, NEXT_MAY = day("2026-05-01"), day("2027-05-01")
 
 
-def monthly(*more: object) -> Deal:
-    return deal(line("L1", 10, "50.00", start=MAY, end=NEXT_MAY), *more, start=MAY, end=NEXT_MAY)  # type: ignore[arg-type]
+def monthly(*more: DealLine) -> Deal:
+    return deal(line("L1", 10, "50.00", start=MAY, end=NEXT_MAY), *more, start=MAY, end=NEXT_MAY)
 
 
-def seats(name: str, quantity: int, start: str, **more: object) -> object:
-    return line(name, quantity, "50.00", start=day(start), end=NEXT_MAY, **more)  # type: ignore[arg-type]
+def seats(name: str, quantity: int, start: str, **more: Any) -> DealLine:
+    return line(name, quantity, "50.00", start=day(start), end=NEXT_MAY, **more)
 
 
-def quarterly(name: str, quantity: int, start: str) -> object:
+def quarterly(name: str, quantity: int, start: str) -> DealLine:
     return line(name, quantity, "90.00", per=3, every=3, start=day(start), end=NEXT_MAY, product=ADD_ON)
 
 
@@ -46,6 +48,8 @@ def lived(of: Deal, now: datetime) -> Forecast:
     for n, change in enumerate(of.changes, start=1):
         known, when = of.of_first(n), change.accepted_at
         for track in tracks(known):
+            if track.key not in begun and is_past(track, known, when):
+                continue  # nothing is made of it in Stripe
             fresh = Settled(plain_from(track, known, when), when)
             mine = begun.get(track.key) or Begun(fresh.plain, when)
             quotes = {c.quote_id: fresh for c in touching(track, known) if c.quote_id != track.opened_by}
@@ -69,7 +73,7 @@ def test_a_quote_may_take_off_what_a_later_one_needs_if_it_adds_enough() -> None
     swap = (taken("R2", 9, "50", day("2026-05-23")),)
     changed = amended(
         changed, "S", day("2026-05-23"), seats("L2", 14, "2026-05-23"), removes=swap, accepted_at=at("2026-08-05")
-    )  # type: ignore[arg-type]
+    )
     made = lived(changed, at("2026-08-05"))
     assert made.total - made.credited == forecast(changed, EARLY).total - forecast(changed, EARLY).credited
 
@@ -125,7 +129,7 @@ def test_two_quotes_that_open_an_object_on_one_day_are_each_billed_once() -> Non
 def test_lines_that_agree_are_one_item_also_where_their_object_begins_inside_a_cycle() -> None:
     """Stripe takes a price once on a subscription."""
     lines = (quarterly("L2", 1, "2026-06-13"), quarterly("L3", 5, "2026-06-13"))
-    _, track = tracks(amended(monthly(), "A", day("2026-06-13"), *lines))  # type: ignore[arg-type]
+    _, track = tracks(amended(monthly(), "A", day("2026-06-13"), *lines))
     assert [item.quantity for item in track.phases[0].items] == [6]
 
 
@@ -142,3 +146,22 @@ def test_a_line_that_began_on_a_boundary_after_a_back_dated_end_is_given_back_on
     made = lived(cancelled(added, day("2026-06-01"), accepted_at=at("2026-09-05")), at("2026-09-05"))
     assert made.total == 2 * 50_000 + 3 * 75_000
     assert made.total - made.credited == 50_000
+
+
+def test_what_is_taken_off_on_the_day_it_comes_in_is_billed_and_given_back() -> None:
+    """In an object that begins inside a cycle as in any other: four of six quarterly units, both known ahead."""
+    added = amended(monthly(), "A", day("2026-06-13"), quarterly("L2", 6, "2026-06-13"))
+    whole = [total for when, total in invoices(lived(added, EARLY)) if when == "2026-06-13"]
+    unit = quarterly("L2", 6, "2026-06-13")
+    less = Removal("R1", unit.product, unit.month_minor("USD") / 100, 4, unit.start, unit.unit_price)
+    made = lived(amended(added, "R", day("2026-06-13"), removes=(less,)), EARLY)
+    [given] = [total for when, total in credits(made) if when == "2026-06-13"]
+    assert [total for when, total in invoices(made) if when == "2026-06-13"] == whole
+    assert given == round(whole[0] * 4 / 6)
+
+
+def test_a_line_that_is_over_when_its_quote_comes_is_billed_that_day_and_every_later_look_says_the_same() -> None:
+    short = line("L2", 2, "80", every=3, start=day("2027-04-16"), end=NEXT_MAY, product=ADD_ON)
+    changed = amended(monthly(), "A", day("2027-04-16"), short, accepted_at=at("2027-05-05"))
+    for looked in ("2027-05-05", "2027-05-06", "2028-01-01"):
+        assert ("2027-05-05", 7_890) in stated(lived(changed, at(looked))), looked  # 15 days of 160.00 a month

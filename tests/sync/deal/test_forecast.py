@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync.deal.calendar import add_months, seconds
+from sync.deal.cycles import Grid
 from sync.deal.discounts import Percent, leaves, take_off
 from sync.deal.forecast import Begun, forecast, line_amounts
 from sync.deal.money import Inexact, round_half_away, to_major
@@ -203,3 +204,9 @@ def test_line_amounts_add_up_to_the_total_where_lines_share_an_item():
     amounts = line_amounts(deal, forecast(deal, EARLY))
     assert len(amounts) == 7
     assert sum(amounts.values()) == Decimal("6999.96")
+
+
+def test_a_last_piece_after_a_clamped_boundary_is_counted_from_the_first_date():
+    """31 Oct and six months is 30 Apr; 30 days more are no seventh month: that would end on 31 May."""
+    grid = Grid(date(2028, 10, 31), date(2029, 5, 30), 3)
+    assert [cycle.months for cycle in grid.cycles()] == [3, 3, Fraction(30 * 12, 365)]
