@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy.engine import make_url
 
 from sync.store import engine as store_engine
-from sync.store.schema import upgrade
+from tests.databases import Databases
 from tests.e2e import traffic
 from tests.e2e.fixtures import make_tandem, sandbox_process, tandem, webhooks, world  # noqa: F401
 from workers.embedded import Servers, attach_or_start
-
-_numbers = itertools.count(1)
 
 #: The files that take longest, the longest first. They start first, so that no process is left alone with one at the end.
 LONGEST = (
@@ -64,47 +59,28 @@ def servers(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterato
 
 
 @pytest.fixture(scope="session")
-def postgres_url(servers: Servers) -> str:
-    """A database of the run's cluster that nobody writes to: the place from which others are made."""
-    return servers.database_url
-
-
-@pytest.fixture(scope="session")
-def template_database(postgres_url: str, worker_id: str) -> str:
-    """The name of an empty database with our schema, made once by each process."""
-    name = f"template_{worker_id}"
-    _execute(postgres_url, f'DROP DATABASE IF EXISTS "{name}"', f'CREATE DATABASE "{name}"')
-    upgrade(database_url_of(postgres_url, name))
-    return name
+def databases(servers: Servers, worker_id: str) -> Iterator[Databases]:
+    """The databases of this process of the run. Nothing in them has to outlive a crash, so no commit waits for the disk."""
+    with psycopg.connect(store_engine.plain_dsn(servers.database_url), autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(1)")  # every process of the run says so, and not two at once
+        connection.execute("ALTER ROLE CURRENT_USER SET synchronous_commit = off")
+    made = Databases(servers.database_url, worker_id)
+    yield made
+    made.close()
 
 
 @pytest.fixture
-def database(postgres_url: str, template_database: str, worker_id: str) -> Iterator[str]:
-    """The URL of a fresh database with our schema, gone after the test."""
-    name = f"test_{worker_id}_{os.getpid()}_{next(_numbers)}"
-    _execute(postgres_url, f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"')
-    yield database_url_of(postgres_url, name)
-    _execute(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+def database(databases: Databases) -> Iterator[str]:
+    """The URL of a database with our schema and no rows."""
+    with databases.fresh() as url:
+        yield url
 
 
 @pytest.fixture
-def empty_database(postgres_url: str, worker_id: str) -> Iterator[str]:
+def empty_database(databases: Databases) -> Iterator[str]:
     """The URL of a database without a table, gone after the test."""
-    name = f"empty_{worker_id}_{os.getpid()}_{next(_numbers)}"
-    _execute(postgres_url, f'CREATE DATABASE "{name}" TEMPLATE template0')
-    yield database_url_of(postgres_url, name)
-    _execute(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-def database_url_of(url: str, name: str) -> str:
-    """The URL of another database of the same cluster."""
-    return make_url(url).set(database=name).render_as_string(hide_password=False)
-
-
-def _execute(url: str, *statements: str) -> None:
-    with psycopg.connect(store_engine.plain_dsn(url), autocommit=True) as connection:
-        for statement in statements:
-            connection.execute(statement.encode())
+    with databases.bare() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
