@@ -60,7 +60,9 @@ class Deal:
     whole_months: bool = False  # proration precision "month": a part month counts whole
     renews: str | None = None  # the key of the deal that this one renews
     paid_through: date | None = None  # the last day that the system it came from was paid for: a migrated deal
-    takes: str | None = None  # the self-serve plan (Stripe's id) in whose row of the CRM the deal goes on
+    takes: str | None = (
+        None  # the key of the row in the CRM in which it goes on: of a self-serve plan that it takes over
+    )
 
     @property
     def months(self) -> int | None:

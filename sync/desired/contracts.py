@@ -14,7 +14,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from sync.deal.money import round_half_away
-from sync.desired.keys import ENDS_ON, RENEWS, TAKEN_BY, TAKES, TERM_END, TRIAL_FROM
+from sync.desired.keys import ENDS_ON, RENEWS, TAKES, TERM_END, TRIAL_FROM
 from sync.desired.worth import Terms, charge, monthly, monthly_of_phase, of_items, of_phase, percent_off
 from sync.errors import Terminal
 from sync.facts import Price, Schedule, Subscription
@@ -115,17 +115,15 @@ def contracts(subscriptions: Iterable[Subscription], schedules: Iterable[Schedul
 
 
 def _key(subscription: Subscription | None, schedules: Sequence[Schedule]) -> str:
-    """The deal's key, else the id of what was made first; of a schedule and its subscription made at once, the schedule's.
-    Of a deal that took over a self-serve plan, that plan's id.
-    """
+    """The deal's key, or that of the self-serve plan which it took over; without a deal that of the plan."""
     objects: list[Schedule | Subscription] = [*schedules, *([subscription] if subscription else [])]
     deals = (o.metadata.get(TAKES) or o.metadata[DEAL_KEY] for o in objects if o.metadata.get(DEAL_KEY))
-    return next(deals, None) or (
-        subscription.id if subscription and TAKEN_BY in subscription.metadata else _oldest(objects)
-    )
+    return next(deals, None) or plan_key(subscription, schedules)
 
 
-def _oldest(objects: Sequence[Subscription | Schedule]) -> str:
+def plan_key(subscription: Subscription | None, schedules: Sequence[Schedule]) -> str:
+    """The id of what was made first of a plan; of a schedule and its subscription made at once, the schedule's."""
+    objects: list[Schedule | Subscription] = [*schedules, *([subscription] if subscription else [])]
     return min(objects, key=lambda o: o.created_s).id
 
 

@@ -27,7 +27,8 @@ MONTHLY = "tandem_monthly"
 HELD = "tandem_held"
 #: On a deal that renews another: the key of that one.
 RENEWS = "tandem_renews"
-#: On a self-serve plan: the deal that takes it over. On that deal's objects: the plan in whose row of the CRM it goes on.
+#: On a self-serve plan: the deal that takes it over. On that deal's objects: the key of the plan's row
+#: in the CRM, in which the deal goes on.
 TAKEN_BY = "tandem_taken_by"
 TAKES = "tandem_takes"
 QUOTE = "salesforce_quote_id"

@@ -108,7 +108,8 @@ def _in_by(track: Track, deal: Deal, begun: Mapping[str, Begun], at: datetime) -
 
 def _begins(invoice: Invoice) -> int:
     """The boundary that the invoice bills from: where the time paid ahead begins, else when it was made."""
-    ahead = [line.period_start_s for line in invoice.lines if line.period_end_s > invoice.created_s]
+    mine = (line for line in invoice.lines if not is_credit(line))
+    ahead = [line.period_start_s for line in mine if line.period_end_s > invoice.created_s]
     return min(ahead, default=invoice.created_s)
 
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from sync import catalogue
 from sync.deal.calendar import instant, say, seconds
 from sync.deal.deal import Deal
+from sync.desired.contracts import plan_key
 from sync.desired.customer import LIVE
 from sync.desired.keys import AS_PLANNED, DEAL, TAKEN_BY, TAKES
 from sync.errors import Refusal
@@ -98,11 +99,16 @@ def _is_taken(subscription: Subscription, deal: Deal, begun: bool) -> bool:
 
 
 def row_of(takeover: Takeover | None, deal: Deal, objects: Sequence[Fact]) -> str | None:
-    """The plan in whose row the deal goes on: settled once by the deal's own objects, else the oldest plan."""
-    mine = (f.metadata for f in objects if f.metadata.get(DEAL) == deal.key)
+    """The key of the row in which the deal goes on: settled once by the deal's own objects, else the oldest plan's."""
+    mine = [f.metadata for f in objects if f.metadata.get(DEAL) == deal.key]
     noted = next((m[TAKES] for m in mine if m.get(TAKES)), None)
-    begun = any(f.metadata.get(DEAL) == deal.key for f in objects)
-    return noted or (takeover.plans[0].id if takeover and not begun else None)
+    if noted or mine or takeover is None:
+        return noted
+    oldest = takeover.plans[0]
+    schedules = [
+        f for f in objects if isinstance(f, Schedule) and oldest.id in (f.subscription, f.released_subscription)
+    ]
+    return plan_key(oldest, schedules)
 
 
 def check_takeover(

@@ -1,0 +1,144 @@
+"""Customers of the web site who sign a quote: their plans end, what was billed too much is given back, one row goes on."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from tests.e2e.dying import die_after_creating
+from tests.e2e.looks import changes_nothing, quote_row, seconds, settled
+from tests.e2e.people import sell
+from tests.e2e.sandbox import World
+from tests.e2e.tandem import Tandem
+
+ROW = "Id Billing_Key__c Quote__c Channel__c Status__c MRR__c Quantity__c Ends_On__c End_Date__c"
+
+
+def _account(world: World) -> str:
+    return world.crm.create(
+        "Account", Name="Birch", Website="https://birch.example", Billing_Email__c="ops@birch.example"
+    )
+
+
+def _plan(world: World, customer: str, amount: int, interval: str, **more: Any) -> dict[str, Any]:
+    product = world.stripe.post("products", name=f"By the {interval}")["id"]
+    terms = {"product": product, "currency": "usd", "unit_amount": amount, "recurring[interval]": interval}
+    price = world.stripe.post("prices", form=terms)["id"]
+    return world.stripe.post("subscriptions", form={"customer": customer, "items[0][price]": price, **more})
+
+
+def _rows(world: World) -> dict[str, dict[str, Any]]:
+    return {row["Billing_Key__c"]: row for row in world.crm.rows("Billing_Subscription__c", ROW)}
+
+
+def _live(world: World) -> list[str]:
+    return [s["id"] for s in world.stripe.all("subscriptions", status="all") if s["status"] != "canceled"]
+
+
+def test_a_back_dated_deal_ends_every_plan_and_gives_back_what_they_billed_since_whoever_is_killed_meanwhile(
+    world: World, tandem: Tandem
+) -> None:
+    world.at("2026-01-10")
+    account = _account(world)
+    monthly = world.stripe.sign_up("Birch", "ops@birch.example", seats=5, card="pm_card_visa")
+    customer = monthly["customer"]
+    annual = _plan(world, customer, 480_000, "year", collection_method="send_invoice", days_until_due=30)
+    settled(tandem)
+    before = _rows(world)
+    assert {row["MRR__c"] for row in before.values()} == {Decimal("195"), Decimal("400")}
+
+    world.at("2026-02-20T09:00")
+    seat = world.crm.product("Seat", currencies=["USD"])
+    quote = sell(
+        world.crm, [(seat, 2, "50.00", {})], account=account, Start_Date__c="2026-01-25", Term_Months__c=12,
+        Billing_Frequency__c="Monthly", Collection_Method__c="Charge Automatically",
+    )  # fmt: skip
+    die_after_creating("invoiceitem", tandem)
+    world.at("2026-02-20T09:10")
+    settled(tandem)
+
+    # Of 10 January: 16 of 31 days; of 10 February: all of it. The annual invoice is open: 350 of 365 days less is due.
+    [first] = [i for i in world.stripe.all("invoices") if i["metadata"].get("tandem_deal")]
+    assert (first["total"], first["status"]) == (0, "paid")
+    lowered = world.stripe.get(f"invoices/{annual['latest_invoice']}")
+    assert lowered["amount_remaining"] == 480_000 - 460_274
+    balance = -world.stripe.get(f"customers/{customer}")["balance"]
+    assert balance == 19_500 + 10_065 - 10_000
+    [live] = _live(world)
+    preview = quote_row(world, quote)["Billing_Preview__c"]
+    for words in ("100.00 USD, which leaves 0.00 USD", "195.65 USD more", "lowered by 4,602.74 USD"):
+        assert words in preview
+    after = _rows(world)
+    assert {key: row["Id"] for key, row in after.items()} == {key: row["Id"] for key, row in before.items()}
+    oldest = min((monthly, annual), key=lambda s: (s["start_date"], s["created"], s["id"]))["id"]
+    mine, other = after.pop(oldest), next(iter(r for k, r in _rows(world).items() if k != oldest))
+    assert (mine["Channel__c"], mine["Status__c"], mine["MRR__c"], mine["Quote__c"]) == (
+        "Sales-Led", "Active", Decimal("100"), quote,
+    )  # fmt: skip
+    assert (other["Channel__c"], other["Status__c"], other["MRR__c"]) == ("Self-Serve", "Canceled", 0)
+    changes_nothing(tandem)
+
+    # What is bought on the web site afterwards is a plan of its own, and the row is amended like any deal's.
+    extra = _plan(world, customer, 1_000, "month")
+    row = world.crm.row("Billing_Subscription__c", "Id Currency__c", f"Billing_Key__c = '{oldest}'")
+    amendment = world.crm.quote(
+        "More seats", account, "USD", [(seat, 3, "50.00", {})],
+        Quote_Type__c="Amendment", Billing_Subscription__c=row["Id"], Start_Date__c="2026-03-25",
+    )  # fmt: skip
+    world.crm.accept(amendment)
+    settled(tandem)
+    assert quote_row(world, amendment)["Billing_Status__c"] == "Scheduled"
+    world.at("2026-03-25T02:00")
+    settled(tandem)
+    assert set(_live(world)) == {live, extra["id"]}
+    assert (_rows(world)[oldest]["Quantity__c"], _rows(world)[oldest]["Quote__c"]) == (5, quote)
+    changes_nothing(tandem)
+
+
+def test_a_plan_goes_on_until_the_deal_begins_and_is_given_back_by_what_it_is_then(
+    world: World, tandem: Tandem
+) -> None:
+    world.at("2026-06-10")
+    account = _account(world)
+    plan = world.stripe.sign_up("Birch", "ops@birch.example", seats=5, card="pm_card_visa")
+    own = world.stripe.post("subscription_schedules", from_subscription=plan["id"])
+    settled(tandem)
+    seat = world.crm.product("Seat", currencies=["USD"])
+    quote = world.crm.quote(
+        "Birch", account, "USD", [(seat, 50, "99.00", {})], Start_Date__c="2026-07-25", Term_Months__c=12,
+        Billing_Frequency__c="Monthly", Trial_Days__c=5, Billing_Request__c="Check",
+    )  # fmt: skip
+    mark = world.mark()
+    settled(tandem)
+    assert "100.65 USD, which leaves 4,849.35 USD" in quote_row(world, quote)["Billing_Preview__c"]
+    assert world.writes(mark, "stripe") == []
+    world.crm.accept(quote)
+    settled(tandem)
+    old = world.stripe.get(f"subscriptions/{plan['id']}")
+    assert (old["cancel_at"], old["metadata"]) == (None, {"tandem_taken_by": quote})
+
+    world.at("2026-07-10T02:00")  # its last cycle has begun
+    settled(tandem)
+    old = world.stripe.get(f"subscriptions/{plan['id']}")
+    assert (old["cancel_at"], old["schedule"]) == (seconds("2026-07-25"), None)
+    assert world.stripe.get(f"subscription_schedules/{own['id']}")["status"] == "released"
+    item = old["items"]["data"][0]["id"]
+    world.stripe.post(f"subscription_items/{item}", quantity=9, proration_behavior="always_invoice")
+    world.at("2026-07-25T00:10")
+    settled(tandem)
+    assert len(_live(world)) == 1
+    [row] = _rows(world).values()
+    assert (row["Status__c"], row["Channel__c"], row["MRR__c"]) == ("Trialing", "Sales-Led", 0)
+
+    world.at("2026-07-30T00:10")  # the first invoice is Stripe's draft, for an hour
+    settled(tandem)
+    world.at("2026-07-30T02:00")
+    settled(tandem)
+    first = world.stripe.all("invoices", subscription=_live(world)[0])[0]
+    # 16 of 31 days of five seats, and of the four more: 19,500 and 35,100 - 19,500, each line rounded.
+    credits = sorted(line["amount"] for line in first["lines"]["data"] if line["amount"] < 0)
+    assert (credits, first["total"]) == ([-10_065, -8_051], 495_000 - 18_116)
+    assert first["status"] == "open"
+    [row] = _rows(world).values()
+    assert (row["Status__c"], row["MRR__c"], row["End_Date__c"]) == ("Active", Decimal("4950"), "2027-07-29")
+    changes_nothing(tandem)
