@@ -34,6 +34,7 @@ from sync.run.dealing import Dealing
 from sync.run.flush import SALESFORCE, Flusher
 from sync.run.identity import Identity
 from sync.run.mirror import Mirror
+from sync.run.pausing import Pausing
 from sync.run.payers import Payers
 from sync.run.pipeline import Pipeline
 from sync.run.planner import Planner
@@ -55,6 +56,7 @@ from sync.store.inbox import insert_notices_sql, last_received, notice_arrays
 from sync.store.ledger import StoredLedger
 from sync.store.links import StoredLinks
 from sync.store.outbox import StoredOutbox
+from sync.store.pauses import StoredPauses
 from sync.store.promises import StoredPromises
 from sync.store.subjects import StoredSubjects
 
@@ -89,6 +91,7 @@ class Store:
     budgets: StoredBudgets
     audit: StoredAudit
     cohorts: StoredCohorts
+    pauses: StoredPauses
 
     def close(self) -> None:
         """Disconnect from PostgreSQL."""
@@ -238,6 +241,7 @@ def open_store(
         budgets=StoredBudgets(engine),
         audit=StoredAudit(engine, now=clock.now),
         cohorts=StoredCohorts(engine),
+        pauses=StoredPauses(engine),
     )
 
 
@@ -317,11 +321,12 @@ def _pipeline(
         stripe=stripe, facts=store.facts, links=store.links, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock,
         zone_of=zones(salesforce, policy.billing_timezone), promise=promise,
     )  # fmt: skip
+    pausing = Pausing(store.cursors)
     return Pipeline(
         subjects=store.subjects, outbox=store.outbox, clock=store.clock,
         changes=Changes(stripe=stripe, salesforce=salesforce, subjects=store.subjects, cursors=store.cursors),
         quotes=quotes, identity=identity, mirror=mirror,
-        flusher=Flusher(salesforce=salesforce, outbox=store.outbox, budgets=store.budgets),
+        flusher=Flusher(salesforce=salesforce, outbox=store.outbox, budgets=store.budgets, pausing=pausing), pausing=pausing,
         settle_s=settle_s,
     )  # fmt: skip
 

@@ -17,6 +17,7 @@ from sync.cli import (
     failures,
     identity,
     migrate,
+    pause,
     places,
     preview,
     processes,
@@ -50,6 +51,8 @@ VERBS: tuple[Callable[..., Any], ...] = (
     replay.replay,
     backfill.backfill,
     timeline.timeline,
+    pause.pause,
+    pause.resume,
 )
 
 

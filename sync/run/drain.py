@@ -62,6 +62,8 @@ def drain(pipeline: Pipeline, *, progress: Callable[[str], None] = lambda _: Non
             continue
         if away is not None and unread >= TRIES:
             raise away
+        if away is None and pipeline.pausing.any:
+            break  # what waits does so until somebody resumes
         counts = pipeline.subjects.counts(pipeline.clock.now())
         rows, rows_in_s = pipeline.outbox.waiting()
         pause_s = _pause(

@@ -8,6 +8,7 @@ import structlog
 
 from sync.errors import OutcomeUnknown, SyncError, Transient
 from sync.ports import Budgets, Outbox, SalesforceGateway
+from sync.run.pausing import Pausing
 
 log = structlog.get_logger()
 
@@ -22,9 +23,12 @@ class Flusher:
     salesforce: SalesforceGateway
     outbox: Outbox
     budgets: Budgets
+    pausing: Pausing
 
     def run_once(self) -> int:
-        """Send one Composite call's worth of rows; returns how many were acknowledged."""
+        """Send one Composite call's worth of rows; returns how many were acknowledged. None while writes are paused."""
+        if self.pausing.stands(SALESFORCE):
+            return 0
         flush = self.outbox.claim_flush() if self.budgets.may_spend(SALESFORCE, "mirror") else None
         if flush is None:
             return 0

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
 from sync.clock import Clock
 from sync.errors import LeaseLost, SyncError, Terminal, Transient
-from sync.ports import Again, Claim, Due, Failed, Outbox, Outcome, Subjects
+from sync.ports import Again, Claim, Done, Due, Failed, Outbox, Outcome, Subjects
 from sync.run.changes import Changes
 from sync.run.flush import Flusher
 from sync.run.identity import Identity
 from sync.run.intake import route
 from sync.run.mirror import Mirror, count_again
+from sync.run.pausing import Pausing
 from sync.run.quote import QuoteRun
 
 log = structlog.get_logger()
@@ -22,6 +24,8 @@ log = structlog.get_logger()
 #: Notices taken in by one transaction, and how many transactions before work goes on whatever still comes.
 NOTICES_A_TIME = 500
 MOST_INTAKES = 20
+#: When a customer is looked at again whose Account may not be made now (business time).
+AFTER_A_PAUSE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Pipeline:
     identity: Identity
     mirror: Mirror
     flusher: Flusher
+    pausing: Pausing
     settle_s: float = 1.0
 
     def poll(self) -> int:
@@ -67,9 +72,9 @@ class Pipeline:
 
     def run_deal(self, runs: Counter[str] | None = None, *, stop_at: int = 0, again: Counter[str] | None = None) -> int:
         """Run one unit of the deal lane, all its due subjects; returns how many ran. ``runs`` counts each that ran,
-        ``again`` each that will be tried again.
+        ``again`` each that will be tried again. None runs while writes to Stripe are paused.
         """
-        claim = self.subjects.claim_unit("deal")
+        claim = None if self.pausing.stands("stripe") else self.subjects.claim_unit("deal")
         if claim is None:
             return 0
         outcomes: dict[str, Outcome] = {}
@@ -117,6 +122,8 @@ class Pipeline:
     def _by_kind(self, claim: Claim, due: Due) -> Outcome:
         match due.kind:
             case "customer":
+                if self.identity.mode == "create" and self.pausing.stands("salesforce"):
+                    return Done(self.clock.now() + AFTER_A_PAUSE)  # it might have to make an Account
                 return self.identity.run(claim, due)
             case "quote":
                 return self.quotes.run(claim, due)

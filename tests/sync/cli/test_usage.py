@@ -33,9 +33,28 @@ def test_help_lists_the_verbs_of_this_release_and_no_other(bare: Tandem) -> None
     out = bare("--help").out
     listed = set(re.findall(r"^│ (\w+) {2,}", out, re.MULTILINE))
     assert listed == {
-        "demo", "up", "web", "worker", "scheduler", "drain", "sandbox", "check", "status", "preview", "sync",
-        "explain", "migrate", "failures", "replay", "backfill", "timeline", "identity", "db",
-    }  # fmt: skip
+        "demo",
+        "up",
+        "web",
+        "worker",
+        "scheduler",
+        "drain",
+        "sandbox",
+        "check",
+        "status",
+        "preview",
+        "sync",
+        "explain",
+        "migrate",
+        "pause",
+        "resume",
+        "failures",
+        "replay",
+        "backfill",
+        "timeline",
+        "identity",
+        "db",
+    }
 
 
 def test_version_is_one_line(bare: Tandem) -> None:

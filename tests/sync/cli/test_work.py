@@ -399,3 +399,20 @@ def test_explain_says_why_a_quote_stands_as_it_does_and_what_is_wrong_with_anoth
 )
 def test_explain_of_what_is_not_there_says_so(tandem: Tandem, name: str, code: int) -> None:
     assert tandem("explain", name).code == code
+
+
+def test_a_pause_is_shown_and_audited_until_it_is_lifted(tandem: Tandem) -> None:
+    assert tandem("pause", "--writes", "stripe", "--reason", "price list", "--for", "2h").code == 0
+    assert tandem("status", "--json").json["paused"] == {"stripe": "price list"}
+    assert tandem("resume", "--writes", "salesforce").code == 3
+    assert tandem("resume", "--writes", "stripe").code == 0
+    assert tandem("status", "--json").json["paused"] == {}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--reason", " "), ("--reason", "x", "--for", "soon"), ("--reason", "x", "--for", "0h"), ("--reason", "x", "--writes", "both"), ()],
+)  # fmt: skip
+def test_a_pause_that_makes_no_sense_is_refused(tandem: Tandem, arguments: tuple[str, ...]) -> None:
+    assert tandem("pause", *arguments).code == 2
+    assert tandem("status", "--json").json["paused"] == {}

@@ -16,6 +16,7 @@ from sync.errors import Transient
 from sync.ports import Again, Claim, Done, Due, Failed, Outcome
 from sync.run import drain as module
 from sync.run.drain import drain
+from sync.run.pausing import Pausing
 from sync.run.pipeline import Pipeline
 from tests.sync.run.conftest import Place
 
@@ -61,6 +62,7 @@ class NoFlusher:
 
 def pipeline(place: Place, runs: Runs, sources: Sources | None = None) -> Pipeline:
     parts: Any = {"subjects": place.subjects, "outbox": place.outbox, "clock": place.clock, "mirror": place.mirror()}
+    parts["pausing"] = Pausing(place.cursors)
     return Pipeline(**parts, changes=sources or Sources(), flusher=NoFlusher(), quotes=runs, identity=runs)
 
 

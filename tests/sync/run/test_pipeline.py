@@ -11,6 +11,7 @@ import pytest
 
 from sync.errors import LeaseLost, Terminal, Transient, Unsafe
 from sync.ports import Claim, Done, Due, Failed, Outcome
+from sync.run.pausing import Pausing
 from sync.run.pipeline import Pipeline
 from tests.sync.run.conftest import Place
 
@@ -21,6 +22,7 @@ class Runs:
 
     answer: Callable[[Due], Outcome] = lambda due: Done()
     ran: list[str] = field(default_factory=list)
+    mode: str = "match"
 
     def run(self, claim: Claim, due: Due) -> Outcome:
         self.ran.append(due.key)
@@ -33,6 +35,7 @@ def pipeline(place: Place, quotes: Runs, **more: Any) -> Pipeline:
         "outbox": place.outbox,
         "clock": place.clock,
         "mirror": place.mirror(),
+        "pausing": Pausing(place.cursors),
     }
     nothing: Any = None
     return Pipeline(**{**parts, "changes": nothing, "flusher": nothing, "quotes": quotes, "identity": Runs(), **more})
