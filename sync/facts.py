@@ -273,6 +273,7 @@ class Invoice(Fact):
     finalized_at_s: int | None = None
     paid_at_s: int | None = None
     voided_at_s: int | None = None
+    uncollectible_at_s: int | None = None
     period_start_s: int = 0  # of the recurring lines, else of all lines, else Stripe's own
     period_end_s: int = 0
     hosted_url: str | None = None

@@ -145,3 +145,4 @@ class BillingIssue:
     reference: str | None
     opened_at: datetime
     currency: str
+    subscription: str | None = None  # Billing_Key__c of the contract it is about

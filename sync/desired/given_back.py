@@ -11,9 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from sync.deal.calendar import say
+from sync.deal.calendar import business_day, instant, say
 from sync.desired.declines import DISPUTED, NOTED, REFUND_FAILED, REFUNDED
-from sync.desired.worth import Terms
 from sync.errors import Terminal
 from sync.facts import CreditNote, Dispute, Invoice, Refund
 
@@ -63,7 +62,6 @@ class GivenBack:
     refunded_minor: int = 0
     credited_minor: int = 0
     dispute_status: str | None = None
-    open_disputes: tuple[Dispute, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,6 +72,7 @@ class MoneyBack:
     disputes: Sequence[Dispute] = ()
     notes: Sequence[CreditNote] = ()
     invoices: Sequence[Invoice] = ()
+    zone: str = "UTC"
     _paid: dict[str, dict[str, int]] = field(default_factory=dict, repr=False)  # intent -> invoice -> what it paid
 
     def __post_init__(self) -> None:
@@ -83,11 +82,11 @@ class MoneyBack:
                     paid = self._paid.setdefault(payment.payment_intent, {})
                     paid[invoice.id] = paid.get(invoice.id, 0) + payment.amount_minor
 
-    def of(self, invoice: Invoice, terms: Terms) -> GivenBack:
+    def of(self, invoice: Invoice) -> GivenBack:
         """What was given back of this invoice."""
         notes = sorted((n for n in self.notes if n.invoice == invoice.id), key=lambda n: (n.created_s, n.id))
         refunds = [(r, part, f) for r in self.refunds for i, part, f in self._refund_parts(r) if i == invoice.id]
-        disputes = [(d, part, f) for d in self.disputes for i, part, f in self._parts(d) if i == invoice.id]
+        disputes = self.disputed(invoice)
         came_to_nothing = {r.id for r in self.refunds if r.status in CAME_TO_NOTHING}
         sent_back = sum(part for r, part, _ in refunds if r.id not in came_to_nothing)
         outside = sum(n.out_of_band_minor for n in notes if n.status != "void")
@@ -96,15 +95,22 @@ class MoneyBack:
         )
         rows = [_refund(r, part, _key(r.id, invoice.id, first), self._noted(r)) for r, part, first in refunds]
         rows += [row for n in notes for row in _note(n, came_to_nothing)]
-        rows += [_dispute(d, part, _key(d.id, invoice.id, first), terms) for d, part, first in disputes]
-        opened = tuple(d for d, _, _ in disputes if d.status in OPEN_DISPUTE)
+        rows += [row for _, _, row in disputes]
         return GivenBack(
             tuple(rows),
             sent_back + outside,
             max(0, invoice.credited_minor - by_note),
             _dispute_status([d for d, _, _ in disputes]),
-            opened,
         )
+
+    def disputed(self, invoice: Invoice) -> list[tuple[Dispute, int, Movement]]:
+        """Its disputes, each with the part that is this invoice's and its row."""
+        return [
+            (d, part, _dispute(d, part, _key(d.id, invoice.id, first), self.zone))
+            for d in self.disputes
+            for i, part, first in self._parts(d)
+            if i == invoice.id
+        ]
 
     def _noted(self, refund: Refund) -> list[CreditNote]:
         return [n for n in self.notes if n.status != "void" and any(id_ == refund.id for id_, _ in n.refunds)]
@@ -191,10 +197,10 @@ def _note(note: CreditNote, came_to_nothing: set[str]) -> list[Movement]:
     return rows
 
 
-def _dispute(dispute: Dispute, part: int, key: str, terms: Terms) -> Movement:
+def _dispute(dispute: Dispute, part: int, key: str, zone: str) -> Movement:
     said = [DISPUTED.get(dispute.reason, DISPUTED["general"])]
     if dispute.status in ANSWER_DUE and dispute.answer_by_s:
-        said.append(f"Answer with evidence by {say(terms.day(dispute.answer_by_s))}.")
+        said.append(f"Answer with evidence by {say(business_day(instant(dispute.answer_by_s), zone))}.")
     if dispute.withdrawn_minor:
         said.append("The bank has taken the money back.")
     elif dispute.status == "won":

@@ -14,8 +14,9 @@ from sync.deal.calendar import zone
 from sync.deal.money import round_half_away, to_major
 from sync.desired.contracts import Contract, ContractItem, contracts
 from sync.desired.declines import in_plain_words
-from sync.desired.given_back import GivenBack, MoneyBack
-from sync.desired.keys import DEAL
+from sync.desired.given_back import OPEN_DISPUTE, GivenBack, MoneyBack
+from sync.desired.issues import Issues, issues_of, second_currencies, shown
+from sync.desired.keys import DEAL, HELD
 from sync.desired.last_usage import last_usage
 from sync.desired.worth import Terms
 from sync.errors import Terminal
@@ -31,7 +32,14 @@ from sync.facts import (
     Schedule,
     Subscription,
 )
-from sync.shown import AccountSummary, BillingInvoice, BillingPayment, BillingSubscription, BillingSubscriptionItem
+from sync.shown import (
+    AccountSummary,
+    BillingInvoice,
+    BillingIssue,
+    BillingPayment,
+    BillingSubscription,
+    BillingSubscriptionItem,
+)
 
 INVOICE_STATUS = {"draft": "Draft", "open": "Open", "paid": "Paid", "void": "Void", "uncollectible": "Uncollectible"}
 COLLECTION = {"send_invoice": "Send Invoice", "charge_automatically": "Charge Automatically"}
@@ -73,6 +81,8 @@ class Shown:
     invoices: tuple[BillingInvoice, ...]
     payments: tuple[BillingPayment, ...]
     wake_at: datetime | None
+    issues: tuple[BillingIssue, ...] = ()
+    settled: tuple[str, ...] = ()  # keys of issues that are over, if they were ever opened
 
 
 def show(view: AccountView, invoice_ids: frozenset[str]) -> Shown:
@@ -85,10 +95,18 @@ def show(view: AccountView, invoice_ids: frozenset[str]) -> Shown:
     }
     named = [i for i in view.invoices if i.id in invoice_ids and not i.deleted]
     followers = {d.renews: d.key for d in deals if d.renews}
-    back = MoneyBack(view.refunds, view.disputes, view.notes, view.invoices)
-    given = {i.id: back.of(i, view.terms) for i in named}
+    back = MoneyBack(view.refunds, view.disputes, view.notes, view.invoices, view.zone)
+    given = {i.id: back.of(i) for i in named}
+    account = _account(view, deals)
+    issues = issues_of(view.invoices, view.charges, back, view.now)
+    others = _second_currencies(view, deals, account.billing_currency or "")
     return Shown(
-        account=_account(view, deals),
+        account=account,
+        issues=tuple(
+            shown(i, view.account_id, _contract_of(i.invoice, by_object) if i.invoice else None)
+            for i in (*issues.standing, *others.standing)
+        ),
+        settled=(*issues.over, *others.over),
         subscriptions=tuple(_subscription(view, d, followers.get(d.deal or d.key)) for d in deals),
         items=tuple(row for d in deals for row in _items(view, d)),
         invoices=tuple(_invoice(view, i, by_object, given[i.id]) for i in named),
@@ -175,6 +193,11 @@ def _overdue_since(invoice: Invoice) -> int:
     return invoice.due_date_s or invoice.finalized_at_s or invoice.created_s
 
 
+def _contract_of(invoice: Invoice, by_object: Mapping[str, str]) -> str | None:
+    """The key of the contract that the invoice is of."""
+    return by_object.get(invoice.subscription or invoice.metadata.get(DEAL, ""))
+
+
 def _invoice(
     view: AccountView, invoice: Invoice, by_object: Mapping[str, str], given_back: GivenBack
 ) -> BillingInvoice:
@@ -194,7 +217,7 @@ def _invoice(
         billing_key=invoice.id,
         stripe_id=invoice.id,
         account=view.account_id,
-        billing_subscription=by_object.get(invoice.subscription or invoice.metadata.get(DEAL, "")),
+        billing_subscription=_contract_of(invoice, by_object),
         number=invoice.number,
         status=_status(invoice),
         currency=invoice.currency.upper(),
@@ -309,7 +332,7 @@ def _account(view: AccountView, deals: Sequence[Contract]) -> AccountSummary:
         id=view.account_id,
         stripe_customer_id=view.customers[0].id if view.customers else None,
         billing_channel=("Sales-Led" if any(d.sales_led for d in live or deals) else "Self-Serve") if deals else None,
-        billing_health=_health(deals, live, late_at_all),
+        billing_health=_health(deals, live, late_at_all, questioned=_questioned(view)),
         billing_currency=currency.upper() or None,
         mrr=amount(sum((d.monthly for d in same), Fraction(0))),
         arr=amount(12 * sum((d.monthly for d in same), Fraction(0))),
@@ -329,6 +352,16 @@ def _account(view: AccountView, deals: Sequence[Contract]) -> AccountSummary:
     )
 
 
+def _second_currencies(view: AccountView, deals: Sequence[Contract], own: str) -> Issues:
+    """What runs or is owed in another currency than the Account's sums."""
+    invoices = [i for i in view.invoices if not i.deleted]
+    since = {i: s.start_date_s for s in view.subscriptions for i in (s.id,)}
+    live = [(d.currency, min((since[i] for i in d.subscription_ids if i in since), default=0)) for d in deals if d.live]
+    live += [(i.currency.lower(), i.created_s) for i in invoices if i.status == "open" and i.amount_remaining_minor > 0]
+    seen = {i.currency.lower() for i in invoices} | {d.currency for d in deals}
+    return second_currencies(view.account_id, own.lower(), seen, live)
+
+
 def _is_in(customer: Customer, currency: str) -> bool:
     """Whether the customer's balance is in this currency; one that Stripe names none for has had no business yet."""
     return (customer.currency or currency).lower() == currency
@@ -346,9 +379,17 @@ def _currency(view: AccountView, deals: Sequence[Contract]) -> str:
     return next((c.currency.lower() for c in view.customers if c.currency), "")
 
 
-def _health(deals: Sequence[Contract], live: Sequence[Contract], late: Sequence[Invoice]) -> str:
+def _questioned(view: AccountView) -> bool:
+    """Whether a bank questions a payment, or an invoice is held because it is unlike what was promised."""
+    held = any(i.status == "draft" and i.metadata.get(HELD) and not i.deleted for i in view.invoices)
+    return held or any(d.status in OPEN_DISPUTE for d in view.disputes)
+
+
+def _health(deals: Sequence[Contract], live: Sequence[Contract], late: Sequence[Invoice], *, questioned: bool) -> str:
     if late or any(d.status in ("Past Due", "Unpaid") for d in live):
         return "Past Due"
+    if questioned:
+        return "Under Review"
     if live:
         return "Good"
     return "Canceled" if deals else "No Billing"

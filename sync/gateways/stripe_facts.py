@@ -313,6 +313,7 @@ def _invoice(obj: Json) -> Invoice:
         finalized_at_s=int_of(moments.get("finalized_at")),
         paid_at_s=int_of(moments.get("paid_at")),
         voided_at_s=int_of(moments.get("voided_at")),
+        uncollectible_at_s=int_of(moments.get("marked_uncollectible_at")),
         period_start_s=start_s,
         period_end_s=end_s,
         hosted_url=obj.get("hosted_invoice_url"),

@@ -71,6 +71,9 @@ class Outbox(Protocol):
     def children(self, object_: str, relationship: str, parents: Iterable[str]) -> Sequence[CrmRow]:
         """The rows of ``object_`` that were written, or wait to be, under parents with these keys: as last wanted."""
 
+    def standing(self, object_: str, keys: Iterable[str]) -> Sequence[CrmRow]:
+        """Those of these rows that were written, or wait to be: as last wanted."""
+
     def salesforce_ids(self, object_: str, keys: Iterable[str]) -> Mapping[str, str]: ...
 
     def failed_rows(self) -> Sequence[tuple[OutRow, str, str]]:

@@ -34,7 +34,7 @@ from sync.ports import Again, Claim, Done, Due, Facts, Failed, Links, Mark, Outb
 from sync.run.intake import account_mark, quote_mark, unit_of
 from sync.run.promise import PromiseCheck
 from sync.run.reading import Reading, coupons_of, prices_of, typed
-from sync.run.rows import ITEM, OF_SUBSCRIPTION, SUBSCRIPTION, Rows
+from sync.run.rows import ISSUE, ITEM, OF_SUBSCRIPTION, SUBSCRIPTION, Rows
 
 log = structlog.get_logger()
 F = TypeVar("F", bound=Fact)
@@ -123,7 +123,7 @@ class Mirror:
         self.outbox.retry_gone([d.id for d in due if d.kind == "account"])
         shown = self._show(accounts, read, whole={d.id for d in due if d.kind == "account"})
         rows = [row for s in shown.values() for row in self.rows.of_shown(s)]
-        self.outbox.put([*rows, *self._left(rows)], fence)
+        self.outbox.put([*rows, *self._left(rows), *self._settled(shown)], fence)
         claimed = {d.key for d in due}
         for mark, s in ((account_mark(account_id), s) for account_id, s in shown.items()):
             if s.wake_at is not None and mark.key not in claimed:
@@ -131,6 +131,13 @@ class Mirror:
         log.info("mirrored", subjects=len(due), accounts=len(shown), invoices=len(read.invoices))
         wakes = {account_mark(a).key: s.wake_at for a, s in shown.items()}
         return {d.key: Done(wakes.get(d.key)) for d in due}
+
+    def _settled(self, shown: Mapping[str, Shown]) -> list[CrmRow]:
+        """The issues of these Accounts that were opened and are over."""
+        keys = [key for s in shown.values() for key in s.settled]
+        standing = self.outbox.standing(ISSUE, keys) if keys else ()
+        now = self.clock.now()
+        return [self.rows.over(row, now) for row in standing if row.fields.get("Status__c") == "Open"]
 
     def _left(self, rows: Sequence[CrmRow]) -> list[CrmRow]:
         """Items that stand in the CRM under these subscriptions though their price is no longer among them."""

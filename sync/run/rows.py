@@ -69,6 +69,7 @@ class Rows:
             *map(self.item, shown.items),
             *map(self.invoice, shown.invoices),
             *map(self.payment, shown.payments),
+            *map(self.told_once, shown.issues),
         ]
 
     def account(self, record: AccountSummary) -> CrmRow:
@@ -115,6 +116,20 @@ class Rows:
         return CrmRow(
             ISSUE, KEY, record.billing_key, fields, record.account or record.billing_key, quiet=("Opened_At__c",)
         )
+
+    def told_once(self, record: BillingIssue) -> CrmRow:
+        """An issue whose words are those of the day it was opened: no other words alone tell its owner again."""
+        row = self.issue(record)
+        parent = {OF_SUBSCRIPTION: (SUBSCRIPTION, KEY, record.subscription)} if record.subscription else {}
+        fields = {**row.fields, "Closed_At__c": None}
+        return dataclasses.replace(
+            row, fields=fields, parents=parent, quiet=("Opened_At__c", "Closed_At__c", "Detail__c")
+        )
+
+    def over(self, issue: CrmRow, now: datetime) -> CrmRow:
+        """An issue that stands open, as it was, closed."""
+        closed = {"Status__c": "Closed", "Closed_At__c": _value("Closed_At__c", now)}
+        return dataclasses.replace(issue, fields={**issue.fields, **closed})
 
     def closed_issue(self, key: str, account_id: str, now: datetime) -> CrmRow:
         """An issue that is settled."""

@@ -108,6 +108,17 @@ class StoredOutbox:
                 found |= {row.key: row_from(object_, row.key, row.content) for row in connection.execute(rows)}
         return [found[key] for key in sorted(found)]
 
+    def standing(self, object_: str, keys: Iterable[str]) -> Sequence[CrmRow]:
+        found: dict[str, CrmRow] = {}
+        wanted = list(keys)
+        with self._engine.begin() as connection:
+            for table in (crm_rows, crm_writes):  # what waits says more than what stands
+                rows = select(table.c.key, table.c.content).where(table.c.sobject == object_, table.c.key.in_(wanted))
+                found |= {
+                    row.key: row_from(object_, row.key, row.content) for row in connection.execute(rows) if row.content
+                }
+        return [found[key] for key in sorted(found)]
+
     def salesforce_ids(self, object_: str, keys: Iterable[str]) -> Mapping[str, str]:
         c = crm_rows.c
         known = select(c.key, c.salesforce_id).where(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,12 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.desired.given_back import CAME_TO_NOTHING, MoneyBack, shared
-from sync.desired.worth import Terms
 from sync.errors import Terminal
 from sync.facts import CreditNote, Dispute, Invoice, InvoicePayment, Refund
 
 JAN_1 = 1767225600
-TERMS = Terms({}, {}, "UTC", datetime.fromtimestamp(JAN_1, UTC))
 
 
 def invoice(id_: str = "in_1", paid: int = 120_000, intent: str = "pi_1", **more: Any) -> Invoice:
@@ -63,7 +60,7 @@ def dispute(status: str, id_: str = "dp_1", **more: Any) -> Dispute:
 def test_a_credit_note_refunded_to_the_card_is_a_refund_once() -> None:
     mine = invoice(credited_minor=45_000)
     by_note = note(45_000, refund_minor=45_000, refunds=(("re_1", 45_000),))
-    back = MoneyBack([refund(45_000)], [], [by_note], [mine]).of(mine, TERMS)
+    back = MoneyBack([refund(45_000)], [], [by_note], [mine]).of(mine)
 
     (row,) = back.movements
     assert (row.key, row.type, row.minor, row.detail) == ("re_1", "Refund", 45_000, "Credit note OAK-0001-CN-01.")
@@ -73,7 +70,7 @@ def test_a_credit_note_refunded_to_the_card_is_a_refund_once() -> None:
 def test_a_note_that_refunds_one_part_and_credits_the_other_is_two_rows_that_add_up() -> None:
     mine = invoice(credited_minor=50_000)
     mixed = note(50_000, refund_minor=20_000, credit_minor=30_000, refunds=(("re_1", 20_000),), reason="order_change")
-    back = MoneyBack([refund(20_000)], [], [mixed], [mine]).of(mine, TERMS)
+    back = MoneyBack([refund(20_000)], [], [mixed], [mine]).of(mine)
 
     assert [(r.type, r.minor) for r in back.movements] == [("Refund", 20_000), ("Credit", 30_000)]
     assert back.movements[1].detail == (
@@ -84,11 +81,11 @@ def test_a_note_that_refunds_one_part_and_credits_the_other_is_two_rows_that_add
 
 def test_a_note_before_payment_lowers_what_is_due_and_a_void_one_counts_for_nothing() -> None:
     mine = invoice(credited_minor=30_000, status="open", payments=())
-    (row,) = MoneyBack([], [], [note(30_000, pre_payment_minor=30_000)], [mine]).of(mine, TERMS).movements
+    (row,) = MoneyBack([], [], [note(30_000, pre_payment_minor=30_000)], [mine]).of(mine).movements
     assert (row.status, row.detail) == ("Issued", "Credit note OAK-0001-CN-01. It lowers what is due.")
 
     back = MoneyBack([], [], [note(30_000, pre_payment_minor=30_000, status="void")], [mine]).of(
-        invoice(credited_minor=0), TERMS
+        invoice(credited_minor=0)
     )
     assert [(r.status, r.minor) for r in back.movements] == [("Void", 30_000)]
     assert (back.refunded_minor, back.credited_minor) == (0, 0)
@@ -96,7 +93,7 @@ def test_a_note_before_payment_lowers_what_is_due_and_a_void_one_counts_for_noth
 
 def test_money_given_back_outside_stripe_is_a_refund() -> None:
     mine = invoice(credited_minor=10_000)
-    back = MoneyBack([], [], [note(10_000, out_of_band_minor=10_000)], [mine]).of(mine, TERMS)
+    back = MoneyBack([], [], [note(10_000, out_of_band_minor=10_000)], [mine]).of(mine)
     assert [(r.key, r.type, r.minor) for r in back.movements] == [("cn_1/outside", "Refund", 10_000)]
     assert (back.refunded_minor, back.credited_minor) == (10_000, 0)
 
@@ -107,7 +104,7 @@ def test_money_given_back_outside_stripe_is_a_refund() -> None:
 )  # fmt: skip
 def test_a_refund_that_did_not_arrive_does_not_count(status: str, word: str, counts: int) -> None:
     mine = invoice()
-    back = MoneyBack([refund(45_000, status=status, failure_reason="declined")], [], [], [mine]).of(mine, TERMS)
+    back = MoneyBack([refund(45_000, status=status, failure_reason="declined")], [], [], [mine]).of(mine)
     (row,) = back.movements
     assert (row.status, row.minor, back.refunded_minor) == (word, 45_000, counts)
     assert ("the bank refused it" in (row.detail or "")) is (status == "failed")
@@ -116,7 +113,7 @@ def test_a_refund_that_did_not_arrive_does_not_count(status: str, word: str, cou
 def test_a_note_whose_refund_failed_is_a_credit_again() -> None:
     mine = invoice(credited_minor=45_000)
     by_note = note(45_000, refund_minor=45_000, refunds=(("re_1", 45_000),))
-    back = MoneyBack([refund(45_000, status="failed")], [], [by_note], [mine]).of(mine, TERMS)
+    back = MoneyBack([refund(45_000, status="failed")], [], [by_note], [mine]).of(mine)
     assert [(r.type, r.status, r.minor) for r in back.movements] == [
         ("Refund", "Failed", 45_000),
         ("Credit", "Issued", 45_000),
@@ -127,7 +124,7 @@ def test_a_note_whose_refund_failed_is_a_credit_again() -> None:
 def test_a_refund_of_a_payment_of_two_invoices_is_shared_by_what_it_paid() -> None:
     both = [invoice("in_1", 100_000), invoice("in_2", 50_000)]
     money = MoneyBack([refund(10_000)], [], [], both)
-    rows = [row for i in both for row in money.of(i, TERMS).movements]
+    rows = [row for i in both for row in money.of(i).movements]
     assert [(r.key, r.minor) for r in rows] == [("re_1", 6_667), ("re_1/in_2", 3_333)]
     assert "covered several invoices" in (rows[0].detail or "")
 
@@ -136,13 +133,13 @@ def test_what_a_credit_note_names_of_a_shared_payment_is_its_invoices() -> None:
     both = [invoice("in_1", 100_000), invoice("in_2", 50_000, credited_minor=50_000)]
     by_note = note(50_000, invoice="in_2", refund_minor=50_000, refunds=(("re_1", 50_000),))
     money = MoneyBack([refund(50_000), refund(100_000, "re_2")], [], [by_note], both)
-    assert [money.of(i, TERMS).refunded_minor for i in both] == [100_000, 50_000]
+    assert [money.of(i).refunded_minor for i in both] == [100_000, 50_000]
 
 
 def test_a_dispute_says_what_the_bank_says_and_until_when_to_answer() -> None:
     mine = invoice()
     asked = dispute("needs_response", answer_by_s=JAN_1 + 86_400 * 9, withdrawn_minor=120_000)
-    back = MoneyBack([], [asked], [], [mine]).of(mine, TERMS)
+    back = MoneyBack([], [asked], [], [mine]).of(mine)
     (row,) = back.movements
     assert (row.type, row.status, row.minor) == ("Dispute", "Needs Response", 120_000)
     assert (back.dispute_status, back.refunded_minor) == ("Needs Response", 0)
@@ -160,14 +157,14 @@ def test_an_invoice_shows_the_worst_open_dispute_else_how_the_newest_ended() -> 
         ([dispute("lost", "dp_2", created_s=JAN_1 + 9)], "Lost"),
         ([], "Won"),
     ):
-        assert MoneyBack([], [won, *others], [], [mine]).of(mine, TERMS).dispute_status == shown
+        assert MoneyBack([], [won, *others], [], [mine]).of(mine).dispute_status == shown
 
 
 def test_a_status_that_is_new_to_us_is_said_loudly() -> None:
     mine = invoice()
     for money in (MoneyBack([refund(1, status="odd")], [], [], [mine]), MoneyBack([], [dispute("odd")], [], [mine])):
         with pytest.raises(Terminal, match="doesn't know"):
-            money.of(mine, TERMS)
+            money.of(mine)
 
 
 @given(
@@ -178,7 +175,7 @@ def test_what_is_shared_adds_up_to_what_was_refunded(paid: list[int], refunds: l
     invoices = [invoice(f"in_{n}", amount) for n, amount in enumerate(paid)]
     given_ = [refund(amount, f"re_{n}", status) for n, (amount, status) in enumerate(refunds)]
     money = MoneyBack(given_, [], [], invoices)
-    backs = [money.of(i, TERMS) for i in invoices]
+    backs = [money.of(i) for i in invoices]
     assert sum(b.refunded_minor for b in backs) == sum(
         r.amount_minor for r in given_ if r.status not in CAME_TO_NOTHING
     )

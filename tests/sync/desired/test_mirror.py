@@ -14,6 +14,7 @@ from sync.facts import (
     Charge,
     Coupon,
     Customer,
+    Dispute,
     Invoice,
     InvoicePayment,
     Item,
@@ -186,6 +187,27 @@ def test_an_open_invoice_shows_what_is_owed_and_wakes_on_its_due_date() -> None:
     )
     assert (shown.account.open_balance, shown.account.overdue_amount) == (Decimal("500.00"), Decimal("0.00"))
     assert shown.wake_at == datetime(2026, 2, 1, tzinfo=UTC)
+
+
+def test_a_second_currency_is_said_and_not_added() -> None:
+    euros = invoice(id="in_2", currency="eur", subscription=None, amount_remaining_minor=7_000)
+    shown = show(view(subscriptions=[subscription()], invoices=[invoice(), euros]), frozenset())
+    (issue,) = shown.issues
+    assert (issue.code, issue.reference, shown.account.open_balance) == ("DATA-228", "EUR", Decimal("500.00"))
+    assert "in USD" in issue.detail
+
+    paid = euros.model_copy(update={"status": "paid", "amount_remaining_minor": 0})
+    shown = show(view(subscriptions=[subscription()], invoices=[invoice(), paid]), frozenset())
+    assert (shown.issues, shown.settled) == ((), ("DATA-228:001A:eur", "DATA-228:001A:usd"))
+
+
+@pytest.mark.parametrize(("now_s", "health"), [(JAN_1 + 3600, "Under Review"), (MAR_1, "Past Due")])
+def test_a_dispute_or_a_held_invoice_is_under_review_unless_something_is_overdue(now_s: int, health: str) -> None:
+    asked = Dispute(id="dp_1", customer="cus_1", status="warning_needs_response", reason="general", currency="usd")
+    held = invoice(id="in_2", status="draft", metadata={"tandem_held": "1"}, due_date_s=None)
+    for more in ({"disputes": [asked]}, {"invoices": [invoice(), held]}):
+        shown = show(view(now_s, **({"subscriptions": [subscription()], "invoices": [invoice()]} | more)), frozenset())
+        assert shown.account.billing_health == health
 
 
 def test_an_overdue_invoice_makes_the_account_past_due_and_counts_days() -> None:

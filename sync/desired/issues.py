@@ -1,0 +1,162 @@
+"""What people have to look at of an Account's money: opened once, whatever Stripe tries, and closed when it is over.
+
+Each state of an invoice is one issue under a key of its own, so a retry changes nothing and the end closes what was
+opened. When it began is the state's own stamp. Amounts are minor units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sync.deal.money import to_major
+from sync.desired.declines import in_plain_words
+from sync.desired.given_back import OPEN_DISPUTE, MoneyBack
+from sync.facts import Charge, Invoice
+from sync.shown import BillingIssue
+
+FAILED, OVERDUE, DISPUTED, BAD_DEBT, SECOND_CURRENCY = "DATA-218", "DATA-225", "DATA-226", "DATA-227", "DATA-228"
+#: Who acts on it: the owner of the Account, or those who look after the money.
+AUDIENCE = {
+    FAILED: "Rep",
+    OVERDUE: "Rep",
+    DISPUTED: "Billing Operations",
+    BAD_DEBT: "Finance",
+    SECOND_CURRENCY: "Billing Operations",
+}
+
+
+@dataclass(frozen=True)
+class Issue:
+    """One thing that stands open. ``invoice`` is None where it is about the Account."""
+
+    key: str
+    code: str
+    title: str
+    detail: str
+    minor: int
+    currency: str
+    since_s: int
+    invoice: Invoice | None = None
+
+
+@dataclass(frozen=True)
+class Issues:
+    """What stands open, and the keys of what may have been opened before and is over."""
+
+    standing: tuple[Issue, ...]
+    over: tuple[str, ...]
+
+
+def issues_of(
+    invoices: Iterable[Invoice],
+    charges: Mapping[str, Sequence[Charge]],
+    back: MoneyBack,
+    now: datetime,
+) -> Issues:
+    """The issues of these invoices."""
+    found = [
+        one
+        for invoice in invoices
+        if not invoice.deleted
+        for one in (
+            _failed(invoice, charges),
+            _overdue(invoice, now),
+            _bad_debt(invoice),
+            *_disputed(invoice, back),
+        )
+        if one is not None
+    ]
+    return Issues(tuple(i for i, stands in found if stands), tuple(i.key for i, stands in found if not stands))
+
+
+def second_currencies(account_id: str, own: str, seen: Iterable[str], live: Iterable[tuple[str, int]]) -> Issues:
+    """One for each currency beside the Account's own in which something runs or is owed: (currency, since) of each.
+    ``seen`` are all currencies that the Account ever had.
+    """
+    since: dict[str, int] = {}
+    for other, began_s in live:
+        if other != own:
+            since[other] = min(began_s, since.get(other, began_s))
+    keys = {c: f"{SECOND_CURRENCY}:{account_id}:{c}" for c in {*seen, *since}}
+    standing = (_second(keys[c], c, own, began_s) for c, began_s in sorted(since.items()))
+    return Issues(tuple(standing), tuple(keys[c] for c in sorted(keys) if c not in since))
+
+
+def shown(issue: Issue, account_id: str, subscription: str | None) -> BillingIssue:
+    """The issue's row. ``subscription`` is the key of the contract that the invoice belongs to."""
+    return BillingIssue(
+        billing_key=issue.key,
+        code=issue.code,
+        title=issue.title,
+        detail=issue.detail,
+        record=account_id,
+        quote=None,
+        account=account_id,
+        sum=to_major(issue.minor, issue.currency) if issue.invoice else None,
+        status="Open",
+        audience=AUDIENCE[issue.code],
+        reference=issue.invoice.id if issue.invoice else issue.currency.upper(),
+        opened_at=datetime.fromtimestamp(issue.since_s, UTC),
+        currency=issue.currency.upper(),
+        subscription=subscription,
+    )
+
+
+def _second(key: str, other: str, own: str, since_s: int) -> Issue:
+    detail = (
+        f"The sums on the Account are in {own.upper()}. What is billed in {other.upper()} is not in them: its invoices"
+        " stand under the Account."
+    )
+    return Issue(key, SECOND_CURRENCY, f"Billed in {other.upper()} too", detail, 0, other, since_s)
+
+
+Found = tuple[Issue, bool]
+
+
+def _issue(invoice: Invoice, code: str, what: str, detail: str, minor: int, since_s: int, key: str = "") -> Issue:
+    title = f"Invoice {invoice.number or invoice.id}: {what}"
+    return Issue(f"{code}:{key or invoice.id}", code, title, detail, minor, invoice.currency, since_s, invoice)
+
+
+def _failed(invoice: Invoice, charges: Mapping[str, Sequence[Charge]]) -> Found | None:
+    intents = [p.payment_intent for p in invoice.payments if p.payment_intent]
+    failed = [c for i in intents for c in charges.get(i, ()) if c.status == "failed"]
+    stands = invoice.status == "open" and invoice.attempt_count > 0 and invoice.amount_remaining_minor > 0
+    if not stands and not failed:
+        return None
+    first = min(failed, key=lambda c: (c.created_s, c.id), default=None)
+    words = (
+        in_plain_words(first.failure_code, first.failure_message)
+        if first
+        else in_plain_words(invoice.last_error_code, invoice.last_error)
+    )
+    since_s = first.created_s if first else invoice.finalized_at_s or invoice.created_s
+    detail = f"{words or 'The payment failed.'} The invoice says whether and when Stripe tries again."
+    return _issue(invoice, FAILED, "payment failed", detail, invoice.amount_remaining_minor, since_s), stands
+
+
+def _overdue(invoice: Invoice, now: datetime) -> Found | None:
+    due = invoice.due_date_s
+    if due is None or due > now.timestamp() or invoice.collection_method != "send_invoice":
+        return None
+    stands = invoice.status == "open" and invoice.amount_remaining_minor > 0
+    detail = "It was sent and is not paid; nothing is tried by itself. Ask the customer."
+    return _issue(invoice, OVERDUE, "overdue", detail, invoice.amount_remaining_minor, due), stands
+
+
+def _bad_debt(invoice: Invoice) -> Found | None:
+    if invoice.status != "uncollectible" and not invoice.uncollectible_at_s:
+        return None
+    since_s = invoice.uncollectible_at_s or invoice.created_s
+    detail = "It was given up as a bad debt in Stripe. What remains is still owed, and can still be paid or voided."
+    stands = invoice.status == "uncollectible"
+    return _issue(invoice, BAD_DEBT, "uncollectible", detail, invoice.amount_remaining_minor, since_s), stands
+
+
+def _disputed(invoice: Invoice, back: MoneyBack) -> Iterable[Found]:
+    for dispute, part, row in back.disputed(invoice):
+        detail = row.detail or ""
+        found = _issue(invoice, DISPUTED, "disputed", detail, part, dispute.created_s, row.key)
+        yield found, dispute.status in OPEN_DISPUTE

@@ -1,0 +1,73 @@
+"""What people are told of an Account's money, once for each state, and that it is over."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from tests.e2e.looks import changes_nothing, settled
+from tests.e2e.sandbox import World
+from tests.e2e.tandem import Tandem
+
+ISSUE = "Code__c Title__c Status__c Audience__c Sum__c Opened_At__c Closed_At__c Reference__c"
+
+
+def test_an_owner_is_told_once_of_each_state_and_not_of_each_try(world: World, tandem: Tandem) -> None:
+    world.at("2026-01-01")
+    failing, late, bad = (
+        _invoiced(world, name, card) for name, card in (("fay", "chargeDeclined"), ("lou", ""), ("bo", ""))
+    )
+    disputed = _invoiced(world, "dan", "createDispute")
+    world.stripe.post(f"invoices/{bad}/mark_uncollectible")
+    settled(tandem)
+    opened = _open(world)
+    assert [(i["Code__c"], i["Audience__c"], i["Sum__c"], i["Reference__c"]) for i in opened] == [
+        ("DATA-218", "Rep", Decimal(70), failing),
+        ("DATA-226", "Billing Operations", Decimal(70), disputed),
+        ("DATA-227", "Finance", Decimal(70), bad),
+    ]
+    assert opened[0]["Title__c"].endswith(": payment failed")
+
+    told = world.mark()
+    for day in ("2026-01-05", "2026-01-10", "2026-01-18", "2026-02-02"):  # Stripe tries again and again
+        world.at(day)
+        settled(tandem)
+    [tried] = world.crm.rows("Billing_Invoice__c", "Attempts__c", f"Stripe_Id__c = '{failing}'")
+    assert tried["Attempts__c"] == 4
+    assert [i["Code__c"] for i in _open(world)] == ["DATA-218", "DATA-225", "DATA-226", "DATA-227"]
+    assert [i for i in _open(world) if i["Code__c"] != "DATA-225"] == opened
+    writes = [e for e in world.writes(told, system="salesforce") if "Billing_Issue__c" in str(e.params)]
+    assert len(writes) == 1, "the invoice that fell overdue, and nothing else"
+
+    for invoice in (failing, late, bad):
+        world.stripe.post(f"invoices/{invoice}/pay", paid_out_of_band="true")
+    [dispute] = world.stripe.all("disputes")
+    world.stripe.post(f"disputes/{dispute['id']}/close")
+    settled(tandem)
+    assert _open(world) == []
+    closed = world.crm.rows("Billing_Issue__c", ISSUE)
+    assert len(closed) == 4
+    assert all(i["Closed_At__c"].startswith("2026-02-02") for i in closed)
+    changes_nothing(tandem)
+
+
+def _open(world: World) -> list[dict[str, Any]]:
+    return world.crm.rows("Billing_Issue__c", ISSUE, "Status__c = 'Open'", "Code__c")
+
+
+def _invoiced(world: World, name: str, card: str) -> str:
+    """An invoice of 70.00 of a customer with an Account: sent, or tried on a card at once and by Stripe's plan."""
+    stripe = world.stripe
+    customer = str(stripe.post("customers", name=name, email=f"{name}@shop.example")["id"])
+    world.crm.create("Account", Name=name, Stripe_Customer_Id__c=customer)
+    terms: dict[str, Any] = {"collection_method": "send_invoice", "days_until_due": 30, "auto_advance": "false"}
+    if card:
+        method = stripe.post(f"payment_methods/pm_card_{card}/attach", customer=customer)["id"]
+        stripe.post(f"customers/{customer}", form={"invoice_settings[default_payment_method]": method})
+        terms = {"collection_method": "charge_automatically", "auto_advance": "true"}
+    made = str(stripe.post("invoices", customer=customer, **terms)["id"])
+    stripe.post("invoiceitems", customer=customer, invoice=made, amount=7_000, currency="usd")
+    stripe.post(f"invoices/{made}/finalize")
+    if card:
+        world.at(world.now().replace(hour=2 if card == "chargeDeclined" else 4))
+    return made
