@@ -5,6 +5,7 @@ A secret may also come from a file: ``STRIPE_API_KEY_FILE=/run/secrets/stripe`` 
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+#: A Salesforce id: 15 characters, or 18 with their check.
+SALESFORCE_ID = r"^[A-Za-z0-9]{15}([A-Za-z0-9]{3})?$"
 FILE_SUFFIX = "_FILE"
 STRIPE_API = "https://api.stripe.com"
 #: Where a sandbox serves.
@@ -89,6 +92,13 @@ class Settings(BaseSettings):
     removal_order: Literal["newest first", "oldest first"] = "newest first"
     co_termination: bool = True
     self_serve_accounts: Literal["match", "create", "leave"] = "match"
+    # of the Accounts that SELF_SERVE_ACCOUNTS=create makes
+    self_serve_owner_id: str | None = Field(None, pattern=SALESFORCE_ID)
+    self_serve_record_type_id: str | None = Field(None, pattern=SALESFORCE_ID)
+    self_serve_person_accounts: bool = False
+    self_serve_person_record_type_id: str | None = Field(None, pattern=SALESFORCE_ID)
+    self_serve_account_fields: Annotated[dict[str, str | bool | int | float], NoDecode] = Field(default_factory=dict)
+    self_serve_contact_fields: Annotated[dict[str, str | bool | int | float], NoDecode] = Field(default_factory=dict)
 
     # how it runs (machine seconds)
     lease_s: float = Field(45.0, gt=0)
@@ -119,6 +129,20 @@ class Settings(BaseSettings):
     def _comma_list(cls, value: Any) -> Any:
         """Several values in one variable are separated by commas (two webhook secrets while one is rotated)."""
         return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value
+
+    @field_validator("self_serve_account_fields", "self_serve_contact_fields", mode="before")
+    @classmethod
+    def _fields_by_name(cls, value: Any) -> Any:
+        """Fields by API name, as a JSON object: ``{"Industry": "Technology"}``."""
+        if not isinstance(value, str):
+            return value
+        try:
+            found = json.loads(value)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise ValueError('is no JSON object of fields by API name, such as {"Industry": "Technology"}')
+        return found
 
     @field_validator("billing_timezone")
     @classmethod

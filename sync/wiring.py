@@ -21,6 +21,7 @@ from sync.clock import Clock, RemoteClock, SystemClock
 from sync.config import ConfigFault, Endpoints, Settings
 from sync.deal.changes import Credit, Proration
 from sync.deal.policy import BillingPolicy
+from sync.desired.new_account import NewAccounts
 from sync.endpoints import endpoints
 from sync.errors import SyncError, Transient, Unsafe
 from sync.gateways import salesforce_auth, salesforce_gateway, stripe_client
@@ -315,7 +316,7 @@ def _pipeline(
     )  # fmt: skip
     identity = Identity(
         stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, subjects=store.subjects, identities=store.identities,
-        mode=store.settings.self_serve_accounts, clock=store.clock,
+        mode=store.settings.self_serve_accounts, clock=store.clock, new_accounts=_new_accounts(store.settings),
     )  # fmt: skip
     mirror = Mirror(
         stripe=stripe, facts=store.facts, links=store.links, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock,
@@ -405,6 +406,17 @@ def _policy(settings: Settings) -> BillingPolicy:
         whole_months=settings.proration_precision == "month",
         newest_first=settings.removal_order == "newest first",
         co_terminate=settings.co_termination,
+    )
+
+
+def _new_accounts(settings: Settings) -> NewAccounts:
+    return NewAccounts(
+        owner=settings.self_serve_owner_id,
+        record_type=settings.self_serve_record_type_id,
+        person_accounts=settings.self_serve_person_accounts,
+        person_record_type=settings.self_serve_person_record_type_id,
+        account_fields=settings.self_serve_account_fields,
+        contact_fields=settings.self_serve_contact_fields,
     )
 
 

@@ -8,13 +8,10 @@ from typing import Literal
 
 from sync import catalogue
 from sync.crm import CrmAccount
-from sync.desired.evidence import confirmation, is_company, same_email
+from sync.desired.evidence import confirmation, same_email
 from sync.desired.keys import ACCOUNT
 from sync.errors import Refusal
 from sync.facts import Customer
-
-#: What Salesforce's Contact takes.
-LONGEST_FIRST_NAME, LONGEST_LAST_NAME = 40, 80
 
 CONTRADICTION = (
     "more than one Account, or one that has another customer, is named by it or carries its id (Stripe_Customer_Id__c)"
@@ -33,10 +30,7 @@ class Belongs:
 
 @dataclass(frozen=True)
 class MakeAccount:
-    """Nobody in the CRM is this customer, and policy is to create an Account, with its Contact if one is known."""
-
-    fields: Mapping[str, object]
-    contact: Mapping[str, object] | None = None
+    """Nobody in the CRM is this customer, and policy is to create an Account (`sync.desired.new_account`)."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +90,7 @@ def _by_email(
         a for a in living if same_email(customer.email, a.billing_email) or same_email(customer.email, a.person_email)
     ]
     if not mailed:
-        return MakeAccount(_fields(customer), _contact(customer)) if mode == "create" else Unknown()
+        return MakeAccount() if mode == "create" else Unknown()
     if len(mailed) > 1:
         return _ask(customer, mailed, f"{len(mailed)} Accounts have its e-mail")
     only = mailed[0]
@@ -111,35 +105,6 @@ def _by_email(
         if proof
         else _ask(customer, mailed, "neither web domain nor company name confirm the e-mail")
     )
-
-
-def _fields(customer: Customer) -> Mapping[str, object]:
-    """What a new Account carries: enough to find it again by the customer's id."""
-    return {
-        "Name": customer.name or customer.email or customer.id,
-        "Billing_Email__c": customer.email,
-        "Stripe_Customer_Id__c": customer.id,
-    }
-
-
-def _contact(customer: Customer) -> Mapping[str, object] | None:
-    """The person behind a new Account, else whoever reads its e-mail; standard fields, as long as Salesforce takes them."""
-    *first, last = _person(customer).split() or [(customer.email or "").partition("@")[0]]
-    if not last:
-        return None
-    return {
-        "FirstName": " ".join(first)[:LONGEST_FIRST_NAME] or None,
-        "LastName": last[:LONGEST_LAST_NAME],
-        "Email": customer.email,
-    }
-
-
-def _person(customer: Customer) -> str:
-    """The person's name, or "" where there is none or it is a company's."""
-    if customer.individual_name:
-        return customer.individual_name
-    name = customer.name or ""
-    return "" if name == customer.business_name or is_company(name) else name
 
 
 def _ask(customer: Customer, accounts: Sequence[CrmAccount], evidence: str) -> Ask:

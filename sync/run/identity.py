@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
@@ -15,6 +15,7 @@ from sync.crm import CrmAccount
 from sync.desired.customer import having_email
 from sync.desired.identity import Ask, Belongs, MakeAccount, Mode, match_account
 from sync.desired.keys import ACCOUNT
+from sync.desired.new_account import NewAccounts, new_account
 from sync.facts import Customer
 from sync.ports import (
     Asked,
@@ -54,6 +55,7 @@ class Identity:
     identities: Identities
     mode: Mode
     clock: Clock
+    new_accounts: NewAccounts = field(default_factory=NewAccounts)
 
     def run(self, claim: Claim, due: Due) -> Outcome:
         """The customer's fact is fresh, and it is linked if anything proves whose it is."""
@@ -108,7 +110,8 @@ class Identity:
         match answer:
             case Belongs(account_id, evidence):
                 return self._link(claim, customer, account_id, evidence)
-            case MakeAccount(fields, contact):
+            case MakeAccount():
+                fields, contact = new_account(customer, self.new_accounts)
                 self.subjects.renew(claim)  # whoever took over meanwhile may have made it
                 account_id = self.salesforce.create_account(fields, contact)
                 return self._link(claim, customer, account_id, "made for it")

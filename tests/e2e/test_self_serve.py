@@ -14,12 +14,13 @@ def test_an_account_of_ours_has_one_contact_and_never_a_second(
 ) -> None:
     world.at("2026-03-05")
     world.stripe.sign_up("Ada Lovelace", "ada@birch.example", seats=5, card="pm_card_visa")
-    tandem = make_tandem(self_serve_accounts="create")
+    tandem = make_tandem(self_serve_accounts="create", self_serve_account_fields={"Industry": "Technology"})
 
     settled(tandem)
 
-    account = world.crm.row("Account", "Id Name Billing_Email__c")
+    account = world.crm.row("Account", "Id Name Billing_Email__c Industry")
     assert (account["Name"], account["Billing_Email__c"]) == ("Ada Lovelace", "ada@birch.example")
+    assert account["Industry"] == "Technology"  # as this org requires
     contact = world.crm.row("Contact", "FirstName LastName Email AccountId")
     assert contact == {
         "FirstName": "Ada", "LastName": "Lovelace", "Email": "ada@birch.example", "AccountId": account["Id"],
@@ -60,3 +61,61 @@ def _carries(params: object) -> bool:
     """Whether a call has rows to write."""
     parts = params.get("compositeRequest", []) if isinstance(params, dict) else []
     return any(part["method"] == "PATCH" for part in parts)
+
+
+def test_whatever_a_customer_does_on_the_web_site_shows_within_one_run(
+    world: World, make_tandem: Callable[..., Tandem]
+) -> None:
+    world.at("2026-03-05")
+    plan = world.stripe.sign_up("Birch", "ops@birch.example", seats=5, card="pm_card_visa")
+    sub = f"subscriptions/{plan['id']}"
+    item = plan["items"]["data"][0]["id"]
+    tandem = make_tandem(self_serve_accounts="create")
+
+    def shows(**expected: object) -> None:
+        """The one row has these values after one run."""
+        settled(tandem)
+        row = world.crm.row("Billing_Subscription__c", " ".join(f"{name}__c" for name in expected))
+        assert row == {f"{name}__c": value for name, value in expected.items()}
+
+    shows(Status="Active", Channel="Self-Serve", Quantity=5, MRR=195, Ends_On=None, Contracted_MRR=195)
+    world.stripe.post(f"subscription_items/{item}", quantity=8)
+    shows(Status="Active", Quantity=8, MRR=312, Contracted_MRR=312)
+    world.stripe.post(sub, form={"pause_collection[behavior]": "void"})
+    shows(Status="Paused", MRR=0)
+    world.stripe.post(sub, form={"pause_collection": ""})
+    shows(Status="Active", MRR=312)
+    world.stripe.post(sub, cancel_at_period_end="true")
+    shows(Status="Active", Ends_On="2026-04-04", MRR=312, Contracted_MRR=0)
+    world.stripe.post(sub, cancel_at_period_end="false")
+    shows(Status="Active", Ends_On=None, Contracted_MRR=312)
+    team = world.stripe.post("products", name="Team (web)")["id"]
+    terms = {"product": team, "currency": "usd", "unit_amount": 5900, "recurring[interval]": "month"}
+    price = world.stripe.post("prices", form=terms)["id"]
+    world.stripe.post(
+        sub,
+        form={"items[0][id]": item, "items[0][price]": price, "items[0][quantity]": 3, "proration_behavior": "none"},
+    )
+    shows(Status="Active", Quantity=3, MRR=177)
+    items = world.crm.rows("Billing_Subscription_Item__c", "Quantity__c Unit_Amount__c MRR__c", order="MRR__c")
+    assert [tuple(row.values()) for row in items] == [(0, 39, 0), (3, 59, 177)]
+    account = "Billing_Channel__c Billing_Health__c MRR__c Payment_Method__c"
+    assert world.crm.row("Account", account) == {
+        "Billing_Channel__c": "Self-Serve", "Billing_Health__c": "Good", "MRR__c": 177,
+        "Payment_Method__c": "visa •••• 4242, 12/2029",
+    }  # fmt: skip
+    world.stripe._http.delete(f"{world.stripe._base}/v1/{sub}").raise_for_status()
+    shows(Status="Canceled", Ends_On="2026-03-05", MRR=0, Contracted_MRR=0)
+    assert world.crm.row("Account", account)["Billing_Health__c"] == "Canceled"
+    # The same customer comes back, on trial: a row of its own, on the same Account.
+    form = {"customer": plan["customer"], "items[0][price]": price, "trial_period_days": 14}
+    world.stripe.post("subscriptions", form=form)
+    for day, status, worth in (("2026-03-05T12:00", "Trialing", 0), ("2026-03-19T14:00", "Active", 59)):
+        world.at(day)
+        settled(tandem)
+        rows = world.crm.rows(
+            "Billing_Subscription__c", "Status__c MRR__c Contracted_MRR__c", order="Contracted_MRR__c"
+        )
+        assert [tuple(row.values()) for row in rows] == [("Canceled", 0, 0), (status, worth, 59)]
+    assert len(world.crm.rows("Account", "Id")) == 1
+    changes_nothing(tandem)

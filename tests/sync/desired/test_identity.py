@@ -131,39 +131,7 @@ def test_nobody_has_it_then_the_mode_decides() -> None:
     stranger = account(billing_email="other@else.example")
 
     assert match(stranger) == Unknown()
-    assert match(stranger, mode="create") == MakeAccount(
-        {"Name": "Birch Ltd", "Billing_Email__c": "ap@birch.example", "Stripe_Customer_Id__c": "cus_1"},
-        {"FirstName": None, "LastName": "ap", "Email": "ap@birch.example"},
-    )
-
-
-@pytest.mark.parametrize(
-    ("who", "first", "last"),
-    [
-        (customer(name="Ada Lovelace"), "Ada", "Lovelace"),
-        (customer(name="Ada King Lovelace"), "Ada King", "Lovelace"),
-        (customer(name="Cher"), None, "Cher"),
-        (customer(name="Birch Ltd", individual_name="Ada Lovelace"), "Ada", "Lovelace"),
-        (customer(name="Birch Works", business_name="Birch Works"), None, "ap"),
-        (customer(name=None), None, "ap"),
-        (customer(name="Ada Lovelace", email=None), "Ada", "Lovelace"),
-        (customer(name=f"{'A' * 50} {'L' * 90}"), "A" * 40, "L" * 80),
-    ],
-)
-def test_a_new_account_has_the_person_or_who_reads_the_e_mail_as_its_contact(
-    who: Customer, first: str | None, last: str
-) -> None:
-    found = match(who=who, mode="create")
-
-    assert isinstance(found, MakeAccount)
-    assert found.contact == {"FirstName": first, "LastName": last, "Email": who.email}
-
-
-def test_a_company_without_an_e_mail_has_no_contact() -> None:
-    found = match(who=customer(name="Birch Ltd", email=None), mode="create")
-
-    assert isinstance(found, MakeAccount)
-    assert found.contact is None
+    assert match(stranger, mode="create") == MakeAccount()
 
 
 def test_a_customer_without_an_e_mail_is_never_matched_to_accounts_without_one() -> None:
@@ -171,13 +139,3 @@ def test_a_customer_without_an_e_mail_is_never_matched_to_accounts_without_one()
 
     assert match(blank, who=customer(email=None)) == Unknown()
     assert match(blank, who=customer(email="")) == Unknown()
-
-
-@pytest.mark.parametrize(
-    ("who", "name"), [(customer(name=None), "ap@birch.example"), (customer(name=None, email=None), "cus_1")]
-)
-def test_a_new_account_always_has_a_name(who: Customer, name: str) -> None:
-    found = match(who=who, mode="create")
-
-    assert isinstance(found, MakeAccount)
-    assert found.fields["Name"] == name
