@@ -97,8 +97,8 @@ class Settings(BaseSettings):
     self_serve_record_type_id: str | None = Field(None, pattern=SALESFORCE_ID)
     self_serve_person_accounts: bool = False
     self_serve_person_record_type_id: str | None = Field(None, pattern=SALESFORCE_ID)
-    self_serve_account_fields: Annotated[dict[str, str | bool | int | float], NoDecode] = Field(default_factory=dict)
-    self_serve_contact_fields: Annotated[dict[str, str | bool | int | float], NoDecode] = Field(default_factory=dict)
+    self_serve_account_fields: Annotated[dict[str, str | bool | int | float] | None, NoDecode] = None
+    self_serve_contact_fields: Annotated[dict[str, str | bool | int | float] | None, NoDecode] = None
 
     # how it runs (machine seconds)
     lease_s: float = Field(45.0, gt=0)

@@ -415,8 +415,8 @@ def _new_accounts(settings: Settings) -> NewAccounts:
         record_type=settings.self_serve_record_type_id,
         person_accounts=settings.self_serve_person_accounts,
         person_record_type=settings.self_serve_person_record_type_id,
-        account_fields=settings.self_serve_account_fields,
-        contact_fields=settings.self_serve_contact_fields,
+        account_fields=settings.self_serve_account_fields or {},
+        contact_fields=settings.self_serve_contact_fields or {},
     )
 
 
