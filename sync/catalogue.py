@@ -208,6 +208,13 @@ _ROWS: tuple[tuple[str, Kind, str, str, str], ...] = (
         "Nothing to do, if that is meant: look at its invoices for the other currency.",
     ),
     (
+        "DATA-230",
+        _D,
+        "This deal is signed and nothing bills it yet.",
+        "ops",
+        "Do what its quote says; `tandem reconcile QUOTE` says what is missing.",
+    ),
+    (
         "CONF-301",
         _C,
         "{product} isn't set up for billing.",

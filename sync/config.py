@@ -99,6 +99,10 @@ class Settings(BaseSettings):
     self_serve_person_record_type_id: str | None = Field(None, pattern=SALESFORCE_ID)
     self_serve_account_fields: Annotated[dict[str, str | bool | int | float] | None, NoDecode] = None
     self_serve_contact_fields: Annotated[dict[str, str | bool | int | float] | None, NoDecode] = None
+    reconcile_at: str = Field(
+        "02:30", pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$", description="Business time in BILLING_TIMEZONE; empty: never."
+    )
+    won_not_billed_h: float = Field(1.0, gt=0, description="Hours of business time after which people are told.")
 
     # how it runs (machine seconds)
     lease_s: float = Field(45.0, gt=0)

@@ -101,7 +101,8 @@ def _compare(fact: Fact) -> dict[str, Value]:
         return _schedule(fact)
     if isinstance(fact, facts.Subscription):
         standing = "canceled" if fact.status in _OVER else AS_PLANNED
-        return {"customer": fact.customer, "standing": standing, "metadata": dict(fact.metadata)}
+        items: list[Value] = [_item_on(item) for item in fact.items]
+        return {"customer": fact.customer, "standing": standing, "metadata": dict(fact.metadata), "items": items}
     if isinstance(fact, facts.Meter):
         return {"status": fact.status}
     if isinstance(fact, facts.Invoice):
@@ -155,6 +156,11 @@ def observe_phase(phase: facts.Phase) -> Value:
 def _item(item: facts.PhaseItem) -> Value:
     quantity = 1 if item.quantity is None else item.quantity
     return {"price": item.price, "quantity": quantity, "discounts": list(item.coupons)}
+
+
+def _item_on(item: facts.Item) -> Value:
+    quantity = 1 if item.quantity is None else item.quantity
+    return {"price": item.price.id, "quantity": quantity, "discounts": list(item.coupons)}
 
 
 def _invoice(invoice: facts.Invoice) -> dict[str, Value]:

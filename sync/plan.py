@@ -27,6 +27,12 @@ class Drift:
     found: Value
     shared: bool = False
 
+    def said(self) -> tuple[str, str, str]:
+        """Where the first single thing differs, as a person would point at it; what should be there, and what is."""
+        place, unlike = _narrowed(self.part, self.wanted, self.found)
+        wanted, found = (_say_at(place, value) for value in unlike)
+        return place, wanted, found
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -56,9 +62,8 @@ class Plan:
         if not self.drift:
             return
         first = self.drift[0]
-        place, unlike = _narrowed(first.part, first.wanted, first.found)
+        place, wanted, found = first.said()
         where = f"{first.ref.kind} {first.remote_id}, {place}"
-        wanted, found = (_say_at(place, value) for value in unlike)
         others = len(self.drift) - 1
         more = f" {others} more part{'s differ' if others > 1 else ' differs'}." if others else ""
         tail = f"Nothing was overwritten.{more} Compare the two sides, then keep one."
@@ -86,6 +91,10 @@ class Plan:
             "operations": [_json_operation(operation) for operation in self.operations],
             "drift": [_json_drift(drift) for drift in self.drift],
         }
+
+    def drift_digest(self) -> str:
+        """What was changed by hand, as a hash: a decision to put it back is about exactly this."""
+        return Plan(drift=self.drift).digest()
 
     def digest(self) -> str:
         """What was reviewed, as a hash: the intended writes and the actual values they rest on. Neither order nor

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from datetime import datetime
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from datetime import time as clock_time
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from zoneinfo import available_timezones
@@ -33,21 +34,28 @@ from sync.run.backfill import Backfill
 from sync.run.changes import Changes
 from sync.run.dealing import Dealing
 from sync.run.flush import SALESFORCE, Flusher
+from sync.run.healing import Healing
 from sync.run.identity import Identity
 from sync.run.mirror import Mirror
+from sync.run.nightly import KIND as NIGHTLY
+from sync.run.nightly import Nightly
 from sync.run.pausing import Pausing
 from sync.run.payers import Payers
 from sync.run.pipeline import Pipeline
 from sync.run.planner import Planner
 from sync.run.promise import PromiseCheck
 from sync.run.quote import QuoteRun
+from sync.run.reconcile import Reconcile
 from sync.run.rows import Rows
+from sync.run.sweep import Sweep
 from sync.run.telling import Telling
+from sync.run.won import WonNotBilled
 from sync.store import schema
 from sync.store.adoption import StoredAdoption
 from sync.store.audit import StoredAudit
 from sync.store.budgets import StoredBudgets
 from sync.store.cohorts import StoredCohorts
+from sync.store.comparing import StoredComparing, StoredDecisions
 from sync.store.cursors import StoredCursors
 from sync.store.engine import make_engine, plain_dsn
 from sync.store.facts import StoredFacts
@@ -93,6 +101,8 @@ class Store:
     audit: StoredAudit
     cohorts: StoredCohorts
     pauses: StoredPauses
+    comparing: StoredComparing
+    decisions: StoredDecisions
 
     def close(self) -> None:
         """Disconnect from PostgreSQL."""
@@ -211,6 +221,7 @@ def open_store(
     schema.check_schema(engine)
     cursors = StoredCursors(engine)
     account = stripe_account or cursors.realm().get("stripe", "")
+    audit = StoredAudit(engine, now=lambda: clock.now())
     clock: Clock = (
         RemoteClock(f"{settings.tandem_sandbox_url.rstrip('/')}/clock")
         if settings.tandem_sandbox_url
@@ -240,9 +251,11 @@ def open_store(
         ),
         cursors=cursors,
         budgets=StoredBudgets(engine),
-        audit=StoredAudit(engine, now=clock.now),
         cohorts=StoredCohorts(engine),
         pauses=StoredPauses(engine),
+        audit=audit,
+        comparing=StoredComparing(engine, stripe_account=account, now=clock.now),
+        decisions=StoredDecisions(engine, audit),
     )
 
 
@@ -313,6 +326,7 @@ def _pipeline(
         telling=Telling(
             facts=store.facts, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock
         ),
+        decisions=store.decisions,
     )  # fmt: skip
     identity = Identity(
         stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, subjects=store.subjects, identities=store.identities,
@@ -323,10 +337,30 @@ def _pipeline(
         zone_of=zones(salesforce, policy.billing_timezone), promise=promise,
     )  # fmt: skip
     pausing = Pausing(store.cursors)
+    reconcile = Reconcile(
+        stripe=stripe, salesforce=salesforce, facts=store.facts, links=store.links, promises=store.promises,
+        outbox=store.outbox, comparing=store.comparing, decisions=store.decisions, dealing=dealing, mirror=mirror,
+        rows=rows, clock=store.clock, policy=policy, zone_of=mirror.zone_of,
+    )  # fmt: skip
+    healing = Healing(
+        reconcile=reconcile, outbox=store.outbox, links=store.links, promises=store.promises, subjects=store.subjects
+    )
+    nightly = Nightly(
+        sweep=Sweep(
+            reconcile=reconcile, healing=healing, cursors=store.cursors, ledger=store.ledger,
+            adoption=StoredAdoption(store.engine, store.facts, stripe_account=stripe.account),
+        ),
+        subjects=store.subjects, cursors=store.cursors, clock=store.clock, zone=policy.billing_timezone,
+        at=clock_time.fromisoformat(at) if (at := store.settings.reconcile_at) else None,
+    )  # fmt: skip
     return Pipeline(
         subjects=store.subjects, outbox=store.outbox, clock=store.clock,
         changes=Changes(stripe=stripe, salesforce=salesforce, subjects=store.subjects, cursors=store.cursors),
-        quotes=quotes, identity=identity, mirror=mirror,
+        quotes=quotes, identity=identity, mirror=replace(mirror, apart={NIGHTLY: nightly.run}), nightly=nightly,
+        won=WonNotBilled(
+            comparing=store.comparing, outbox=store.outbox, facts=store.facts, cursors=store.cursors, rows=rows,
+            clock=store.clock, after=timedelta(hours=store.settings.won_not_billed_h),
+        ),
         flusher=Flusher(salesforce=salesforce, outbox=store.outbox, budgets=store.budgets, pausing=pausing), pausing=pausing,
         settle_s=settle_s,
     )  # fmt: skip

@@ -21,6 +21,7 @@ from sync.cli import (
     places,
     preview,
     processes,
+    reconcile,
     replay,
     sandbox,
     status,
@@ -32,6 +33,7 @@ from sync.cli import (
 EPILOG = (
     "Exit codes: 0 done, 1 some failed, 2 usage or configuration, 3 not found, 4 log-in or right missing, "
     "5 refused by a guard, 6 a side is away, 7 differences are left."
+    "5 refused by a guard, 6 a side is away, 7 differences found."
 )
 
 VERBS: tuple[Callable[..., Any], ...] = (
@@ -50,6 +52,7 @@ VERBS: tuple[Callable[..., Any], ...] = (
     failures.failures,
     replay.replay,
     backfill.backfill,
+    reconcile.reconcile,
     timeline.timeline,
     pause.pause,
     pause.resume,

@@ -15,6 +15,7 @@ from sync.deal.deal import Deal
 from sync.deal.dues import plain_from, settled, stated, touching
 from sync.deal.timeline import Track, tracks, without_stub
 from sync.desired.catalog import placed
+from sync.desired.going_on import goes_on, items_again, left_items
 from sync.desired.keys import (
     AS_PLANNED,
     ENDS_ON,
@@ -30,6 +31,7 @@ from sync.desired.keys import (
 from sync.desired.made import Made, begun
 from sync.desired.schedules import (
     Window,
+    compared_items,
     item_sent,
     once_compared,
     phases_compared,
@@ -65,8 +67,8 @@ def custom_fields(deal: Deal) -> list[Value]:
 class PlannedObject:
     """One track of a deal as it should stand in Stripe now."""
 
-    def __init__(self, track: Track, deal: Deal, now: datetime, mine: Made | None) -> None:
-        self.deal, self.now, self.is_made = deal, now, mine is not None
+    def __init__(self, track: Track, deal: Deal, now: datetime, mine: Made | None, *, put_back: bool = False) -> None:
+        self.deal, self.now, self.is_made, self.put_back = deal, now, mine is not None, put_back
         on_trial = deal.trial_from is not None and track.start == deal.start
         self.start = deal.boundary(deal.trial_from if on_trial and deal.trial_from else track.start)
         self.mine = mine or _fresh(track, deal, now, self.start)
@@ -89,7 +91,8 @@ class PlannedObject:
 
     def desired(self) -> list[Desired]:
         """The objects, in the order in which they need each other."""
-        found = [self._subscription()] if self.late or self._stops else []
+        alone = goes_on(self.track, self.mine.subscription)
+        found = [self._subscription()] if self.late or self._stops or alone else []
         schedule = self._schedule()
         if schedule is not None:
             found.append(schedule)
@@ -142,6 +145,12 @@ class PlannedObject:
             create["invoice_settings"] = {"custom_fields": fields}
         compare: dict[str, Value] = {"customer": self.customer}
         ref = Ref("subscription", self.track.key)
+        if goes_on(self.track, self.mine.subscription):
+            left = left_items(self.track, self._earlier(), self.now, late=self.late)
+            compare["items"] = compared_items(left, self.deal)
+            again: dict[str, Value] = {"items": items_again(left, self.deal, self.mine.subscription)}
+            updates = {"items": {**again, "proration_behavior": "none"}} if self.put_back else {}
+            return Desired(ref, create=create, compare=compare, update=updates, money=True)
         if not self._stops:
             return Desired(ref, create=create, compare=compare, money=True)
         compare |= {"metadata": self._metadata(), "standing": "canceled"}
@@ -203,6 +212,10 @@ class PlannedObject:
         before: Mapping[str, Value] = {}
         if half_made:
             update["metadata"] = {**change, "metadata": metadata, "default_settings": self._default_settings()}
+        elif self.put_back:
+            update |= dict.fromkeys(("phases", "end_behavior", "once"), change)
+            settings: Mapping[str, Value] = {"default_settings": self._default_settings()}
+            update |= {"collection": settings, "custom_fields": settings}
         elif self.pending or self._rolls(schedule):
             update |= dict.fromkeys(("phases", "end_behavior", "once"), change)
             before = self._as_left(schedule)
@@ -222,9 +235,13 @@ class PlannedObject:
         """Whether only a window of the phases was told, so that more follow without a new quote."""
         return schedule is not None and schedule.end_behavior == "release" and self.track.end is not None
 
+    def _earlier(self) -> Deal:
+        """The deal with the quotes that were brought in before."""
+        return self.deal.of(frozenset(c.quote_id for c in self.deal.changes) - frozenset(self.pending))
+
     def _as_left(self, schedule: Schedule | None) -> Mapping[str, Value]:
         """How the phases stand if nobody but us changed them: with the quotes that were brought in before."""
-        earlier = self.deal.of(frozenset(c.quote_id for c in self.deal.changes) - frozenset(self.pending))
+        earlier = self._earlier()
         track = next((t for t in tracks(earlier) if t.key == self.track.key), None)
         if track is None or schedule is None:
             return {}

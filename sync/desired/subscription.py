@@ -35,12 +35,17 @@ class Wanted:
 
 
 def desire(
-    deal: Deal, now: datetime, done: Mapping[str, Made] | None = None, policy: BillingPolicy | None = None
+    deal: Deal,
+    now: datetime,
+    done: Mapping[str, Made] | None = None,
+    policy: BillingPolicy | None = None,
+    *,
+    put_back: bool = False,
 ) -> Wanted:
     """The objects of the deal, one or more for each billing frequency, as they should stand.
 
-    ``done`` is `sync.desired.made.made` of what was read: what was settled stays settled. Raises `Refused` for a deal
-    that ended before it got here.
+    ``done`` is `sync.desired.made.made` of what was read: what was settled stays settled. ``put_back`` also says how
+    what somebody changed by hand is made as it was signed. Raises `Refused` for a deal that ended before it got here.
     """
     known, rules = done or {}, policy or BillingPolicy()
     if not known:
@@ -55,7 +60,7 @@ def desire(
             ours = stated(track, deal, None, now)
             objects += desire_stated(track, deal, ours, now, custom_fields(deal), alone=True)
             continue
-        one = PlannedObject(track, deal, now, known.get(track.key))
+        one = PlannedObject(track, deal, now, known.get(track.key), put_back=put_back)
         if one.waits_until is not None:
             wakes.append(one.waits_until)
             continue

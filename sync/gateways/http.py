@@ -4,6 +4,7 @@ carry the token away).
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -97,6 +98,8 @@ class Transport:
     ) -> None:
         self.user_agent = user_agent
         self.call_deadline_s = call_deadline_s
+        self._calls = itertools.count(1)
+        self.calls = 0  # requests begun so far, by all threads
         self._session = requests.Session()
         self._session.trust_env = False  # a .netrc of the machine would replace our Authorization header
         self._session.proxies = {"http": proxy, "https": proxy} if proxy else {}
@@ -123,6 +126,7 @@ class Transport:
         left = deadline.left_s()
         if left < _LEAST_S:
             raise NotSent("the deadline had passed before the call began")
+        self.calls = next(self._calls)
         try:
             response = self._session.request(
                 method,

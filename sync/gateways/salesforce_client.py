@@ -114,6 +114,11 @@ class SalesforceHttp:
         self.usage = Usage()
 
     @property
+    def calls(self) -> int:
+        """Requests begun so far, by all threads, log-ins included where they share the connections."""
+        return self._transport.calls
+
+    @property
     def organization_id(self) -> str:
         """Of the token in use; logs in if need be."""
         return self._tokens.current().organization_id

@@ -16,9 +16,11 @@ from sync.gateways.salesforce_client import SalesforceHttp
 from sync.gateways.salesforce_lists import Lists
 from sync.gateways.salesforce_probe import WriteProbe, probe_writes
 from sync.gateways.salesforce_reads import Reads, Schema
+from sync.gateways.salesforce_standing import StandingReads
 from sync.gateways.salesforce_writes import Writes
 from sync.mapping import Mappings
 from sync.ports import AccountPage, ChangePage, OutRow, QuotePage, RowKind, RowPage, RowResult
+from sync.ports.standing import BilledPage, Leading, Standing
 
 
 class SalesforceOrg:
@@ -33,8 +35,16 @@ class SalesforceOrg:
         self._schema = Schema(http, names)
         self._reads = Reads(http, mappings, names, self._schema, signed_statuses=signed_statuses)
         self._lists = Lists(http, mappings, names, self._schema, self._reads)
+        self._standing = StandingReads(
+            http, mappings, names, self._schema, self._reads, self._lists, signed_statuses=signed_statuses
+        )
         self._changes = Changes(http, mappings, names, self._schema)
         self._writes = Writes(http, mappings, names, self._schema)
+
+    @property
+    def calls(self) -> int:
+        """Requests that this process has begun."""
+        return self._http.calls
 
     @property
     def organization_id(self) -> str:
@@ -69,6 +79,12 @@ class SalesforceOrg:
 
     def list_rows(self, sobject: RowKind, after: str | None = None) -> RowPage:
         return self._lists.rows(sobject, after)
+
+    def billed_accounts(self, sobject: Leading, after: str | None = None) -> BilledPage:
+        return self._standing.billed_accounts(sobject, after)
+
+    def standing(self, account_ids: Sequence[str]) -> Mapping[str, Standing]:
+        return self._standing.standing(account_ids)
 
     def create_account(self, fields: Mapping[str, object], contact: Mapping[str, object] | None = None) -> str:
         return self._writes.create_account(fields, contact)

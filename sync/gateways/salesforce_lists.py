@@ -53,21 +53,23 @@ class Lists:
     def rows(self, sobject: RowKind, after: str | None = None) -> RowPage:
         """As `sync.ports.listing.SalesforceLists.list_rows` says."""
         to_org = self._names.to_org
-        fields = self._fields(sobject)
-        parents = PARENTS.get(sobject, {})
-        columns = [to_org(f.api_name) for f in fields]
-        columns += [f"{to_org(relation)}.{to_org(KEY)}" for relation in parents.values()]
         conditions = []
         if sobject == "Account":
             conditions.append(f"({' OR '.join(f'{to_org(name)} != null' for name in OURS_ON_ACCOUNT)})")
         if after:
             conditions.append(f"Id > '{checked_id(after)}'")
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        columns = list(dict.fromkeys(["Id", *columns, WHO, WHEN]))
-        soql = f"SELECT {', '.join(columns)} FROM {to_org(sobject)}{where} ORDER BY Id LIMIT {PAGE}"
+        soql = f"SELECT {', '.join(self.columns(sobject))} FROM {to_org(sobject)}{where} ORDER BY Id LIMIT {PAGE}"
         found = list(self._reads.pages(self._http.call("GET", query_path(soql), what=sobject).json()))
-        rows = tuple(self._row(sobject, fields, parents, raw) for raw in found)
+        rows = tuple(self.row(sobject, raw) for raw in found)
         return RowPage(rows, rows[-1].id if len(rows) >= PAGE else None)
+
+    def columns(self, sobject: str) -> list[str]:
+        """What is selected of an object so that `row` can be made of it."""
+        to_org = self._names.to_org
+        columns = [to_org(f.api_name) for f in self._fields(sobject)]
+        columns += [f"{to_org(relation)}.{to_org(KEY)}" for relation in PARENTS.get(sobject, {}).values()]
+        return list(dict.fromkeys(["Id", *columns, WHO, WHEN]))
 
     def _fields(self, sobject: str) -> list[FieldMap]:
         """What we write on this object and the org has."""
@@ -75,13 +77,15 @@ class Lists:
         available = self._schema.has(sobject) if any(f.optional for f in written) else None
         return [f for f in written if usable(f, available, self._names)]
 
-    def _row(self, sobject: str, fields: list[FieldMap], parents: Mapping[str, str], raw: Json) -> FoundRow:
+    def row(self, sobject: str, raw: Json) -> FoundRow:
+        """A record of the org as a row; standard records are known by their Id."""
+        fields, parents = self._fields(sobject), PARENTS.get(sobject, {})
         name: Callable[[str], str] = self._names.to_org
         above = {relation: raw.get(name(relation)) for relation in parents.values()}
         return FoundRow(
             sobject=sobject,
             id=str(raw["Id"]),
-            key=str(raw["Id"] if sobject == "Account" else raw.get(name(KEY)) or ""),
+            key=str(raw.get(name(KEY)) or "") if sobject.endswith("__c") else str(raw["Id"]),
             fields={
                 f.api_name: as_sent(f, raw.get(name(f.api_name)), sobject) for f in fields if f.api_name not in parents
             },

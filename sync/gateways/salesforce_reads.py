@@ -98,7 +98,7 @@ class Reads:
                 self._line_soql(format_soql("QuoteId IN {}", list(some))),
             )
         ]
-        answers = self._rows(soqls, deleted=True)
+        answers = self.rows_of(soqls, deleted=True)
         graphs = self._graphs([r for rows in answers[0::2] for r in rows], [r for rows in answers[1::2] for r in rows])
         return {graph.quote.id: graph for graph in graphs}
 
@@ -106,11 +106,11 @@ class Reads:
         """The first signed quotes behind this Id, by Id, whole: one query for them, one for their lines."""
         signed = format_soql("Status IN {}", list(self._signed))
         behind = f" AND Id > '{checked_id(after)}'" if after else ""
-        [quotes] = self._rows([f"{self._quote_soql(signed + behind)} ORDER BY Id LIMIT {limit}"])
+        [quotes] = self.rows_of([f"{self._quote_soql(signed + behind)} ORDER BY Id LIMIT {limit}"])
         if not quotes:
             return ()
         first, last = (checked_id(str(quotes[i]["Id"])) for i in (0, -1))
-        [lines] = self._rows([self._line_soql(f"Quote.{signed} AND QuoteId >= '{first}' AND QuoteId <= '{last}'")])
+        [lines] = self.rows_of([self._line_soql(f"Quote.{signed} AND QuoteId >= '{first}' AND QuoteId <= '{last}'")])
         return tuple(self._graphs(quotes, lines))
 
     def _graphs(self, quotes: Sequence[Json], all_lines: Iterable[Json]) -> list[QuoteGraph]:
@@ -133,7 +133,7 @@ class Reads:
             for some in _batches(wanted, IDS)
         ]
         found: dict[str, list[str]] = {i: [] for i in wanted}
-        for row in (r for rows in self._rows(soqls) for r in rows):
+        for row in (r for rows in self.rows_of(soqls) for r in rows):
             found.setdefault(str(row["OpportunityId"]), []).append(str(row["Id"]))
         return found
 
@@ -147,7 +147,7 @@ class Reads:
         ]
         found: dict[str, list[str]] = {key: [] for key in wanted}
         relationship, _, column = path.partition(".")
-        for row in (r for rows in self._rows(soqls) for r in rows):
+        for row in (r for rows in self.rows_of(soqls) for r in rows):
             if (key := str(row[relationship][column])) in found:
                 found[key].append(str(row["Id"]))
         return found
@@ -158,7 +158,7 @@ class Reads:
         soqls = [
             f"{self._account_select()} WHERE {format_soql('Id IN {}', list(some))}" for some in _batches(wanted, IDS)
         ]
-        rows = [row for rows in self._rows(soqls, deleted=True) for row in rows]
+        rows = [row for rows in self.rows_of(soqls, deleted=True) for row in rows]
         return {a.id: a for a in (self._account(row) for row in rows)}
 
     def find_accounts(self, *, stripe_customer_ids: Sequence[str], emails: Sequence[str]) -> Sequence[CrmAccount]:
@@ -183,7 +183,7 @@ class Reads:
         columns += ["PersonEmail"] if "personemail" in self._schema.has("Account") else []
         carrying = " OR ".join(f"{self._names.to_org(column)} != null" for column in columns)
         behind = f" AND Id > '{checked_id(after)}'" if after else ""
-        [rows] = self._rows([f"{self._account_select()} WHERE ({carrying}){behind} ORDER BY Id LIMIT {limit}"])
+        [rows] = self.rows_of([f"{self._account_select()} WHERE ({carrying}){behind} ORDER BY Id LIMIT {limit}"])
         return tuple(self._account(row) for row in rows)
 
     def billing_timezones(self) -> Mapping[str, str]:
@@ -218,7 +218,7 @@ class Reads:
         available = self._schema.has(object_) if asks else None
         return select(mapped, self._names, available=available, through=through)
 
-    def _rows(self, soqls: Sequence[str], *, deleted: bool = False) -> list[list[Json]]:
+    def rows_of(self, soqls: Sequence[str], *, deleted: bool = False) -> list[list[Json]]:
         """All rows of each query, in order; five queries travel in one call."""
         found: list[list[Json]] = []
         for some in _batches(soqls, HEAVY_PARTS):
@@ -264,7 +264,7 @@ class Reads:
         ids = [checked_id(product.id) for product in products]
         column = self._names.to_org("Product2__c")
         tiers: dict[str, list[CrmTier]] = {}
-        for row in (r for rows in self._rows([self._tier_soql(some) for some in _batches(ids, IDS)]) for r in rows):
+        for row in (r for rows in self.rows_of([self._tier_soql(some) for some in _batches(ids, IDS)]) for r in rows):
             tiers.setdefault(str(row[column]), []).append(self._tier(row))
         return {product.id: replace(product, tiers=tuple(tiers.get(product.id, ()))) for product in products}
 

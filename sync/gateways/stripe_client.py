@@ -45,6 +45,11 @@ class StripeAccount:
         return self._account
 
     @property
+    def calls(self) -> int:
+        """Requests that this process has begun."""
+        return self._http.calls
+
+    @property
     def livemode(self) -> bool:
         """True for a live key."""
         return self._http.livemode

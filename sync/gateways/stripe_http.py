@@ -72,6 +72,11 @@ class StripeHttp:
         self._budget = budget
 
     @property
+    def calls(self) -> int:
+        """Requests begun so far, by all threads."""
+        return self._transport.calls
+
+    @property
     def livemode(self) -> bool:
         """What the key is for; Stripe's keys say it."""
         return "_live_" in self._key

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -62,6 +62,8 @@ class Mirror:
     zone_of: Callable[[Iterable[str]], Mapping[str, str]]
     promise: PromiseCheck
     batch: int = 200
+    #: Subjects of the lane bulk that are no objects of Stripe, by kind: each is run alone.
+    apart: Mapping[str, Callable[[Claim, Due], Outcome]] = field(default_factory=dict)
 
     def run_once(self, lane: str = "mirror", *, again: Counter[str] | None = None) -> int:
         """Take one batch of due subjects through; returns how many there were. Every claimed subject gets an outcome;
@@ -83,6 +85,10 @@ class Mirror:
         def keep() -> None:
             self.subjects.renew(claim)
 
+        if apart := [d for d in claim.subjects if d.kind in self.apart]:
+            rest = replace(claim, subjects=tuple(d for d in claim.subjects if d not in apart))
+            others = self._outcomes(rest) if rest.subjects else {}
+            return {**others, **{d.key: self._apart(claim, d) for d in apart}}
         try:
             return self._run(claim.subjects, keep)
         except LeaseLost:
@@ -96,6 +102,18 @@ class Mirror:
                 return self._one_by_one(claim, keep)
             understood = _understood(error)
             return {claim.subjects[0].key: Failed(understood.code, understood.message)}
+
+    def _apart(self, claim: Claim, due: Due) -> Outcome:
+        try:
+            return self.apart[due.kind](claim, due)
+        except LeaseLost:
+            raise
+        except Transient as error:
+            log.warning("run_postponed", code=error.code, reason=error.message)
+            return Again(error.code, error.message, error.retry_after_s)
+        except Exception as error:
+            understood = _understood(error)
+            return Failed(understood.code, understood.message)
 
     def _one_by_one(self, claim: Claim, keep: Callable[[], None]) -> dict[str, Outcome]:
         """One bad object must not hold up the others: when a batch fails for good, each subject is tried alone."""
@@ -214,6 +232,10 @@ class Mirror:
                 self.subjects.wake(mark, self.clock.now() + ASK_AGAIN_AFTER)
         if marks:
             self.subjects.mark(marks, reason="customer_without_account")
+
+    def show_all(self, accounts: Mapping[str, Sequence[str]]) -> Mapping[str, Shown]:
+        """Every row of these Accounts (with their customers), those of all their invoices included, from what is stored."""
+        return self._show(accounts, Read(set(), set()), whole=set(accounts))
 
     def _show(self, accounts: Mapping[str, Sequence[str]], read: Read, whole: set[str]) -> dict[str, Shown]:
         """The rows of these Accounts: of those in ``whole`` with every invoice that is known, of the others with the

@@ -16,8 +16,10 @@ from sync.run.flush import Flusher
 from sync.run.identity import Identity
 from sync.run.intake import route
 from sync.run.mirror import Mirror, count_again
+from sync.run.nightly import Nightly
 from sync.run.pausing import Pausing
 from sync.run.quote import QuoteRun
+from sync.run.won import WonNotBilled
 
 log = structlog.get_logger()
 
@@ -41,6 +43,8 @@ class Pipeline:
     mirror: Mirror
     flusher: Flusher
     pausing: Pausing
+    nightly: Nightly
+    won: WonNotBilled
     settle_s: float = 1.0
 
     def poll(self) -> int:

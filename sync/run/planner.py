@@ -74,13 +74,20 @@ class Planner:
         return self.dealing.policy
 
     def work(
-        self, mine: Signed, now: datetime, *, keep: Callable[[], None] = lambda: None, shown_only: bool = False
+        self,
+        mine: Signed,
+        now: datetime,
+        *,
+        keep: Callable[[], None] = lambda: None,
+        shown_only: bool = False,
+        put_back: bool = False,
     ) -> Worked:
         """What the quote means now, what is there, and what is missing. Raises Refused with every fault found.
 
         ``keep`` is called before each reading, so that a lease outlasts all of them. ``shown_only``: nothing will be
         written, so of the catalogue only the products are looked at; and a first invoice is held against Stripe's own
-        preview where that can be had, which raises Unsafe where the two differ.
+        preview where that can be had, which raises Unsafe where the two differ. ``put_back``: what was changed by hand is
+        part of the plan.
         """
         case = self.dealing.case(mine, now)
         deal, account = case.deal, case.base.account
@@ -96,7 +103,7 @@ class Planner:
             raise Refused(refusals)
         deal = replace(deal, takes=row_of(taking.takeover, deal, objects))
         case = replace(case, deal=deal)
-        own = desire(deal, now, done, self.policy)
+        own = desire(deal, now, done, self.policy, put_back=put_back)
         wanted, again = taking.arranged(own, now)
         money = self._money(deal, done, customer, now)
         given_back = desire_credits(_credits(deal, done, now), deal, money, now)

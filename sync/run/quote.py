@@ -40,6 +40,7 @@ from sync.ports import (
     Stage,
     Subjects,
 )
+from sync.ports.comparing import Decisions
 from sync.records import Operation, Ref, Verb
 from sync.run.dealing import Signed, deal_key
 from sync.run.identity import history_marks
@@ -72,6 +73,7 @@ class QuoteRun:
     clock: Clock
     promise: PromiseCheck
     telling: Telling
+    decisions: Decisions
 
     def run(self, claim: Claim, due: Due) -> Outcome:
         """The quote is billed as signed and says so, or says what a person must do. Raises Transient for what will
@@ -88,9 +90,10 @@ class QuoteRun:
             return self._unsigned(claim, graph, fence)
         return self._signed(claim, due, graph, promise, fence)
 
-    def preview(self, quote_id: str, *, shown_only: bool = False) -> Worked | None:
+    def preview(self, quote_id: str, *, shown_only: bool = False, put_back: bool = False) -> Worked | None:
         """Everything worked out for a quote, signed or not, without a write; None when there is no such quote. Raises
-        as the run would. ``shown_only`` as `Planner.work` has it: with fewer calls, and held against Stripe's preview.
+        as the run would. ``shown_only`` as `Planner.work` has it: with fewer calls, and held against Stripe's preview;
+        ``put_back`` too: with what was changed by hand put back.
         """
         graph = self.salesforce.quotes([quote_id]).get(quote_id)
         if graph is None:
@@ -98,7 +101,7 @@ class QuoteRun:
         promise = self.promises.frozen(quote_id)
         signed = frozen.as_signed(frozen.from_json(promise.graph), graph) if promise else graph
         mine = Signed(signed, promise.signed_at, promise.frozen_at) if promise else Signed(signed)
-        return self.planner.work(mine, self.clock.now(), shown_only=shown_only)
+        return self.planner.work(mine, self.clock.now(), shown_only=shown_only, put_back=put_back)
 
     # ------------------------------------------------------------ before the signature
 
@@ -200,7 +203,7 @@ class QuoteRun:
     def _bill(self, claim: Claim, run: QuoteTry, now: datetime) -> Worked:
         """Nothing of the deal is missing in Stripe any more; returns it as it stands."""
         for _ in range(PASSES):
-            worked = self.planner.work(run.mine, now, keep=lambda: self.subjects.renew(claim))
+            worked = self._work(claim, run, now)
             run.worked = worked
             worked.plan.raise_if_unsafe()
             self.planner.payers.settle(worked.payer, worked.deal.payer.account_id, run.graph.quote.id)
@@ -222,6 +225,21 @@ class QuoteRun:
         raise Unsafe(
             "BUG-503", catalogue.message("BUG-503", "", what=f"quote {run.graph.quote.number} is never finished")
         )
+
+    def _work(self, claim: Claim, run: QuoteTry, now: datetime) -> Worked:
+        """What is missing, and what somebody changed by hand where a person has agreed that exactly this is put back."""
+
+        def keep() -> None:
+            self.subjects.renew(claim)
+
+        worked = self.planner.work(run.mine, now, keep=keep)
+        drift = worked.plan.drift_digest() if worked.plan.drift else ""
+        if drift and self.decisions.may_put_back(run.due.key, drift):
+            worked = self.planner.work(run.mine, now, keep=keep, put_back=True)
+            worked.plan.raise_if_unsafe()
+            # Before the write: were it lost after it, the same change made again would be overwritten unasked.
+            self.decisions.was_put_back(run.due.key, drift)
+        return worked
 
     def _tell_others(self, worked: Worked) -> None:
         """The deal's other quotes look again when one of them changes it: what they say of it has changed."""

@@ -31,6 +31,12 @@ def state(connection: Connection, key: str) -> SubjectState | None:
     return _state(row) if row else None
 
 
+def states(connection: Connection, keys: list[str]) -> dict[str, SubjectState]:
+    """These subjects as they stand, by key; those never heard of are absent."""
+    rows = connection.execute(select(subjects).where(_s.key.in_(keys)))
+    return {row.key: _state(row) for row in rows}
+
+
 def by_reference(connection: Connection, reference: str) -> SubjectState | None:
     """The subject with this reference, or None."""
     number = number_of(reference)

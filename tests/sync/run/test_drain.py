@@ -63,7 +63,9 @@ class NoFlusher:
 def pipeline(place: Place, runs: Runs, sources: Sources | None = None) -> Pipeline:
     parts: Any = {"subjects": place.subjects, "outbox": place.outbox, "clock": place.clock, "mirror": place.mirror()}
     parts["pausing"] = Pausing(place.cursors)
-    return Pipeline(**parts, changes=sources or Sources(), flusher=NoFlusher(), quotes=runs, identity=runs)
+    return Pipeline(
+        **parts, changes=sources or Sources(), flusher=NoFlusher(), nightly=runs, won=runs, quotes=runs, identity=runs
+    )
 
 
 def due(place: Place, *ids: str) -> None:

@@ -38,7 +38,18 @@ def pipeline(place: Place, quotes: Runs, **more: Any) -> Pipeline:
         "pausing": Pausing(place.cursors),
     }
     nothing: Any = None
-    return Pipeline(**{**parts, "changes": nothing, "flusher": nothing, "quotes": quotes, "identity": Runs(), **more})
+    return Pipeline(
+        **{
+            **parts,
+            "changes": nothing,
+            "flusher": nothing,
+            "nightly": nothing,
+            "won": nothing,
+            "quotes": quotes,
+            "identity": Runs(),
+            **more,
+        }
+    )
 
 
 def due(place: Place, *keys: str) -> None:

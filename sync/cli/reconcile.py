@@ -1,0 +1,266 @@
+"""`tandem reconcile`: both sides and our own memory held against each other; ours is healed, money is asked for."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from sync.cli import places
+from sync.cli.exits import Exit, Misused, NotFound, Refused
+from sync.cli.naming import IN_STRIPE, mark_of, subject_of
+from sync.cli.options import Apply, Json, PlanDigest, Yes
+from sync.cli.output import Out, table
+from sync.cli.sync import run_now
+from sync.deal.money import format_amount
+from sync.desired.differences import Cure, Difference, Kind, by_kind
+from sync.plan import Plan
+from sync.ports.comparing import Accepted
+from sync.records import Ref
+from sync.run.sweep import Report
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sync.wiring import Services
+
+#: Differences shown as text; --json has more.
+SHOWN = 50
+NAME = "by hand"
+
+
+def reconcile(
+    subjects: Annotated[
+        list[str] | None, typer.Argument(help="Records to compare; none: everything on both sides.")
+    ] = None,
+    heal: Annotated[
+        Literal["safe"] | None,
+        typer.Option(help="Put right what is Tandem's own: rows, fields, links, marks. Never money."),
+    ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Put back what was changed in Stripe by hand: one write, with --apply.")
+    ] = False,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Let the differences of these records stand, with --reason and --apply.")
+    ] = False,
+    reason: Annotated[str | None, typer.Option(help="Why, for the audit.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="DAY", help="With --accept: the last day (2026-03-31).")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where the last comparison of everything stopped.")
+    ] = False,
+    apply: Apply = False,
+    plan: PlanDigest = None,
+    json: Json = False,
+    yes: Yes = False,
+) -> int:
+    """Hold Salesforce, Stripe and Tandem's own memory against each other; exit 7 when differences are left.
+
+    For example:
+      tandem reconcile
+      tandem reconcile --heal=safe
+      tandem reconcile 0Q0xx0000004C92AAE
+      tandem reconcile 0Q0xx0000004C92AAE --repair --apply --reason "agreed with Acme"
+      tandem reconcile 0Q0xx0000004C92AAE --accept --reason "amendment comes" --until 2026-03-31 --apply
+    """
+    out, named = Out(json), list(subjects or ())
+    asked = Asked(
+        heal is not None or (apply and not (repair or accept)), repair, accept, reason or "", until, plan, apply
+    )
+    asked.check(named, resume=resume)
+    with places.services(drain=True) as services:
+        if not named:
+            report = services.pipeline.nightly.sweep.run(NAME, heal=asked.heals, resume=resume, say=out.say)
+            _flush(services)
+            return _told(out, report)
+        keys = [subject_of(name, services) for name in named]
+        report = compare(services, keys)
+        if asked.repair:
+            return put_back(out, services, report, asked)
+        if asked.accept:
+            return let_stand(out, services, keys, asked)
+        if asked.heals:
+            report = compare(services, keys, heal=True)
+            _flush(services)
+        return _told(out, report)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asks for."""
+
+    heals: bool
+    repair: bool
+    accept: bool
+    reason: str
+    until: str | None
+    plan: str | None
+    apply: bool
+
+    def check(self, named: Sequence[str], *, resume: bool) -> None:
+        """Raises Misused for what makes no sense together."""
+        if self.repair and self.accept:
+            raise Misused("--repair puts it back, --accept lets it stand: not both.")
+        if (self.repair or self.accept) and not named:
+            raise Misused("say which record: a decision about money is made one record at a time.")
+        if self.accept and not self.reason:
+            raise Misused("--accept needs --reason: it is kept in the audit.")
+        if self.until and not self.accept:
+            raise Misused("--until belongs to --accept.")
+        if resume and named:
+            raise Misused("--resume goes on with a comparison of everything; leave the records out.")
+        self.last_day()
+
+    def last_day(self) -> date | None:
+        """The last day of an acceptance; Misused for what is no day."""
+        try:
+            return date.fromisoformat(self.until) if self.until else None
+        except ValueError:
+            raise Misused(f"--until {self.until}: give a day as 2026-03-31.") from None
+
+
+def compare(services: Services, keys: Sequence[str], *, heal: bool = False) -> Report:
+    """These records' Accounts, both sides read now."""
+    sweep = services.pipeline.nightly.sweep
+    accounts = list(dict.fromkeys(account_of(services, key) for key in keys))
+    before = (services.stripe.calls, services.salesforce.calls)
+    sweep.reconcile.refresh(accounts)
+    report = Report(services.clock.now(), finished=True)
+    compared = sweep.reconcile.compare(accounts)
+    report.add(compared, sweep.healing.heal(compared) if heal else frozenset())
+    report.stripe_calls = services.stripe.calls - before[0]
+    report.salesforce_calls = services.salesforce.calls - before[1]
+    return report
+
+
+def account_of(services: Services, key: str) -> str:
+    """The Account that a subject belongs to. NotFound where there is none."""
+    kind, _, id_ = key.partition(":")
+    if kind == "account":
+        return id_
+    if kind == "quote":
+        graph = services.salesforce.quotes([id_]).get(id_)
+        if graph is not None and graph.quote.account_id:
+            return graph.quote.account_id
+    if kind in IN_STRIPE:
+        name = "schedule_id" if id_.startswith("sub_sched_") else IN_STRIPE[kind]
+        found = services.stripe.read([Ref(name, id_)]).all()
+        customers = [id_] if kind == "customer" else [c for f in found if (c := getattr(f, "customer", None))]
+        for link in services.links.by_stripe_id(customers).values():
+            return link.salesforce_id
+    raise NotFound(f"{key} belongs to no Account that Tandem knows.")
+
+
+# ------------------------------------------------------------------ decisions
+
+
+def put_back(out: Out, services: Services, report: Report, asked: Asked) -> int:
+    """What was changed by hand is put back, or, without --apply, what would be written for that."""
+    changed = list(dict.fromkeys(d.subject for d in report.differences if d.kind is Kind.CHANGED_IN_STRIPE))
+    if not changed:
+        out.say("nothing of these records was changed in Stripe by hand; nothing was written.")
+        return _told(out, report)
+    if len(changed) > 1:
+        raise Misused(f"name one deal: {', '.join(changed)} were changed.")
+    [key] = changed
+    drift, plan = _putting_back(services, key)
+    if asked.plan and asked.plan != plan.digest():
+        raise Refused(f"{key} is not as it was reviewed under {asked.plan}; nothing was written.")
+    if not asked.apply:
+        value = {**report.to_json(), "repair": {"subject": key, "plan": plan.to_json()}}
+        out.answer("reconcile", value, [*_texts(report), f"to put back {key}:", plan.text()])
+        out.say(f"nothing was written. apply with: tandem reconcile {key} --repair --apply --plan {plan.digest()}")
+        return Exit.DIFFERENT
+    services.decisions.put_back(key, drift, actor=getpass.getuser(), reason=asked.reason)
+    services.subjects.mark([mark_of(key, services)], reason="put_back")
+    state = run_now(services, key)
+    code = state.error_code if state else None
+    words = f"{key}: {f'still {code}: {state.error_message}' if state and code else 'put back'}"
+    out.answer(
+        "reconcile", {**report.to_json(), "repair": {"subject": key, "plan": plan.to_json(), "code": code}}, words
+    )
+    return Exit.SOME_FAILED if code else Exit.DONE
+
+
+def _putting_back(services: Services, key: str) -> tuple[str, Plan]:
+    """The digest of what was changed, and the plan that puts it back. Raises Unsafe for what no write can put back."""
+    quote = key.partition(":")[2]
+    found = services.pipeline.quotes.preview(quote)
+    again = services.pipeline.quotes.preview(quote, put_back=True)
+    if found is None or again is None:
+        raise NotFound(f"{key} is not in Salesforce any more: restore it, or end the deal in Stripe.")
+    again.plan.raise_if_unsafe()
+    return found.plan.drift_digest(), again.plan
+
+
+def let_stand(out: Out, services: Services, keys: Sequence[str], asked: Asked) -> int:
+    """The differences of these records stand by decision, or, without --apply, which those would be."""
+    report = compare(services, keys)
+    accounts = {account_of(services, key) for key in keys}
+    named = set(keys) | {f"account:{a}" for a in accounts if f"account:{a}" in keys}
+    quotes_only = not any(key.startswith("account:") for key in keys)
+    mine = [d for d in report.left if d.cure is Cure.PERSON and (d.subject in named or not quotes_only)]
+    if not mine:
+        out.say("no difference of these records waits for a decision.")
+        return _told(out, report)
+    if not asked.apply:
+        out.answer("reconcile", {**report.to_json(), "accept": [d.fingerprint for d in mine]}, _texts(report))
+        out.say(f"nothing was decided: {len(mine)} would stand. Add --apply.")
+        return Exit.DIFFERENT
+    for difference in mine:
+        decision = Accepted(
+            difference.subject, difference.fingerprint, getpass.getuser(), asked.reason, asked.last_day()
+        )
+        services.decisions.accept(decision)
+    return _told(out, compare(services, keys))
+
+
+def _flush(services: Services) -> None:
+    while services.pipeline.flusher.run_once():
+        pass
+
+
+# ------------------------------------------------------------------ telling
+
+
+def _told(out: Out, report: Report) -> int:
+    out.answer("reconcile", report.to_json(), _texts(report))
+    if report.busy:
+        out.say(f"{len(report.busy)} accounts are being worked on just now and were not compared: run it again.")
+    if report.left:
+        return Exit.DIFFERENT
+    return Exit.SOME_FAILED if report.busy else Exit.DONE
+
+
+def _texts(report: Report) -> list[str | Table]:
+    """Kinds with their sums, each difference, and a line of totals."""
+    texts: list[str | Table] = []
+    if report.differences:
+        kinds = [(k.kind, k.count, k.open, _money(k.sums), _money(k.mrr)) for k in by_kind(report.differences)]
+        texts.append(table(("KIND", "FOUND", "OPEN", "SUM", "MRR"), kinds, right=("FOUND", "OPEN")))
+        rows = [_row(d, report) for d in report.differences[:SHOWN]]
+        headings = ("WHAT", "SUBJECT", "RECORD", "FIELD", "EXPECTED", "ACTUAL", "MRR", "ACTOR", "WHAT NEXT")
+        texts += ["", table(headings, rows), ""]
+        if len(report.differences) > SHOWN:
+            texts.append(f"and {len(report.differences) - SHOWN} more: --json has them")
+    texts.append(
+        f"{report.accounts} accounts compared | {len(report.differences)} differences | {len(report.healed)} healed | "
+        f"{len(report.left)} left | Stripe calls {report.stripe_calls}, Salesforce calls {report.salesforce_calls}"
+    )
+    return texts
+
+
+def _row(one: Difference, report: Report) -> tuple[str, ...]:
+    healed = one.fingerprint in report.healed
+    asks = "--repair, or --accept" if one.kind is Kind.CHANGED_IN_STRIPE else "a person: --accept, or put it right"
+    following = "healed" if healed else f"stands: {one.decided}" if one.decided else ""
+    following = following or ("--heal=safe" if one.cure is Cure.SAFE else asks)
+    mrr = format_amount(one.mrr_minor, one.currency) if one.mrr_minor and one.currency else ""
+    return (str(one.kind), one.subject, one.record, one.field, one.expected, one.actual, mrr, one.actor, following)
+
+
+def _money(sums: Mapping[str, int]) -> str:
+    return ", ".join(format_amount(minor, currency) for currency, minor in sums.items())

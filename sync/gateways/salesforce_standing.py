@@ -1,0 +1,120 @@
+"""What an org holds of some Accounts' billing, whole and set-wise (`sync.ports.standing`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from simple_salesforce.format import format_soql
+
+from sync.crm import CrmQuote
+from sync.gateways.names import Names
+from sync.gateways.salesforce_client import SalesforceHttp, checked_id, query_path
+from sync.gateways.salesforce_lists import OURS_ON_ACCOUNT, PAGE, Lists
+from sync.gateways.salesforce_reads import IDS, Reads, Schema
+from sync.gateways.salesforce_records import record_of, select
+from sync.mapping import Mappings
+from sync.ports.listing import FoundRow
+from sync.ports.standing import BilledPage, Leading, Standing
+
+Json = dict[str, Any]
+
+#: Where each object names its Account. Items and payments hang on a row that does.
+ACCOUNT_OF: Mapping[str, str] = {
+    "Account": "Id",
+    "Billing_Subscription__c": "Account__c",
+    "Billing_Subscription_Item__c": "Billing_Subscription__r.Account__c",
+    "Billing_Invoice__c": "Account__c",
+    "Billing_Payment__c": "Billing_Invoice__r.Account__c",
+}
+LEADS: Mapping[Leading, str] = {
+    "Account": "Id",
+    "Quote": "AccountId",
+    "Billing_Subscription__c": "Account__c",
+    "Billing_Invoice__c": "Account__c",
+}
+
+
+class StandingReads:
+    """Reads of one org. Holds nothing between calls."""
+
+    def __init__(
+        self,
+        http: SalesforceHttp,
+        mappings: Mappings,
+        names: Names,
+        schema: Schema,
+        reads: Reads,
+        lists: Lists,
+        *,
+        signed_statuses: Sequence[str],
+    ) -> None:
+        self._http, self._mappings, self._names, self._schema = http, mappings, names, schema
+        self._reads, self._lists, self._signed = reads, lists, tuple(signed_statuses)
+
+    def billed_accounts(self, sobject: Leading, after: str | None = None) -> BilledPage:
+        """As `sync.ports.standing.SalesforceStanding.billed_accounts` says."""
+        column = self._names.to_org(LEADS[sobject])
+        conditions = [f"Id > '{checked_id(after)}'"] if after else []
+        if sobject == "Account":
+            conditions.append("(" + " OR ".join(f"{self._names.to_org(n)} != null" for n in OURS_ON_ACCOUNT) + ")")
+        if sobject == "Quote":
+            conditions.append(format_soql("Status IN {}", list(self._signed)))
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        columns = ", ".join(dict.fromkeys(("Id", column)))
+        soql = f"SELECT {columns} FROM {self._names.to_org(sobject)}{where} ORDER BY Id LIMIT {PAGE}"
+        rows = list(self._reads.pages(self._http.call("GET", query_path(soql), what=sobject).json()))
+        ids = dict.fromkeys(str(row[column]) for row in rows if row.get(column))
+        return BilledPage(tuple(ids), str(rows[-1]["Id"]) if len(rows) >= PAGE else None)
+
+    def standing(self, account_ids: Sequence[str]) -> Mapping[str, Standing]:
+        """As `sync.ports.standing.SalesforceStanding.standing` says."""
+        found: dict[str, Standing] = {}
+        ids = [checked_id(i) for i in dict.fromkeys(account_ids)]
+        for first in range(0, len(ids), IDS):
+            found |= self._some(ids[first : first + IDS])
+        return found
+
+    def _some(self, ids: Sequence[str]) -> dict[str, Standing]:
+        objects = list(ACCOUNT_OF)
+        soqls = [self._soql(sobject, ids) for sobject in objects]
+        *answers, quotes = self._reads.rows_of([*soqls, self._quote_soql(ids)])
+        rows: dict[str, list[FoundRow]] = {str(raw["Id"]): [] for raw in answers[0]}
+        for sobject, found in zip(objects, answers, strict=True):
+            for raw in found:
+                if (owner := self._owner(sobject, raw)) in rows:
+                    rows[owner].append(self._lists.row(sobject, raw))
+        signed: dict[str, list[CrmQuote]] = {id_: [] for id_ in rows}
+        for raw in quotes:
+            quote = record_of(self._mappings["Quote"], raw, self._names)
+            assert isinstance(quote, CrmQuote)
+            if quote.account_id in rows:
+                signed[quote.account_id].append(quote)
+                rows[quote.account_id].append(self._lists.row("Quote", raw))
+        return {id_: Standing(id_, tuple(signed[id_]), tuple(rows[id_])) for id_ in rows}
+
+    def _soql(self, sobject: str, ids: Sequence[str]) -> str:
+        path = self._names.to_org(ACCOUNT_OF[sobject])
+        columns = ", ".join(dict.fromkeys((*self._lists.columns(sobject), path)))
+        return f"SELECT {columns} FROM {self._names.to_org(sobject)} WHERE {path} {_in(ids)}"
+
+    def _quote_soql(self, ids: Sequence[str]) -> str:
+        mapped = self._mappings["Quote"]
+        available = self._schema.has("Quote") if any(f.optional for f in mapped.read_fields()) else None
+        columns = dict.fromkeys(
+            (*select(mapped, self._names, available=available, through=""), *self._lists.columns("Quote"))
+        )
+        signed = format_soql("Status IN {}", list(self._signed))
+        return (
+            f"SELECT {', '.join(columns)} FROM Quote WHERE AccountId {_in(ids)} AND {signed} ORDER BY QuoteNumber, Id"
+        )
+
+    def _owner(self, sobject: str, raw: Json) -> str:
+        value: object = raw
+        for part in self._names.to_org(ACCOUNT_OF[sobject]).split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        return str(value or "")
+
+
+def _in(ids: Iterable[str]) -> str:
+    return str(format_soql("IN {}", list(ids)))

@@ -1,0 +1,327 @@
+"""Both sides and our own memory held against each other, some Accounts at a time (DESIGN 1, reconcile)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Protocol, TypeVar
+
+from sync.clock import Clock
+from sync.crm import CrmQuote, CrmRow
+from sync.deal.calendar import business_day
+from sync.deal.deal import Deal
+from sync.deal.policy import BillingPolicy
+from sync.desired.compared_deals import OVER, SCHEDULE_OVER, DealsView, QuoteState, deals_unlike
+from sync.desired.compared_rows import Found, RowsView, rows_unlike
+from sync.desired.differences import Cure, Difference, Kind
+from sync.desired.keys import ACCOUNT, DEAL, KEY
+from sync.desired.references import live_refs
+from sync.errors import Refused
+from sync.facts import Coupon, Customer, Fact, Invoice, Price, Schedule, Subscription
+from sync.ports import Facts, FoundRow, Links, NewLink, Outbox, Promises, StripeGateway
+from sync.ports.comparing import Comparing, Decisions
+from sync.ports.listing import StripeLists
+from sync.ports.queue import SubjectState
+from sync.ports.standing import SalesforceStanding, Standing
+from sync.records import Ref
+from sync.run.dealing import CHANGES, Dealing
+from sync.run.intake import unit_of
+from sync.run.mirror import Mirror
+from sync.run.reading import coupons_of, prices_of, typed
+from sync.run.rows import Rows
+
+F = TypeVar("F", bound=Fact)
+#: A draft is finalised within an hour or three days; one that is older may have been deleted, which no list says.
+DRAFT_OLD = timedelta(hours=3)
+
+
+class StripeSide(StripeGateway, StripeLists, Protocol):
+    """Stripe, to read one by one and by list. ``calls`` counts the requests of this process."""
+
+    @property
+    def calls(self) -> int: ...
+
+
+class SalesforceSide(SalesforceStanding, Protocol):
+    """Salesforce, Account by Account. ``calls`` counts the requests of this process."""
+
+    @property
+    def calls(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a comparison of some Accounts found. ``busy`` are Accounts that something is being done for just now: they
+    were left out. ``rows`` are the CRM's rows as they should stand, by object and key, under the ``fence`` that was
+    taken before the first reading.
+    """
+
+    differences: tuple[Difference, ...]
+    accounts: tuple[str, ...]
+    busy: tuple[str, ...]
+    fence: int
+    rows: Mapping[tuple[str, str], CrmRow] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reconcile:
+    """The comparison with everything it needs of the outside."""
+
+    stripe: StripeSide
+    salesforce: SalesforceSide
+    facts: Facts
+    links: Links
+    promises: Promises
+    outbox: Outbox
+    comparing: Comparing
+    decisions: Decisions
+    dealing: Dealing
+    mirror: Mirror
+    rows: Rows
+    clock: Clock
+    policy: BillingPolicy
+    zone_of: Callable[[Iterable[str]], Mapping[str, str]]
+
+    def refresh(self, account_ids: Sequence[str]) -> None:
+        """What Stripe has for these Accounts is read now and stored: for a few, in place of the whole lists."""
+        fence = self.facts.fence()
+        customers = self._customers(self.salesforce.standing(account_ids), {})
+        everyone = [customer for ids in customers.values() for customer in ids]
+        refs = [r for c in everyone for r in (Ref("customer_id", c), *live_refs(c), Ref("invoices_of_customer", c))]
+        self.facts.put(self.stripe.read(refs).all() if refs else (), fence)
+
+    def compare(self, account_ids: Sequence[str], claimed: Mapping[str, Sequence[str]] | None = None) -> Compared:
+        """Every difference of these Accounts, from the CRM as it stands and Stripe as it was read last.
+
+        ``claimed`` are customers that name an Account though no link of ours does, by Account.
+        """
+        fence = self.facts.fence()
+        standing = self.salesforce.standing(account_ids)
+        customers = self._customers(standing, claimed or {})
+        gone = [a for a in account_ids if a not in standing]
+        known = _Known(self, {**customers, **self._linked(gone)})
+        # Looked at last: what was written meanwhile is under way, and then the Account is left for later.
+        busy = self._busy(customers, known)
+        looked = [a for a in standing if a not in busy]
+        expected = self._expected({a: customers[a] for a in looked if customers[a]}, standing)
+        found: list[Difference] = []
+        under_way = self.comparing.under_way(looked)
+        for account_id in looked:
+            found += deals_unlike(self._deals_view(standing[account_id], customers[account_id], known))
+            rows = [_found(row) for row in standing[account_id].rows]
+            found += self._rows_unlike(RowsView(account_id, expected.get(account_id, ()), rows, under_way))
+        found += [one for account_id in gone for one in _without_account(account_id, known)]
+        by_name = {(row.sobject, row.key): row for rows_ in expected.values() for row in rows_}
+        return Compared(self._decided(found), tuple(account_ids), tuple(sorted(busy)), fence, by_name)
+
+    def _rows_unlike(self, view: RowsView) -> list[Difference]:
+        """What differs in the CRM, with what we wrote there last beside it where anything does."""
+        unlike = {tuple(d.record.split(" ", 1)) for d in rows_unlike(view) if d.field}
+        if not unlike:
+            return rows_unlike(view)
+        by_object: dict[str, list[str]] = defaultdict(list)
+        for sobject, key in unlike:
+            by_object[sobject].append(key)
+        told = {
+            (sobject, row.key): row.fields
+            for sobject, keys in by_object.items()
+            for row in self.comparing.acknowledged(sobject, keys, standing=True)
+        }
+        return rows_unlike(replace(view, told=told))
+
+    # ------------------------------------------------------------ whose it is
+
+    def _customers(
+        self, standing: Mapping[str, Standing], claimed: Mapping[str, Sequence[str]]
+    ) -> dict[str, tuple[str, ...]]:
+        """The customers of each Account: those that are linked; else those that name it, or that it names."""
+        linked = self._linked(standing)
+        named = {
+            a: str(row.fields["Stripe_Customer_Id__c"])
+            for a, one in standing.items()
+            for row in one.rows
+            if row.sobject == "Account" and row.fields.get("Stripe_Customer_Id__c")
+        }
+        free = {c for a, c in named.items() if not linked.get(a)} - set(self.links.by_stripe_id(list(named.values())))
+        there = set(self.facts.get("customer", free)) if free else set()
+        found = {}
+        for account_id in standing:
+            own = [named[account_id]] if named.get(account_id) in there else []
+            found[account_id] = linked.get(account_id) or tuple(dict.fromkeys([*claimed.get(account_id, ()), *own]))
+        return found
+
+    def _linked(self, account_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for link in self.links.by_salesforce_id(account_ids, "customer"):
+            found[link.salesforce_id].append(link.stripe_id)
+        return {account_id: tuple(ids) for account_id, ids in found.items()}
+
+    def _busy(self, customers: Mapping[str, Sequence[str]], known: _Known) -> set[str]:
+        """Accounts that something is due or running for."""
+        units = {unit_of(a): a for a in customers}
+        units |= {unit_of(c): a for a, ids in customers.items() for c in ids}
+        objects = {f.id: a for a, ids in customers.items() for c in ids for f in known.of(c)}
+        named = self.comparing.busy(units, [*objects, *customers])
+        return {{**units, **objects, **{a: a for a in customers}}[one] for one in named}
+
+    # ------------------------------------------------------------ what should be there
+
+    def _expected(
+        self, customers: Mapping[str, Sequence[str]], standing: Mapping[str, Standing]
+    ) -> dict[str, list[CrmRow]]:
+        """The rows of each Account: those that show Stripe, and what its quotes were told last."""
+        found: dict[str, list[CrmRow]] = defaultdict(list)
+        for account_id, shown in self.mirror.show_all(customers).items():
+            found[account_id] += self.rows.of_shown(shown)
+        quotes = {q.id: account_id for account_id, one in standing.items() for q in one.quotes}
+        for row in self.comparing.acknowledged("Quote", quotes):
+            found[quotes[row.key]].append(row)
+        return found
+
+    def _deals_view(self, standing: Standing, customers: Sequence[str], known: _Known) -> DealsView:
+        subscriptions, schedules = known.typed(customers, Subscription), known.typed(customers, Schedule)
+        keys = {deal_key for q in standing.quotes if (deal_key := _deal_of(q))}
+        keys |= {o.metadata[DEAL] for o in (*subscriptions, *schedules) if o.metadata.get(DEAL)}
+        deals: dict[str, Deal] = {}
+        billed: set[str] = set()
+        for key in sorted(keys):
+            taken_in = [p.quote_id for p in self.promises.of_deal(key)]
+            deal = self._promised(key) if taken_in else None
+            billed |= set(taken_in)
+            deals |= {key: deal} if deal is not None else {}
+        names = [f"quote:{q}" for q in {*(q.id for q in standing.quotes), *billed}]
+        states = {key.partition(":")[2]: state for key, state in self.comparing.states(names).items()}
+        wanted = [f"customer:{standing.account_id}"]
+        wanted += [f"{o.KIND}:{own}" for o in (*subscriptions, *schedules) if (own := o.metadata.get(KEY))]
+        return DealsView(
+            account_id=standing.account_id,
+            zone=self.zone_of([standing.account_id])[standing.account_id],
+            now=self.clock.now(),
+            policy=self.policy,
+            quotes=standing.quotes,
+            deals=deals,
+            billed=frozenset(billed),
+            states={quote: _state(state, quote in billed) for quote, state in states.items()},
+            links=frozenset(self.links.by_key(wanted)),
+            customers=known.customers(customers),
+            subscriptions=subscriptions,
+            schedules=schedules,
+            invoices=known.typed(customers, Invoice),
+            prices=known.prices,
+            coupons=known.coupons,
+        )
+
+    def _promised(self, key: str) -> Deal | None:
+        """The deal as promised; None for one that today's release or settings would refuse: its quote says so itself."""
+        try:
+            return self.dealing.promised(key)
+        except Refused:
+            return None
+
+    def _decided(self, differences: Sequence[Difference]) -> tuple[Difference, ...]:
+        """Those that a person lets stand say so."""
+        today = business_day(self.clock.now(), self.policy.billing_timezone)
+        accepted = self.decisions.accepted({one.subject for one in differences}, today) if differences else {}
+        return tuple(
+            replace(one, decided=f"{by.actor}{f' until {by.until}' if by.until else ''}: {by.reason}")
+            if (by := accepted.get(one.fingerprint))
+            else one
+            for one in differences
+        )
+
+
+class _Known:
+    """What is stored of some customers, by customer, read once; drafts that may be gone are looked at in Stripe."""
+
+    def __init__(self, reconcile: Reconcile, customers: Mapping[str, Sequence[str]]) -> None:
+        facts = reconcile.facts
+        self._accounts = customers
+        self._everyone = list(dict.fromkeys(c for ids in customers.values() for c in ids))
+        self._by_customer: dict[str, list[Fact]] = defaultdict(list)
+        self._customers = typed(facts.get("customer", self._everyone), Customer)
+        for kind in ("subscription", "schedule", "invoice"):
+            for fact in facts.of_customers(kind, self._everyone) if self._everyone else ():
+                self._by_customer[getattr(fact, "customer", "") or ""].append(fact)
+        self._look_at_drafts(reconcile)
+        subscriptions, schedules = self.typed(self._everyone, Subscription), self.typed(self._everyone, Schedule)
+        lines = {line.price for i in self.typed(self._everyone, Invoice) for line in i.lines if line.price}
+        self.prices = typed(facts.get("price", prices_of(schedules) | lines), Price)
+        self.prices |= {i.price.id: i.price for s in subscriptions for i in s.items}
+        self.coupons = typed(facts.get("coupon", coupons_of(subscriptions, schedules)), Coupon)
+
+    def of(self, customer: str) -> Sequence[Fact]:
+        """What runs, ran or is planned for a customer, and its invoices."""
+        return self._by_customer[customer]
+
+    def of_account(self, account_id: str) -> Sequence[Fact]:
+        """The same for an Account."""
+        return [f for c in self._accounts.get(account_id, ()) for f in self.of(c)]
+
+    def typed(self, customers: Iterable[str], type_: type[F]) -> list[F]:
+        """Those of one type."""
+        return [f for c in customers for f in self._by_customer[c] if isinstance(f, type_)]
+
+    def customers(self, ids: Iterable[str]) -> list[Customer]:
+        """The customers themselves, those that are known and not deleted."""
+        return [self._customers[i] for i in ids if i in self._customers and not self._customers[i].deleted]
+
+    def _look_at_drafts(self, reconcile: Reconcile) -> None:
+        old_s = (reconcile.clock.now() - DRAFT_OLD).timestamp()
+        old = [i for i in self.typed(self._everyone, Invoice) if i.status == "draft" and i.created_s < old_s]
+        if not old:
+            return
+        fence = reconcile.facts.fence()
+        there = {f.id for f in reconcile.stripe.read([Ref("invoice_id", i.id) for i in old]).all()}
+        gone = [i.model_copy(update={"status": "void", "amount_remaining_minor": 0}) for i in old if i.id not in there]
+        reconcile.facts.put(gone, fence)
+        for invoice in gone:
+            mine = self._by_customer[invoice.customer]
+            mine[:] = [invoice if f.id == invoice.id else f for f in mine]
+
+
+def _deal_of(quote: CrmQuote) -> str:
+    return (quote.billing_subscription_key or "") if quote.quote_type in CHANGES else quote.id
+
+
+def _state(state: SubjectState, billed: bool) -> QuoteState:
+    waits = state.wake_at is not None and not state.error_code and not billed
+    pending = state.revision != state.done_revision or waits
+    return QuoteState(pending, state.error_code, state.sum_minor, state.currency)
+
+
+def _found(row: FoundRow) -> Found:
+    return Found(row.sobject, row.key, row.fields, row.parents)
+
+
+def _without_account(account_id: str, known: _Known) -> list[Difference]:
+    """What still runs for an Account that is gone from the CRM."""
+    alive = [
+        f
+        for f in known.of_account(account_id)
+        if (isinstance(f, Subscription) and f.status not in OVER)
+        or (isinstance(f, Schedule) and f.status not in SCHEDULE_OVER)
+    ]
+    return [
+        Difference(
+            Kind.SUBSCRIPTION_WITHOUT_DEAL, f"account:{account_id}", account_id, ", ".join(sorted(f.id for f in alive)), "",
+            "an Account in Salesforce", "the Account is gone", cure=Cure.PERSON,
+        )
+    ] if alive else []  # fmt: skip
+
+
+def link_of(difference: Difference, livemode: bool) -> NewLink:
+    """The link that is missing, from what the object's metadata said."""
+    kind, _, key = difference.field.partition(":")
+    salesforce_id = difference.account_id if kind == "customer" else key.partition("#")[0]
+    return NewLink(difference.field, salesforce_id, kind, difference.record, livemode)
+
+
+def claims(customers: Iterable[Fact]) -> dict[str, list[str]]:
+    """Customers by the Account that their metadata names."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for one in customers:
+        if isinstance(one, Customer) and not one.deleted and one.metadata.get(ACCOUNT):
+            found[one.metadata[ACCOUNT]].append(one.id)
+    return found

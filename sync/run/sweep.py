@@ -1,0 +1,225 @@
+"""A reconcile of everything: Stripe's lists into the facts, then every billed Account, a batch at a time.
+
+It may be stopped anywhere and goes on from where it was; it costs no deal anything, because it holds no unit.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from sync.desired.differences import Cure, Difference, by_kind
+from sync.ports import Adoption, Claim, Cursors, Ledger
+from sync.ports.standing import LEADING
+from sync.run.healing import Healing
+from sync.run.listing import Listing
+from sync.run.reconcile import Compared, Reconcile, claims
+
+log = structlog.get_logger()
+
+SUBJECT = "reconcile:all"
+#: Accounts of one batch: as many as one query names.
+BATCH = 150
+#: Differences that a report keeps word for word; all are counted.
+KEPT = 1000
+
+
+@dataclass
+class Report:
+    """What a comparison came to. ``healed`` are fingerprints of differences that were put right."""
+
+    started_at: datetime
+    accounts: int = 0
+    busy: list[str] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+    healed: set[str] = field(default_factory=set)
+    stripe_calls: int = 0
+    salesforce_calls: int = 0
+    finished: bool = False
+
+    @property
+    def left(self) -> list[Difference]:
+        """What is still to be done by somebody."""
+        return [d for d in self.differences if d.open and d.fingerprint not in self.healed]
+
+    def add(self, compared: Compared, healed: frozenset[str] = frozenset()) -> None:
+        """These Accounts were compared too."""
+        self.accounts += len(compared.accounts) - len(compared.busy)
+        self.busy += compared.busy
+        self.differences += compared.differences
+        self.healed |= healed
+
+    def to_json(self) -> dict[str, object]:
+        """As JSON types."""
+        left = self.left
+        drift = Counter((str(d.kind), str(d.cure)) for d in left)
+        return {
+            "started_at": self.started_at.isoformat(),
+            "finished": self.finished,
+            "accounts": self.accounts,
+            "busy": self.busy,
+            "found": len(self.differences),
+            "healed": len(self.healed),
+            "left": len(left),
+            "for_a_person": sum(d.cure is Cure.PERSON for d in left),
+            "kinds": [one.to_json() for one in by_kind(self.differences)],
+            "drift": [{"field": kind, "severity": cure, "count": n} for (kind, cure), n in sorted(drift.items())],
+            "stripe_calls": self.stripe_calls,
+            "salesforce_calls": self.salesforce_calls,
+            "differences": [{**d.to_json(), "healed": d.fingerprint in self.healed} for d in self.differences[:KEPT]],
+        }
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A reconcile of everything, with everything it needs of the outside."""
+
+    reconcile: Reconcile
+    healing: Healing
+    adoption: Adoption
+    cursors: Cursors
+    ledger: Ledger
+
+    def run(
+        self,
+        name: str,
+        *,
+        heal: bool,
+        resume: bool = False,
+        keep: Callable[[], None] = lambda: None,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> Report:
+        """Everything is compared, and what is ours is put right if ``heal``; the report is kept among the runs.
+
+        ``keep`` is called between two pieces of work and may raise to stop. Raises what a reading raises; with
+        ``resume`` the next run of this ``name`` goes on from there.
+        """
+        state = _State(self.cursors, f"reconcile:{name}", self.reconcile.clock.now(), resume=resume)
+        calls = (self.reconcile.stripe.calls, self.reconcile.salesforce.calls)
+        report = state.report
+        earlier = (report.stripe_calls, report.salesforce_calls)
+
+        def count() -> None:
+            report.stripe_calls = earlier[0] + self.reconcile.stripe.calls - calls[0]
+            report.salesforce_calls = earlier[1] + self.reconcile.salesforce.calls - calls[1]
+
+        state.save()
+        try:
+            self._list_stripe(name, state.resumed, keep, say)
+            state.claimed = claims(self.adoption.unlinked_customers())
+            accounts = self._accounts(state, keep)
+            self._compare(state, [a for a in accounts if a > state.position], len(accounts), heal, keep, say)
+            self._again(state, heal)
+        finally:
+            count()
+            state.save()
+        report.finished = True
+        state.save()
+        self._record(report, name)
+        return report
+
+    def _list_stripe(self, name: str, resume: bool, keep: Callable[[], None], say: Callable[[str], None]) -> None:
+        """Every list of Stripe is in the facts, read side by side under one rate."""
+        prefix = f"reconcile:{name}:list:"
+        if not resume:
+            self.adoption.clear(prefix)
+
+        def told(line: str) -> None:
+            keep()
+            say(line)
+
+        reconcile = self.reconcile
+        Listing(reconcile.stripe, self.adoption, reconcile.facts, prefix, None, told).read()
+
+    # ------------------------------------------------------------ Accounts
+
+    def _accounts(self, state: _State, keep: Callable[[], None]) -> list[str]:
+        """Every Account with anything to do with billing on either side, in order."""
+        found = {*self.reconcile.comparing.linked_accounts(), *state.claimed}
+        for sobject in LEADING:
+            after: str | None = None
+            while True:
+                keep()
+                page = self.reconcile.salesforce.billed_accounts(sobject, after)
+                found.update(page.account_ids)
+                after = page.after
+                if after is None:
+                    break
+        return sorted(found)
+
+    def _compare(
+        self,
+        state: _State,
+        accounts: Sequence[str],
+        total: int,
+        heal: bool,
+        keep: Callable[[], None],
+        say: Callable[[str], None],
+    ) -> None:
+        for first in range(0, len(accounts), BATCH):
+            keep()
+            some = accounts[first : first + BATCH]
+            self._one_batch(state, some, heal)
+            state.position = some[-1]
+            state.save()
+            say(
+                f"{total - len(accounts) + first + len(some)} of {total} accounts, {len(state.report.left)} differences"
+            )
+
+    def _one_batch(self, state: _State, accounts: Sequence[str], heal: bool) -> None:
+        compared = self.reconcile.compare(accounts, state.claimed)
+        state.report.add(compared, self.healing.heal(compared) if heal else frozenset())
+
+    def _again(self, state: _State, heal: bool) -> None:
+        """Accounts that were being worked on are looked at once more."""
+        busy, state.report.busy = state.report.busy, []
+        for first in range(0, len(busy), BATCH):
+            self._one_batch(state, busy[first : first + BATCH], heal)
+
+    def _record(self, report: Report, name: str) -> None:
+        """The result is a run like any other: in the store, and in the metrics."""
+        claim = Claim("bulk", "", self.reconcile.facts.fence(), ())
+        data = report.to_json()
+        run_id = self.ledger.open_run(
+            claim=claim, subject=SUBJECT, trigger=name, as_of=report.started_at, digest="", plan=data
+        )
+        self.ledger.close_run(run_id, outcome="done")
+        log.info(
+            "reconciled", trigger=name, accounts=report.accounts, found=len(report.differences), healed=len(report.healed),
+            left=len(report.left), stripe_calls=report.stripe_calls, salesforce_calls=report.salesforce_calls,
+        )  # fmt: skip
+
+
+class _State:
+    """How far the comparison of Accounts is, kept so that it can go on."""
+
+    def __init__(self, cursors: Cursors, name: str, now: datetime, *, resume: bool) -> None:
+        self._cursors, self._name = cursors, name
+        kept: Mapping[str, Any] | None = cursors.get(name) if resume else None
+        data: Mapping[str, Any] = kept if kept and not kept["report"]["finished"] else {}
+        self.resumed = bool(data)
+        self.claimed: Mapping[str, Sequence[str]] = {}
+        self.position: str = str(data.get("position") or "")
+        self.report = _report(data["report"]) if data else Report(now)
+
+    def save(self) -> None:
+        """A sweep that is begun again goes on from here."""
+        self._cursors.put(self._name, {"position": self.position, "report": self.report.to_json()})
+
+
+def _report(data: Mapping[str, Any]) -> Report:
+    found = [Difference.from_json(d) for d in data["differences"]]
+    return Report(
+        datetime.fromisoformat(data["started_at"]),
+        accounts=int(data["accounts"]),
+        busy=list(data["busy"]),
+        differences=found,
+        healed={d["fingerprint"] for d in data["differences"] if d["healed"]},
+        stripe_calls=int(data["stripe_calls"]),
+        salesforce_calls=int(data["salesforce_calls"]),
+    )
