@@ -36,6 +36,7 @@ from sync.run.dealing import Dealing
 from sync.run.flush import SALESFORCE, Flusher
 from sync.run.healing import Healing
 from sync.run.identity import Identity
+from sync.run.merging import Merges
 from sync.run.mirror import Mirror
 from sync.run.nightly import KIND as NIGHTLY
 from sync.run.nightly import Nightly
@@ -328,13 +329,17 @@ def _pipeline(
         ),
         decisions=store.decisions,
     )  # fmt: skip
+    merges = Merges(
+        stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, promises=store.promises, identities=store.identities,
+        subjects=store.subjects, outbox=store.outbox, ledger=store.ledger, writer=writer, clock=store.clock,
+    )  # fmt: skip
     identity = Identity(
         stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, subjects=store.subjects, identities=store.identities,
-        mode=store.settings.self_serve_accounts, clock=store.clock, new_accounts=_new_accounts(store.settings),
+        merges=merges, mode=store.settings.self_serve_accounts, clock=store.clock, new_accounts=_new_accounts(store.settings),
     )  # fmt: skip
     mirror = Mirror(
         stripe=stripe, facts=store.facts, links=store.links, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock,
-        zone_of=zones(salesforce, policy.billing_timezone), promise=promise,
+        zone_of=zones(salesforce, policy.billing_timezone), promise=promise, identities=store.identities,
     )  # fmt: skip
     pausing = Pausing(store.cursors)
     reconcile = Reconcile(

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from sync.cli.exits import Misused, NotFound
 from sync.ports import Mark
 from sync.records import Ref
-from sync.run.intake import account_mark, quote_mark, unit_of
+from sync.run.intake import account_mark, payer_mark, quote_mark, unit_of
 
 if TYPE_CHECKING:
     from sync.wiring import Services, Store
 
-KINDS = ("quote", "account", "customer", "subscription", "invoice", "payment", "product")
+KINDS = ("quote", "account", "customer", "subscription", "invoice", "payment", "product", "payer")
 #: Prefixes of ids and the kind of subject that they name (Salesforce's are fixed for standard objects).
 PREFIXES = {
     "0Q0": "quote",
@@ -26,7 +26,7 @@ PREFIXES = {
     "pi_": "payment",
     "prod_": "product",
 }
-OF_SALESFORCE = ("quote", "account", "product")
+OF_SALESFORCE = ("quote", "account", "product", "payer")
 #: Kinds that live in Stripe, and how the gateway looks one up.
 IN_STRIPE = {
     "customer": "customer_id",
@@ -84,6 +84,8 @@ def mark_of(key: str, services: Services) -> Mark:
         if id_ not in services.salesforce.accounts([id_]):
             raise NotFound(f"there is no account {id_} in Salesforce.")
         return account_mark(id_)
+    if kind == "payer":
+        return payer_mark(id_)
     if kind == "customer":
         return Mark(key, "deal", unit_of(id_))
     if kind == "product":

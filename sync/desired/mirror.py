@@ -5,7 +5,7 @@ change by themselves.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -43,6 +43,7 @@ from sync.shown import (
 
 INVOICE_STATUS = {"draft": "Draft", "open": "Open", "paid": "Paid", "void": "Void", "uncollectible": "Uncollectible"}
 COLLECTION = {"send_invoice": "Send Invoice", "charge_automatically": "Charge Automatically"}
+UNDER_REVIEW = "Under Review"
 DASHBOARD = "https://dashboard.stripe.com"
 OUTSIDE = "Paid outside Stripe"
 
@@ -65,6 +66,19 @@ class AccountView:
     coupons: Mapping[str, Coupon] = field(default_factory=dict)
     prices: Mapping[str, Price] = field(default_factory=dict)
     products: Mapping[str, str] = field(default_factory=dict)  # Stripe product id -> Product2 id
+    under_review: bool = False  # more than one customer is live, and people have not said which pays
+
+    @property
+    def payer(self) -> AccountView:
+        """What the first of the customers, the Account's payer, has of it: of two live ones no sums are merged."""
+        first = {c.id for c in self.customers[:1]}
+        return replace(
+            self,
+            customers=self.customers[:1],
+            subscriptions=[s for s in self.subscriptions if s.customer in first],
+            schedules=[s for s in self.schedules if s.customer in first],
+            invoices=[i for i in self.invoices if i.customer in first],
+        )
 
     @property
     def terms(self) -> Terms:
@@ -97,7 +111,7 @@ def show(view: AccountView, invoice_ids: frozenset[str]) -> Shown:
     followers = {d.renews: d.key for d in deals if d.renews}
     back = MoneyBack(view.refunds, view.disputes, view.notes, view.invoices, view.zone)
     given = {i.id: back.of(i) for i in named}
-    account = _account(view, deals)
+    account = _summary(view, deals)
     issues = issues_of(view.invoices, view.charges, back, view.now)
     others = _second_currencies(view, deals, account.billing_currency or "")
     return Shown(
@@ -314,6 +328,13 @@ def _overpaid(invoice: Invoice, payment: Paid) -> str | None:
     return f"{payment.detail}. {more}" if payment.detail else more
 
 
+def _summary(view: AccountView, deals: Sequence[Contract]) -> AccountSummary:
+    if not view.under_review:
+        return _account(view, deals)
+    own = view.payer
+    return replace(_account(own, contracts(own.subscriptions, own.schedules, own.terms)), billing_health=UNDER_REVIEW)
+
+
 def _account(view: AccountView, deals: Sequence[Contract]) -> AccountSummary:
     live = [d for d in deals if d.live]
     currency = _currency(view, live or deals)
@@ -330,7 +351,7 @@ def _account(view: AccountView, deals: Sequence[Contract]) -> AccountSummary:
     terms = view.terms
     return AccountSummary(
         id=view.account_id,
-        stripe_customer_id=view.customers[0].id if view.customers else None,
+        stripe_customer_id=next((c.id for c in view.customers if not c.deleted), None),
         billing_channel=("Sales-Led" if any(d.sales_led for d in live or deals) else "Self-Serve") if deals else None,
         billing_health=_health(deals, live, late_at_all, questioned=_questioned(view)),
         billing_currency=currency.upper() or None,

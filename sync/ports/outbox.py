@@ -68,6 +68,9 @@ class Outbox(Protocol):
     def forget(self, keys: Iterable[tuple[str, str]]) -> None:
         """Forget what was acknowledged for (object, key): the next put sends it whatever it is."""
 
+    def drop(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Nothing more is sent for (object, key), and what stood there is forgotten: the record is another's now."""
+
     def children(self, object_: str, relationship: str, parents: Iterable[str]) -> Sequence[CrmRow]:
         """The rows of ``object_`` that were written, or wait to be, under parents with these keys: as last wanted."""
 

@@ -11,8 +11,8 @@ from sync.facts import Customer
 from sync.ports import Facts, Identities, Links, Mark, NewLink, SalesforceGateway, StripeGateway, Subjects
 from sync.records import Ref
 from sync.run.following import former_link, payer_link, payer_of, winners
-from sync.run.identity import called, history_marks
 from sync.run.intake import unit_of
+from sync.run.marks import called, history_marks
 
 
 class NotThere(Exception):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sync.crm import CrmAccount
-from sync.ports import NewLink, SalesforceGateway
+from sync.ports import Identities, NewLink, SalesforceGateway
 
 #: Accounts that were merged into one that was merged: so far and no further.
 LONGEST_CHAIN = 10
@@ -41,3 +41,12 @@ def winners(salesforce: SalesforceGateway, ids: Iterable[str]) -> Mapping[str, C
             i: masters.get(merged[i], replace(a, master_record_id=None)) if i in merged else a for i, a in found.items()
         }
     return found
+
+
+def with_rivals(accounts: Mapping[str, Sequence[str]], live: Collection[str], identities: Identities) -> set[str]:
+    """Of Accounts with their customers: those that have more than one live customer, and nobody has said which pays."""
+    several = {a: ids for a, ids in accounts.items() if len([i for i in ids if i in live]) > 1}
+    if not several:
+        return set()
+    apart = {(pair.account_id, pair.customer_id) for pair in identities.apart(accounts=several)}
+    return {a for a, ids in several.items() if len([i for i in ids if i in live and (a, i) not in apart]) > 1}

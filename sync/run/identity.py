@@ -26,7 +26,6 @@ from sync.ports import (
     Failed,
     Identities,
     Links,
-    Mark,
     NewLink,
     Outcome,
     SalesforceGateway,
@@ -36,6 +35,8 @@ from sync.ports import (
 from sync.records import Ref
 from sync.run.following import former_link, payer_of, winners
 from sync.run.intake import account_mark, unit_of
+from sync.run.marks import called, deal_marks, history_marks
+from sync.run.merging import Merges
 
 log = structlog.get_logger()
 
@@ -45,7 +46,7 @@ LOOK_AGAIN_AFTER = timedelta(days=30)
 
 @dataclass(frozen=True)
 class Identity:
-    """The deal lane's work on customers: who they are. Writes nothing to Stripe."""
+    """The deal lane's work on customers: who they are. Writes nothing to Stripe but the Account that a merged one became."""
 
     stripe: StripeGateway
     salesforce: SalesforceGateway
@@ -53,12 +54,17 @@ class Identity:
     facts: Facts
     subjects: Subjects
     identities: Identities
+    merges: Merges
     mode: Mode
     clock: Clock
     new_accounts: NewAccounts = field(default_factory=NewAccounts)
 
     def run(self, claim: Claim, due: Due) -> Outcome:
-        """The customer's fact is fresh, and it is linked if anything proves whose it is."""
+        """The customer's fact is fresh, and it is linked if anything proves whose it is. Of a payer (an Account that was
+        merged) all that was its own is the winner's.
+        """
+        if due.kind == "payer":
+            return self.merges.run(claim, due)
         fence = self.facts.fence()
         found = self.stripe.read([Ref("customer_id", due.id)]).one(Ref("customer_id", due.id))
         customer = found if isinstance(found, Customer) else Customer(id=due.id, deleted=True)
@@ -84,7 +90,8 @@ class Identity:
         if link.key == payer_of(link.salesforce_id):
             self.links.replace([former_link(link)])
             log.warning("customer_gone", stripe_id=link.stripe_id, salesforce_id=link.salesforce_id)
-        marks = history_marks(self.facts, link.stripe_id, link.salesforce_id)
+        gone, account = link.stripe_id, link.salesforce_id
+        marks = [*history_marks(self.facts, gone, account), *deal_marks(self.facts, gone, account)]
         self.subjects.mark(marks, reason="customer_deleted")
 
     def _next_look(self) -> datetime:
@@ -99,12 +106,13 @@ class Identity:
 
     def _match(self, claim: Claim, customer: Customer) -> Outcome:
         accounts = self._accounts(customer)
+        there = {a.id: a for a in accounts.values()}
         answer = match_account(
             named_by_winner(customer, accounts),
-            list(accounts.values()),
-            self._taken(accounts),
+            list(there.values()),
+            self._taken(there),
             self.mode,
-            self._namesakes(customer, accounts) if accounts else (),
+            self._namesakes(customer, there) if there else (),
             {pair.account_id for pair in self.identities.apart(customers=[customer.id])},
         )
         match answer:
@@ -176,18 +184,3 @@ def named_by_winner(customer: Customer, accounts: Mapping[str, CrmAccount]) -> C
     if became is None or became.id == named:
         return customer
     return customer.model_copy(update={"metadata": {**customer.metadata, ACCOUNT: became.id}})
-
-
-def called(customer: Customer) -> str:
-    """What people call a customer."""
-    return " ".join(part for part in (customer.name, f"<{customer.email}>" if customer.email else "") if part)
-
-
-def history_marks(facts: Facts, customer_id: str, account_id: str) -> list[Mark]:
-    """The Account, and all that is known to have been sold and billed to a customer that was found to be its own."""
-    marks = [account_mark(account_id)]
-    for kind in ("subscription", "schedule", "invoice"):
-        subject = "invoice" if kind == "invoice" else "subscription"
-        known = facts.of_customers(kind, [customer_id])
-        marks += [Mark(f"{subject}:{f.id}", "mirror", unit_of(account_id)) for f in known]
-    return marks

@@ -60,6 +60,8 @@ def _route_record(notice: Notice) -> Iterable[Mark]:
         yield quote_mark(notice.related["QuoteId"], notice.related.get("AccountId", ""))
     elif notice.object_kind == "Account":
         yield account_mark(notice.object_id)
+        if notice.related.get("MasterRecordId"):
+            yield payer_mark(notice.object_id)
 
 
 def quote_mark(quote_id: str, account_id: str) -> Mark:
@@ -70,3 +72,8 @@ def quote_mark(quote_id: str, account_id: str) -> Mark:
 def account_mark(account_id: str) -> Mark:
     """Makes an Account's rows due."""
     return Mark(f"account:{account_id}", "mirror", unit_of(account_id))
+
+
+def payer_mark(account_id: str) -> Mark:
+    """Makes it due that what a merged Account had is followed to the one that it became."""
+    return Mark(f"payer:{account_id}", "deal", unit_of(account_id))

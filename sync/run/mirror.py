@@ -14,6 +14,7 @@ import structlog
 
 from sync.clock import Clock
 from sync.crm import CrmRow
+from sync.desired.customer import is_live
 from sync.desired.keys import ACCOUNT, QUOTE
 from sync.desired.mirror import AccountView, Shown, show
 from sync.errors import LeaseLost, OutcomeUnknown, SyncError, Terminal, Transient
@@ -30,7 +31,22 @@ from sync.facts import (
     Schedule,
     Subscription,
 )
-from sync.ports import Again, Claim, Done, Due, Facts, Failed, Links, Mark, Outbox, Outcome, StripeGateway, Subjects
+from sync.ports import (
+    Again,
+    Claim,
+    Done,
+    Due,
+    Facts,
+    Failed,
+    Identities,
+    Links,
+    Mark,
+    Outbox,
+    Outcome,
+    StripeGateway,
+    Subjects,
+)
+from sync.run.following import with_rivals
 from sync.run.intake import account_mark, quote_mark, unit_of
 from sync.run.promise import PromiseCheck
 from sync.run.reading import Reading, coupons_of, prices_of, typed
@@ -61,6 +77,7 @@ class Mirror:
     clock: Clock
     zone_of: Callable[[Iterable[str]], Mapping[str, str]]
     promise: PromiseCheck
+    identities: Identities
     batch: int = 200
     #: Subjects of the lane bulk that are no objects of Stripe, by kind: each is run alone.
     apart: Mapping[str, Callable[[Claim, Due], Outcome]] = field(default_factory=dict)
@@ -264,6 +281,8 @@ class Mirror:
             by_intent[charge.payment_intent or ""].append(charge)
         now = self.clock.now()
         zones = self.zone_of(accounts)
+        live = {c for c in everyone if is_live([*subscriptions[c], *schedules[c]])}
+        rivals = with_rivals(accounts, live, self.identities)
         shown = {}
         for account_id, ids in accounts.items():
             view = AccountView(
@@ -281,6 +300,7 @@ class Mirror:
                 coupons=coupons,
                 prices=prices,
                 products=products,
+                under_review=account_id in rivals,
             )
             named = {i.id for i in view.invoices} if account_id in whole else read.invoices
             shown[account_id] = show(view, frozenset(named))

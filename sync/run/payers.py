@@ -16,7 +16,7 @@ from sync.facts import Customer, Fact
 from sync.ports import Asked, Facts, Identities, Links, NewLink, SalesforceGateway, Snapshot, StripeGateway
 from sync.records import Ref
 from sync.run.following import former_link, payer_link, payer_of, winners
-from sync.run.identity import called
+from sync.run.marks import called
 
 #: Objects of a deal that are linked under its quote.
 OF_DEAL = ("schedule", "subscription")
@@ -68,6 +68,8 @@ class Payers:
         if held and (gone := _one(snapshot, held.stripe_id)) and gone.deleted:
             aside, held = [*aside, former_link(held)], None
             snapshot = Snapshot({**snapshot.found, **self._read(graph, account, deal, None, ()).found})
+        if held is None and aside and (elsewhere := self._elsewhere(graph, account, deal, aside)[0]):
+            return elsewhere, snapshot
         match = self._match(graph, account, deal, held, snapshot)
         keep()
         found = match.customer if isinstance(match, Linked) else None
@@ -78,9 +80,10 @@ class Payers:
             links=self._freed(account, found, aside),
             others=match.others,
         )
-        if aside and not _has(payer.objects, deal):
+        if held is not None and aside and not _has(payer.objects, deal):
             keep()
-            payer = self._elsewhere(graph, account, deal, payer, aside)
+            elsewhere, live = self._elsewhere(graph, account, deal, aside)
+            payer = elsewhere or self._one_of_two(graph, account, payer, live)
         return payer, snapshot
 
     def read_objects(self, customer_id: str) -> tuple[Fact, ...]:
@@ -170,23 +173,23 @@ class Payers:
     # ------------------------------------------------------------ Accounts with more than one customer
 
     def _elsewhere(
-        self, graph: QuoteGraph, account: CrmAccount, deal: Deal, payer: Payer, aside: Sequence[NewLink]
-    ) -> Payer:
-        """The payer of a deal on an Account that has, or had, other customers: a deal goes on where it is billed. Raises
-        Refused where its customer was deleted (DATA-224), and for a new deal while two customers are live (DATA-214).
+        self, graph: QuoteGraph, account: CrmAccount, deal: Deal, aside: Sequence[NewLink]
+    ) -> tuple[Payer | None, list[Customer]]:
+        """The customer that bills this deal, among those that an Account has or had beside its payer, else None; and
+        which of them are live. Raises Refused where it was deleted (DATA-224).
         """
         read = self.stripe.read([Ref("customer_id", link.stripe_id) for link in aside])
         standing = [c for link in aside if (c := _one(read, link.stripe_id)) is not None]
-        live = []
+        live: list[Customer] = []
         for customer in (c for c in standing if not c.deleted):
             objects = self.read_objects(customer.id)
             if _has(objects, deal):
-                evidence = "it bills this deal already"
-                return Payer(Linked(customer, evidence), held=True, objects=objects, aside=True)
+                found = Linked(customer, "it bills this deal already")
+                return Payer(found, held=True, objects=objects, aside=True), live
             live += [customer] if is_live(objects) else []
         for customer in (c for c in standing if c.deleted):
             self._refuse_dead(graph, account, deal, customer)
-        return self._one_of_two(graph, account, payer, live) if payer.held and is_live(payer.objects) else payer
+        return None, live
 
     def _refuse_dead(self, graph: QuoteGraph, account: CrmAccount, deal: Deal, customer: Customer) -> None:
         known = [f for kind in OF_DEAL for f in self.facts.of_customers(kind, [customer.id])]
@@ -208,6 +211,8 @@ class Payers:
     def _one_of_two(self, graph: QuoteGraph, account: CrmAccount, payer: Payer, live: Sequence[Customer]) -> Payer:
         """The payer, where nobody else is live or a person has said who pays."""
         assert payer.customer is not None
+        if not is_live(payer.objects):
+            return payer
         apart = {p.customer_id for p in self.identities.apart(accounts=[account.id])}
         rivals = [c for c in live if c.id not in apart]
         first = payer.customer.customer

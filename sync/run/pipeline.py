@@ -129,6 +129,8 @@ class Pipeline:
                 if self.identity.mode == "create" and self.pausing.stands("salesforce"):
                     return Done(self.clock.now() + AFTER_A_PAUSE)  # it might have to make an Account
                 return self.identity.run(claim, due)
+            case "payer":
+                return self.identity.run(claim, due)
             case "quote":
                 return self.quotes.run(claim, due)
             case _:

@@ -43,10 +43,11 @@ from sync.ports import (
 from sync.ports.comparing import Decisions
 from sync.records import Operation, Ref, Verb
 from sync.run.dealing import Signed, deal_key
-from sync.run.identity import history_marks
+from sync.run.following import winners
 from sync.run.intake import quote_mark, unit_of
 from sync.run.late import late_change
 from sync.run.lost import close_found
+from sync.run.marks import history_marks
 from sync.run.planner import Planner, Worked
 from sync.run.promise import PromiseCheck, broken, holds
 from sync.run.telling import QuoteTry, Telling, at_stake, messages, shown
@@ -198,6 +199,11 @@ class QuoteRun:
         """What was changed since; from one status that means signed to another is no change."""
         if self.planner.policy.is_signed(present.quote.status):
             present = replace(present, quote=replace(present.quote, status=signed.quote.status))
+        if signed.quote.account_id != present.quote.account_id:
+            # Merged Accounts are one: that the quote's is called otherwise now is nobody's change.
+            became = winners(self.salesforce, [signed.quote.account_id or ""]).get(signed.quote.account_id or "")
+            if became is not None and became.id == present.quote.account_id:
+                present = replace(present, quote=replace(present.quote, account_id=signed.quote.account_id))
         return late_change(signed, present, self.telling.rows.api_names())
 
     def _bill(self, claim: Claim, run: QuoteTry, now: datetime) -> Worked:

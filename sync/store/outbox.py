@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, delete, select, tuple_, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from sync.clock import Deadline
@@ -82,6 +82,14 @@ class StoredOutbox:
             names = sorted(set(keys))
             outbox_put.lock_rows(connection, names)
             outbox_put.forget(connection, names)
+
+    def drop(self, keys: Iterable[tuple[str, str]]) -> None:
+        with self._engine.begin() as connection:
+            names = sorted(set(keys))
+            outbox_put.lock_rows(connection, names)
+            outbox_put.not_there(connection, names)
+            same = tuple_(crm_writes.c.sobject, crm_writes.c.key).in_(names)
+            connection.execute(delete(crm_writes).where(same, crm_writes.c.state != "sent"))
 
     def retry_failed(self, code: str | None = None) -> int:
         """Rows that wait for a person go with the next flush (an operator's replay); returns how many."""

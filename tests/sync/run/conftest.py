@@ -176,12 +176,14 @@ class Place:
             cohorts=StoredCohorts(self.engine),
         )
         check = PromiseCheck(dealing=dealing, facts=self.facts, outbox=self.outbox, rows=parts["rows"])
-        return Mirror(**{**parts, "promise": check, **more})
+        return Mirror(**{**parts, "promise": check, "identities": self.identities, **more})
 
     def identity(self, mode: Any = "match") -> Identity:
         vendors: Any = {"stripe": self.stripe, "salesforce": self.salesforce}
+        merges: Any = None  # tried end to end
         return Identity(
             **vendors,
+            merges=merges,
             links=self.links,
             facts=self.facts,
             subjects=self.subjects,

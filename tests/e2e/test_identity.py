@@ -1,0 +1,136 @@
+"""What becomes of a payer: Accounts that are merged, and customers that are deleted in Stripe (BILLING_RULES 5)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from tests.e2e.looks import changes_nothing, quote_row, settled
+from tests.e2e.people import change, sell
+from tests.e2e.sandbox import World
+from tests.e2e.tandem import Tandem
+
+HEADER: dict[str, Any] = {"Start_Date__c": "2026-02-01", "Term_Months__c": 12, "Billing_Frequency__c": "Monthly"}
+
+
+def account(world: World, name: str, **fields: Any) -> str:
+    return world.crm.create("Account", Name=name, Billing_Email__c=f"ap@{name.lower()}.example", **fields)
+
+
+def customer_of(world: World, account_id: str) -> str | None:
+    row = world.crm.row("Account", "Stripe_Customer_Id__c", f"Id = '{account_id}'")
+    return str(row["Stripe_Customer_Id__c"]) if row["Stripe_Customer_Id__c"] else None
+
+
+def test_what_a_merged_account_had_is_the_winners_and_its_deal_goes_on(world: World, tandem: Tandem) -> None:
+    world.at("2026-01-10")
+    seat = world.crm.product("Seat", currencies=["USD"])
+    loser, winner = account(world, "Birch"), account(world, "Alder")
+    deal = sell(world.crm, [(seat, 2, "10.00", {})], account=loser, **HEADER)
+    settled(tandem)
+    world.at("2026-02-01T02:00")
+    settled(tandem)
+    customer = customer_of(world, loser)
+    assert customer
+
+    world.switch("merge", master=winner, losers=[loser])
+    world.at("2026-03-01T02:00")
+    settled(tandem)
+
+    assert customer_of(world, winner) == customer
+    [known] = world.stripe.all("customers")
+    assert known["metadata"]["salesforce_account_id"] == known["metadata"]["tandem_key"] == winner
+    rows = [
+        *world.crm.rows("Billing_Subscription__c", "Account__c"),
+        *world.crm.rows("Billing_Invoice__c", "Account__c"),
+    ]
+    assert [row["Account__c"] for row in rows] == [winner] * 3
+    assert (quote_row(world, deal)["Billing_Status__c"], quote_row(world, deal)["Billing_Code__c"]) == ("Live", None)
+    assert tandem.services.outbox.failed_rows() == []
+    changes_nothing(tandem)
+
+    change(world.crm, deal, [(seat, 1, "10.00", {})], Start_Date__c="2026-04-01", Proration_Policy__c="None")
+    fresh = sell(world.crm, [(seat, 5, "10.00", {})], account=winner, **{**HEADER, "Start_Date__c": "2026-04-01"})
+    settled(tandem)
+    assert len(world.stripe.all("customers")) == 1
+    assert {s["customer"] for s in world.stripe.all("subscription_schedules")} == {customer}
+    assert quote_row(world, fresh)["Billing_Status__c"] == "Scheduled"
+    world.at("2026-04-01T02:00")
+    settled(tandem)
+    assert sorted(i["total"] for i in world.stripe.all("invoices")) == [2000, 2000, 3000, 5000]
+    changes_nothing(tandem)
+
+
+def test_two_live_payers_after_a_merge_go_on_apart_until_somebody_says_who_pays(world: World, tandem: Tandem) -> None:
+    world.at("2026-01-10")
+    seat = world.crm.product("Seat", currencies=["USD"])
+    loser, winner = account(world, "Birch"), account(world, "Alder")
+    old, kept = (sell(world.crm, [(seat, 2, "10.00", {})], account=a, **HEADER) for a in (loser, winner))
+    settled(tandem)
+    of_loser, of_winner = customer_of(world, loser), customer_of(world, winner)
+
+    world.switch("merge", master=winner, losers=[loser])
+    done = tandem.drain()
+
+    assert [(key, code) for key, code, _ in done.failed] == [(f"payer:{loser}", "DATA-214")]
+    change(world.crm, old, [(seat, 1, "10.00", {})], Start_Date__c="2026-03-01", Proration_Policy__c="None")
+    fresh = sell(world.crm, [(seat, 7, "10.00", {})], account=winner, **HEADER)
+    assert {key for key, _, _ in tandem.drain().failed} == {f"payer:{loser}", f"quote:{fresh}"}
+    assert quote_row(world, fresh)["Billing_Code__c"] == "DATA-214"
+    for words in (of_loser, of_winner, "Customer_Choice__c"):
+        assert str(words) in quote_row(world, fresh)["Billing_Message__c"]
+    by_customer = {s["metadata"]["tandem_deal"]: s["customer"] for s in world.stripe.all("subscription_schedules")}
+    assert by_customer == {old: of_loser, kept: of_winner}
+    assert customer_of(world, winner) == of_winner
+    summary = world.crm.row("Account", "Billing_Health__c Contracted_MRR__c", f"Id = '{winner}'")
+    assert (summary["Billing_Health__c"], summary["Contracted_MRR__c"]) == ("Under Review", Decimal("20.00"))
+
+    world.crm.change("Quote", fresh, Customer_Choice__c=str(of_loser))
+    settled(tandem)
+
+    by_customer = {s["metadata"]["tandem_deal"]: s["customer"] for s in world.stripe.all("subscription_schedules")}
+    assert by_customer == {old: of_loser, kept: of_winner, fresh: of_loser}
+    assert customer_of(world, winner) == of_loser
+    summary = world.crm.row("Account", "Billing_Health__c Contracted_MRR__c", f"Id = '{winner}'")
+    assert (summary["Billing_Health__c"], summary["Contracted_MRR__c"]) == ("Good", Decimal("120.00"))
+    assert len(world.stripe.all("customers")) == 2
+    assert {row["Account__c"] for row in world.crm.rows("Billing_Subscription__c", "Account__c")} == {winner}
+    world.at("2026-03-01T02:00")
+    settled(tandem)
+    assert sorted(i["total"] for i in world.stripe.all("invoices")) == [2000, 2000, 2000, 3000, 7000, 7000]
+    changes_nothing(tandem)
+
+
+def test_a_customer_deleted_in_stripe_ends_its_deal_and_a_new_quote_gets_another(world: World, tandem: Tandem) -> None:
+    world.at("2026-01-10")
+    seat = world.crm.product("Seat", currencies=["USD"])
+    payer = account(world, "Birch")
+    deal = sell(world.crm, [(seat, 2, "10.00", {})], account=payer, **HEADER)
+    settled(tandem)
+    world.at("2026-02-01T02:00")
+    settled(tandem)
+    gone = customer_of(world, payer)
+    assert gone
+
+    answer = world.stripe._http.delete(f"{world.stripe._base}/v1/customers/{gone}")
+    assert answer.ok, answer.text
+    before = world.mark()
+    done = tandem.drain()
+
+    assert {code for _, code, _ in done.failed} == {"DATA-224"}
+    assert gone in quote_row(world, deal)["Billing_Message__c"]
+    assert world.writes(before, "stripe") == []
+    assert world.crm.row("Billing_Subscription__c", "Status__c MRR__c")["Status__c"] == "Canceled"
+    assert customer_of(world, payer) is None
+    assert len(world.crm.rows("Billing_Invoice__c", "Id", f"Account__c = '{payer}'")) == 1
+    changes_nothing(tandem)
+
+    fresh = sell(world.crm, [(seat, 3, "10.00", {})], account=payer, **{**HEADER, "Start_Date__c": "2026-03-01"})
+    tandem.drain()
+
+    assert quote_row(world, fresh)["Billing_Status__c"] == "Scheduled"
+    [other] = world.stripe.all("customers")
+    assert customer_of(world, payer) == other["id"] != gone
+    assert quote_row(world, deal)["Billing_Code__c"] == "DATA-224"
+    assert len(world.crm.rows("Billing_Invoice__c", "Id", f"Account__c = '{payer}'")) == 1
+    changes_nothing(tandem)
