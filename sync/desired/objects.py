@@ -74,7 +74,9 @@ class PlannedObject:
         self.mine = mine or _fresh(track, deal, now, self.start)
         #: Made by us when its start had come, and not by a schedule that was there before it.
         self.late = self.mine.plain_s > seconds(self.start)
-        self.track = without_stub(track, deal) if self.late else track
+        #: While a trial runs Stripe has billed nothing yet, so a shorter first cycle after it is Stripe's to bill.
+        self.stub_stated = self.mine.plain_s > seconds(deal.boundary(track.start))
+        self.track = without_stub(track, deal) if self.stub_stated else track
         self.pending = pending(track, deal, self.mine) if mine else ()
         self.begun = begun(deal, {track.key: mine}).get(track.key) if mine else None
         self.over = track.end is not None and deal.boundary(track.end) <= now
@@ -245,7 +247,7 @@ class PlannedObject:
         track = next((t for t in tracks(earlier) if t.key == self.track.key), None)
         if track is None or schedule is None:
             return {}
-        shown = window(without_stub(track, earlier) if self.late else track, earlier, self.now, schedule)
+        shown = window(without_stub(track, earlier) if self.stub_stated else track, earlier, self.now, schedule)
         told = max(0, len(schedule.phases) - len(shown.past))
         return {"phases": phases_compared(replace(shown, spans=shown.spans[:told]), earlier)}
 

@@ -42,3 +42,29 @@ def test_a_trial_of_fourteen_days_costs_nothing_and_the_term_counts_from_its_end
         assert (row["Contract_Total__c"], row["First_Invoice_Amount__c"]) == (Decimal(800), Decimal(600)), who
         assert row["Billing_Status__c"] == "Ended", who
     changes_nothing(tandem)
+
+
+def test_a_billing_day_makes_a_piece_by_days_after_the_trial_whenever_it_was_signed(
+    world: World, tandem: Tandem
+) -> None:
+    """By `make soak`: signed while the trial ran, Stripe billed the piece after it at the price of a whole cycle."""
+    world.at("2026-02-20")
+    book = Book(world, tandem)
+    seat, fee = book.product("Seat"), book.product("Setup", charge="One-Time", period=None)
+    lines = [(seat, 10, "10.00", {}), (fee, 1, "500.00", {})]
+    terms = {"Start_Date__c": "2026-03-01", "Trial_Days__c": 14, "Term_Months__c": 3, "Billing_Frequency__c": "Monthly"}
+    book.sell("ahead", lines, **terms, Billing_Day__c=1)
+    book.live("2026-02-21", "2026-03-08")
+    book.sell("late", lines, **terms, Billing_Day__c=1)
+    book.live("2026-03-09", "2026-04-02", "2026-06-16")
+
+    for who in ("ahead", "late"):
+        money = [(day, total) for day, total in book.billed(who) if total]
+        # 17 of March's 31 days and the fee; two months; 14 of June's 30 days
+        assert money == [
+            ("2026-03-15", 55_484),
+            ("2026-04-01", 10_000),
+            ("2026-05-01", 10_000),
+            ("2026-06-01", 4_667),
+        ], who
+    changes_nothing(tandem)
