@@ -17,6 +17,7 @@ from decimal import Decimal
 import structlog
 
 from sync.clock import Clock
+from sync.desired.keys import OF_PLAN
 from sync.errors import OutcomeUnknown, SyncError, Terminal, Transient, Unsafe
 from sync.ports import Claim, Ledger, NewLink, OpState, StripeGateway
 from sync.records import Operation, Ref, Sent, Value, Verb
@@ -108,8 +109,8 @@ class Writer:
         self.ledger.failed(op_id, code=error.code, message=error.message, request_id=request_id)
 
     def _link(self, operation: Operation, answer: Sent, salesforce_id: str) -> NewLink | None:
-        if operation.ref.kind not in LINKED or operation.verb is Verb.ACT:
-            return None
+        if operation.ref.kind not in LINKED or operation.verb is Verb.ACT or OF_PLAN in operation.ref.key:
+            return None  # a plan that a deal takes over was made by somebody else, and stays what it is
         return NewLink(
             key=str(operation.ref), salesforce_id=salesforce_id, stripe_kind=operation.ref.kind, stripe_id=answer.remote_id,
             livemode=self.stripe.livemode,

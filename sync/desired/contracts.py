@@ -7,13 +7,15 @@ channels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
+from sync.deal.calendar import business_day
 from sync.deal.money import round_half_away
+from sync.desired.kept_on import let_go, term_is_over
 from sync.desired.keys import ENDS_ON, RENEWS, TAKES, TERM_END, TRIAL_FROM
 from sync.desired.worth import Terms, charge, monthly, monthly_of_phase, of_items, of_phase, percent_off
 from sync.errors import Terminal
@@ -163,7 +165,7 @@ def _contract(key: str, subs: list[Subscription], scheds: list[Schedule], terms:
     status = _status([*(_subscription_status(s) for s in subs), *("Scheduled" for _ in scheduled)], scheds)
     first: Subscription | Schedule = subs[0] if subs else scheds[0]
     metadata = {k: v for o in [*subs, *scheds] for k, v in o.metadata.items()}
-    sales_led = DEAL_KEY in metadata
+    sales_led = DEAL_KEY in metadata and not _goes_on(subs, scheds, metadata, terms)
     fixed = [s.phases[-1].end_s for s in scheds if s.phases and _is_fixed(s, sales_led=sales_led)]
     planned_starts = [s.phases[0].start_s for s in (scheduled if subs else scheds) if s.phases]
     starts = [s.start_date_s for s in subs] + planned_starts
@@ -197,6 +199,17 @@ def _contract(key: str, subs: list[Subscription], scheds: list[Schedule], terms:
         renews=metadata.get(RENEWS),
         deal=metadata.get(DEAL_KEY),
     )
+
+
+def _goes_on(
+    subs: Iterable[Subscription], scheds: Sequence[Schedule], metadata: Mapping[str, str], terms: Terms
+) -> bool:
+    """Whether it is a self-serve plan by now: somebody kept the subscription when the signed term was over."""
+    kept = let_go(scheds)
+    until = (
+        terms.day(s.ended_at_s) if s.ended_at_s else business_day(terms.now, terms.zone) for s in subs if s.id in kept
+    )
+    return any(term_is_over(metadata, day) for day in until)
 
 
 def _start(trial_from: str | None, starts: list[int], terms: Terms) -> date | None:

@@ -31,6 +31,8 @@ RENEWS = "tandem_renews"
 #: in the CRM, in which the deal goes on.
 TAKEN_BY = "tandem_taken_by"
 TAKES = "tandem_takes"
+#: In the natural key of what is done about a plan that a deal takes over: the deal before it, a Stripe id behind it.
+OF_PLAN = ":takes:"
 QUOTE = "salesforce_quote_id"
 ACCOUNT = "salesforce_account_id"
 OPPORTUNITY = "salesforce_opportunity_id"

@@ -28,7 +28,7 @@ from sync.desired.keys import (
     TRIAL_FROM,
     deal_metadata,
 )
-from sync.desired.made import Made, begun
+from sync.desired.made import LET_GO, Made, begun
 from sync.desired.schedules import (
     Window,
     compared_items,
@@ -253,8 +253,8 @@ class PlannedObject:
 
     def _ended(self, schedule: Schedule | None) -> Desired | None:
         """A track whose last day has passed: by its plan, or by a quote that ended it and came after that day."""
-        if schedule is None:
-            return None
+        if schedule is None or (schedule.status == LET_GO and not self._is_cut):
+            return None  # who let go of it was told so while it ran; what goes on now is no deal's
         compare: dict[str, Value] = {"customer": self.customer}
         update: dict[str, Mapping[str, Value]] = {}
         acts: dict[str, str] = {}

@@ -43,6 +43,11 @@ def is_checked(invoice: Invoice) -> bool:
     return ours and invoice.billing_reason in BY_STRIPE and invoice.status != "void"
 
 
+def is_after(invoice: Invoice, deal: Deal) -> bool:
+    """Whether the invoice bills time after the signed term, which nothing was promised of."""
+    return deal.end is not None and deal.ends_on is None and seconds(deal.boundary(deal.end)) <= _begins(invoice)
+
+
 def unlike(
     invoice: Invoice, subscription: Subscription, deal: Deal, begun: Mapping[str, Begun], prices: Mapping[str, Price]
 ) -> Unlike | None:

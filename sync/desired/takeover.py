@@ -16,14 +16,12 @@ from sync.deal.calendar import instant, say, seconds
 from sync.deal.deal import Deal
 from sync.desired.contracts import plan_key
 from sync.desired.customer import LIVE
-from sync.desired.keys import AS_PLANNED, DEAL, TAKEN_BY, TAKES
+from sync.desired.kept_on import let_go, term_is_over
+from sync.desired.keys import AS_PLANNED, DEAL, OF_PLAN, TAKEN_BY, TAKES
 from sync.errors import Refusal
 from sync.facts import Fact, Schedule, Subscription
 from sync.observed import Actual
 from sync.records import Desired, Ref, Value
-
-#: In the natural key of what is done about a plan: the deal before it, a Stripe id behind it.
-OF_PLAN = ":takes:"
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,8 @@ def taken_over(deal: Deal, objects: Sequence[Fact]) -> Takeover | None:
     """
     subscriptions = [f for f in objects if isinstance(f, Subscription) and not f.deleted]
     begun = any(f.metadata.get(DEAL) == deal.key for f in objects)
-    plans = [s for s in subscriptions if _is_taken(s, deal, begun)]
+    kept = let_go(objects)
+    plans = [s for s in subscriptions if _is_taken(s, deal, begun, s.id in kept)]
     if not plans or deal.renews is not None:
         return None
     plans.sort(key=lambda s: (s.start_date_s, s.created_s, s.id))
@@ -91,8 +90,9 @@ def taken_over(deal: Deal, objects: Sequence[Fact]) -> Takeover | None:
     return Takeover(deal, deal.boundary(deal.opens), tuple(plans), schedules)
 
 
-def _is_taken(subscription: Subscription, deal: Deal, begun: bool) -> bool:
-    if DEAL in subscription.metadata:
+def _is_taken(subscription: Subscription, deal: Deal, begun: bool, kept: bool) -> bool:
+    """``kept``: it was let go of its schedule, so that it is a plan like any other once its own deal is over."""
+    if DEAL in subscription.metadata and not (kept and term_is_over(subscription.metadata, deal.opens)):
         return False
     by = subscription.metadata.get(TAKEN_BY)
     return by == deal.key if by or begun else subscription.status in LIVE
@@ -104,7 +104,9 @@ def row_of(takeover: Takeover | None, deal: Deal, objects: Sequence[Fact]) -> st
     noted = next((m[TAKES] for m in mine if m.get(TAKES)), None)
     if noted or mine or takeover is None:
         return noted
-    oldest = takeover.plans[0]
+    oldest = next((plan for plan in takeover.plans if DEAL not in plan.metadata), None)
+    if oldest is None:
+        return None  # the row of another deal stays that deal's
     schedules = [
         f for f in objects if isinstance(f, Schedule) and oldest.id in (f.subscription, f.released_subscription)
     ]

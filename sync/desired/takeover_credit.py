@@ -14,8 +14,8 @@ from fractions import Fraction
 
 from sync.deal.calendar import add_months, instant, seconds
 from sync.deal.money import format_amount, round_half_away
-from sync.desired.keys import KEY, deal_metadata
-from sync.desired.takeover import OF_PLAN, Takeover
+from sync.desired.keys import KEY, OF_PLAN, deal_metadata
+from sync.desired.takeover import Takeover
 from sync.desired.worth import Terms, charge, of_items
 from sync.facts import BalanceTransaction, CreditNote, Fact, Invoice, Item, Line, Subscription
 from sync.observed import Actual

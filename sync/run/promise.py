@@ -14,9 +14,10 @@ import structlog
 from sync import catalogue
 from sync.deal.deal import Deal
 from sync.deal.money import to_major
+from sync.desired.kept_on import let_go
 from sync.desired.keys import ACCOUNT, DEAL, HELD
 from sync.desired.made import begun, made
-from sync.desired.promised import Unlike, day_said, is_checked, unlike
+from sync.desired.promised import Unlike, day_said, is_after, is_checked, unlike
 from sync.errors import Unsafe
 from sync.facts import Fact, Invoice, Price, Schedule, Subscription
 from sync.ports import Facts, Mark, Outbox
@@ -71,12 +72,14 @@ class PromiseCheck:
         subscriptions = self.facts.of_customers("subscription", list(customers))
         objects = [*subscriptions, *self.facts.of_customers("schedule", list(customers))]
         settled = begun(deal, made(deal, [f for f in objects if isinstance(f, Subscription | Schedule)]))
+        kept = let_go(objects)
         by_id = {s.id: s for s in subscriptions if isinstance(s, Subscription)}
         prices = self._prices(invoices)
         found = []
         for invoice in invoices:
             subscription = by_id.get(invoice.subscription or "")
-            if subscription is not None and settled:
+            kept_on = subscription is not None and subscription.id in kept and is_after(invoice, deal)
+            if subscription is not None and settled and not kept_on:
                 one = unlike(invoice, subscription, deal, settled, prices)
                 found += [one] if one else []
         return found

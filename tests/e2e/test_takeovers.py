@@ -142,3 +142,51 @@ def test_a_plan_goes_on_until_the_deal_begins_and_is_given_back_by_what_it_is_th
     [row] = _rows(world).values()
     assert (row["Status__c"], row["MRR__c"], row["End_Date__c"]) == ("Active", Decimal("4950"), "2027-07-29")
     changes_nothing(tandem)
+
+
+def test_a_deal_whose_subscription_is_kept_goes_on_as_self_serve_until_the_next_deal_takes_it_over(
+    world: World, tandem: Tandem
+) -> None:
+    world.at("2026-01-10")
+    account = _account(world)
+    seat = world.crm.product("Seat", currencies=["USD"])
+    terms = {"Billing_Frequency__c": "Monthly", "Days_Until_Due__c": 60}
+    deal = sell(
+        world.crm, [(seat, 3, "50.00", {})], account=account, Start_Date__c="2026-02-01", Term_Months__c=2, **terms
+    )
+    settled(tandem)
+    world.at("2026-02-20")
+    [schedule] = world.stripe.all("subscription_schedules")
+    world.stripe.post(f"subscription_schedules/{schedule['id']}/release")
+    tandem.drain()
+    assert quote_row(world, deal)["Billing_Code__c"] == "DATA-219"  # whoever let go of it is told
+
+    world.at("2026-04-01T02:00")
+    settled(tandem)
+    world.at("2026-04-10")
+    settled(tandem)
+    assert (quote_row(world, deal)["Billing_Status__c"], quote_row(world, deal)["Billing_Code__c"]) == ("Ended", None)
+    [row] = world.crm.rows("Billing_Subscription__c", ROW)
+    assert (row["Channel__c"], row["Status__c"], row["MRR__c"]) == ("Self-Serve", "Active", Decimal("150"))
+    assert (row["End_Date__c"], row["Ends_On__c"]) == ("2026-03-31", None)
+    assert [(i["total"], i["status"]) for i in world.stripe.all("invoices")] == [(15_000, "open")] * 3
+    changes_nothing(tandem)
+
+    new = sell(
+        world.crm, [(seat, 10, "40.00", {})], account=account, Start_Date__c="2026-04-11", Term_Months__c=12, **terms
+    )
+    settled(tandem)
+    world.at("2026-04-11T00:10")
+    settled(tandem)
+    world.at("2026-04-11T02:00")
+    settled(tandem)
+    [live] = _live(world)
+    [first] = world.stripe.all("invoices", subscription=live)
+    kept = next(i for i in world.stripe.all("invoices") if i["created"] == seconds("2026-04-01"))
+    # Nobody paid the invoice of April: 20 of its 30 days are taken off what it asks for.
+    assert (first["total"], first["amount_due"]) == (40_000, 40_000)
+    assert (kept["total"], kept["amount_remaining"]) == (15_000, 5_000)
+    rows = {row["Quote__c"]: row for row in world.crm.rows("Billing_Subscription__c", ROW)}
+    assert (rows[deal]["Status__c"], rows[deal]["MRR__c"]) == ("Canceled", 0)
+    assert (rows[new]["Status__c"], rows[new]["Channel__c"], rows[new]["MRR__c"]) == ("Active", "Sales-Led", 400)
+    changes_nothing(tandem)

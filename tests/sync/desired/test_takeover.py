@@ -93,6 +93,22 @@ def test_what_a_customer_buys_after_the_deal_or_has_by_another_deal_is_left_alon
     assert taken_over(replace(DEAL, renews="0Q0x"), [plan()]) is None
 
 
+def test_what_was_kept_of_a_deal_that_is_over_is_a_plan_but_its_row_stays_its_own():
+    ended = {"tandem_deal": "0Q0x", "tandem_term_end": "2026-06-01"}
+    released = Schedule(id="sched_1", status="released", released_subscription="sub_web", end_behavior="cancel")
+    kept = plan(metadata=ended)
+    found = takeover(kept, schedules=(released,))
+    assert (found.plans, row_of(found, DEAL, [kept, released])) == ((kept,), None)
+    running = plan(metadata={**ended, "tandem_term_end": "2026-06-26"})
+    rolled = released.model_copy(update={"end_behavior": "release"})
+    for objects in (
+        [running, released],
+        [kept, rolled],
+        [plan(metadata={**ended, "tandem_ends_on": "2026-05-01"}), released],
+    ):
+        assert taken_over(DEAL, objects) is None
+
+
 def test_a_marked_plan_stays_taken_over_once_the_deal_is_there():
     ours = Schedule(id="sched_1", metadata={"tandem_deal": QUOTE_ID})
     marked = plan(status="canceled", metadata={"tandem_taken_by": QUOTE_ID})
