@@ -215,6 +215,13 @@ _ROWS: tuple[tuple[str, Kind, str, str, str], ...] = (
         "Do what its quote says; `tandem reconcile QUOTE` says what is missing.",
     ),
     (
+        "DATA-235",
+        _D,
+        "Usage was taken in that can't be billed.",
+        "ops",
+        "See `tandem usage list --state refused`; then `tandem usage retry`, or `tandem usage drop` what is billed by hand.",
+    ),
+    (
         "CONF-301",
         _C,
         "{product} isn't set up for billing.",

@@ -20,6 +20,9 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 #: A Salesforce id: 15 characters, or 18 with their check.
 SALESFORCE_ID = r"^[A-Za-z0-9]{15}([A-Za-z0-9]{3})?$"
 FILE_SUFFIX = "_FILE"
+#: Secrets of which several may be given at once; their variable is named in the singular.
+SECRET_LISTS = ("STRIPE_WEBHOOK_SECRET", "USAGE_TOKEN")
+SHORTEST_TOKEN = 24
 STRIPE_API = "https://api.stripe.com"
 #: Where a sandbox serves.
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -64,6 +67,8 @@ class Settings(BaseSettings):
     stripe_webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), validation_alias="stripe_webhook_secret"
     )
+    usage_tokens: Annotated[tuple[SecretStr, ...], NoDecode] = Field((), validation_alias="usage_token")
+    usage_events_per_s: float = Field(10.0, gt=0, description="Of the calls to Stripe, so many a second for usage.")
     stripe_api_base: str = STRIPE_API
     stripe_requests_per_s: float = Field(20.0, gt=0, description="Per endpoint class; Stripe allows 25 by default.")
 
@@ -128,7 +133,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, dotenv_settings
 
-    @field_validator("stripe_webhook_secrets", "quote_signed_statuses", mode="before")
+    @field_validator("stripe_webhook_secrets", "usage_tokens", "quote_signed_statuses", mode="before")
     @classmethod
     def _comma_list(cls, value: Any) -> Any:
         """Several values in one variable are separated by commas (two webhook secrets while one is rotated)."""
@@ -147,6 +152,13 @@ class Settings(BaseSettings):
         if not isinstance(found, dict):
             raise ValueError('is no JSON object of fields by API name, such as {"Industry": "Technology"}')
         return found
+
+    @field_validator("usage_tokens")
+    @classmethod
+    def _hard_to_guess(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(len(token.get_secret_value()) < SHORTEST_TOKEN for token in value):
+            raise ValueError(f"a token needs {SHORTEST_TOKEN} characters at least")
+        return value
 
     @field_validator("billing_timezone")
     @classmethod
@@ -217,7 +229,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     env = dict(os.environ if environ is None else environ)
     faults = _read_secret_files(env)
     known = {name.upper() for name in Settings.model_fields} | {
-        "STRIPE_WEBHOOK_SECRET",
+        *SECRET_LISTS,
         "TANDEM_PG_BIN",
         "TANDEM_VALKEY_BIN",
     }
@@ -260,7 +272,7 @@ def _variable(loc: tuple[int | str, ...]) -> str:
 def _read_secret_files(env: dict[str, str]) -> list[str]:
     faults = []
     secrets = [n.upper() for n, f in Settings.model_fields.items() if "SecretStr" in str(f.annotation)]
-    for name in [*secrets, "STRIPE_WEBHOOK_SECRET"]:
+    for name in [*secrets, *SECRET_LISTS]:
         path = env.get(name + FILE_SUFFIX)
         if path is None:
             continue

@@ -72,6 +72,9 @@ class Meter(Fact):
     event_name: str = ""
     status: str = ""  # active inactive
     display_name: str = ""
+    formula: str = "sum"  # count sum last
+    customer_key: str = "stripe_customer_id"  # where an event's payload says whose it is, and how many
+    value_key: str = "value"
 
 
 class Customer(Fact):

@@ -50,6 +50,8 @@ from sync.run.reconcile import Reconcile
 from sync.run.rows import Rows
 from sync.run.sweep import Sweep
 from sync.run.telling import Telling
+from sync.run.usage import UsageRun
+from sync.run.usage_intake import UsageIntake
 from sync.run.won import WonNotBilled
 from sync.store import schema
 from sync.store.adoption import StoredAdoption
@@ -69,6 +71,7 @@ from sync.store.outbox import StoredOutbox
 from sync.store.pauses import StoredPauses
 from sync.store.promises import StoredPromises
 from sync.store.subjects import StoredSubjects
+from sync.store.usage import StoredUsageEvents
 
 log = structlog.get_logger()
 
@@ -104,6 +107,7 @@ class Store:
     pauses: StoredPauses
     comparing: StoredComparing
     decisions: StoredDecisions
+    usage: StoredUsageEvents
 
     def close(self) -> None:
         """Disconnect from PostgreSQL."""
@@ -257,6 +261,7 @@ def open_store(
         audit=audit,
         comparing=StoredComparing(engine, stripe_account=account, now=clock.now),
         decisions=StoredDecisions(engine, audit),
+        usage=StoredUsageEvents(engine, backoff_cap_s=backoff),
     )
 
 
@@ -278,7 +283,7 @@ def build(settings: Settings, *, database_url: str, redis_url: str | None, drain
         {"salesforce": salesforce.organization_id, "stripe": stripe.account, "livemode": str(stripe.livemode)}
     )
     policy = _policy(settings)
-    pipeline = _pipeline(store, stripe, salesforce, mappings, policy, settle_s=0.0 if drain else settings.settle_s)
+    pipeline = _pipeline(store, stripe, salesforce, mappings, policy, drain=drain)
     return Services(
         **{f.name: getattr(store, f.name) for f in fields(Store)},
         policy=policy,
@@ -311,7 +316,7 @@ def _pipeline(
     mappings: mapping.Mappings,
     policy: BillingPolicy,
     *,
-    settle_s: float,
+    drain: bool,
 ) -> Pipeline:
     rows = Rows(mappings)
     writer = Writer(stripe=stripe, ledger=store.ledger, clock=store.clock, installation=store.cursors.installation())
@@ -358,8 +363,12 @@ def _pipeline(
         subjects=store.subjects, cursors=store.cursors, clock=store.clock, zone=policy.billing_timezone,
         at=clock_time.fromisoformat(at) if (at := store.settings.reconcile_at) else None,
     )  # fmt: skip
+    usage = UsageRun(
+        intake=_usage_intake(store, stripe), metering=stripe.meters, store=store.usage, cursors=store.cursors, links=store.links,
+        facts=store.facts, outbox=store.outbox, rows=rows, clock=store.clock, pause_cap_s=DRAIN_BACKOFF_S if drain else None,
+    )  # fmt: skip
     return Pipeline(
-        subjects=store.subjects, outbox=store.outbox, clock=store.clock,
+        usage=usage, subjects=store.subjects, outbox=store.outbox, clock=store.clock,
         changes=Changes(stripe=stripe, salesforce=salesforce, subjects=store.subjects, cursors=store.cursors),
         quotes=quotes, identity=identity, mirror=replace(mirror, apart={NIGHTLY: nightly.run}), nightly=nightly,
         won=WonNotBilled(
@@ -367,8 +376,29 @@ def _pipeline(
             clock=store.clock, after=timedelta(hours=store.settings.won_not_billed_h),
         ),
         flusher=Flusher(salesforce=salesforce, outbox=store.outbox, budgets=store.budgets, pausing=pausing), pausing=pausing,
-        settle_s=settle_s,
+        settle_s=0.0 if drain else store.settings.settle_s,
     )  # fmt: skip
+
+
+def _usage_intake(store: Store, stripe: stripe_client.StripeAccount) -> UsageIntake:
+    return UsageIntake(
+        stripe=stripe,
+        metering=stripe.meters,
+        facts=store.facts,
+        links=store.links,
+        store=store.usage,
+        clock=store.clock,
+    )
+
+
+def usage_intake(settings: Settings, *, database_url: str, redis_url: str | None) -> UsageIntake:
+    """For the web process: what takes usage in. Stripe is asked only where the store does not know for sure."""
+    bell = redis.Redis.from_url(redis_url, socket_timeout=REDIS_TIMEOUT_S) if redis_url else None
+    stripe = _stripe(settings, endpoints(settings), bell)
+    store = open_store(settings, database_url=database_url)
+    if not store.cursors.realm():
+        store = open_store(settings, database_url=database_url, stripe_account=stripe.account)
+    return _usage_intake(store, stripe)
 
 
 def webhook_verifier(settings: Settings) -> Callable[[bytes, str], bool]:
@@ -408,7 +438,8 @@ def _stripe(settings: Settings, places: Endpoints, bell: redis.Redis | None) -> 
     rate = Rate(per_s=settings.stripe_requests_per_s, burst=max(1, int(settings.stripe_requests_per_s)))
     return stripe_client.connect(
         api_key=key, api_base=places.stripe_url, user_agent=_user_agent(), bucket=hashlib.sha256(key.encode()).hexdigest()[:12],
-        redis_client=bell, account_rate=rate, endpoint_rate=rate, call_deadline_s=settings.call_deadline_s,
+        redis_client=bell, account_rate=rate, endpoint_rate=rate,
+        usage_rate=Rate(settings.usage_events_per_s, 1), call_deadline_s=settings.call_deadline_s,
     )  # fmt: skip
 
 

@@ -26,7 +26,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sync.notices import NotAnEvent, notice_of_event
 from sync.ports import NewNotice
+from workers.bodies import whole_body
 from workers.metrics import Metrics, row_of
+from workers.usage import UsageEndpoint
 
 log = structlog.get_logger()
 
@@ -163,6 +165,7 @@ class Web:
         source: Callable[[], str],
         version: Mapping[str, str],
         gauges_sql: str,
+        usage: UsageEndpoint | None = None,
     ) -> None:
         self._writer = writer
         self._verify = verify
@@ -178,6 +181,7 @@ class Web:
                 Route("/readyz", self.readyz),
                 Route("/metrics", self.metrics),
                 Route("/version", self.show_version),
+                *([Route("/usage", usage.take, methods=["POST"])] if usage else []),
             ],
             lifespan=self._lifespan,
         )
@@ -190,7 +194,7 @@ class Web:
     async def webhook(self, request: Request) -> Response:
         """200 when stored (or known, or of a type we don't use), 400 when it isn't Stripe's, 503 when the store is down."""
         try:
-            body = await _whole_body(request)
+            body = await whole_body(request, MAX_BODY_BYTES)
         except ClientDisconnect:
             return self._answer("unknown", "hung_up", 400, "")
         if body is None:
@@ -253,18 +257,6 @@ class Web:
         except STORE_ERRORS:
             return PlainTextResponse("the store does not answer", status_code=503)
         return Response(self._metrics.text(row_of(row) for row in rows), media_type=CONTENT_TYPE_LATEST)
-
-
-async def _whole_body(request: Request) -> bytes | None:
-    """The body as sent, or None when it is longer than any of Stripe's; no more than that is ever held."""
-    if int(request.headers.get("content-length") or 0) > MAX_BODY_BYTES:
-        return None
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            return None
-    return bytes(body)
 
 
 def _label(type_: str) -> str:

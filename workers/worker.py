@@ -84,6 +84,7 @@ def own_claims(pipeline: Pipeline, stop: threading.Event) -> list[Loop]:
         "deal": pipeline.run_deal,
         "mirror": pipeline.run_mirror,
         "bulk": lambda: pipeline.run_mirror("bulk"),
+        "usage": pipeline.send_usage,
         "flush": pipeline.flusher.run_once,
     }
     return [Loop(name, step, stop, idle_s=CLAIM_EVERY_S) for name, step in steps.items()]

@@ -28,6 +28,7 @@ from sync.cli import (
     sync,
     timeline,
     up,
+    usage,
 )
 
 EPILOG = (
@@ -75,6 +76,7 @@ def application() -> typer.Typer:
         app.command()(verb)
     app.add_typer(migrate.application(), name="migrate")
     app.add_typer(identity.application(), name="identity")
+    app.add_typer(usage.application(), name="usage")
     app.add_typer(db.application(), name="db")
     return app
 

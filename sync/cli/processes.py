@@ -24,6 +24,7 @@ def web(host: Host = None, port: Port = None, json: Json = False, yes: Yes = Fal
     from sync import wiring
     from workers import web as server
     from workers.stopping import stop_signals
+    from workers.usage import UsageEndpoint
 
     out = Out(json)
     with places.place(start=False, process="web") as here, stop_signals() as stop:
@@ -39,6 +40,10 @@ def web(host: Host = None, port: Port = None, json: Json = False, yes: Yes = Fal
             source=store.source,
             version={"version": wiring.build_version()},
             gauges_sql=store.gauges_sql,
+            usage=UsageEndpoint(
+                [token.get_secret_value() for token in here.settings.usage_tokens],
+                lambda: wiring.usage_intake(here.settings, database_url=here.database_url, redis_url=here.redis_url),
+            ),
         ).app
         address = "http://{}:{}".format(*bound.getsockname()[:2])
         _serving(out, "web", {"url": address}, f"webhooks: {address}/webhooks/stripe")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -110,10 +110,10 @@ class LocalBuckets:
 
     def _tokens(self, name: str, now: float) -> float:
         tokens, at = self._state.get(name, (0.0, now))
-        return min(max(1.0, self._rates[_rate_name(name)].burst * self._share), tokens + (now - at) * self._per_s(name))
+        return min(max(1.0, _rate_of(self._rates, name).burst * self._share), tokens + (now - at) * self._per_s(name))
 
     def _per_s(self, name: str) -> float:
-        return self._rates[_rate_name(name)].per_s * self._share
+        return _rate_of(self._rates, name).per_s * self._share
 
 
 class RedisBuckets:
@@ -126,7 +126,7 @@ class RedisBuckets:
         self._hold = client.register_script(_HOLD)
 
     def take(self, classes: Sequence[str], longest_s: float) -> float:
-        rates = [self._rates[_rate_name(c)] for c in classes]
+        rates = [_rate_of(self._rates, c) for c in classes]
         args: list[str | int | float] = [
             int(longest_s * 1000),
             _KEY_LIFE_MS,
@@ -136,13 +136,13 @@ class RedisBuckets:
         return answer / 1000
 
     def hold(self, name: str, seconds: float) -> None:
-        debt = seconds * self._rates[_rate_name(name)].per_s
+        debt = seconds * _rate_of(self._rates, name).per_s
         self._hold(keys=[f"{self._prefix}:{name}"], args=[debt, _KEY_LIFE_MS])
 
 
-def _rate_name(bucket: str) -> str:
-    """``endpoint GET /v1/invoices`` has the rate of ``endpoint``."""
-    return bucket.partition(" ")[0]
+def _rate_of(rates: Mapping[str, Rate], bucket: str) -> Rate:
+    """``endpoint GET /v1/invoices`` has the rate of ``endpoint``, unless it has one of its own."""
+    return rates.get(bucket) or rates[bucket.partition(" ")[0]]
 
 
 class Budget:
@@ -156,8 +156,11 @@ class Budget:
         name: str,
         client: redis.Redis | None = None,
         max_wait_s: float = MAX_WAIT_S,
+        own: Mapping[str, Rate] | None = None,
     ) -> None:
+        """``own``: rates of single endpoints, by ``"POST /v1/invoices"``."""
         rates = {"account": account, "endpoint": endpoint}
+        rates |= {f"endpoint {each}": rate for each, rate in (own or {}).items()}
         self._shared = RedisBuckets(client, f"tandem:bucket:{name}", rates) if client is not None else None
         self._alone = LocalBuckets(rates, share=1.0 if client is None else ALONE)
         self._max_wait_s = max_wait_s

@@ -14,8 +14,9 @@ from sync.gateways.stripe_events import Events
 from sync.gateways.stripe_facts import preview_of
 from sync.gateways.stripe_http import API_VERSION, StripeHttp
 from sync.gateways.stripe_lists import Lists
-from sync.gateways.stripe_operations import OPERATIONS, PREVIEW, READS
+from sync.gateways.stripe_operations import METER_EVENT, OPERATIONS, PREVIEW, READS
 from sync.gateways.stripe_reads import Reads
+from sync.gateways.stripe_usage import Meters
 from sync.ports import EVER, EventPage, FactKind, FactPage, Previewed, Snapshot, Span
 from sync.records import Operation, Ref, Sent, Verb
 
@@ -34,6 +35,7 @@ class StripeAccount:
         self._lists = Lists(http, self._reads)
         self._events = Events(http)
         self._account: str | None = None
+        self.meters = Meters(http)
 
     @property
     def account(self) -> str:
@@ -123,6 +125,7 @@ def connect(
     redis_client: redis.Redis | None = None,
     account_rate: Rate = ACCOUNT_RATE,
     endpoint_rate: Rate = ENDPOINT_RATE,
+    usage_rate: Rate | None = None,
     call_deadline_s: float = 30.0,
     proxy: str | None = None,
 ) -> StripeAccount:
@@ -132,5 +135,6 @@ def connect(
     allows 100 live or 25 in a test account, and 25 for each endpoint (reference: Stripe, Rate limits).
     """
     transport = Transport(user_agent=user_agent, call_deadline_s=call_deadline_s, proxy=proxy)
-    budget = Budget(account=account_rate, endpoint=endpoint_rate, name=bucket, client=redis_client)
+    own = {f"{METER_EVENT.method} {METER_EVENT.path}": usage_rate} if usage_rate else None
+    budget = Budget(account=account_rate, endpoint=endpoint_rate, name=bucket, client=redis_client, own=own)
     return StripeAccount(StripeHttp(api_key=api_key, api_base=api_base, transport=transport, budget=budget))

@@ -120,6 +120,9 @@ def _meter(obj: Json) -> Meter:
         event_name=need(obj, "event_name", str),
         status=need(obj, "status", str),
         display_name=need(obj, "display_name", str),
+        formula=str(part(obj, "default_aggregation").get("formula") or ""),
+        customer_key=str(part(obj, "customer_mapping").get("event_payload_key") or "stripe_customer_id"),
+        value_key=str(part(obj, "value_settings").get("event_payload_key") or "value"),
     )
 
 

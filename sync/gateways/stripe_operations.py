@@ -168,6 +168,9 @@ OPERATIONS: Operations = registered(
 
 PREVIEW = Endpoint("POST", "/v1/invoices/create_preview", "Invoices: write", "preview an invoice")
 
+#: Usage has no id and can't be read back one by one: `sync.store.usage` is its ledger (docs/decisions/0016).
+METER_EVENT = Endpoint("POST", "/v1/billing/meter_events", "Billing Meter Events: write", "report usage")
+
 #: Reads, by the name under which `stripe_reads` and `stripe_events` call them.
 READS: Mapping[str, Endpoint] = {
     "account": Endpoint("GET", "/v1/account", "Account: read", "read the account"),
@@ -179,6 +182,9 @@ READS: Mapping[str, Endpoint] = {
     "coupon": Endpoint("GET", "/v1/coupons/{id}", "Coupons: read", "read a coupon"),
     "coupons": Endpoint("GET", "/v1/coupons", "Coupons: read", "list coupons"),
     "meters": Endpoint("GET", "/v1/billing/meters", "Billing Meters: read", "list meters"),
+    "meter_summaries": Endpoint(
+        "GET", "/v1/billing/meters/{id}/event_summaries", "Billing Meters: read", "read what a meter counted"
+    ),
     "subscription": Endpoint("GET", "/v1/subscriptions/{id}", "Subscriptions: read", "read a subscription"),
     "subscriptions": Endpoint("GET", "/v1/subscriptions", "Subscriptions: read", "list subscriptions"),
     "subscription_items": Endpoint("GET", "/v1/subscription_items", "Subscriptions: read", "list subscription items"),
@@ -206,4 +212,4 @@ READS: Mapping[str, Endpoint] = {
 
 def rights() -> tuple[str, ...]:
     """Every right that a restricted key needs for what this release does, sorted."""
-    return tuple(sorted({e.right for e in (*OPERATIONS.values(), *READS.values(), PREVIEW)}))
+    return tuple(sorted({e.right for e in (*OPERATIONS.values(), *READS.values(), PREVIEW, METER_EVENT)}))

@@ -39,11 +39,12 @@ class Drained:
     rows_waiting: int
     next_wake_at: datetime | None
     by_kind: dict[str, int] = field(default_factory=dict)
+    usage_waiting: int = 0
 
     @property
     def clean(self) -> bool:
         """True when nothing failed and nothing waits."""
-        return not (self.failed or self.waiting or self.rows_waiting)
+        return not (self.failed or self.waiting or self.rows_waiting or self.usage_waiting)
 
 
 def drain(pipeline: Pipeline, *, progress: Callable[[str], None] = lambda _: None) -> Drained:
@@ -66,9 +67,11 @@ def drain(pipeline: Pipeline, *, progress: Callable[[str], None] = lambda _: Non
             break  # what waits does so until somebody resumes
         counts = pipeline.subjects.counts(pipeline.clock.now())
         rows, rows_in_s = pipeline.outbox.waiting()
+        usage, usage_in_s = pipeline.usage.waiting() if pipeline.usage else (0, None)
         pause_s = _pause(
             counts.next_retry_in_s if counts.retrying else None,
             rows_in_s if rows else None,
+            usage_in_s,
             _back_off_s(away, unread) if away is not None else None,
         )
         # What became due since the round began (a dead process's lease ran out, say) is this drain's too.
@@ -76,7 +79,7 @@ def drain(pipeline: Pipeline, *, progress: Callable[[str], None] = lambda _: Non
         if in_hand and time.monotonic() < deadline:
             pause_s = 0.1
         elif away is None:
-            left = counts.retrying + rows
+            left = counts.retrying + rows + usage
             if fewest is None or left < fewest:
                 waits, fewest = 0, left  # something came through: what is left has its tries still
             if pause_s is None or waits >= TRIES:
@@ -147,4 +150,5 @@ def _summary(pipeline: Pipeline, runs: Counter[str], flushed: int, rounds: int) 
     return Drained(
         runs=sum(runs.values()), flushed=flushed, rounds=rounds, failed=failed, waiting=sum(counts.due.values()) + counts.retrying + counts.leased,
         rows_waiting=rows, next_wake_at=counts.next_wake_at, by_kind=dict(by_kind),
+        usage_waiting=pipeline.usage.waiting()[0] if pipeline.usage else 0,
     )  # fmt: skip

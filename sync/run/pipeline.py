@@ -19,6 +19,7 @@ from sync.run.mirror import Mirror, count_again
 from sync.run.nightly import Nightly
 from sync.run.pausing import Pausing
 from sync.run.quote import QuoteRun
+from sync.run.usage import UsageRun
 from sync.run.won import WonNotBilled
 
 log = structlog.get_logger()
@@ -46,6 +47,7 @@ class Pipeline:
     nightly: Nightly
     won: WonNotBilled
     settle_s: float = 1.0
+    usage: UsageRun | None = None
 
     def poll(self) -> int:
         """Both change sources are read to their head and taken in; returns how many notices were new."""
@@ -72,7 +74,7 @@ class Pipeline:
         """
         self.take_in()
         ran = self.run_deal(runs, stop_at=stop_at, again=again)
-        return ran or self.run_mirror(again=again) + self.run_mirror("bulk", again=again)
+        return ran or self.run_mirror(again=again) + self.run_mirror("bulk", again=again) + self.send_usage()
 
     def run_deal(self, runs: Counter[str] | None = None, *, stop_at: int = 0, again: Counter[str] | None = None) -> int:
         """Run one unit of the deal lane, all its due subjects; returns how many ran. ``runs`` counts each that ran,
@@ -103,6 +105,10 @@ class Pipeline:
         again.
         """
         return self.mirror.run_once(lane, again=again)
+
+    def send_usage(self) -> int:
+        """Send one batch of usage, if any waits; returns how many rows are settled."""
+        return self.usage.run_once() if self.usage and not self.pausing.stands("stripe") else 0
 
     def _run(self, claim: Claim, due: Due) -> Outcome:
         with structlog.contextvars.bound_contextvars(subject=due.key, attempt=due.attempts):

@@ -38,6 +38,7 @@ metadata = MetaData(
 
 LANES = ("deal", "mirror", "bulk")  # the most urgent first
 OPERATION_STATES = ("planned", "sent", "done", "failed", "unknown")
+USAGE_STATES = ("waiting", "sending", "sent", "refused", "unknown", "dropped")
 ROW_STATES = ("waiting", "sent", "failed")
 
 #: Fences and fencing tokens, one sequence for both: what is taken later is larger.
@@ -295,6 +296,38 @@ promises = Table(
 )
 Index("promises_of_deal", promises.c.deal_key)
 Index("promises_in_force", promises.c.quote_id, unique=True, postgresql_where=promises.c.frozen_at.is_not(None))
+
+# ---------------------------------------------------------------- usage on its way to Stripe
+
+usage_events = Table(
+    "usage_events",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("identifier", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("customer", Text, nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    _stamp("happened_at", nullable=False),
+    _words("named"),  # by what the row named its customer: an Account, a subscription
+    Column("state", Text, nullable=False, server_default="waiting"),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("revision", Integer, nullable=False, server_default="0"),  # part of the idempotency key
+    _stamp("received_machine_at", now=True),
+    _stamp("retry_machine_at"),  # not before
+    _stamp("first_sent_at"),  # Stripe remembers the identifier for 24 h from here
+    _stamp("sent_at"),
+    _words("request_id", nullable=True),
+    _words("error_code", nullable=True),
+    _words("error_message", nullable=True),
+    UniqueConstraint("source", "identifier"),
+    _one_of("state", USAGE_STATES),
+    CheckConstraint("quantity >= 0", name="quantity_counts_up"),
+)
+_UNSENT = usage_events.c.state.in_(("waiting", "sending"))
+Index("usage_unsent", usage_events.c.id, postgresql_where=_UNSENT)
+Index("usage_of_customer", usage_events.c.customer, usage_events.c.event, usage_events.c.happened_at)
+Index("usage_set_aside", usage_events.c.id, postgresql_where=usage_events.c.state.in_(("refused", "unknown")))
 
 # ---------------------------------------------------------------- towards the CRM
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sync.gateways.stripe_operations import OPERATIONS, PREVIEW, READS
+from sync.gateways.stripe_operations import METER_EVENT, OPERATIONS, PREVIEW, READS
 from tests.contracts.stripe_contract import check_exchange, find_endpoint
 from tests.e2e import traffic
 from tests.e2e.sandbox import TANDEM
@@ -48,7 +48,7 @@ def callable_endpoints() -> set[str]:
     """Every endpoint of the gateway as ``METHOD template``, by the names that Stripe's own library gives them."""
     return {
         _name(e.method, e.path.replace("{id}", "some_id")) or f"{e.method} {e.path}"
-        for e in (*OPERATIONS.values(), *READS.values(), PREVIEW)
+        for e in (*OPERATIONS.values(), *READS.values(), PREVIEW, METER_EVENT)
     }
 
 

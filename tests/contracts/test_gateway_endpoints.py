@@ -6,6 +6,7 @@ The cases use most of them in earnest; a few wait for quotes that change and end
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -14,6 +15,7 @@ import requests
 
 from sync.gateways.stripe_client import StripeAccount
 from sync.records import Operation, Ref, Sent, Verb
+from sync.usage.rows import UsageRow
 from tests.contracts import judge
 from tests.e2e.looks import seconds
 from tests.e2e.sandbox import World
@@ -64,6 +66,10 @@ def test_every_endpoint_answers_as_stripe_has_it(world: World, sender: Sender) -
     sender.act("schedule", "release", second)
     sender.act("subscription", "cancel", _subscribe(sender, customer, price))
     sender.create("meter", display_name="Calls", event_name="calls", default_aggregation={"formula": "sum"})
+    [meter] = sender.account.meters.meters()
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC) - timedelta(days=1)
+    assert sender.account.meters.report(meter, customer, UsageRow("test", "1", 7, noon), "test-usage")
+    assert sender.account.meters.counted(meter, customer, noon, noon + timedelta(minutes=1)) == 7
     sender.create("balance", customer=customer, amount=-100, currency="usd")
     invoice = sender.create(
         "invoice", customer=customer, collection_method="send_invoice", days_until_due=30,

@@ -54,7 +54,8 @@ class Tandem:
 
 def settings_for_url(control_url: str, **more: Any) -> Settings:
     """Settings of a process in this sandbox, unlike production only in that it never waits for its own rate."""
-    values = {"stripe_requests_per_s": FASTER_THAN_ANYBODY_PER_S, "tandem_sandbox_url": control_url, **more}
+    values = {"stripe_requests_per_s": FASTER_THAN_ANYBODY_PER_S, "tandem_sandbox_url": control_url}
+    values |= {"usage_events_per_s": FASTER_THAN_ANYBODY_PER_S, **more}
     return Settings(_env_file=None, **values)
 
 

@@ -140,10 +140,12 @@ class Account:
         self.noted(lambda: self.v1.billing.meters.deactivate(made.id))
         return str(made.id)
 
-    def used(self, event: str, customer: str, value: int, moment: str) -> None:
+    def used(self, event: str, customer: str, value: int, moment: str, **more: Any) -> None:
         """Usage is reported for a moment of the customer's clock."""
         payload = {"stripe_customer_id": customer, "value": str(value)}
-        self.v1.billing.meter_events.create({"event_name": event, "payload": payload, "timestamp": stamp(moment)})
+        self.v1.billing.meter_events.create(
+            {"event_name": event, "payload": payload, "timestamp": stamp(moment), **more}
+        )
 
     def counted(self, meter: str, customer: str, value: int, first: str, last: str) -> None:
         """Wait until the meter has counted so much between two days: events are added up in Stripe's own time."""

@@ -73,3 +73,23 @@ def test_s50_tiers_are_rounded_one_by_one_each_on_a_line(account: Account) -> No
     invoice = account.invoices(customer)[-1]
     assert (day(invoice.created), invoice.total) == ("2026-02-01", 35)
     assert [(line.quantity, line.amount) for line in account.lines(invoice)] == [(3, 2), (101, 33)]
+
+
+def test_s58_a_meter_event_whose_identifier_was_seen_within_a_day_is_refused(account: Account) -> None:
+    event = account.name("event")
+    customer = account.customer(account.clock("2026-01-01"))
+    meter, _ = metered(account, event)
+    account.used(event, customer, 7, "2026-01-01", identifier=account.name("use"))
+    with refused() as told:
+        account.used(event, customer, 7, "2026-01-01", identifier=account.name("use"))
+    assert "already exists" in str(told[0])
+    account.counted(meter, customer, 7, "2025-12-31", "2026-01-02")
+
+
+def test_s59_the_summary_of_one_minute_is_the_sum_of_its_events(account: Account) -> None:
+    event = account.name("event")
+    customer = account.customer(account.clock("2026-01-01"))
+    meter, _ = metered(account, event)
+    for value, moment in ((1, "2025-12-31T23:58:59"), (2, "2025-12-31T23:59:00"), (4, "2025-12-31T23:59:59")):
+        account.used(event, customer, value, moment)
+    account.counted(meter, customer, 6, "2025-12-31T23:59:00", "2026-01-01")

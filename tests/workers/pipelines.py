@@ -48,6 +48,9 @@ class CountingPipeline:
     def run_deal(self) -> int:
         return self.step("deal")
 
+    def send_usage(self) -> int:
+        return self.step("usage")
+
     def run_mirror(self, lane: str = "mirror") -> int:
         return self.step(lane)
 

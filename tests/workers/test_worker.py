@@ -199,7 +199,7 @@ def test_prefetch_and_time_out_are_ours_not_the_librarys() -> None:
 
 def test_own_claims_cover_every_kind_of_work() -> None:
     loops = own_claims(CountingPipeline().real, threading.Event())
-    assert {loop.name for loop in loops} == {"intake", "deal", "mirror", "bulk", "flush"}
+    assert {loop.name for loop in loops} == {"intake", "deal", "mirror", "bulk", "usage", "flush"}
 
 
 def test_an_address_that_no_client_understands_is_refused() -> None:

@@ -50,9 +50,11 @@ def test_help_lists_the_verbs_of_this_release_and_no_other(bare: Tandem) -> None
         "resume",
         "failures",
         "replay",
+        "reconcile",
         "backfill",
         "timeline",
         "identity",
+        "usage",
         "db",
     }
 

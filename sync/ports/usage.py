@@ -1,0 +1,106 @@
+"""What taking in and sending usage needs of the store and of Stripe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from sync.errors import Transient
+from sync.facts import Meter
+from sync.usage.rows import UsageRow
+
+UsageState = Literal["waiting", "sending", "sent", "refused", "unknown", "dropped"]
+
+
+@dataclass(frozen=True)
+class NewUsage:
+    """A row that can be billed: for which customer, by which event."""
+
+    row: UsageRow
+    event: str
+    customer: str
+
+
+@dataclass(frozen=True)
+class StoredUsage:
+    """A row as it is kept. ``first_sent_at`` is business time: from there Stripe remembers the identifier for a day."""
+
+    id: int
+    row: UsageRow
+    event: str
+    customer: str
+    state: UsageState
+    tries: int
+    revision: int
+    first_sent_at: datetime
+
+
+@dataclass(frozen=True)
+class UsageGroup:
+    """Rows of one customer, event and code that wait for a person."""
+
+    customer: str
+    event: str
+    code: str
+    many: int
+    quantity: int
+    message: str
+    oldest: datetime  # happened_at
+    example: str  # source:identifier
+
+
+class UsageStore(Protocol):
+    """Every use that was taken, once for each (source, identifier)."""
+
+    def add(self, found: Sequence[NewUsage]) -> Sequence[Literal["new", "known", "differs"]]:
+        """Committed on return, those of which nothing is there yet. Of each: whether it is new, was there for the same
+        use, or is not taken because its identifier stands there for another.
+        """
+
+    def known(self, rows: Sequence[UsageRow]) -> Sequence[bool]:
+        """Of each row, whether it is surely there already, for the same use."""
+
+    def claim(self, limit: int, now: datetime) -> Sequence[StoredUsage]:
+        """The next rows that may go, marked as being sent: also those of a process that died. ``now`` is business time."""
+
+    def sent(self, id: int, request_id: str, now: datetime) -> None: ...
+
+    def again(self, ids: Sequence[int], error: Transient, *, fresh: bool) -> None:
+        """They wait, as long as the error asks for or else by the back-off of their tries. ``fresh``: the next try goes
+        under a new idempotency key.
+        """
+
+    def given_back(self, ids: Sequence[int]) -> None:
+        """They wait as if they had never been claimed."""
+
+    def not_there(self, id: int) -> None:
+        """Stripe never took it: it waits, and what Stripe remembers of it begins with the next try."""
+
+    def set_aside(self, id: int, *, state: UsageState, code: str, message: str) -> None:
+        """``refused`` or ``unknown``: a person has to look."""
+
+    def around(self, customer: str, event: str, start: datetime, end: datetime) -> Sequence[StoredUsage]:
+        """Rows of this customer and event with ``start <= happened_at < end``."""
+
+    def set_aside_of(self, customers: Iterable[str] | None = None) -> Sequence[UsageGroup]: ...
+
+    def waiting(self) -> tuple[int, float | None]:
+        """How many are still to be sent, and in how many machine seconds the next may go; None when there are none."""
+
+    def accounts_of_rows(self, names: Iterable[str]) -> Mapping[str, str]:
+        """Account id by Billing_Key__c, or by record id, of rows of Billing_Subscription__c."""
+
+
+class Metering(Protocol):
+    """Billing Meters of one Stripe account. Errors are sorted as `StripeGateway` says; AlreadyExists: it was counted."""
+
+    def meters(self) -> Sequence[Meter]:
+        """Every active meter."""
+
+    def report(self, meter: Meter, customer: str, row: UsageRow, key: str) -> str:
+        """Stripe has counted the row; returns its request id. ``key`` is the idempotency key."""
+
+    def counted(self, meter: Meter, customer: str, start: datetime, end: datetime) -> int | None:
+        """What the meter counted of the customer, whole minutes; None where its sum is no sum of ours."""

@@ -1,0 +1,87 @@
+"""Files of usage: CSV with a heading, or JSON lines. Read as they come, so that a file may be larger than memory."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+
+from sync.usage.rows import COLUMNS, WHAT, WHOSE, Refusal, UsageRow, read_row
+
+#: A line that is longer than this is no row of usage.
+LONGEST_LINE = 10_000
+
+
+class NotUsage(ValueError):
+    """The file can't be read as usage at all; ``str()`` says why."""
+
+
+def read_file(lines: Iterable[str], *, source: str) -> Iterator[tuple[int, UsageRow | Refusal]]:
+    """Each row with the number of its line. JSON lines where the first line begins with ``{``. NotUsage for a heading that
+    can't be right: then no row was given.
+    """
+    numbered = ((n, line) for n, line in enumerate(lines, 1))
+    for number, line in numbered:
+        first = line.lstrip("\ufeff") if number == 1 else line
+        if first.strip():
+            break
+    else:
+        raise NotUsage("the file is empty")
+    rest = (line for _, line in numbered)
+    if first.lstrip().startswith("{"):
+        yield from _json_lines(number, first, rest, source)
+    else:
+        yield from _csv(number, first, rest, source)
+
+
+def _json_lines(number: int, first: str, rest: Iterable[str], source: str) -> Iterator[tuple[int, UsageRow | Refusal]]:
+    yield number, of_json(first, source=source)
+    for n, line in enumerate(rest, number + 1):
+        if line.strip():
+            yield n, of_json(line, source=source)
+
+
+def of_json(line: str, *, source: str) -> UsageRow | Refusal:
+    """One JSON object as a row."""
+    if len(line) > LONGEST_LINE:
+        return Refusal("incomplete", f"the line is longer than {LONGEST_LINE} characters.")
+    try:
+        given = json.loads(line, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        return Refusal("incomplete", "the line is no JSON object.")
+    if not isinstance(given, Mapping):
+        return Refusal("incomplete", "the line is no JSON object.")
+    return read_row(given, source=source)
+
+
+def _csv(number: int, heading: str, rest: Iterable[str], source: str) -> Iterator[tuple[int, UsageRow | Refusal]]:
+    names = [name.strip() for name in next(csv.reader([heading]))]
+    _check(names)
+    reader = csv.reader(rest, strict=True)
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield number + reader.line_num, Refusal("incomplete", f"the line is no CSV: {error}.")
+            continue
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != len(names):
+            words = f"the line has {len(cells)} cells, the heading {len(names)}."
+            yield number + reader.line_num, Refusal("incomplete", words)
+            continue
+        yield number + reader.line_num, read_row(dict(zip(names, cells, strict=True)), source=source)
+
+
+def _check(names: list[str]) -> None:
+    faults = [f'no such column: "{name}"' for name in names if name not in COLUMNS]
+    faults += [f"{name} stands there twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    faults += [f"{name} is missing" for name in ("identifier", "quantity", "timestamp") if name not in names]
+    for some in (WHAT, WHOSE):
+        if not set(some) & set(names):
+            faults.append(f"one of {', '.join(some)} is missing")
+    if faults:
+        raise NotUsage(f"the heading can't be used: {'; '.join(faults)}. Columns are {', '.join(COLUMNS)}.")

@@ -1,0 +1,89 @@
+"""Whether a use can still be billed: which of the customer's items counts it, and whether its period is over. Pure.
+
+Stripe takes an event for any moment of the last 35 days and says nothing where no invoice will ever show it: what is
+stamped before a period that is billed already would be lost without a word. So that is refused here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sync.desired.keys import PRODUCT
+from sync.facts import Invoice, Meter, Price, Subscription
+from sync.usage.rows import Refusal, UsageRow
+
+#: Subscriptions that never bill anything.
+NEVER_BILLS = ("incomplete_expired",)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of one customer: subscriptions (ended ones too), draft invoices, and the prices of their lines by id."""
+
+    customer: str
+    subscriptions: Sequence[Subscription]
+    drafts: Sequence[Invoice]
+    prices: Mapping[str, Price]
+
+
+def is_current(known: Known, now_s: int) -> bool:
+    """Whether no period has ended since this was read, so that a yes can be believed. A no is always asked again."""
+    running = (s for s in known.subscriptions if s.ended_at_s is None)
+    return all(item.period_end_s > now_s for s in running for item in s.items)
+
+
+def meter_meant(row: UsageRow, known: Known, meters: Iterable[Meter]) -> Meter | Refusal:
+    """The active meter that counts what the row names: by its event, or by the product that the customer is billed for."""
+    active = [m for m in meters if m.status == "active"]
+    if row.event:
+        found = next((m for m in active if m.event_name == row.event), None)
+        return found or Refusal("unknown_meter", f'Stripe has no active meter for the event "{row.event}".')
+    wanted = {
+        price.meter
+        for price in (item.price for s in known.subscriptions for item in s.items)
+        if price.meter and row.product in (price.product, price.metadata.get(PRODUCT))
+    }
+    of_product = [m for m in active if m.id in wanted]
+    if len(of_product) == 1:
+        return of_product[0]
+    many = "by more than one meter: name the event" if of_product else "by no active meter"
+    return Refusal("unknown_meter", f"{known.customer} is billed for product {row.product} {many}.")
+
+
+def unbillable(row: UsageRow, meter: Meter, known: Known) -> Refusal | None:
+    """Why no invoice would ever show this use; None where one will."""
+    at_s = int(row.happened_at.timestamp())
+    over = False
+    for subscription in known.subscriptions:
+        if subscription.status in NEVER_BILLS or not _runs(subscription, at_s):
+            continue
+        for item in subscription.items:
+            if item.price.meter != meter.id:
+                continue
+            if subscription.ended_at_s is None and item.period_start_s <= at_s:
+                return None
+            over = True
+    if any(_still_measures(draft, meter, at_s, known.prices) for draft in known.drafts):
+        return None
+    stamp = row.happened_at.isoformat().replace("+00:00", "Z")
+    if over:
+        return Refusal(
+            "period_billed",
+            f"the period of {stamp} is billed already: {known.customer} would never see it on an invoice.",
+        )
+    return Refusal("not_billed", f'nothing bills "{meter.event_name}" to {known.customer} at {stamp}.')
+
+
+def _runs(subscription: Subscription, at_s: int) -> bool:
+    ended = subscription.ended_at_s
+    return subscription.start_date_s <= at_s and (ended is None or at_s < ended)
+
+
+def _still_measures(draft: Invoice, meter: Meter, at_s: int, prices: Mapping[str, Price]) -> bool:
+    """Finalising a draft measures its usage again, so what comes late for its period still counts."""
+    return any(
+        line.period_start_s <= at_s < line.period_end_s and (price := prices.get(line.price or "")) is not None
+        and price.meter == meter.id
+        for line in draft.lines
+    )  # fmt: skip

@@ -1,0 +1,165 @@
+"""What a row of usage says, and why it is not taken."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sync.facts import Invoice, Item, Line, Meter, Price, Subscription
+from sync.usage.files import NotUsage, read_file
+from sync.usage.rows import Refusal, UsageRow, read_row, timely
+from sync.usage.standing import Known, is_current, meter_meant, unbillable
+
+NOON = datetime(2026, 6, 20, 12, tzinfo=UTC)
+GOOD = {
+    "identifier": "1",
+    "event": "call",
+    "customer": "cus_1",
+    "quantity": 3,
+    "timestamp": "2026-06-20T14:00:00+02:00",
+}
+
+
+def test_a_row_says_who_used_how_much_of_what_and_when() -> None:
+    assert read_row({**GOOD, "account": "", "product": None}, source="router") == UsageRow(
+        "router", "1", 3, NOON, event="call", customer="cus_1"
+    )
+    assert read_row({k: str(v) for k, v in GOOD.items()} | {"source": "own"}).key == ("own", "1")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"qty": 3}, "unknown_column"),
+        ({"identifier": " "}, "incomplete"),
+        ({"event": ""}, "incomplete"),
+        ({"product": "01t1"}, "incomplete"),
+        ({"account": "0011"}, "incomplete"),
+        ({"customer": ["cus_1"]}, "incomplete"),
+        ({"customer": "c" * 256}, "incomplete"),
+        ({"identifier": "é"}, "bad_identifier"),
+        ({"source": "a:b"}, "bad_source"),
+        ({"quantity": -1}, "bad_quantity"),
+        ({"quantity": 1.5}, "bad_quantity"),
+        ({"quantity": "1e3"}, "bad_quantity"),
+        ({"quantity": "٣"}, "bad_quantity"),
+        ({"quantity": True}, "incomplete"),
+        ({"quantity": 10**15}, "bad_quantity"),
+        ({"timestamp": "2026-06-20T12:00:00"}, "bad_timestamp"),
+        ({"timestamp": "yesterday"}, "bad_timestamp"),
+        ({"timestamp": 1781956800}, "bad_timestamp"),
+        ({"timestamp": "0001-01-01T00:00:00+14:00"}, "bad_timestamp"),
+    ],
+)
+def test_a_row_that_is_not_whole_is_refused(change: dict[str, object], reason: str) -> None:
+    found = read_row({**GOOD, **change})
+    assert isinstance(found, Refusal)
+    assert found.reason == reason
+
+
+def row(at: datetime = NOON, **named: str) -> UsageRow:
+    words = {"event": "call", "customer": "cus_1", **named}
+    return UsageRow("default", "1", 3, at, **words)
+
+
+def test_stripe_takes_the_past_35_days_and_five_minutes_ahead() -> None:
+    late, early = timedelta(days=-35), timedelta(minutes=5)
+    second = timedelta(seconds=1)
+    found = [timely(row(NOON + step), NOON) for step in (late - second, late, early, early + second)]
+    assert [one and one.reason for one in found] == ["late", None, None, "early"]
+
+
+def test_no_two_rows_have_one_name_in_stripe() -> None:
+    names = {
+        UsageRow(source, identifier, 1, NOON).stripe_identifier
+        for source, identifier in (("a", "b:c"), ("a.b", "c"), ("a", "b"), ("a", "x" * 99), ("a", "x" * 100))
+    }
+    assert len(names) == 5
+    assert max(map(len, names)) <= 100
+
+
+def test_a_file_is_csv_or_json_lines() -> None:
+    csv = [
+        "\ufeffidentifier,event,customer,quantity,timestamp\n",
+        "\n",
+        "1,call,cus_1,3,2026-06-20T12:00:00Z\n",
+        "2,call\n",
+    ]
+    json = [
+        '{"identifier": "1", "event": "call", "customer": "cus_1", "quantity": 3, "timestamp": "2026-06-20T12:00:00Z"}',
+        "3",
+    ]
+    for lines, bad in ((csv, 4), (json, 2)):
+        [(_, good), (number, refused)] = read_file(lines, source="default")
+        assert good == row()
+        assert (number, getattr(refused, "reason", None)) == (bad, "incomplete")
+
+
+TWICE = "identifier,event,customer,quantity,quantity,timestamp"
+
+
+@pytest.mark.parametrize("heading", ["", "identifier,quantity,timestamp", TWICE, "a;b"])
+def test_a_file_that_is_no_usage_is_refused_whole(heading: str) -> None:
+    with pytest.raises(NotUsage):
+        list(read_file([heading] if heading else [], source="default"))
+
+
+# ---------------------------------------------------------------- whether it can be billed
+
+METER = Meter(id="mtr_1", event_name="call", status="active")
+PRICE = Price(id="price_1", product="prod_1", meter="mtr_1", metadata={"salesforce_product_id": "01t1"})
+
+
+def stamp(day: str) -> int:
+    return int(datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp())
+
+
+def plan(start: str = "2026-06-01", end: str = "2026-07-01", **more: object) -> Subscription:
+    item = Item(id="si_1", price=PRICE, period_start_s=stamp(start), period_end_s=stamp(end))
+    first = {"start_date_s": stamp("2026-05-01"), "status": "active", **more}
+    return Subscription(id="sub_1", customer="cus_1", items=(item,), **first)  # type: ignore[arg-type]
+
+
+def known(*plans: Subscription, drafts: tuple[Invoice, ...] = ()) -> Known:
+    return Known("cus_1", plans, drafts, {PRICE.id: PRICE})
+
+
+def why(at: str, of: Known) -> str | None:
+    found = unbillable(row(datetime.fromtimestamp(stamp(at), UTC)), METER, of)
+    return found and found.reason
+
+
+def test_a_use_is_billed_in_the_period_that_runs_and_in_one_whose_invoice_is_a_draft() -> None:
+    assert [why(day, known(plan())) for day in ("2026-04-30", "2026-05-31", "2026-06-01")] == [
+        "not_billed", "period_billed", None,
+    ]  # fmt: skip
+    line = Line(amount_minor=0, price=PRICE.id, period_start_s=stamp("2026-05-01"), period_end_s=stamp("2026-06-01"))
+    draft = Invoice(id="in_1", customer="cus_1", status="draft", lines=(line,))
+    assert why("2026-05-31", known(plan(), drafts=(draft,))) is None
+
+
+def test_nothing_bills_what_is_used_after_the_end_or_by_another_meter() -> None:
+    ended = plan(status="canceled", ended_at_s=stamp("2026-06-15"))
+    assert [why(day, known(ended)) for day in ("2026-06-10", "2026-06-15")] == ["period_billed", "not_billed"]
+    assert why("2026-06-10", known(plan(status="incomplete_expired"))) == "not_billed"
+    other = Known("cus_1", [plan()], (), {})
+    assert unbillable(row(), Meter(id="mtr_2", event_name="call", status="active"), other) is not None
+
+
+def test_what_was_known_before_a_period_ended_is_not_believed() -> None:
+    assert is_current(known(plan()), stamp("2026-06-30"))
+    assert not is_current(known(plan()), stamp("2026-07-01"))
+
+
+def test_a_product_names_the_meter_by_which_its_customer_is_billed() -> None:
+    for product in ("01t1", "prod_1"):
+        assert meter_meant(row(event="", product=product), known(plan()), [METER]) is METER
+    for product, meters in (
+        ("01t2", [METER]),
+        ("01t1", []),
+        ("01t1", [METER.model_copy(update={"status": "inactive"})]),
+    ):
+        found = meter_meant(row(event="", product=product), known(plan()), meters)
+        assert isinstance(found, Refusal)
+        assert found.reason == "unknown_meter"
