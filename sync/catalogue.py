@@ -208,6 +208,13 @@ _ROWS: tuple[tuple[str, Kind, str, str, str], ...] = (
         "Nothing to do, if that is meant: look at its invoices for the other currency.",
     ),
     (
+        "DATA-229",
+        _D,
+        "This quote was signed before Tandem was started here, so it is not billed by itself.",
+        "ops admin",
+        "Choose Start in Billing_Request__c to have it billed; otherwise leave it.",
+    ),
+    (
         "DATA-230",
         _D,
         "This deal is signed and nothing bills it yet.",

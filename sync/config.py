@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -24,6 +25,8 @@ FILE_SUFFIX = "_FILE"
 SECRET_LISTS = ("STRIPE_WEBHOOK_SECRET", "USAGE_TOKEN")
 SHORTEST_TOKEN = 24
 STRIPE_API = "https://api.stripe.com"
+#: BILL_SIGNED_SINCE for an org in which every signed quote is to be billed.
+EVER = "ever"
 #: Where a sandbox serves.
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 #: What belongs to real accounts, so never beside TANDEM_SANDBOX_URL.
@@ -86,6 +89,10 @@ class Settings(BaseSettings):
     billing_timezone: str = "UTC"
     billing_currency: str = Field(
         "", pattern=r"^([A-Z]{3})?$", description="Of an org with a single currency, which names none on its quotes."
+    )
+    bill_signed_since: str = Field(
+        "",
+        description="Quotes signed before wait for a decision: a date, a moment with its zone, `ever` for none; default: the first start.",
     )
     quote_signed_statuses: Annotated[tuple[str, ...], NoDecode] = ("Accepted",)
     default_collection_method: Literal["Send Invoice", "Charge Automatically"] = "Send Invoice"
@@ -166,6 +173,21 @@ class Settings(BaseSettings):
         if value not in available_timezones():
             raise ValueError(f"{value!r} is no IANA time zone (for example Europe/Madrid)")
         ZoneInfo(value)
+        return value
+
+    @field_validator("bill_signed_since")
+    @classmethod
+    def _a_moment(cls, value: str) -> str:
+        if value in ("", EVER):
+            return value
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            moment = None
+        if moment is None or (len(value) > len("2026-03-01") and moment.tzinfo is None):
+            raise ValueError(
+                f"{value!r} is no date (2026-03-01), no moment with its zone (2026-03-01T09:00Z), and not {EVER}"
+            )
         return value
 
     @field_validator("tandem_sandbox_url")

@@ -127,6 +127,7 @@ class CrmQuote:
     credit_policy: str | None = None
     skip_past_invoices: bool = False
     signed_at: datetime | None = None
+    saved_at: datetime | None = None  # by whomever
     billing_request: str | None = None  # Check, Start, Retry, Cancel, Refresh
     customer_choice: str | None = None
     is_deleted: bool = False

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from datetime import time as clock_time
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 import redis
 import structlog
@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from sync import mapping
 from sync.apply import Writer
 from sync.clock import Clock, RemoteClock, SystemClock
-from sync.config import ConfigFault, Endpoints, Settings
+from sync.config import EVER, ConfigFault, Endpoints, Settings
 from sync.deal.changes import Credit, Proration
 from sync.deal.policy import BillingPolicy
 from sync.desired.new_account import NewAccounts
@@ -48,6 +48,8 @@ from sync.run.promise import PromiseCheck
 from sync.run.quote import QuoteRun
 from sync.run.reconcile import Reconcile
 from sync.run.rows import Rows
+from sync.run.signed_quotes import SignedQuotes
+from sync.run.start import Start
 from sync.run.sweep import Sweep
 from sync.run.telling import Telling
 from sync.run.usage import UsageRun
@@ -137,11 +139,17 @@ class Services(Store):
         """What adopts what both sides have already."""
         adoption = StoredAdoption(self.engine, self.facts, stripe_account=self.stripe.account)
         adopting = Adopting(
-            salesforce=self.salesforce, adoption=adoption, links=self.links, subjects=self.subjects,
+            salesforce=self.salesforce, adoption=adoption, links=self.links, subjects=self.subjects, identities=self.identities,
             mode=self.settings.self_serve_accounts, livemode=self.stripe.livemode,
         )  # fmt: skip
+        signed = SignedQuotes(
+            salesforce=self.salesforce, adoption=adoption, changes=self.pipeline.changes, cohorts=self.cohorts,
+            start=self.pipeline.quotes.start, clock=self.clock, rows=self.pipeline.mirror.rows, facts=self.facts,
+            subjects=self.subjects, outbox=self.outbox,
+            is_signed=self.policy.is_signed,
+        )  # fmt: skip
         return Backfill(
-            stripe=self.stripe, salesforce=self.salesforce, adoption=adoption, adopting=adopting, facts=self.facts,
+            stripe=self.stripe, salesforce=self.salesforce, adoption=adoption, adopting=adopting, signed=signed, facts=self.facts,
             subjects=self.subjects, outbox=self.outbox, budgets=self.budgets, mirror=self.pipeline.mirror,
             flusher=self.pipeline.flusher, clock=self.clock, say=say,
         )  # fmt: skip
@@ -332,7 +340,7 @@ def _pipeline(
         telling=Telling(
             facts=store.facts, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock
         ),
-        decisions=store.decisions,
+        decisions=store.decisions, start=_start(store),
     )  # fmt: skip
     merges = Merges(
         stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, promises=store.promises, identities=store.identities,
@@ -488,6 +496,20 @@ def _new_accounts(settings: Settings) -> NewAccounts:
         account_fields=settings.self_serve_account_fields or {},
         contact_fields=settings.self_serve_contact_fields or {},
     )
+
+
+def _start(store: Store) -> Start:
+    """From when on signed quotes are billed by themselves: as configured, else since the store's first start. In a sandbox
+    there is nobody who bills already.
+    """
+    settings = store.settings
+    given = settings.bill_signed_since
+    if given == EVER or (not given and settings.tandem_sandbox_url):
+        return Start()
+    if not given:
+        return Start(store.cursors.started_at(store.clock.now()))
+    moment = datetime.fromisoformat(given)
+    return Start(moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(settings.billing_timezone)))
 
 
 def zones(salesforce: SalesforceGateway, default: str) -> Callable[[Iterable[str]], Mapping[str, str]]:

@@ -14,12 +14,14 @@ from sync.cli.exits import Exit
 from sync.cli.options import Apply, Json, Yes
 from sync.cli.output import Out
 from sync.cli.since import since_of
+from sync.deal.money import format_amount
 from sync.run.estimate import Estimate, estimate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sync.run.backfill import Report
+    from sync.run.signed_quotes import Signed
 
 Since = Annotated[
     str | None,
@@ -104,6 +106,13 @@ def to_json(report: Report) -> dict[str, object]:
             "waiting": rows.waiting,
         },
         "failed": dict(report.failed),
+        "quotes": {
+            "billed": report.quotes.billed,
+            "due": report.quotes.due,
+            "undecided": report.quotes.undecided,
+            "undecided_sums_minor": dict(report.quotes.sums),
+            "undecided_ids": sorted(report.quotes.ids),
+        },
         "invoices": {"expected": report.invoices[0], "shown": report.invoices[1]},
     }
 
@@ -125,10 +134,26 @@ def lines(report: Report) -> list[str]:
         ),
         f"invoices  {report.invoices[0]} expected, {report.invoices[1]} shown",
     ]
+    said += _quotes(report.quotes)
     if problems := Counter(rows.refused) + Counter(report.failed):
         said.append(f"not done  {_reasons(problems)}; see `tandem failures`")
     if not report.complete:
         said.append("NOT COMPLETE. Mend what is named and run it again: what is done is not done twice.")
+    return said
+
+
+def _quotes(quotes: Signed) -> list[str]:
+    """What becomes of the signed quotes; those that nobody decided about by name."""
+    said = [f"quotes    {quotes.billed} signed and billed, {quotes.due} that the next runs bill"]
+    if quotes.undecided:
+        sums = ", ".join(format_amount(minor, currency) for currency, minor in sorted(quotes.sums.items()))
+        said.append(
+            f"DECIDE    {quotes.undecided} were signed before the start and are not billed (DATA-229); sum {sums}"
+        )
+        said += [f"  {one}" for one in quotes.first]
+        said.append(
+            "  to bill one: Start in its Billing_Request__c. To bill all since a day: BILL_SIGNED_SINCE, then replay"
+        )
     return said
 
 

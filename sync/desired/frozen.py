@@ -30,6 +30,7 @@ NOT_SIGNED = frozenset(
         "billing_subscription_quote",  # follows from the subscription that is named
         "customer_choice",
         "signed_at",
+        "saved_at",
         "billing_status",
         "billing_code",
         "billing_message",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from sync.facts import Customer, Fact
@@ -23,6 +24,19 @@ class RowCounts:
     unchanged: int
     refused: Mapping[str, int]
     waiting: int
+
+
+@dataclass(frozen=True)
+class Held:
+    """A quote that waits for a decision: signed before the start, and nothing in Stripe is of it."""
+
+    quote_id: str
+    unit: str
+    seen_at: datetime
+    code: str
+    message: str
+    sum_minor: int | None = None
+    currency: str | None = None
 
 
 class Adoption(Protocol):
@@ -68,6 +82,14 @@ class Adoption(Protocol):
 
     def counts_of(self, kind: str) -> tuple[int, int]:
         """How many living objects of this kind are known, and how many of them belong to a linked customer."""
+
+    def of_quotes(self, ids: Sequence[str]) -> tuple[set[str], Mapping[str, datetime]]:
+        """Those of these quotes that are frozen, and when each was first seen signed, where it was."""
+
+    def quotes_page(self, found: Sequence[FoundRow], held: Sequence[Held], now: datetime) -> None:
+        """What stands on these quotes and lines is known; the quotes held wait for a decision, as failures that stand
+        since ``now``, unless somebody looks at them already.
+        """
 
     def unfinished(self, lane: Lane) -> tuple[int, float | None]:
         """How many subjects of this lane are due, retrying or in somebody's hands, and the machine seconds until the

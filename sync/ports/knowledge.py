@@ -87,6 +87,9 @@ class Promises(Protocol):
     def signed(self, quote_id: str, when: datetime) -> datetime:
         """Remember when we first read the quote as accepted; returns the first stamp, whenever asked again."""
 
+    def decided(self, quote_id: str, when: datetime) -> None:
+        """Somebody decided now that a quote signed before the start is billed: that counts as its signature."""
+
     def freeze(self, promise: Promise) -> Promise:
         """Store the promise if none is frozen for the quote; returns the one in force (the first)."""
 

@@ -5,7 +5,7 @@ our own objects, which carry our keys (BILLING_RULES 5). Nothing is written on e
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -16,7 +16,9 @@ from sync.desired.identity import Ask, Belongs, MakeAccount, Mode, match_account
 from sync.desired.keys import ACCOUNT, DEAL, KEY, PRODUCT, QUOTE
 from sync.errors import Transient
 from sync.facts import Customer, Fact
-from sync.ports import AccountPage, Adoption, Links, Mark, NewLink, Subjects
+from sync.ports import AccountPage, Adoption, Identities, Links, Mark, NewLink, SalesforceGateway, Subjects
+from sync.run.following import payer_of, winners
+from sync.run.identity import named_by_winner
 from sync.run.intake import unit_of
 
 log = structlog.get_logger()
@@ -35,12 +37,10 @@ QUESTION = "a question for people (DATA-213)"
 TO_MAKE = "an Account is made for them by the next run"
 
 
-class Payers(Protocol):
+class Payers(SalesforceGateway, Protocol):
     """What is asked of Salesforce about Accounts."""
 
     def list_payers(self, after: str | None = None) -> AccountPage: ...
-
-    def accounts(self, ids: Sequence[str]) -> Mapping[str, CrmAccount]: ...
 
 
 @dataclass
@@ -59,6 +59,7 @@ class Adopting:
     adoption: Adoption
     links: Links
     subjects: Subjects
+    identities: Identities
     mode: Mode
     livemode: bool
 
@@ -93,6 +94,11 @@ class Adopting:
         business = {
             c for some in _batches([c.id for c in unlinked], AT_ONCE) for c in self.adoption.with_business(some)
         }
+        apart = {
+            (pair.account_id, pair.customer_id)
+            for some in _batches(sorted(candidates.by_id), AT_ONCE)
+            for pair in self.identities.apart(accounts=some)
+        }
         mails = [c.email for c in unlinked if c.email]
         namesakes = {k: v for some in _batches(mails, AT_ONCE) for k, v in self.adoption.emails(some).items()}
         new: list[NewLink] = []
@@ -100,16 +106,17 @@ class Adopting:
             if customer.id not in business and not customer.metadata.get(ACCOUNT):
                 done.skipped[NEVER_BOUGHT] += 1
                 continue
-            same = tuple(Customer(id=i) for i in namesakes.get((customer.email or "").lower(), ()) if i != customer.id)
             accounts = candidates.of(customer)
+            others = (i for i in namesakes.get((customer.email or "").lower(), ()) if i != customer.id)
+            same = tuple(Customer(id=i) for i in others if not all((a.id, i) in apart for a in accounts))
+            kept_apart = {a.id for a in accounts if (a.id, customer.id) in apart}
             if self.mode == "leave":
-                accounts = [a for a in accounts if a.id == customer.metadata.get(ACCOUNT)]
-            match match_account(customer, accounts, taken, self.mode, same):
+                accounts = [a for a in accounts if a is candidates.by_id.get(customer.metadata.get(ACCOUNT, ""))]
+            named = named_by_winner(customer, candidates.by_id)
+            match match_account(named, accounts, taken, self.mode, same, kept_apart):
                 case Belongs(account_id, _):
                     taken[account_id] = customer.id
-                    new.append(
-                        NewLink(f"customer:{account_id}", account_id, "customer", customer.id, customer.livemode)
-                    )
+                    new.append(NewLink(payer_of(account_id), account_id, "customer", customer.id, customer.livemode))
                 case Ask():
                     done.skipped[QUESTION] += 1
                     self._look(customer)
@@ -139,15 +146,15 @@ class Adopting:
             if after is None:
                 break
         for some in _batches(sorted(named - set(found.by_id)), AT_ONCE):
-            for account in self.salesforce.accounts(some).values():
-                found.add(account)
+            for named_id, account in winners(self.salesforce, some).items():
+                found.add(account, named_id)
         return found
 
     def _taken(self, accounts: Iterable[str]) -> dict[str, str]:
         return {
             link.salesforce_id: link.stripe_id
             for some in _batches(sorted(accounts), AT_ONCE)
-            for link in self.links.by_salesforce_id(some, "customer")
+            for link in self.links.by_key([payer_of(a) for a in some]).values()
         }
 
     def _look(self, customer: Customer) -> None:
@@ -174,8 +181,11 @@ class Candidates:
         self._by_customer: dict[str, list[str]] = {}
         self._by_mail: dict[str, list[str]] = {}
 
-    def add(self, account: CrmAccount) -> None:
-        if account.id in self.by_id:
+    def add(self, account: CrmAccount, named_id: str = "") -> None:
+        """One Account more; ``named_id`` is the id of one that was merged into it."""
+        if named_id:
+            self.by_id.setdefault(named_id, account)
+        if account.id in self.by_id and account.id != named_id:
             return
         self.by_id[account.id] = account
         if account.stripe_customer_id:
@@ -187,7 +197,8 @@ class Candidates:
         """The Accounts named by its metadata, or carrying its id or its e-mail, by id."""
         ids = {customer.metadata.get(ACCOUNT, ""), *self._by_customer.get(customer.id, ())}
         ids |= {*self._by_mail.get((customer.email or "").casefold(), ())}
-        return [self.by_id[i] for i in sorted(ids) if i in self.by_id]
+        found = {self.by_id[i].id: self.by_id[i] for i in sorted(ids) if i in self.by_id}
+        return list(found.values())
 
 
 def _mails(account: CrmAccount) -> set[str]:

@@ -36,6 +36,7 @@ from sync.run.flush import SALESFORCE, Flusher
 from sync.run.intake import unit_of
 from sync.run.listing import LONGEST_PAUSE_S, TRIES, Listing, patiently
 from sync.run.mirror import Mirror
+from sync.run.signed_quotes import Signed, SignedQuotes
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -73,12 +74,14 @@ class Report:
     rows: RowCounts
     failed: Mapping[str, int]
     invoices: tuple[int, int]
+    quotes: Signed
     resumed: bool = False
 
     @property
     def complete(self) -> bool:
         """Whether everything that was to be shown is, and nothing asks for a person."""
-        return not (self.rows.refused or self.rows.waiting or self.failed or self.missing or self.skipped.get(QUESTION))
+        asked = self.skipped.get(QUESTION) or self.quotes.undecided
+        return not (self.rows.refused or self.rows.waiting or self.failed or self.missing or asked)
 
     @property
     def missing(self) -> int:
@@ -95,6 +98,7 @@ class Backfill:
     salesforce: Org
     adoption: Adoption
     adopting: Adopting
+    signed: SignedQuotes
     facts: Facts
     subjects: Subjects
     outbox: Outbox
@@ -116,9 +120,11 @@ class Backfill:
         found = listing.read()
         self.adopting.objects()
         whose = self.adopting.customers(ask=self._asked)
+        quotes = self.signed.look(self._asked)
+        self.signed.read_first(quotes)
         self._mark()
         self._show()
-        report = self._report(state, found, whose)
+        report = self._report(state, found, whose, quotes)
         self.adoption.clear(NAME)
         return report
 
@@ -208,7 +214,7 @@ class Backfill:
 
     # ------------------------------------------------------------ telling
 
-    def _report(self, state: State, found: Mapping[FactKind, int], whose: Whose) -> Report:
+    def _report(self, state: State, found: Mapping[FactKind, int], whose: Whose, quotes: Signed) -> Report:
         failures = Counter(s.error_code or "" for s in self.subjects.failures() if s.key.startswith("account:"))
         return Report(
             found=found,
@@ -218,6 +224,7 @@ class Backfill:
             rows=self.adoption.row_counts(state.fence, state.machine_s),
             failed=dict(failures),
             invoices=self.adoption.shown_invoices(),
+            quotes=quotes,
             resumed=state.resumed,
         )
 

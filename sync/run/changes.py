@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -51,7 +51,21 @@ class Changes:
             more = page.more
         return new
 
-    def _take(self, changes: Sequence[Change]) -> int:
+    def read_first(self, wanted: Callable[[Change], bool]) -> None:
+        """What the CRM holds was read once, and only records that are ``wanted`` are notices. Nothing where a side was
+        read before: then it is known already.
+        """
+        heats: tuple[Literal["hot", "cold"], ...] = ("hot", "cold")
+        for heat in heats:
+            name = f"salesforce:{self.salesforce.organization_id}:{heat}"
+            more = self.cursors.get(name) is None
+            while more:
+                page = self.salesforce.changes(heat, self.cursors.get(name))
+                self._take(page.changes, wanted)
+                self.cursors.put(name, page.cursor)
+                more = page.more
+
+    def _take(self, changes: Sequence[Change], wanted: Callable[[Change], bool] = lambda _: True) -> int:
         by_object: dict[str, dict[str, Change]] = defaultdict(dict)
         for change in changes:
             by_object[change.object][change.id] = change
@@ -61,8 +75,8 @@ class Changes:
             fresh += [rows[i] for i in sorted(self.cursors.seen(name, digests))]
         if not fresh:
             return 0
-        self.subjects.add_notices([self._notice(c) for c in fresh])
-        self.subjects.mark_blocked_on([c.id for c in fresh], reason="record_changed")
+        self.subjects.add_notices([self._notice(c) for c in fresh if wanted(c)])
+        self.subjects.mark_blocked_on([c.id for c in fresh if wanted(c)], reason="record_changed")
         for name in by_object:
             self.cursors.act_on(name, {c.id: _digest(c) for c in fresh if c.object == name})
         log.info("crm_changes", records=len(fresh))

@@ -5,7 +5,7 @@ stands.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
@@ -50,6 +50,7 @@ from sync.run.lost import close_found
 from sync.run.marks import history_marks
 from sync.run.planner import Planner, Worked
 from sync.run.promise import PromiseCheck, broken, holds
+from sync.run.start import DECIDED, Start, is_billed
 from sync.run.telling import QuoteTry, Telling, at_stake, messages, shown
 
 log = structlog.get_logger()
@@ -75,6 +76,7 @@ class QuoteRun:
     promise: PromiseCheck
     telling: Telling
     decisions: Decisions
+    start: Start = field(default_factory=Start)
 
     def run(self, claim: Claim, due: Due) -> Outcome:
         """The quote is billed as signed and says so, or says what a person must do. Raises Transient for what will
@@ -141,10 +143,14 @@ class QuoteRun:
         if promise is None and (held := self._not_cut_over(graph)):
             self.telling.show(graph, quote_fields(QuoteView(signed=True, now=now, on_hold=held)), fence=fence)
             return Done()
-        seen_at = self.promises.signed(graph.quote.id, now)  # kept also where the rep says when: it counts what was won
+        first_seen = self.start.seen_at(graph.quote, now)
+        seen_at = self.promises.signed(
+            graph.quote.id, first_seen
+        )  # kept also where the rep says when: it counts what was won
         signed_at = promise.signed_at if promise else graph.quote.signed_at or seen_at
         to_bill = frozen.as_signed(frozen.from_json(promise.graph), graph) if promise else graph
         run = QuoteTry(claim, due, graph, to_bill, promise, signed_at, fence)
+        run.early = promise is None and self.start.is_before(seen_at) and not self._decided(graph, now)
         try:
             worked = self._bill(claim, run, now)
             self._keep_promise(claim, run, worked, now)
@@ -156,6 +162,14 @@ class QuoteRun:
             return self._failed(run, error)
         self.telling.tell(run, worked, None)
         return Done(self._wake(worked, now))
+
+    def _decided(self, graph: QuoteGraph, now: datetime) -> bool:
+        """Whether somebody decided that this quote, signed before the start, is billed; that is kept."""
+        moved = self.planner.dealing.cohorts.member(graph.quote.id) is not None
+        if moved or graph.quote.billing_request == DECIDED:
+            self.promises.decided(graph.quote.id, now)
+            return True
+        return False
 
     def _not_cut_over(self, graph: QuoteGraph) -> str | None:
         """Why a quote that is moved from another billing system waits; None where it doesn't."""
@@ -220,6 +234,8 @@ class QuoteRun:
                 self._joined(claim, worked, worked.known)
                 return worked
             if run.promise is None:
+                if run.early and not is_billed(run.graph.quote.id, worked.objects):
+                    raise Refused((self.start.refusal(run.graph.quote),))
                 self._one_deal_an_opportunity(run, worked)
                 run.promise = self._freeze(run, worked, now)
             ids = self._write(claim, run, worked, now)

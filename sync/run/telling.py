@@ -47,6 +47,7 @@ class QuoteTry:
         self.claim, self.due, self.graph, self.to_bill, self.promise = claim, due, graph, to_bill, promise
         self.signed_at, self.fence = signed_at, fence
         self.worked: Worked | None = None
+        self.early = False  # signed before the start, and nobody decided yet
         self.written = False
 
     @property
@@ -146,13 +147,16 @@ def at_stake(run: QuoteTry) -> tuple[int | None, str | None]:
     """The money that waits behind a refused quote: its contract total, else what its lines come to as they stand."""
     if run.worked:
         return run.worked.forecast.total, run.worked.deal.currency
-    currency = run.graph.quote.currency
+    return as_it_stands(run.graph)
+
+
+def as_it_stands(graph: QuoteGraph) -> tuple[int | None, str | None]:
+    """What a quote's lines come to, in minor units, and in what; None where it names no currency."""
+    currency = graph.quote.currency
     if currency is None:
         return None, None
     lines = [
-        line
-        for line in run.graph.lines
-        if line.quantity is not None and line.unit_price is not None and not line.optional
+        line for line in graph.lines if line.quantity is not None and line.unit_price is not None and not line.optional
     ]
     total = sum((minor(line.unit_price or 0, currency) * Fraction(line.quantity or 0) for line in lines), Fraction(0))
     return round_half_away(total), currency

@@ -6,6 +6,7 @@ A store that is stopped anywhere knows exactly the pages that it has.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, String, cast, delete, func, literal, select, type_coerce
@@ -13,12 +14,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from sync.crm import CrmRow
 from sync.facts import Customer, Fact
-from sync.ports import FoundRow, Lane, NewLink, RowCounts
+from sync.ports import FoundRow, Held, Lane, NewLink, RowCounts
 from sync.store.crm_content import SEEN, content_of
+from sync.store.engine import storable
 from sync.store.facts import StoredFacts
 from sync.store.outbox_put import lock_rows, queued_rows
 from sync.store.sql import machine_now, seconds_until
-from sync.store.tables import crm_rows, crm_writes, cursors, facts, fences, links, subjects
+from sync.store.tables import crm_rows, crm_writes, cursors, facts, fences, links, promises, signatures, subjects, units
 
 _f, _l, _r, _w = facts.c, links.c, crm_rows.c, crm_writes.c
 
@@ -77,6 +79,34 @@ class StoredAdoption:
                 if row.key and known[name].hash is None and name not in queued:
                     _see(connection, row)
             _put(connection, progress)
+
+    def of_quotes(self, ids: Sequence[str]) -> tuple[set[str], Mapping[str, datetime]]:
+        """Those of these quotes that are frozen, and when each was first seen signed, where it was."""
+        p, g = promises.c, signatures.c
+        frozen = select(p.quote_id).where(p.quote_id.in_(list(ids)), p.frozen_at.is_not(None))
+        stamps = select(g.quote_id, g.signed_at).where(g.quote_id.in_(list(ids)))
+        with self._engine.begin() as connection:
+            return (
+                {str(i) for i in connection.scalars(frozen)},
+                {row.quote_id: row.signed_at for row in connection.execute(stamps)},
+            )
+
+    def quotes_page(self, found: Sequence[FoundRow], held: Sequence[Held], now: datetime) -> None:
+        """What stands on these quotes and lines is known; the quotes held wait for a decision, as failures that stand
+        since ``now``, unless somebody looks at them already.
+        """
+        self.rows_page(found, {})
+        with self._engine.begin() as connection:
+            for one in sorted(held, key=lambda h: h.quote_id):
+                seen = {"quote_id": one.quote_id, "signed_at": one.seen_at}
+                connection.execute(insert(signatures).values(seen).on_conflict_do_nothing())
+                connection.execute(insert(units).values(unit=one.unit).on_conflict_do_nothing())
+                failed = {
+                    "key": f"quote:{one.quote_id}", "lane": "deal", "unit": one.unit, "reason": "backfill",
+                    "revision": 1, "done_revision": 1, "error_code": one.code, "error_message": storable(one.message),
+                    "blocked_on": [one.quote_id], "sum_minor": one.sum_minor, "currency": one.currency, "failed_at": now,
+                }  # fmt: skip
+                connection.execute(insert(subjects).values(failed).on_conflict_do_nothing())
 
     def link(self, new: Sequence[NewLink]) -> int:
         """Those of these links that clash with none that stands are there; returns how many are new."""

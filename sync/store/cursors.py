@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import lru_cache
 
 from sqlalchemy import Engine, Text, bindparam, cast, delete, func, select
@@ -93,6 +94,11 @@ class StoredCursors:
     def installation(self) -> tuple[str, int]:
         with self._engine.begin() as connection:
             return realm.installation_of(connection)
+
+    def started_at(self, now: datetime) -> datetime:
+        """When this installation began, in business time: now, when it is asked for the first time."""
+        with self._engine.begin() as connection:
+            return realm.started_at(connection, now)
 
     def raise_epoch(self) -> int:
         """A backup was restored: every idempotency key from now on differs from those used before. Returns the new epoch."""

@@ -28,6 +28,13 @@ class StoredPromises:
             first_seen: datetime = connection.execute(stamp).scalar_one()
             return first_seen
 
+    def decided(self, quote_id: str, when: datetime) -> None:
+        kept = insert(signatures).values(quote_id=quote_id, signed_at=when)
+        with self._engine.begin() as connection:
+            connection.execute(
+                kept.on_conflict_do_update(index_elements=[signatures.c.quote_id], set_={"signed_at": when})
+            )
+
     def freeze(self, promise: Promise) -> Promise:
         kept: dict[str, Any] = {
             "graph": dict(promise.graph),

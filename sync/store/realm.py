@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
@@ -32,6 +33,15 @@ def installation_of(connection: Connection) -> tuple[str, int]:
     """The installation's id and epoch, made when first asked for."""
     row = _row(connection)
     return row.id, row.epoch
+
+
+def started_at(connection: Connection, now: datetime) -> datetime:
+    """When the installation began, in business time: now, when it is asked for the first time."""
+    row = _row(connection)
+    if row.started_at is not None:
+        return row.started_at  # type: ignore[no-any-return]
+    connection.execute(update(installation).values(started_at=now))
+    return now
 
 
 def raise_epoch(connection: Connection) -> int:

@@ -429,6 +429,7 @@ installation = Table(
     Column("id", Text, nullable=False, server_default=text("gen_random_uuid()::text")),
     Column("epoch", Integer, nullable=False, server_default="1"),
     Column("realm", JSONB),
+    _stamp("started_at"),
     CheckConstraint("singleton", name="only_one"),
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from sync.gateways import salesforce_lists, stripe_lists
 from sync.ports import FACT_KINDS, ROW_KINDS
 from sync.run.backfill import Backfill, Report
 from sync.run.estimate import estimate
-from tests.e2e.looks import changes_nothing, settled, shown_invoices
+from sync.run.intake import quote_mark
+from sync.run.start import Start
+from tests.e2e.looks import changes_nothing, quote_row, settled, shown_invoices
 from tests.e2e.people import sell
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem, writes_of
@@ -69,7 +72,7 @@ def test_a_store_that_lost_its_memory_finds_everything_again_and_writes_nothing(
     assert (report.found["customer"], report.adopted["customer"], report.linked) == (2, 2, 2)
     assert report.invoices == (6, 6)
     assert (report.rows.written, report.rows.unchanged) == (0, report.rows.expected)
-    assert report.rows.expected == 2 + 2 + 2 + 6 + 3  # Accounts, contracts, items, invoices, payments
+    assert report.rows.expected == 2 + 2 + 2 + 6 + 3 + 2  # Accounts, contracts, items, invoices, payments, overdue
     assert writes_of(world, lambda: settled(other)) == []
     assert rows_of(world) == before
     world.at("2026-06-06T02:00")
@@ -189,3 +192,57 @@ def test_what_salesforce_refuses_is_no_success_and_follows_once_it_is_mended(
     refused = tandem.services.backfill().run()
     assert set(refused.rows.refused) == {"DATA-223"}
     assert not refused.complete
+
+
+def test_what_was_signed_before_the_start_is_billed_by_a_decision_and_never_by_surprise(
+    world: World, make_tandem: Callable[..., Tandem]
+) -> None:
+    world.at("2026-03-05")
+    seat = world.crm.product("Seat", currencies=["USD"])
+    lines = [(seat, 10, "50.00", {})]
+    payers = [world.crm.create("Account", Name=n, Billing_Email__c=f"ap@{n}.example") for n in ("a", "b", "c")]
+    old, older = (sell(world.crm, lines, account=payer, **MONTHLY) for payer in payers[:2])
+    world.at("2026-03-20")
+    tandem = make_tandem(bill_signed_since="2026-03-10")
+
+    reports: list[Report] = []
+    written = writes_of(world, lambda: reports.append(tandem.services.backfill().run()))
+
+    [report] = reports
+    assert not any(w.startswith("stripe") for w in written)
+    assert (report.quotes.billed, report.quotes.due, report.quotes.undecided) == (0, 0, 2)
+    assert report.quotes.sums == {"USD": 100_000}
+    assert not report.complete
+    assert quote_row(world, old)["Billing_Code__c"] == "DATA-229"
+    assert {(key, code) for key, code, _ in tandem.drain().failed} == {
+        (f"quote:{old}", "DATA-229"), (f"quote:{older}", "DATA-229"),
+    }  # fmt: skip
+    assert world.stripe.all("subscription_schedules") == []
+
+    new = sell(world.crm, lines, account=payers[2], **{**MONTHLY, "Start_Date__c": "2026-04-01"})
+    world.crm.change("Quote", older, Email="ap@acme.example")  # touched since, but nobody decided
+    world.crm.change("Quote", old, Billing_Request__c="Start")
+    failed = tandem.drain().failed
+
+    assert [(key, code) for key, code, _ in failed] == [(f"quote:{older}", "DATA-229")]
+    assert {quote_row(world, q)["Billing_Status__c"] for q in (old, new)} == {"Live", "Scheduled"}
+    assert quote_row(world, older)["Billing_Status__c"] == "With Billing Team"
+    assert writes_of(world, lambda: tandem.drain()) == []
+    later = make_tandem(bill_signed_since="2026-03-01")
+    later.services.subjects.mark([quote_mark(older, "")], reason="replay")
+    settled(later)
+    assert quote_row(world, older)["Billing_Status__c"] == "Live"
+
+
+def test_an_installation_that_starts_bills_what_is_signed_from_then_on(
+    world: World, make_tandem: Callable[..., Tandem]
+) -> None:
+    world.at("2026-03-05")
+    tandem = make_tandem()
+    first = tandem.services.cursors.started_at(world.now())
+    world.at("2026-03-20")
+
+    assert first == tandem.services.cursors.started_at(world.now())
+    assert Start(first).is_before(first - timedelta(seconds=1))
+    assert not Start(first).is_before(first)
+    assert not Start().is_before(first)

@@ -152,6 +152,17 @@ def test_several_signed_statuses_are_separated_by_commas() -> None:
     assert load({"QUOTE_SIGNED_STATUSES": "Accepted, Signed ,"}).quote_signed_statuses == ("Accepted", "Signed")
 
 
+@pytest.mark.parametrize("since", ["ever", "2026-03-01", "2026-03-01T09:00Z", "2026-03-01T09:00+02:00"])
+def test_a_start_is_a_day_a_moment_or_none(since: str) -> None:
+    assert load({"BILL_SIGNED_SINCE": since}).bill_signed_since == since
+
+
+@pytest.mark.parametrize("since", ["never", "2026-03-01T09:00", "01.03.2026", "2026-02-30"])
+def test_a_start_that_is_no_moment_is_refused(since: str) -> None:
+    [fault] = faults_of(BILL_SIGNED_SINCE=since)
+    assert "BILL_SIGNED_SINCE" in fault
+
+
 def test_the_environment_stands_above_the_env_file(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("PORT=1\nBILLING_TIMEZONE=Europe/Madrid\n")
 
