@@ -32,9 +32,11 @@ class Changes:
         name = f"stripe:{self.stripe.account}:events"
         new, more = 0, True
         while more:
-            page = self.stripe.events(self.cursors.get(name), undelivered_only=undelivered_only)
+            known = self.cursors.get(name)
+            page = self.stripe.events(known, undelivered_only=undelivered_only)
             new += self.subjects.add_notices(page.notices)
-            self.cursors.put(name, page.cursor)
+            if page.cursor != known:
+                self.cursors.put(name, page.cursor)
             more = page.more
         return new
 
@@ -45,9 +47,11 @@ class Changes:
         name = f"salesforce:{self.salesforce.organization_id}:{heat}"
         new, more = 0, True
         while more:
-            page = self.salesforce.changes(heat, self.cursors.get(name))
+            known = self.cursors.get(name)
+            page = self.salesforce.changes(heat, known)
             new += self._take(page.changes)
-            self.cursors.put(name, page.cursor)
+            if page.cursor != known:
+                self.cursors.put(name, page.cursor)
             more = page.more
         return new
 

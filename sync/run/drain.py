@@ -11,6 +11,7 @@ from datetime import datetime
 import structlog
 
 from sync.errors import Transient
+from sync.ports import QueueCounts
 from sync.run.pipeline import Pipeline
 
 log = structlog.get_logger()
@@ -86,7 +87,7 @@ def drain(pipeline: Pipeline, *, progress: Callable[[str], None] = lambda _: Non
                 break
             waits += 1
         time.sleep(max(pause_s or 0.0, 0.02))
-    return _summary(pipeline, runs, flushed, rounds)
+    return _summary(pipeline, counts, rows, runs, flushed, rounds)
 
 
 def _pause(*candidates_s: float | None) -> float | None:
@@ -142,9 +143,9 @@ def _round(
         progress(f"{sum(runs.values())} runs, {sent} rows written to Salesforce")
 
 
-def _summary(pipeline: Pipeline, runs: Counter[str], flushed: int, rounds: int) -> Drained:
-    counts = pipeline.subjects.counts(pipeline.clock.now())
-    rows, _ = pipeline.outbox.waiting()
+def _summary(
+    pipeline: Pipeline, counts: QueueCounts, rows: int, runs: Counter[str], flushed: int, rounds: int
+) -> Drained:
     failed = tuple((s.key, s.error_code or "", s.error_message or "") for s in pipeline.subjects.failures())
     by_kind = Counter(key.partition(":")[0] for key in runs.elements())
     return Drained(

@@ -81,6 +81,9 @@ class World:
     def __init__(self, control_url: str, namespace: str = "") -> None:
         self.control_url, self.namespace = control_url, namespace
         self.control = Control(control_url)
+        self._http = requests.Session()
+        self._http.trust_env = False
+        self._marked = 0
         self.ready: Mapping[str, Any] = self.control.ready()
         self.crm = Rep(self.ready, namespace)
         self.stripe = Stripe(self.ready)
@@ -110,7 +113,8 @@ class World:
 
     def mark(self) -> int:
         """The sequence number of the newest exchange: what comes after it is new."""
-        return max((e.seq for e in self.log()), default=0)
+        self._marked = max((e.seq for e in self.log(self._marked)), default=self._marked)
+        return self._marked
 
     def writes(self, after: int = 0, system: str | None = None) -> list[Exchange]:
         """The exchanges in which Tandem changed something."""
@@ -125,7 +129,7 @@ class World:
         assert answer.status_code < 300, answer.text
 
     def _ask(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
-        answer = requests.request(method, f"{self.control_url}/{path}", json=body, timeout=(3, 60))
+        answer = self._http.request(method, f"{self.control_url}/{path}", json=body, timeout=(3, 60))
         assert answer.status_code < 300, answer.text
         found: dict[str, Any] = answer.json()
         return found

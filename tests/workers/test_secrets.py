@@ -56,30 +56,29 @@ def test_an_exception_full_of_secrets_shows_none(capsys: pytest.CaptureFixture[s
     assert all(json.loads(line) for line in said.splitlines())
 
 
-@pytest.mark.parametrize("name", ["STRIPE_API_KEY", "SALESFORCE_CLIENT_SECRET", "STRIPE_WEBHOOK_SECRET"])
-def test_no_command_repeats_a_secret_of_its_configuration(name: str, tmp_path: object) -> None:
+@pytest.mark.parametrize("verb", [["check", "--online"], ["worker"], ["status"]], ids=lambda verb: verb[0])
+def test_no_command_repeats_a_secret_of_its_configuration(verb: list[str], tmp_path: object) -> None:
     environment = {
         "PATH": "/usr/bin:/bin",
         "TANDEM_HOME": str(tmp_path),
         "STRIPE_API_BASE": "http://127.0.0.1:9",
         "SALESFORCE_URL": "http://127.0.0.1:9",
         "SALESFORCE_CLIENT_ID": "client",
-        "SALESFORCE_CLIENT_SECRET": "other",
-        "STRIPE_API_KEY": "sk_test_other",
+        "SALESFORCE_CLIENT_SECRET": "PLANTEDplanted0123456789",
+        "STRIPE_API_KEY": KEY,
+        "STRIPE_WEBHOOK_SECRET": HOOK,
         "DATABASE_URL": "postgresql://tandem:PLANTEDpassword@127.0.0.1:9/nowhere",
         "REDIS_URL": "redis://:PLANTEDpassword@127.0.0.1:9/0",
-        name: KEY,
         "LOG_LEVEL": "DEBUG",
     }
-    for verb in (["check", "--online"], ["worker"], ["status"]):
-        answer = subprocess.run(
-            [sys.executable, "-m", "sync", *verb],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=90,
-            check=False,
-        )
-        assert answer.returncode != 0
-        assert answer.stdout + answer.stderr
-        assert "PLANTED" not in answer.stdout + answer.stderr
+    answer = subprocess.run(
+        [sys.executable, "-m", "sync", *verb],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert answer.returncode != 0
+    assert answer.stdout + answer.stderr
+    assert "PLANTED" not in answer.stdout + answer.stderr
