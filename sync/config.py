@@ -98,6 +98,7 @@ class Settings(BaseSettings):
     default_collection_method: Literal["Send Invoice", "Charge Automatically"] = "Send Invoice"
     default_days_until_due: int = Field(30, ge=0, le=365)
     rounding_step: bool = False
+    true_up: bool = False
     proration_policy: Literal["Signed", "Stripe", "None"] = "Signed"
     proration_precision: Literal["month+day", "month"] = "month+day"
     credit_policy: Literal["None", "Balance", "Refund"] = "Balance"

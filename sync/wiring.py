@@ -479,6 +479,7 @@ def _policy(settings: Settings) -> BillingPolicy:
         collection_method=COLLECTION[settings.default_collection_method],
         days_until_due=settings.default_days_until_due,
         rounding_step=settings.rounding_step,
+        true_up=settings.true_up,
         proration=Proration(settings.proration_policy),
         credit=Credit(settings.credit_policy),
         whole_months=settings.proration_precision == "month",

@@ -57,6 +57,7 @@ class Deal:
     billing_day: int | None = None
     trial_from: date | None = None
     newest_first: bool = True
+    true_up: bool = False  # what rounding leaves is made good in the last period
     whole_months: bool = False  # proration precision "month": a part month counts whole
     renews: str | None = None  # the key of the deal that this one renews
     paid_through: date | None = None  # the last day that the system it came from was paid for: a migrated deal

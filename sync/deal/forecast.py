@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import takewhile
 
-from sync.deal.calendar import add_months, seconds
+from sync.deal.calendar import add_months, instant, seconds
 from sync.deal.changes import Piece
 from sync.deal.cycles import Cycle, CycleKind, Grid
 from sync.deal.deal import Deal
-from sync.deal.discounts import AmountOff, running
-from sync.deal.dues import Begun, CreditDue, Due, Settled, left_out, settled, stated, touching
+from sync.deal.dues import Begun, CreditDue, Due, Settled, is_past, left_out, settled, stated, touching
 from sync.deal.lines import Charge
 from sync.deal.money import round_half_away, to_major
 from sync.deal.pricing import DealItem, items
 from sync.deal.proration import worth
 from sync.deal.timeline import HORIZON_MONTHS, Track, comes_in, cycle_items, tracks
+from sync.deal.true_up import TrueUp, net_exact, rounding_left
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Forecast:
 
     ``open_ended``: the deal has no end, and the invoices are those of a year. ``left_out`` is what nobody is billed for:
     time that was over when it was signed, where the quote leaves that out, or that was paid elsewhere. ``taken_off``: what the unused
-    time of a plan that the deal takes over takes off its first invoice.
+    time of a plan that the deal takes over takes off its first invoice. ``true_ups`` are among the invoices.
     """
 
     currency: str
@@ -71,6 +71,7 @@ class Forecast:
     open_ended: bool = False
     left_out: int = 0
     taken_off: int = 0
+    true_ups: tuple[TrueUp, ...] = ()
 
     @property
     def total(self) -> int:
@@ -101,18 +102,47 @@ def forecast(deal: Deal, now: datetime, begun: Mapping[str, Begun] | None = None
     """
     invoices: list[ForecastInvoice] = []
     credits: list[CreditDue] = []
+    ups: list[TrueUp] = []
     out = 0
     for track in tracks(deal):
         known = (begun or {}).get(track.key)
         if track.void and known is None:
             continue
         ours = stated(track, deal, known, now)
-        invoices += [_stated(due, track, deal) for due in ours.dues]
-        invoices += _by_stripe(track, deal, settled(track, deal, known, now), now)
+        mine = [_stated(due, track, deal) for due in ours.dues]
+        mine += _by_stripe(track, deal, settled(track, deal, known, now), now)
+        up = _true_up(track, deal, mine) if known is not None or not is_past(track, deal, now) else None
+        if up is not None:
+            ups.append(up)
+            mine.append(_made_good(up, track, deal))
+        invoices += mine
         credits += ours.credits
         out += left_out(track, deal, known, now)
     ordered = tuple(sorted(invoices, key=lambda i: (i.at_s, i.track, i.key)))
-    return Forecast(deal.currency, ordered, signed_minor(deal), tuple(credits), deal.last is None, out)
+    endless = deal.last is None
+    return Forecast(deal.currency, ordered, signed_minor(deal), tuple(credits), endless, out, true_ups=tuple(ups))
+
+
+def _true_up(track: Track, deal: Deal, invoices: Sequence[ForecastInvoice]) -> TrueUp | None:
+    """What rounding leaves of the track's cycles, on the day of the last; None where nothing is left, without a signed
+    end, or with the policy off.
+    """
+    begun = f"{track.key}:begun"
+    made = [(i, line) for i in invoices if not i.stated or i.key == begun for line in i.lines if line.recurring]
+    if not deal.true_up or track.grid.end is None or not made:
+        return None
+    amount = rounding_left(((line.item, line.amount, line.period_start) for _, line in made), deal)
+    last, line = max(made, key=lambda one: (one[1].period_start, one[0].at_s, one[1].amount))
+    key = f"{track.key}:{track.opened_by}:true-up"
+    at = instant(last.at_s)
+    up = TrueUp(key, track.key, track.opened_by, at, amount, line.item, line.period_start, line.period_end)
+    return up if amount else None
+
+
+def _made_good(up: TrueUp, track: Track, deal: Deal) -> ForecastInvoice:
+    line = ForecastLine(up.item, up.amount, up.start, up.end, True)
+    made = _invoice(track, deal, deal.day_of(up.at), seconds(up.at), [line])
+    return replace(made, stated=True, key=up.key, quote_id=up.quote_id)
 
 
 def _by_stripe(track: Track, deal: Deal, when: Mapping[str, Settled], now: datetime) -> list[ForecastInvoice]:
@@ -192,7 +222,9 @@ def _signed(piece: Piece, deal: Deal) -> Fraction:
         return total - sum(_amounts_off(piece, cycle, deal) for cycle in _until(grid, end) if cycle.start >= line.start)
     total = Fraction(0)
     for cycle in (cycle for cycle in _until(grid, end) if cycle.start >= line.start):
-        total += _net(piece, cycle, deal) if cycle.end <= end else worth(line, piece.quantity, cycle.start, end, deal)
+        total += (
+            net_exact(piece, cycle, deal) if cycle.end <= end else worth(line, piece.quantity, cycle.start, end, deal)
+        )
     return total
 
 
@@ -200,20 +232,9 @@ def _until(grid: Grid, end: date) -> Iterable[Cycle]:
     return takewhile(lambda cycle: cycle.start < end, grid.cycles())
 
 
-def _net(piece: Piece, cycle: Cycle, deal: Deal, *, amounts: bool = True) -> Fraction:
-    """What a cycle comes to on paper, exact: each discount in turn."""
-    rest = piece.line.month_minor(deal.currency) * cycle.months * piece.quantity
-    for off in running(piece.line.discounts, cycle.start):
-        if not isinstance(off, AmountOff):
-            rest *= off.leaves
-        elif amounts:
-            rest = max(Fraction(0), rest - off.amount_minor)
-    return rest
-
-
 def _amounts_off(piece: Piece, cycle: Cycle, deal: Deal) -> Fraction:
     """What amounts per invoice take off a cycle, with what they save of a percentage that follows them."""
-    return _net(piece, cycle, deal, amounts=False) - _net(piece, cycle, deal)
+    return net_exact(piece, cycle, deal, amounts=False) - net_exact(piece, cycle, deal)
 
 
 def line_amounts(deal: Deal, made: Forecast) -> Mapping[str, Decimal]:

@@ -26,6 +26,7 @@ class BillingPolicy:
     credit: Credit = Credit.BALANCE  # for time no longer used, where the quote says nothing
     whole_months: bool = False  # a part month of a signed proration counts whole
     newest_first: bool = True  # where quantity is taken off: the newest matching line first
+    true_up: bool = False  # what rounding leaves of the signed total is made good in the last period
     co_terminate: bool = True  # an amendment ends with its deal
     #: A schedule is not made in the last moments before its start: were it late, Stripe would take it as back-dated.
     start_margin: timedelta = timedelta(minutes=3)

@@ -33,6 +33,8 @@ TAKEN_BY = "tandem_taken_by"
 TAKES = "tandem_takes"
 #: In the natural key of what is done about a plan that a deal takes over: the deal before it, a Stripe id behind it.
 OF_PLAN = ":takes:"
+#: On a deal whose rounding difference is made good in its last period.
+TRUE_UP = "tandem_true_up"
 QUOTE = "salesforce_quote_id"
 ACCOUNT = "salesforce_account_id"
 OPPORTUNITY = "salesforce_opportunity_id"

@@ -26,6 +26,7 @@ from sync.desired.keys import (
     TAKES,
     TERM_END,
     TRIAL_FROM,
+    TRUE_UP,
     deal_metadata,
 )
 from sync.desired.made import LET_GO, Made, begun
@@ -308,6 +309,8 @@ class PlannedObject:
                 found[f"{SETTLED}{quote}"] = "{}/{}".format(*self.mine.quotes.get(quote, fresh))
         if deal.end is not None:
             found[TERM_END] = deal.end.isoformat()
+        if deal.true_up:
+            found[TRUE_UP] = "1"
         if deal.trial_from is not None:
             found[TRIAL_FROM] = deal.trial_from.isoformat()
         if deal.ends_on is not None:

@@ -260,7 +260,9 @@ def _totals(deal: Deal, made: Forecast) -> str:
     if made.open_ended:
         return f"No end, so no total; the invoices above come to {billed}"
     out = f", left out {format_amount(made.left_out, deal.currency)}" if made.left_out else ""
-    total = f"Total: signed {signed}, billed {billed}{out}"
+    made_good = sum(up.amount for up in made.true_ups)
+    trued = f", {format_amount(made_good, deal.currency)} of it to make up for rounding" if made.true_ups else ""
+    total = f"Total: signed {signed}, billed {billed}{trued}{out}"
     if made.rest == 0:
         return f"{total}, no rounding difference"
     word = "less" if made.rest > 0 else "more"
@@ -293,6 +295,7 @@ def _data(
         "credited": major(made.credited),
         "left_out": major(made.left_out),
         "rounding": major(made.rest),
+        "true_up": major(sum(up.amount for up in made.true_ups)),
         "mrr": major(mrr_minor(deal, deal.start)),
         "arr": major(arr_minor(deal, deal.start)),
         "first_invoice": major(made.first) if made.invoices else None,

@@ -19,6 +19,7 @@ from sync.deal.money import format_amount
 from sync.deal.timeline import Track, tracks
 from sync.desired.keys import KEY, PRODUCT
 from sync.desired.takeover_credit import is_credit
+from sync.desired.true_up import is_true_up
 from sync.facts import Invoice, Line, Price, Subscription
 
 #: Why Stripe makes an invoice by itself for a plan of ours.
@@ -79,12 +80,17 @@ def _total(counted: Counter[Sum]) -> int:
 def _found(invoice: Invoice, subscription: Subscription, prices: Mapping[str, Price]) -> Counter[Sum]:
     items = {item.id: item for item in subscription.items}
     counted: Counter[Sum] = Counter()
-    for line in (line for line in invoice.lines if not is_credit(line)):  # ours, for a plan that the deal took over
+    for line in (line for line in invoice.lines if not _is_own(line)):
         item = items.get(line.subscription_item or "")
         price = item.price if item and item.price.id == line.price else prices.get(line.price or "")
         if price is None or price.usage_type != "metered":
             counted[(_product(line, item.metadata if item else {}, price), line.net_minor)] += 1
     return _counted(counted)
+
+
+def _is_own(line: Line) -> bool:
+    """Whether we put the line there: for a plan that the deal took over, or for what rounding left."""
+    return is_credit(line) or is_true_up(line.metadata)
 
 
 def _product(line: Line, metadata: Mapping[str, str], price: Price | None) -> str:
@@ -113,7 +119,7 @@ def _in_by(track: Track, deal: Deal, begun: Mapping[str, Begun], at: datetime) -
 
 def _begins(invoice: Invoice) -> int:
     """The boundary that the invoice bills from: where the time paid ahead begins, else when it was made."""
-    mine = (line for line in invoice.lines if not is_credit(line))
+    mine = (line for line in invoice.lines if not _is_own(line))
     ahead = [line.period_start_s for line in mine if line.period_end_s > invoice.created_s]
     return min(ahead, default=invoice.created_s)
 

@@ -34,7 +34,7 @@ def desire_stated(
             invoice = Ref("invoice", due.key)
             yield _invoice(invoice, due, track, deal, custom_fields, alone=alone)
             for n, line in enumerate(due.lines, start=1):
-                yield _item(invoice, n, line, deal)
+                yield item_desired(invoice, n, line, deal)
 
 
 def _invoice(ref: Ref, due: Due, track: Track, deal: Deal, custom_fields: Value, *, alone: bool) -> Desired:
@@ -65,12 +65,13 @@ def _invoice(ref: Ref, due: Due, track: Track, deal: Deal, custom_fields: Value,
     )
 
 
-def _item(invoice: Ref, number: int, line: DueLine, deal: Deal) -> Desired:
+def item_desired(invoice: Ref, number: int, line: DueLine, deal: Deal, *, invoice_id: str | None = None) -> Desired:
+    """One line of a stated invoice; on Stripe's own draft where ``invoice_id`` names it."""
     ref = Ref("invoiceitem", f"{invoice.key}:{number}")
     what = f"{line.item.quantity} × {line.item.product.name}"
     create: dict[str, Value] = {
         "customer": Ref("customer", deal.payer.account_id),
-        "invoice": invoice,
+        "invoice": invoice_id or invoice,
         "currency": deal.currency.lower(),
         "amount": line.amount,
         "description": f"{what} (from {say(line.start)})" if line.recurring else what,

@@ -118,6 +118,7 @@ def _deal(
         changes=(change,),
         opportunity_id=quote.opportunity_id,
         rounding=policy.rounding_step,
+        true_up=policy.true_up,
         billing_day=term.billing_day,
         trial_from=term.trial_from,
         newest_first=policy.newest_first,

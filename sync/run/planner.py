@@ -21,6 +21,7 @@ from sync.desired.references import catalogue_refs, stated_refs
 from sync.desired.stripe_preview import first_track, held_against, request
 from sync.desired.subscription import Wanted, desire
 from sync.desired.takeover import check_takeover, row_of
+from sync.desired.true_up import as_settled, desire_true_ups
 from sync.diff import diff
 from sync.errors import Refused
 from sync.facts import BalanceTransaction, CreditNote, Fact, Invoice, Schedule, Subscription
@@ -102,11 +103,15 @@ class Planner:
         if refusals := (*refusals, *check_takeover(deal, taking.takeover, objects, now)):
             raise Refused(refusals)
         deal = replace(deal, takes=row_of(taking.takeover, deal, objects))
-        case = replace(case, deal=deal)
+        deal = as_settled(deal, done)
+        before, alone = (as_settled(one, done) if one else None for one in (case.before, case.alone))
+        case = replace(case, deal=deal, before=before, alone=alone)
         own = desire(deal, now, done, self.policy, put_back=put_back)
         wanted, again = taking.arranged(own, now)
-        money = self._money(deal, done, customer, now)
-        given_back = desire_credits(_credits(deal, done, now), deal, money, now)
+        plain = forecast(deal, now, begun(deal, done))
+        money = self._money(deal, plain, done, customer, now)
+        ups = desire_true_ups(plain.true_ups, deal, done, money.invoices, now)
+        given_back = desire_credits([*_credits(deal, done, now), *ups.credits], deal, money, now)
         matched = customer.customer if customer else None
         desired = (
             ()
@@ -115,15 +120,16 @@ class Planner:
                 *(() if payer.aside else (desire_customer(deal.payer, matched),)),
                 *(() if shown_only else desire_catalogue(deal)),
                 *wanted.objects,
+                *ups.objects,
                 *given_back.objects,
             )
         )
         facts = [*snapshot.all(), *objects, *taking.facts, *money.invoices, *money.notes, *money.balances]
         actual = {**actuals(facts, customer=(account.id, matched) if matched else None), **taking.actual}
-        foreseen, taken = taking.shown(forecast(deal, now, begun(deal, done)), own, now)
+        foreseen, taken = taking.shown(plain, own, now)
         earlier = forecast(case.before, now, begun(case.before, done)) if case.before else None
         changed = foreseen if case.changed is deal else forecast(case.changed, now, begun(case.changed, done))
-        wakes = [at for at in (wanted.wake_at, given_back.wake_at) if at is not None]
+        wakes = [at for at in (wanted.wake_at, given_back.wake_at, ups.wake_at) if at is not None]
         known = {ref: found.remote_id for ref, found in actual.items()}
         plan = diff(desired, actual)
         said = self.hold(case, foreseen, known) if shown_only and not done else None
@@ -163,18 +169,22 @@ class Planner:
         answer = self.stripe.preview(asked) if asked is not None else None
         return held_against(answer.invoice, track, case.deal, made) if answer is not None else None
 
-    def _money(self, deal: Deal, done: Mapping[str, Made], customer: Linked | None, now: datetime) -> Money:
+    def _money(
+        self, deal: Deal, made: Forecast, done: Mapping[str, Made], customer: Linked | None, now: datetime
+    ) -> Money:
         """The invoices on which the deal may have stated amounts, and, where something is to be given back, what was."""
         if customer is None:
             return Money()
         since = {key: stated(track, deal, begun(deal, done).get(key), now) for key, track in _by_key(deal).items()}
-        due = [key for key, ours in since.items() if any(at <= now for at in _moments(ours))]
+        good = {up.track: up.amount for up in made.true_ups if up.at <= now}
+        due = [key for key, ours in since.items() if key in good or any(at <= now for at in _moments(ours))]
         subscriptions = tuple(s.id for key in due if key in done and (s := done[key].subscription))
         alone = any(key not in done for key in due)  # its time is over: stated without a subscription
         if not subscriptions and not alone:
             return Money()
         refs = [Ref("invoices_of_customer", customer.customer.id)] if alone else [*stated_refs(subscriptions)]
-        if any(credit.at <= now for ours in since.values() for credit in ours.credits):
+        given = [credit.at <= now for ours in since.values() for credit in ours.credits]
+        if any(given) or any(amount < 0 for amount in good.values()):
             refs += [Ref("credit_notes_of", customer.customer.id), Ref("balance_of", customer.customer.id)]
         found = self.stripe.read(refs).all()
         return Money(tuple(_of(found, Invoice)), tuple(_of(found, CreditNote)), tuple(_of(found, BalanceTransaction)))
