@@ -40,6 +40,7 @@ class Switches:
     namespace: str = ""
     person_accounts: bool = False
     state_codes: bool = False
+    duplicate_rules: bool = False
     daily_calls: int = 100_000
     token_ttl_s: float = 7200.0
     commit_delay_s: int = 0

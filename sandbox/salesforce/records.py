@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.salesforce import derived
+from sandbox.salesforce import derived, duplicates
 from sandbox.salesforce.access import Access
 from sandbox.salesforce.bodies import Given
 from sandbox.salesforce.errors import SalesforceError, SeveralMatches, deleted, locked, not_found
@@ -148,6 +148,8 @@ class Writer:
                 row[entry.name] = checked(entry, row[entry.name], row.get("CurrencyIsoCode"))
         derived.fill_before_save(self.org, entity.name, row, old)
         self._check_unique(entity, row, old)
+        if old is None:
+            duplicates.check(self.org, entity.name, row)
         if old is None or any(row.get(key) != old.get(key) for key in row.keys() | old.keys() if key not in _STAMPS):
             self.effect = True
         self._keep(entity, row)

@@ -14,6 +14,7 @@ from sandbox.salesforce.records import Writer
 
 _KINDS: dict[str, type | tuple[type, ...]] = {
     "commit_delay_s": int,
+    "duplicate_rules": bool,
     "daily_calls": int,
     "token_ttl_s": (int, float),
     "enforce_integration_rights": bool,

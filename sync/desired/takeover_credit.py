@@ -88,6 +88,7 @@ class Given:
     on_first: int = 0
     to_balance: int = 0
     off_open: int = 0
+    by_invoice: dict[str, int] = field(default_factory=dict)  # what comes off each invoice that we state, by its key
 
 
 def is_credit(line: Line) -> bool:
@@ -211,7 +212,8 @@ def desire_credit(takeover: Takeover, stated: Sequence[Desired], read: Read, now
     """
     given, there, waits = Given(), read.items, False
     target = _first(stated, read)
-    given.on_first = sum(amount for _, amount in there.values())
+    for invoice, amount in there.values():
+        _take_off(given, invoice.metadata.get(KEY, invoice.id), amount)
     for one in unused(takeover, read.of_plans):
         if one.key in there:
             _rest(one, there[one.key][1], takeover, read, given)
@@ -227,28 +229,32 @@ def _next_look(takeover: Takeover, now: datetime) -> datetime:
     return begins if now < begins else now + (LOOK_AGAIN if now < begins + SOON else SOON)
 
 
+def _take_off(given: Given, invoice: str, amount: int) -> None:
+    given.on_first += amount
+    given.by_invoice[invoice] = given.by_invoice.get(invoice, 0) + amount
+
+
 def with_credits(stated: Sequence[Desired], given: Given) -> tuple[Desired, ...]:
-    """The wanted objects, where the first invoice that we state comes to so much less."""
-    target = _stated_first(stated)
-    if target is None or not given.on_first:
-        return tuple(stated)
-    compare = {**target.compare, "subtotal": _subtotal(target) - given.on_first}
-    return tuple(replace(d, compare=compare) if d is target else d for d in stated)
+    """The wanted objects, where the invoice that we state and that carries the credits comes to so much less."""
+
+    def less(wanted: Desired) -> Desired:
+        off = given.by_invoice.get(wanted.ref.key, 0) if wanted.ref.kind == "invoice" else 0
+        return replace(wanted, compare={**wanted.compare, "subtotal": _subtotal(wanted) - off}) if off else wanted
+
+    return tuple(less(wanted) for wanted in stated)
 
 
 @dataclass
 class _Target:
-    """The deal's first invoice: its reference or id, whether it may be added to, and what is left to take off it."""
+    """The deal's first invoice: its reference or id, whether it may be added to, what is left to take off it, and what it
+    comes to without credits.
+    """
 
     invoice: Ref | str
     open: bool
     room: int
+    gross: int
     fact: Invoice | None = None
-
-
-def _stated_first(stated: Sequence[Desired]) -> Desired | None:
-    begun = [d for d in stated if d.ref.kind == "invoice" and d.ref.key.endswith(BEGUN)]
-    return max(begun, key=lambda d: (_subtotal(d), d.ref.key), default=None)
 
 
 def _subtotal(invoice: Desired) -> int:
@@ -258,17 +264,25 @@ def _subtotal(invoice: Desired) -> int:
 
 
 def _first(stated: Sequence[Desired], read: Read) -> _Target | None:
-    on_it = {i.id: sum(amount for at, amount in read.items.values() if at.id == i.id) for i in read.of_deal}
-    wanted = _stated_first(stated)
-    if wanted is not None:
-        fact = next((i for i in read.of_deal if i.metadata.get(KEY) == wanted.ref.key), None)
-        room = _subtotal(wanted) - (on_it[fact.id] if fact else 0)
-        return _Target(wanted.ref, fact is None or fact.status == "draft", room, fact)
-    made = [i for i in read.of_deal if i.status != "void" and (i.subtotal_minor + on_it[i.id] > 0)]
-    first = min(made, key=lambda i: (i.created_s, -i.subtotal_minor, i.id), default=None)
-    if first is None:
-        return None
-    return _Target(first.id, first.status == "draft", first.subtotal_minor - _off(first), first)
+    """The invoice on which credits stand already; else the deal's first, of several at once the largest; else the largest of
+    those that we are about to state.
+    """
+    ours = {d.ref.key: d for d in stated if d.ref.kind == "invoice" and d.ref.key.endswith(BEGUN)}
+    found = [_made(invoice, ours.get(invoice.metadata.get(KEY, "")), read) for invoice in read.of_deal]
+    known = [one for one in found if one.gross > 0]
+    if known:
+        return min(known, key=lambda one: (one.room == one.gross, one.fact.created_s if one.fact else 0, -one.gross))
+    largest = max(ours.values(), key=lambda d: (_subtotal(d), d.ref.key), default=None)
+    return _Target(largest.ref, True, _subtotal(largest), _subtotal(largest)) if largest else None
+
+
+def _made(invoice: Invoice, ours: Desired | None, read: Read) -> _Target:
+    """An invoice that is there. One that we state may still lack its items, so what it is to come to counts."""
+    credited = sum(amount for at, amount in read.items.values() if at.id == invoice.id)
+    gross = 0 if invoice.status == "void" else invoice.subtotal_minor - _off(invoice) + credited
+    if ours is not None and invoice.status == "draft":
+        gross = _subtotal(ours)
+    return _Target(ours.ref if ours else invoice.id, invoice.status == "draft", gross - credited, gross, invoice)
 
 
 def _off(invoice: Invoice) -> int:
@@ -291,7 +305,7 @@ def _give(one: Unused, target: _Target | None, takeover: Takeover, given: Given)
     elif target.open and target.room > 0:
         part = min(one.amount, target.room)
         target.room -= part
-        given.on_first += part
+        _take_off(given, target.invoice.key if isinstance(target.invoice, Ref) else target.invoice, part)
         given.objects.append(_item(one, part, target.invoice, takeover))
         if part < one.amount:
             _balance(f"{one.key}:rest", one.amount - part, takeover, given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.e2e.looks import changes_nothing, settled, shown_invoices
+from tests.e2e.looks import changes_nothing, everything_due, settled, shown_invoices
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
 
@@ -27,6 +27,18 @@ def test_an_account_of_ours_has_one_contact_and_never_a_second(
     }  # fmt: skip
     changes_nothing(tandem)
     assert len(world.crm.rows("Contact", "Id")) == 1
+
+    # A namesake with another e-mail: the org's duplicate rule stops a second Account, until the user is exempt from it.
+    world.switch("settings", duplicate_rules=True)
+    other = world.stripe.sign_up("Ada Lovelace", "ada@elm.example", seats=1, card="pm_card_visa")["customer"]
+    [(subject, code, words)] = tandem.drain().failed
+    assert (subject, code) == (f"customer:{other}", "CONF-303")
+    assert "Salesforce treats our Account as a duplicate: Use one of these records?" in words
+    assert len(world.crm.rows("Contact", "Id")) == 1
+    world.switch("settings", duplicate_rules=False)
+    everything_due(tandem)
+    settled(tandem)
+    assert len(world.crm.rows("Account", "Id")) == 2
 
 
 def test_rows_of_a_deleted_account_stop_with_one_code_and_follow_once_it_is_back(world: World, tandem: Tandem) -> None:

@@ -241,6 +241,16 @@ def test_what_the_first_invoice_is_too_small_for_goes_to_the_balance_once():
     assert desire_credit(found, [first], replace(crashed, balances=(rest,)), now("2026-06-25")).objects == []
 
 
+def test_a_larger_invoice_that_an_amendment_states_later_leaves_the_credit_where_it_is():
+    found, first = takeover(plan()), first_invoice(4_000)
+    later = Desired(Ref("invoice", f"{QUOTE_ID}#2:begun"), create={}, compare={"subtotal": 90_000})
+    line = Line(amount_minor=-4_000, metadata={KEY: found.key("in_1")})
+    there = invoice(0, "in_9", lines=(line,), subscription="sub_new", metadata={KEY: first.ref.key})
+    given = desire_credit(found, [later, first], Read((invoice(),), (there,)), now("2026-06-25"))
+    assert [d.compare["subtotal"] for d in with_credits([later, first], given)] == [90_000, 0]
+    assert made(given.objects) == [("balance", -5_750)]
+
+
 def test_an_invoice_that_nobody_paid_is_lowered_instead():
     owed = invoice(status="open", amount_paid_minor=0, amount_remaining_minor=19_500)
     read = Read(of_plans=(owed,))
