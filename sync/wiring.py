@@ -40,6 +40,7 @@ from sync.run.merging import Merges
 from sync.run.mirror import Mirror
 from sync.run.nightly import KIND as NIGHTLY
 from sync.run.nightly import Nightly
+from sync.run.opportunities import Opportunities
 from sync.run.pausing import Pausing
 from sync.run.payers import Payers
 from sync.run.pipeline import Pipeline
@@ -334,11 +335,13 @@ def _pipeline(
     )
     planner = Planner(stripe=stripe, payers=payers, dealing=dealing)
     promise = PromiseCheck(dealing=dealing, facts=store.facts, outbox=store.outbox, rows=rows)
+    opportunities = Opportunities(promises=store.promises, outbox=store.outbox, rows=rows)
     quotes = QuoteRun(
         salesforce=salesforce, planner=planner, writer=writer, ledger=store.ledger, links=store.links, facts=store.facts,
         promises=store.promises, subjects=store.subjects, outbox=store.outbox, clock=store.clock, promise=promise,
         telling=Telling(
-            facts=store.facts, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock
+            facts=store.facts, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock,
+            opportunities=opportunities,
         ),
         decisions=store.decisions, start=_start(store),
     )  # fmt: skip
@@ -353,6 +356,7 @@ def _pipeline(
     mirror = Mirror(
         stripe=stripe, facts=store.facts, links=store.links, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock,
         zone_of=zones(salesforce, policy.billing_timezone), promise=promise, identities=store.identities,
+        opportunities=opportunities,
     )  # fmt: skip
     pausing = Pausing(store.cursors)
     reconcile = Reconcile(

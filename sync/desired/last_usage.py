@@ -29,7 +29,7 @@ def last_usage(invoices: Iterable[Invoice], subscriptions: Collection[str], pric
         for invoice in invoices
         if invoice.subscription in subscriptions and invoice.status in BILLED and not invoice.deleted
         for line in invoice.lines
-        if _metered(line, prices)
+        if is_metered(line, prices)
     ]
     if not lines:
         return None
@@ -38,6 +38,7 @@ def last_usage(invoices: Iterable[Invoice], subscriptions: Collection[str], pric
     return Used(sum(line.quantity or 0 for line in last), sum(line.net_minor for line in last))
 
 
-def _metered(line: Line, prices: Mapping[str, Price]) -> bool:
+def is_metered(line: Line, prices: Mapping[str, Price]) -> bool:
+    """Whether the line bills use."""
     price = prices.get(line.price or "")
     return price is not None and price.usage_type == "metered"

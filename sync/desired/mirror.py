@@ -18,6 +18,7 @@ from sync.desired.given_back import OPEN_DISPUTE, GivenBack, MoneyBack
 from sync.desired.issues import Issues, issues_of, second_currencies, shown
 from sync.desired.keys import DEAL, HELD
 from sync.desired.last_usage import last_usage
+from sync.desired.opportunity import BilledDeal, billed
 from sync.desired.worth import Terms
 from sync.errors import Terminal
 from sync.facts import (
@@ -96,6 +97,7 @@ class Shown:
     payments: tuple[BillingPayment, ...]
     wake_at: datetime | None
     issues: tuple[BillingIssue, ...] = ()
+    billed: Mapping[str, BilledDeal] = field(default_factory=dict)  # by deal
     settled: tuple[str, ...] = ()  # keys of issues that are over, if they were ever opened
 
 
@@ -121,6 +123,7 @@ def show(view: AccountView, invoice_ids: frozenset[str]) -> Shown:
             for i in (*issues.standing, *others.standing)
         ),
         settled=(*issues.over, *others.over),
+        billed=billed([*view.subscriptions, *view.schedules], view.invoices, view.prices),
         subscriptions=tuple(_subscription(view, d, followers.get(d.deal or d.key)) for d in deals),
         items=tuple(row for d in deals for row in _items(view, d)),
         invoices=tuple(_invoice(view, i, by_object, given[i.id]) for i in named),

@@ -9,7 +9,7 @@ from sync.ports.adoption import Adoption, Held, RowCounts
 from sync.ports.cohorts import Cohorts, Member, Stage
 from sync.ports.identities import Apart, Asked, Identities
 from sync.ports.keeping import Budgets, Cursors
-from sync.ports.knowledge import Facts, Links, NewLink, Promise, Promises
+from sync.ports.knowledge import Facts, Links, NewLink, Promise, Promises, SignedOn
 from sync.ports.ledger import Ledger, OpState
 from sync.ports.listing import (
     EVER,
@@ -94,6 +94,7 @@ __all__ = [
     "RowResult",
     "SalesforceGateway",
     "SalesforceLists",
+    "SignedOn",
     "Snapshot",
     "Span",
     "Stage",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 from sync.facts import Fact
@@ -81,6 +82,19 @@ class Promise:
     deal_key: str = ""  # the deal that it makes or changes
 
 
+@dataclass(frozen=True)
+class SignedOn:
+    """A frozen quote, the deal that it makes or changes, and the Opportunity that it stands on. ``deal_total`` is what
+    the deal came to with it, credits taken off, None without an end; ``change_total`` what it changed. Major units.
+    """
+
+    quote_id: str
+    deal_key: str
+    opportunity_id: str | None
+    deal_total: Decimal | None
+    change_total: Decimal | None
+
+
 class Promises(Protocol):
     """What was signed, and what the rep was shown when it was."""
 
@@ -94,6 +108,9 @@ class Promises(Protocol):
         """Store the promise if none is frozen for the quote; returns the one in force (the first)."""
 
     def frozen(self, quote_id: str) -> Promise | None: ...
+
+    def signed_on(self, deal_keys: Iterable[str]) -> Sequence[SignedOn]:
+        """Every frozen quote of these deals, in the order in which they were frozen."""
 
     def of_deal(self, deal_key: str) -> Sequence[Promise]:
         """Every frozen promise of the deal, in the order in which they were frozen."""

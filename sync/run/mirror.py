@@ -48,6 +48,7 @@ from sync.ports import (
 )
 from sync.run.following import with_rivals
 from sync.run.intake import account_mark, quote_mark, unit_of
+from sync.run.opportunities import Opportunities
 from sync.run.promise import PromiseCheck
 from sync.run.reading import Reading, coupons_of, prices_of, typed
 from sync.run.rows import ISSUE, ITEM, OF_SUBSCRIPTION, SUBSCRIPTION, Rows
@@ -78,6 +79,7 @@ class Mirror:
     zone_of: Callable[[Iterable[str]], Mapping[str, str]]
     promise: PromiseCheck
     identities: Identities
+    opportunities: Opportunities
     batch: int = 200
     #: Subjects of the lane bulk that are no objects of Stripe, by kind: each is run alone.
     apart: Mapping[str, Callable[[Claim, Due], Outcome]] = field(default_factory=dict)
@@ -158,6 +160,8 @@ class Mirror:
         self.outbox.retry_gone([d.id for d in due if d.kind == "account"])
         shown = self._show(accounts, read, whole={d.id for d in due if d.kind == "account"})
         rows = [row for s in shown.values() for row in self.rows.of_shown(s)]
+        deals = {deal: account for account, s in shown.items() for deal in s.billed}
+        rows += self.opportunities.of_deals({d: b for s in shown.values() for d, b in s.billed.items()}, deals)
         self.outbox.put([*rows, *self._left(rows), *self._settled(shown)], fence)
         claimed = {d.key for d in due}
         for mark, s in ((account_mark(account_id), s) for account_id, s in shown.items()):

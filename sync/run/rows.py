@@ -32,6 +32,7 @@ SUBSCRIPTION, ITEM, INVOICE, PAYMENT = (
     "Billing_Payment__c",
 )
 ISSUE = "Billing_Issue__c"
+OPPORTUNITY = "Opportunity"
 #: Text that is too long for its field is cut: the field shows, the log and the timeline have it whole.
 LONGEST = {
     "Billing_Message__c": 10_000,
@@ -142,6 +143,12 @@ class Rows:
         if answered:
             values["Billing_Request__c"] = None
         return CrmRow("Quote", "Id", quote_id, values, account_id or quote_id, quiet=("Billing_Request__c",))
+
+    def opportunity(self, opportunity_id: str, fields: Mapping[str, object], account_id: str) -> CrmRow:
+        """How the deals of an Opportunity stand: those of the fields that the mappings in use have."""
+        names = self._names.get(OPPORTUNITY, {}).values()
+        mapped = {name: value for name, value in fields.items() if name in names}
+        return CrmRow(OPPORTUNITY, "Id", opportunity_id, mapped, account_id)
 
     def line(self, line_id: str, fields: Mapping[str, object], account_id: str | None) -> CrmRow:
         """What a quote line comes to over the contract."""

@@ -19,6 +19,7 @@ from sync.errors import SyncError, Terminal, Transient
 from sync.ports import Claim, Due, Facts, Mark, Outbox, Promise, Subjects
 from sync.run.dealing import Signed
 from sync.run.intake import account_mark, unit_of
+from sync.run.opportunities import Opportunities
 from sync.run.planner import Worked
 from sync.run.rows import Rows
 
@@ -65,6 +66,7 @@ class Telling:
     outbox: Outbox
     rows: Rows
     clock: Clock
+    opportunities: Opportunities
 
     def tell(self, run: QuoteTry, worked: Worked | None, failure: SyncError | None) -> None:
         """The signed quote says how it stands, and why; the Account's rows are looked at where something was made."""
@@ -83,19 +85,25 @@ class Telling:
             note=_answer(run.graph),
         )
         if not run.graph.quote.is_deleted:
-            self.show(run.graph, quote_fields(view), fence=run.fence)
+            fields = quote_fields(view)
+            changed = self.show(run.graph, fields, fence=run.fence)
+            if run.promise is None:
+                self.outbox.put(self.opportunities.of_refused(run.graph, fields), run.fence)
+            elif changed and run.graph.quote.account_id:  # the mirror shows it on the Opportunity too
+                self.subjects.mark([account_mark(run.graph.quote.account_id)], reason="quote_shown")
         if worked and run.promise:
             self.show_lines(run.graph, worked, run.fence)
             self._mirror(worked)
 
-    def show(self, graph: QuoteGraph, fields: Mapping[str, object], *, fence: int) -> None:
-        """These fields stand on the quote; a request on it is answered by that."""
+    def show(self, graph: QuoteGraph, fields: Mapping[str, object], *, fence: int) -> bool:
+        """These fields stand on the quote; a request on it is answered by that. Whether they say anything new."""
         quote = graph.quote
         if quote.billing_request:
             self.outbox.forget([("Quote", quote.id)])
-        self.outbox.put(
+        put = self.outbox.put(
             [self.rows.quote(quote.id, fields, quote.account_id, answered=bool(quote.billing_request))], fence
         )
+        return put > 0
 
     def show_lines(self, graph: QuoteGraph, worked: Worked, fence: int) -> None:
         """What each line comes to, on the lines that are (still) there."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from sync.ports import Promise
+from sync.ports import Promise, SignedOn
 from sync.store.tables import promises, signatures
 
 
@@ -69,6 +70,26 @@ class StoredPromises:
         with self._engine.begin() as connection:
             rows = connection.execute(update(promises).where(signed_for).values(graph=moved).returning(p.quote_id))
             return sorted({row.quote_id for row in rows})
+
+    def signed_on(self, deal_keys: Iterable[str]) -> Sequence[SignedOn]:
+        p = promises.c
+        data = {
+            n: p.preview[("data", *n.split("."))].astext for n in ("billed", "credited", "last_day", "change.total")
+        }
+        columns = [p.quote_id, p.deal_key, p.graph[("quote", "opportunity_id")].astext, *data.values()]
+        frozen = select(*columns).where(p.deal_key.in_(list(deal_keys)), p.frozen_at.is_not(None))
+        with self._engine.begin() as connection:
+            rows = connection.execute(frozen.order_by(p.frozen_at, p.quote_id)).all()
+        return [
+            SignedOn(
+                quote,
+                deal,
+                opportunity,
+                Decimal(billed) - Decimal(credited or 0) if billed and last else None,
+                Decimal(change) if change else None,
+            )
+            for quote, deal, opportunity, billed, credited, last, change in rows
+        ]
 
     def of_deal(self, deal_key: str) -> Sequence[Promise]:
         frozen = select(promises).where(promises.c.deal_key == deal_key, promises.c.frozen_at.is_not(None))

@@ -19,6 +19,7 @@ from sync.records import Ref
 from sync.run.dealing import Dealing
 from sync.run.identity import Identity
 from sync.run.mirror import Mirror
+from sync.run.opportunities import Opportunities
 from sync.run.promise import PromiseCheck
 from sync.run.rows import Rows
 from sync.store.cohorts import StoredCohorts
@@ -176,7 +177,9 @@ class Place:
             cohorts=StoredCohorts(self.engine),
         )
         check = PromiseCheck(dealing=dealing, facts=self.facts, outbox=self.outbox, rows=parts["rows"])
-        return Mirror(**{**parts, "promise": check, "identities": self.identities, **more})
+        opportunities = Opportunities(dealing.promises, self.outbox, parts["rows"])
+        others = {"promise": check, "identities": self.identities, "opportunities": opportunities}
+        return Mirror(**{**parts, **others, **more})
 
     def identity(self, mode: Any = "match") -> Identity:
         vendors: Any = {"stripe": self.stripe, "salesforce": self.salesforce}
