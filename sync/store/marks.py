@@ -5,18 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 
-from sqlalchemy import BigInteger, Connection, Float, Text, bindparam, case, func, select, update
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import BigInteger, Connection, Float, Text, Update, bindparam, case, func, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 
 from sync.ports import Mark
-from sync.store.sql import machine_now, seconds, unnested
+from sync.store.sql import machine_now, seconds, told
 from sync.store.tables import LANES, subjects, units
 
 _URGENCY = {lane: rank for rank, lane in enumerate(LANES)}
 _s = subjects.c
 #: Asked by every step and every read of changes, mostly for nothing, so made once.
 _WOKEN = select(_s.key).where(_s.wake_at <= bindparam("now")).order_by(_s.key).with_for_update()
+_LOCKED = (
+    select(_s.key).where(_s.key == func.any(bindparam("keys", type_=ARRAY(Text)))).order_by(_s.key).with_for_update()
+)
+_LIVING = (
+    select(units.c.unit, units.c.merged_into)
+    .where(units.c.unit == func.any(bindparam("units", type_=ARRAY(Text))))
+    .order_by(units.c.unit)
+    .with_for_update(read=True, key_share=True)
+)
 _BLOCKED = (
     select(_s.key)
     .where(_s.failed_at.is_not(None), _s.revision == _s.done_revision)
@@ -128,53 +138,62 @@ def _under_living_units(connection: Connection, marks: list[Mark]) -> list[Mark]
     named = sorted({mark.unit for mark in marks if mark.unit})
     if not named:
         return marks
-    rows = connection.execute(
-        select(units.c.unit, units.c.merged_into)
-        .where(units.c.unit == func.any(named))
-        .order_by(units.c.unit)
-        .with_for_update(read=True, key_share=True)
-    )
+    rows = connection.execute(_LIVING, {"units": named})
     now_in = {row.unit: row.merged_into for row in rows if row.merged_into}
     return [replace(mark, unit=now_in.get(mark.unit, mark.unit)) for mark in marks]
 
 
 def _create_units(connection: Connection, names: set[str]) -> None:
     if names:
-        given = unnested("given", unit=(Text(), sorted(names)))
-        missing = ~select(1).where(units.c.unit == given.c.unit).exists()
-        rows = select(given.c.unit).where(missing).order_by(given.c.unit)
-        connection.execute(insert(units).from_select(["unit"], rows).on_conflict_do_nothing())
+        connection.execute(_new_units(), {"given_unit": sorted(names)})
+
+
+@lru_cache(maxsize=1)
+def _new_units() -> Insert:
+    given = told("given", unit=Text())
+    missing = ~select(1).where(units.c.unit == given.c.unit).exists()
+    rows = select(given.c.unit).where(missing).order_by(given.c.unit)
+    return insert(units).from_select(["unit"], rows).on_conflict_do_nothing()
 
 
 def _create_subjects(connection: Connection, marks: Sequence[Mark]) -> None:
     """Subjects never heard of, with nothing due yet. Known ones are filtered first, so that they use up no number."""
-    given = unnested(
-        "given",
-        key=(Text(), [mark.key for mark in marks]),
-        lane=(Text(), [mark.lane for mark in marks]),
-        unit=(Text(), [mark.unit for mark in marks]),
-    )
+    given = {
+        "given_key": [mark.key for mark in marks],
+        "given_lane": [mark.lane for mark in marks],
+        "given_unit": [mark.unit for mark in marks],
+    }
+    connection.execute(_new_subjects(), given)
+
+
+@lru_cache(maxsize=1)
+def _new_subjects() -> Insert:
+    given = told("given", key=Text(), lane=Text(), unit=Text())
     missing = ~select(1).where(subjects.c.key == given.c.key).exists()
     rows = select(given.c.key, given.c.lane, given.c.unit).where(missing).order_by(given.c.key)
-    connection.execute(insert(subjects).from_select(["key", "lane", "unit"], rows).on_conflict_do_nothing())
+    return insert(subjects).from_select(["key", "lane", "unit"], rows).on_conflict_do_nothing()
 
 
 def _lock(connection: Connection, keys: Sequence[str]) -> None:
     """Everybody locks subjects in the order of their keys: nobody waits in a circle."""
-    rows = select(subjects.c.key).where(subjects.c.key == func.any(list(keys)))
-    connection.execute(rows.order_by(subjects.c.key).with_for_update())
+    connection.execute(_LOCKED, {"keys": list(keys)})
 
 
 def _raise(connection: Connection, marks: Sequence[Mark], reason: str, settle_max_s: float) -> None:
+    said = {
+        "said_key": [mark.key for mark in marks],
+        "said_lane": [mark.lane for mark in marks],
+        "said_unit": [mark.unit for mark in marks],
+        "said_settle_s": [float(min(mark.settle_s, settle_max_s)) for mark in marks],
+        "said_hint": [mark.hint_created_s for mark in marks],
+    }
+    connection.execute(_raised(settle_max_s), {**said, "why": reason})
+
+
+@lru_cache(maxsize=8)
+def _raised(settle_max_s: float) -> Update:
     s = subjects.c
-    said = unnested(
-        "said",
-        key=(Text(), [mark.key for mark in marks]),
-        lane=(Text(), [mark.lane for mark in marks]),
-        unit=(Text(), [mark.unit for mark in marks]),
-        settle_s=(Float(), [float(min(mark.settle_s, settle_max_s)) for mark in marks]),
-        hint=(BigInteger(), [mark.hint_created_s for mark in marks]),
-    )
+    said = told("said", key=Text(), lane=Text(), unit=Text(), settle_s=Float(), hint=BigInteger())
     now = machine_now()
     pending = s.revision > s.done_revision
     unseen = s.revision > func.greatest(s.done_revision, func.coalesce(s.lease_revision, 0))
@@ -188,12 +207,12 @@ def _raise(connection: Connection, marks: Sequence[Mark], reason: str, settle_ma
         else_=now + seconds(said.c.settle_s),
     )
     more_urgent = case(_URGENCY, value=said.c.lane) < case(_URGENCY, value=s.lane)
-    connection.execute(
+    return (
         update(subjects)
         .where(s.key == said.c.key)
         .values(
             revision=s.revision + 1,
-            reason=reason,
+            reason=bindparam("why", type_=Text),
             lane=case((~pending | more_urgent, said.c.lane), else_=s.lane),
             unit=case((said.c.unit == "", s.unit), else_=said.c.unit),
             attempts=case((pending, s.attempts), else_=0),

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Text, bindparam, delete, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, Row, Select, Text, bindparam, delete, select, update
+from sqlalchemy.dialects.postgresql import Insert, insert
 
 from sync.crm import CrmRow
 from sync.store.crm_content import SEEN, content_of, hash_of, parents_of, says_the_same
-from sync.store.sql import machine_now, unnested
+from sync.store.sql import machine_now, told, unnested
 from sync.store.tables import crm_rows, crm_writes
 
 Name = tuple[str, str]  # object, key
@@ -105,27 +106,40 @@ def lock_rows(connection: Connection, names: Iterable[Name], *, create: bool = F
     ordered = sorted(set(names))
     if not ordered:
         return {}
-    given = unnested("given", sobject=(Text(), [n[0] for n in ordered]), key=(Text(), [n[1] for n in ordered]))
-    same = (crm_rows.c.sobject == given.c.sobject) & (crm_rows.c.key == given.c.key)
+    made, locked = _made_and_locked()
     if create:
-        missing = select(given.c.sobject, given.c.key).where(~select(1).where(same).exists())
-        rows = missing.order_by(given.c.sobject, given.c.key)
-        connection.execute(insert(crm_rows).from_select(["sobject", "key"], rows).on_conflict_do_nothing())
-    locked = (
-        select(crm_rows).join(given, same).order_by(crm_rows.c.sobject, crm_rows.c.key).with_for_update(of=crm_rows)
-    )
-    return {(row.sobject, row.key): row for row in connection.execute(locked)}
+        connection.execute(made, _given(ordered))
+    return {(row.sobject, row.key): row for row in connection.execute(locked, _given(ordered))}
+
+
+def _given(names: Sequence[Name]) -> dict[str, list[str]]:
+    return {"given_sobject": [n[0] for n in names], "given_key": [n[1] for n in names]}
+
+
+@lru_cache(maxsize=1)
+def _made_and_locked() -> tuple[Insert, Select[Any]]:
+    given = told("given", sobject=Text(), key=Text())
+    same = (crm_rows.c.sobject == given.c.sobject) & (crm_rows.c.key == given.c.key)
+    missing = select(given.c.sobject, given.c.key).where(~select(1).where(same).exists())
+    rows = missing.order_by(given.c.sobject, given.c.key)
+    made = insert(crm_rows).from_select(["sobject", "key"], rows).on_conflict_do_nothing()
+    ordered = select(crm_rows).join(given, same).order_by(crm_rows.c.sobject, crm_rows.c.key)
+    return made, ordered.with_for_update(of=crm_rows)
 
 
 def queued_rows(connection: Connection, names: Sequence[Name]) -> dict[Name, Row[*tuple[Any, ...]]]:
     """What is queued under these names, locked."""
     if not names:
         return {}
-    given = unnested("given", sobject=(Text(), [n[0] for n in names]), key=(Text(), [n[1] for n in names]))
+    return {(row.sobject, row.key): row for row in connection.execute(_queued(), _given(names))}
+
+
+@lru_cache(maxsize=1)
+def _queued() -> Select[Any]:
+    given = told("given", sobject=Text(), key=Text())
     same = (_w.sobject == given.c.sobject) & (_w.key == given.c.key)
     columns = (_w.id, _w.sobject, _w.key, _w.hash, _w.fence, _w.state, _w.flush_token, _w.sent_hash)
-    rows = connection.execute(select(*columns).join(given, same).with_for_update(of=crm_writes))
-    return {(row.sobject, row.key): row for row in rows}
+    return select(*columns).join(given, same).with_for_update(of=crm_writes)
 
 
 def forget(connection: Connection, names: Sequence[Name]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Float, Integer, Interval, column, func, literal, literal_column, select
+from sqlalchemy import Float, Integer, Interval, bindparam, column, func, literal, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import ScalarSelect, TableValuedAlias
@@ -38,4 +38,11 @@ def unnested(name: str, **columns: tuple[TypeEngine[Any], Sequence[Any]]) -> Tab
     """Rows given as one array a column: a statement's text stays the same whatever the number of rows."""
     arrays = [literal(list(values), ARRAY(kind)) for kind, values in columns.values()]
     names = [column(column_name, kind) for column_name, (kind, _) in columns.items()]
+    return func.unnest(*arrays).table_valued(*names).render_derived(name=name)
+
+
+def told(name: str, **columns: TypeEngine[Any]) -> TableValuedAlias:
+    """As `unnested`, for a statement that is made once: the arrays are its parameters ``name_column``."""
+    arrays = [bindparam(f"{name}_{column_name}", type_=ARRAY(kind)) for column_name, kind in columns.items()]
+    names = [column(column_name, kind) for column_name, kind in columns.items()]
     return func.unnest(*arrays).table_valued(*names).render_derived(name=name)
