@@ -122,6 +122,7 @@ class Subscription(Fact):
     canceled_at_s: int | None = None
     ended_at_s: int | None = None
     paused: bool = False  # pause_collection is set
+    payment_method_types: tuple[str, ...] = ()  # none: the account's own setting
     items: tuple[Item, ...] = ()
     coupons: tuple[str, ...] = ()  # on the subscription as a whole
 
@@ -282,6 +283,7 @@ class Invoice(Fact):
     hosted_url: str | None = None
     pdf_url: str | None = None
     subscription_metadata: dict[str, str] = {}
+    payment_method_types: tuple[str, ...] = ()  # none: the account's own setting
     payments: tuple[InvoicePayment, ...] = ()
     lines: tuple[Line, ...] = ()
     more_lines: bool = False

@@ -31,6 +31,7 @@ class Terms:
     collection_method: str  # send_invoice, charge_automatically
     days_until_due: int | None
     po_number: str | None = None
+    methods: tuple[str, ...] = ()  # Stripe's payment method types, sorted; none: the Stripe account decides
 
 
 @dataclass(frozen=True)

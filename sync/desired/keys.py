@@ -23,6 +23,8 @@ TERM_END = "tandem_term_end"
 TRIAL_FROM = "tandem_trial_from"
 #: On a price whose interval does not say what it is worth a month: minor units of one unit, before discounts.
 MONTHLY = "tandem_monthly"
+#: Stripe's payment method types, where the quote chose them: comma-separated.
+METHODS = "tandem_methods"
 #: On a draft invoice that we hold because it is unlike what was promised.
 HELD = "tandem_held"
 #: On a deal that renews another: the key of that one.
@@ -54,6 +56,8 @@ def deal_metadata(deal: Deal, key: str) -> dict[str, str]:
     found = {KEY: key, DEAL: deal.key, QUOTE: deal.quote_id, ACCOUNT: deal.payer.account_id}
     if deal.opportunity_id:
         found[OPPORTUNITY] = deal.opportunity_id
+    if deal.terms.methods:
+        found[METHODS] = ",".join(deal.terms.methods)
     return found
 
 

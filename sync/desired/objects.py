@@ -30,6 +30,7 @@ from sync.desired.keys import (
     deal_metadata,
 )
 from sync.desired.made import LET_GO, Made, begun
+from sync.desired.paying import payment_settings
 from sync.desired.schedules import (
     Window,
     compared_items,
@@ -141,6 +142,7 @@ class PlannedObject:
             "billing_mode": FLEXIBLE,
             "collection_method": self.deal.terms.collection_method,
             "metadata": self._metadata(),
+            **payment_settings(self.deal.terms),
         }
         if self.deal.terms.days_until_due is not None:
             create["days_until_due"] = self.deal.terms.days_until_due

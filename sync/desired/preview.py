@@ -195,9 +195,10 @@ def _customer(deal: Deal, customer: Linked | None) -> str:
 
 def _own_notes(deal: Deal, customer: Linked | None) -> list[str]:
     charged = deal.terms.collection_method == "charge_automatically"
+    notes = [f"can be paid by {', '.join(deal.terms.methods).replace('_', ' ')} only"] if deal.terms.methods else []
     if charged and (customer is None or customer.customer.payment_method is None):
-        return ["no payment method is stored for this customer yet; without one the first invoice can't be collected"]
-    return []
+        notes += ["no payment method is stored for this customer yet; without one the first invoice can't be collected"]
+    return notes
 
 
 def _item(item: DealItem, deal: Deal) -> str:

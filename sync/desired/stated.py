@@ -12,6 +12,7 @@ from sync.deal.deal import Deal
 from sync.deal.dues import Due, DueLine, Stated
 from sync.deal.timeline import Track
 from sync.desired.keys import deal_metadata, item_metadata
+from sync.desired.paying import payment_settings
 from sync.records import Desired, Ref, Value
 
 #: Stripe's limit of items on one invoice.
@@ -47,6 +48,7 @@ def _invoice(ref: Ref, due: Due, track: Track, deal: Deal, custom_fields: Value,
         "pending_invoice_items_behavior": "exclude",
         "auto_advance": False,
         "metadata": deal_metadata(deal, ref.key),
+        **payment_settings(deal.terms),
     }
     if not alone:
         create["subscription"] = Ref("subscription", track.key)

@@ -170,9 +170,14 @@ def _subscription(obj: Json) -> Subscription:
         canceled_at_s=int_of(obj.get("canceled_at")),
         ended_at_s=int_of(obj.get("ended_at")),
         paused=obj.get("pause_collection") is not None,
+        payment_method_types=_method_types(obj),
         items=tuple(_item(i) for i in rows(need(obj, "items", Mapping))),
         coupons=coupons_of(obj.get("discounts")),
     )
+
+
+def _method_types(obj: Json) -> tuple[str, ...]:
+    return tuple(str(kind) for kind in part(obj, "payment_settings").get("payment_method_types") or ())
 
 
 def _phase_item(obj: Json) -> PhaseItem:
@@ -297,6 +302,7 @@ def _invoice(obj: Json) -> Invoice:
         customer=ref_id(obj.get("customer")) or need(obj, "customer", str),
         subscription=ref_id(of_subscription.get("subscription")),
         number=obj.get("number"),
+        payment_method_types=_method_types(obj),
         status=need(obj, "status", str),
         currency=need(obj, "currency", str),
         billing_reason=obj.get("billing_reason"),

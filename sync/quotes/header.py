@@ -12,6 +12,7 @@ from sync.deal.changes import Credit, Kind, Proration
 from sync.deal.deal import Payer, Terms
 from sync.deal.policy import BillingPolicy
 from sync.quotes.faults import Faults
+from sync.quotes.methods import read_methods
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
 COLLECTION = {"Send Invoice": "send_invoice", "Charge Automatically": "charge_automatically"}
@@ -128,10 +129,8 @@ def read_terms(quote: CrmQuote, policy: BillingPolicy, faults: Faults) -> Terms:
     if po_number and len(po_number) > _PO_LENGTH:
         feature = f"An order number of more than {_PO_LENGTH} characters"
         faults.not_covered(feature, "PO_Number__c", f"{len(po_number)} characters long", "Shorten it")
-    if quote.payment_methods:
-        # A schedule can't carry them: the first invoice would be open to every method of the account.
-        faults.not_covered("A choice of payment methods on the quote", "Payment_Methods__c", quote.payment_methods)
-    return Terms(method, days if method == "send_invoice" else None, po_number)
+    methods = read_methods(quote, method, faults)
+    return Terms(method, days if method == "send_invoice" else None, po_number, methods)
 
 
 def read_currency(quote: CrmQuote, policy: BillingPolicy, faults: Faults) -> str:

@@ -9,6 +9,7 @@ from sync.deal.calendar import say
 from sync.deal.deal import Deal
 from sync.quotes.faults import Faults
 from sync.quotes.header import COLLECTION
+from sync.quotes.methods import methods_of
 
 _ONE_DAY = timedelta(days=1)
 
@@ -68,7 +69,7 @@ def check_running(quote: CrmQuote, deal: Deal, faults: Faults, *, skipping: bool
         ("the trial", "Trial_Days__c", quote.trial_days, (quote.trial_days or 0) in (0, trial)),
         ("the renewal", "Auto_Renew__c", "checked", not quote.auto_renew or deal.end is None),
         ("how the money is collected", "Collection_Method__c", quote.collection_method, method in ("", terms.collection_method)),
-        ("the payment methods", "Payment_Methods__c", quote.payment_methods, not quote.payment_methods),
+        ("the payment methods", "Payment_Methods__c", quote.payment_methods, methods_of(quote.payment_methods) in ((), terms.methods)),
         ("the payment terms", "Days_Until_Due__c", days, days is None or terms.days_until_due in (None, days)),
         ("the order number", "PO_Number__c", po_number, po_number in ("", terms.po_number)),
     )  # fmt: skip

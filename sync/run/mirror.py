@@ -198,6 +198,7 @@ class Mirror:
         self._tell_quotes(changed)  # before it is stored that this was seen
         self.facts.put(found, fence)
         self.subjects.mark(self.promise.broken(found), reason="invoice_unlike_preview")
+        self.subjects.mark(self.promise.paid_otherwise(found), reason="ways_to_pay")
         self.subjects.mark_blocked_on([f.id for f in found if isinstance(f, Invoice)], reason="stripe_changed")
         return Read(
             invoices={f.id for f in found if isinstance(f, Invoice)},

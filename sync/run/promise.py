@@ -17,6 +17,7 @@ from sync.deal.money import to_major
 from sync.desired.kept_on import let_go
 from sync.desired.keys import ACCOUNT, DEAL, HELD
 from sync.desired.made import begun, made
+from sync.desired.paying import corrections, paid_otherwise
 from sync.desired.promised import Unlike, day_said, is_after, is_checked, unlike
 from sync.errors import Unsafe
 from sync.facts import Fact, Invoice, Price, Schedule, Subscription
@@ -51,6 +52,16 @@ class PromiseCheck:
                 log.warning("promise_broken", code=CODE, stripe_id=invoice.id, deal=key)
                 marks[key] = quote_mark(key, invoice.subscription_metadata.get(ACCOUNT, ""))
         return list(marks.values())
+
+    def paid_otherwise(self, found: Iterable[Fact]) -> list[Mark]:
+        """The deals whose quotes chose ways to pay that Stripe has not been told of yet."""
+        of = [f.subscription_metadata if isinstance(f, Invoice) else f.metadata for f in paid_otherwise(found)]
+        return [quote_mark(deal, metadata.get(ACCOUNT, "")) for metadata in of if (deal := metadata.get(DEAL))]
+
+    def ways_to_pay(self, deal: Deal, customer: str) -> list[Operation]:
+        """What tells Stripe how the deal's invoices may be paid."""
+        kinds = ("subscription", "invoice") if deal.terms.methods else ()
+        return corrections([f for kind in kinds for f in self.facts.of_customers(kind, [customer])], deal)
 
     def unlike(self, deal: Deal, customer: str) -> list[Unlike]:
         """Every invoice of the deal that is not what was promised and that nobody dealt with yet."""

@@ -187,7 +187,8 @@ class QuoteRun:
             return  # a change's deal is looked after by the quote that made it
         found = self.promise.unlike(worked.deal, customer)
         self.promise.tell(found, worked.deal, customer, now, run.fence)
-        if operations := [*holds(found), *self.promise.released(worked.deal, customer, found)]:
+        told = self.promise.ways_to_pay(worked.deal, customer)
+        if operations := [*holds(found), *self.promise.released(worked.deal, customer, found), *told]:
             plan = Plan(tuple(operations))
             run_id = self.ledger.open_run(
                 claim=claim,
@@ -197,7 +198,8 @@ class QuoteRun:
                 digest=plan.digest(),
                 plan=plan.to_json(),
             )
-            self.writer.apply(operations, claim=claim, run_id=run_id, known=worked.known, salesforce_ids={})
+            ids = {operation.ref: _salesforce_id(operation.ref.kind, worked) for operation in told}
+            self.writer.apply(operations, claim=claim, run_id=run_id, known=worked.known, salesforce_ids=ids)
             self.ledger.close_run(run_id, outcome="done")
         if found:
             raise broken(found, worked.deal)

@@ -305,3 +305,16 @@ def test_s52_cancelling_without_invoice_and_proration_moves_no_money(account: Ac
     assert {s.status for s in account.v1.subscriptions.list({"customer": customer, "status": "all"}).data} == {
         "canceled"
     }
+
+
+def test_s62_ways_to_pay_of_a_subscription_that_a_schedule_manages_can_be_changed(account: Account) -> None:
+    clock = account.clock("2026-01-01")
+    customer = account.customer(clock)
+    phase = {"items": [seats(account.price("1000"))], "end_date": stamp("2026-03-01")}
+    schedule = account.schedule(customer, [phase], "now")
+    ways = {"payment_settings": {"payment_method_types": ["card", "link"]}, "proration_behavior": "none"}
+    account.v1.subscriptions.update(schedule.subscription, ways)
+    assert len(account.v1.subscription_schedules.retrieve(schedule.id).phases) == 1
+    account.advance(clock, "2026-02-02")
+    renewal = account.invoices(customer)[-1]
+    assert (day(renewal.created), renewal.payment_settings.payment_method_types) == ("2026-02-01", ["card", "link"])

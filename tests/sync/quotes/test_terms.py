@@ -10,9 +10,23 @@ from tests.sync.deal.factory import QUOTE_ID, a_deal, a_line
 from tests.sync.quotes.refusing import refusals, told
 
 
-@pytest.mark.parametrize("said", ["Card", "Card;ACH", "Cheque"])
-def test_a_choice_of_ways_to_pay_is_refused_because_a_schedule_cannot_carry_it(said):
-    assert told(lambda: a_deal(payment_methods=said)) == ("CONF-311", "Payment_Methods__c", QUOTE_ID)
+def test_the_ways_to_pay_are_those_that_the_quote_chooses():
+    assert a_deal().terms.methods == ()
+    assert a_deal(payment_methods="Transfer;Card;ACH").terms.methods == ("card", "customer_balance", "us_bank_account")
+    assert a_deal(payment_methods="SEPA; Link", currency="EUR").terms.methods == ("link", "sepa_debit")
+
+
+@pytest.mark.parametrize(
+    ("said", "more"),
+    [
+        ("Cheque", {}),
+        ("Card;ACH", {"currency": "EUR"}),
+        ("SEPA", {}),
+        ("Transfer", {"collection_method": "Charge Automatically"}),
+    ],
+)
+def test_a_way_to_pay_that_cannot_be_is_refused(said, more):
+    assert told(lambda: a_deal(payment_methods=said, **more)) == ("CONF-304", "Payment_Methods__c", QUOTE_ID)
 
 
 def test_policies_of_the_quote_and_of_the_installation():
