@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from datetime import time as clock_time
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -28,7 +29,7 @@ from sync.errors import SyncError, Transient, Unsafe
 from sync.gateways import salesforce_auth, salesforce_gateway, stripe_client
 from sync.gateways.stripe_budget import Rate
 from sync.gateways.stripe_signature import verifier
-from sync.ports import NewNotice, SalesforceGateway
+from sync.ports import Backup, NewNotice, SalesforceGateway
 from sync.run.adopting import Adopting
 from sync.run.backfill import Backfill
 from sync.run.changes import Changes
@@ -56,6 +57,7 @@ from sync.run.telling import Telling
 from sync.run.usage import UsageRun
 from sync.run.usage_intake import UsageIntake
 from sync.run.won import WonNotBilled
+from sync.store import backup as backups
 from sync.store import schema
 from sync.store.adoption import StoredAdoption
 from sync.store.audit import StoredAudit
@@ -165,6 +167,23 @@ class Services(Store):
 def upgrade(database_url: str) -> str:
     """The database has the schema of this release; returns its version."""
     return schema.upgrade(database_url)
+
+
+def backup(store: Store, path: Path) -> Backup:
+    """The store is in the file."""
+    return backups.write(store.engine, path, version=build_version())
+
+
+def restore(store: Store, path: Path) -> Backup:
+    """The empty store holds what the file has."""
+    restored = backups.restore(store.engine, path)
+    store.audit.write(
+        actor="operator",
+        action="restore",
+        target=path.name,
+        detail={"made_at": restored.made_at, "epoch": restored.epoch + 1},
+    )
+    return restored
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import typer
 
 from sync.cli import (
     backfill,
+    backup,
     check,
     db,
     demo,
@@ -53,6 +54,8 @@ VERBS: tuple[Callable[..., Any], ...] = (
     failures.failures,
     replay.replay,
     backfill.backfill,
+    backup.backup,
+    backup.restore,
     reconcile.reconcile,
     timeline.timeline,
     pause.pause,

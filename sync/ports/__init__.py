@@ -8,7 +8,7 @@ time; ``*_at`` is business time.
 from sync.ports.adoption import Adoption, Held, RowCounts
 from sync.ports.cohorts import Cohorts, Member, Stage
 from sync.ports.identities import Apart, Asked, Identities
-from sync.ports.keeping import Budgets, Cursors
+from sync.ports.keeping import Backup, Budgets, Cursors
 from sync.ports.knowledge import Facts, Links, NewLink, Promise, Promises, SignedOn
 from sync.ports.ledger import Ledger, OpState
 from sync.ports.listing import (
@@ -54,6 +54,7 @@ __all__ = [
     "Again",
     "Apart",
     "Asked",
+    "Backup",
     "Budgets",
     "Change",
     "ChangePage",

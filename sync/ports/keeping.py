@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from sync.ports.queue import Lane
+
+
+@dataclass(frozen=True)
+class Backup:
+    """What a file holds, as its manifest says. ``rows`` are counted by table, stamps are machine time."""
+
+    version: str
+    schema: str
+    realm: Mapping[str, str]
+    epoch: int
+    made_at: str
+    rows: Mapping[str, int]
 
 
 class Cursors(Protocol):

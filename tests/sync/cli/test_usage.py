@@ -52,6 +52,8 @@ def test_help_lists_the_verbs_of_this_release_and_no_other(bare: Tandem) -> None
         "replay",
         "reconcile",
         "backfill",
+        "backup",
+        "restore",
         "timeline",
         "identity",
         "usage",
@@ -75,6 +77,8 @@ def test_version_is_one_line(bare: Tandem) -> None:
         ["replay", "--rate", "0"],
         ["web", "--port", "70000"],
         ["preview"],
+        ["backup"],
+        ["restore"],
     ],
 )
 def test_wrong_usage_exits_2_and_says_so_on_stderr(bare: Tandem, arguments: list[str]) -> None:
