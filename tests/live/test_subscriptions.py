@@ -318,3 +318,19 @@ def test_s62_ways_to_pay_of_a_subscription_that_a_schedule_manages_can_be_change
     account.advance(clock, "2026-02-02")
     renewal = account.invoices(customer)[-1]
     assert (day(renewal.created), renewal.payment_settings.payment_method_types) == ("2026-02-01", ["card", "link"])
+
+
+def test_s63_an_end_in_the_running_cycle_moves_no_money(account: Account) -> None:
+    clock = account.clock("2026-01-10")
+    customer, price = account.customer(clock), account.price("1000")
+    for end in ("2026-01-25", "2026-02-10"):
+        plan = account.subscription(customer, [seats(price)], billing_mode=FLEXIBLE)
+        account.v1.subscriptions.update(plan.id, {"cancel_at": stamp(end), "proration_behavior": "none"})
+    before = len(account.invoices(customer))
+    account.advance(clock, "2026-01-26", "2026-02-12")
+
+    assert (len(account.invoices(customer)), account.pending(customer)) == (before, [])
+    assert account.v1.customers.retrieve(customer).balance == 0
+    assert {s.status for s in account.v1.subscriptions.list({"customer": customer, "status": "all"}).data} == {
+        "canceled"
+    }
