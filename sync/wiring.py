@@ -388,7 +388,7 @@ def _pipeline(
     )
     nightly = Nightly(
         sweep=Sweep(
-            reconcile=reconcile, healing=healing, cursors=store.cursors, ledger=store.ledger,
+            reconcile=reconcile, healing=healing, cursors=store.cursors, ledger=store.ledger, budgets=store.budgets,
             adoption=StoredAdoption(store.engine, store.facts, stripe_account=stripe.account),
         ),
         subjects=store.subjects, cursors=store.cursors, clock=store.clock, zone=policy.billing_timezone,

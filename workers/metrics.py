@@ -45,6 +45,19 @@ TOLD: Mapping[str, Told] = MappingProxyType(
             "tandem_quote_to_subscription_seconds", "histogram", "Business time from signature to subscription."
         ),
         "unbilled": Told("tandem_won_not_billed_deals", "gauge", "Signed quotes without anything in Stripe."),
+        "unbilled_late": Told(
+            "tandem_won_not_billed_late_deals",
+            "gauge",
+            "Signed quotes that nothing bills, older than WON_NOT_BILLED_H.",
+        ),
+        "drift": Told(
+            "tandem_drift_records", "gauge", "Differences that the last reconcile left.", ("field", "severity")
+        ),
+        "reconciled": Told(
+            "tandem_reconcile_last_success_timestamp_seconds",
+            "gauge",
+            "Machine time at which the last reconcile ended.",
+        ),
         "requests": Told(
             "tandem_upstream_requests_total", "counter", "Writes by how they ended.", ("system", "operation", "status")
         ),

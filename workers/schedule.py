@@ -74,6 +74,8 @@ class Pace:
     all_events_s: float = ALL_EVENTS_EVERY_S
     overlap_s: float = OVERLAP_EVERY_S
     refused_s: float = REFUSED_EVERY_S
+    nightly_s: float = 30.0
+    won_s: float = 300.0
 
 
 @dataclass
@@ -135,6 +137,7 @@ class Scheduler:
             Loop("sweep", self.sweep, stop, idle_s=SWEEP_EVERY_S),
             Loop("salesforce", self._timed(self.salesforce_timers()), stop, idle_s=0.5),
             Loop("stripe", self._timed(self.stripe_timers()), stop, idle_s=0.5),
+            Loop("clocks", self._timed(self.clock_timers()), stop, idle_s=0.5),
         ]
         for loop in loops[1:]:
             loop.start()
@@ -192,6 +195,14 @@ class Scheduler:
             Timer(
                 "stripe_undelivered", pace.events_s, lambda: changes.poll_stripe(undelivered_only=True), at_once=False
             ),
+        ]
+
+    def clock_timers(self) -> list[Timer]:
+        """What goes by business time: the reconcile of the night, and how long signed quotes wait for billing."""
+        pipeline, pace = self._pipeline, self._pace
+        return [
+            Timer("nightly_reconcile", pace.nightly_s, lambda: pipeline.nightly.mark_when_due()),
+            Timer("won_not_billed", pace.won_s, lambda: pipeline.won.look()),
         ]
 
     def poll(self, heat: Heat) -> None:

@@ -31,6 +31,8 @@ class Standing:
     events: Mapping[str, datetime]
     calls: tuple[int, int] | None
     paused: Mapping[str, str]
+    late: Mapping[str, object] | None
+    compared: tuple[datetime, Mapping[str, object]] | None
 
     def to_json(self) -> dict[str, object]:
         """As JSON types."""
@@ -51,7 +53,15 @@ class Standing:
             "last_event_machine_at": dict(self.events),
             "salesforce_calls": {"used": self.calls[0], "allowed": self.calls[1]} if self.calls else None,
             "paused": dict(self.paused),
+            "won_not_billed": dict(self.late) if self.late else None,
+            "last_reconcile": self._compared(),
         }
+
+    def _compared(self) -> dict[str, object] | None:
+        if self.compared is None:
+            return None
+        at, report = self.compared
+        return {"ended_machine_at": at, **{name: report.get(name) for name in ("accounts", "found", "healed", "left")}}
 
 
 def status(json: Json = False, yes: Yes = False) -> int:
@@ -81,6 +91,8 @@ def standing(store: Store) -> Standing:
         events=store.last_notices(),
         calls=store.salesforce_calls(),
         paused=store.cursors.paused(),
+        late=store.cursors.get("won_not_billed"),
+        compared=store.comparing.last_report(),
     )
 
 
@@ -99,7 +111,25 @@ def _lines(found: Standing) -> list[tuple[str, str]]:
         ("failed", ", ".join(f"{n} {code}" for code, n in counts.failed.items()) or "none"),
         ("next wake", instant(counts.next_wake_at)),
         ("rows for Salesforce", f"{found.rows} waiting, {found.rows_refused} refused"),
+        ("signed, not billed", _late(found.late)),
+        ("last reconcile", _last(found.compared)),
         ("Salesforce calls today", f"{found.calls[0]} of {found.calls[1]}" if found.calls else "not told yet"),
     ]
     lines += [(f"last heard, {source}", f"{instant(at)} (machine time)") for source, at in sorted(found.events.items())]
     return lines + [(f"paused, {scope}", reason) for scope, reason in found.paused.items()]
+
+
+def _late(late: Mapping[str, object] | None) -> str:
+    """How many signed quotes have waited too long for billing; "not looked at" until a scheduler ran."""
+    if late is None:
+        return "not looked at yet"
+    oldest = late.get("oldest_signed_at")
+    return f"{late.get('late')} late{f', the oldest since {oldest}' if oldest else ''}"
+
+
+def _last(compared: tuple[datetime, Mapping[str, object]] | None) -> str:
+    if compared is None:
+        return "never"
+    at, report = compared
+    told = f"{report.get('found')} differences, {report.get('healed')} healed, {report.get('left')} left"
+    return f"{instant(at)} (machine time): {told}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
@@ -31,6 +31,8 @@ from sync.plan import Drift, Plan
 
 #: What a comparison looks at of a plan: the catalogue is shared by all, and credits take readings of their own.
 COMPARED = frozenset({"subscription", "schedule", "invoice"})
+#: A quote that was signed before Tandem was started waits for a decision, and somebody else bills it meanwhile.
+BEFORE_START = "DATA-229"
 OVER = frozenset({"canceled", "incomplete_expired"})
 SCHEDULE_OVER = frozenset({"canceled", "completed", "released"})
 #: How long after its last moment something may still be running before that is a difference: Stripe ends it by itself.
@@ -100,7 +102,7 @@ def _not_billed(view: DealsView) -> list[Difference]:
     found = []
     for quote in view.quotes:
         state = view.states.get(quote.id)
-        if quote.id in view.billed or (state is not None and state.pending):
+        if quote.id in view.billed or (state is not None and (state.pending or state.code == BEFORE_START)):
             continue
         why = "never noticed" if state is None else f"waits: {state.code}" if state.code else "nothing was done"
         cure = Cure.PERSON if state is not None and state.code else Cure.SAFE
@@ -120,6 +122,7 @@ def _not_billed(view: DealsView) -> list[Difference]:
 
 def deal_unlike(view: DealsView, deal: Deal) -> list[Difference]:
     """What differs between a deal as it was promised and its Stripe objects."""
+    view = _without_twins(view)
     done = made(deal, view.objects)
     plan = _plan(view, deal, done)
     if plan is None:
@@ -304,14 +307,26 @@ def _of_deal(
 # ------------------------------------------------------------------ in Stripe, and not signed
 
 
-def _two_live(view: DealsView, deal_key: str) -> list[Difference]:
-    """Objects of one key, of which there should be one."""
+def _twins(view: DealsView) -> list[list[Subscription]]:
+    """Live subscriptions of one key, of which there should be one: ours first, the one with a schedule, or the oldest."""
     by_key: dict[str, list[Subscription]] = defaultdict(list)
     for subscription in view.subscriptions:
-        if subscription.metadata.get(DEAL) == deal_key and subscription.status not in OVER:
+        if subscription.metadata.get(DEAL) and subscription.status not in OVER:
             by_key[subscription.metadata.get(KEY, "")].append(subscription)
+    several = (some for some in by_key.values() if len(some) > 1)
+    return [sorted(some, key=lambda s: (s.schedule is None, s.created_s, s.id)) for some in several]
+
+
+def _without_twins(view: DealsView) -> DealsView:
+    """The view without subscriptions that somebody made a second time: each of those is a difference of its own."""
+    more = {s.id for some in _twins(view) for s in some[1:]}
+    return replace(view, subscriptions=[s for s in view.subscriptions if s.id not in more]) if more else view
+
+
+def _two_live(view: DealsView, deal_key: str) -> list[Difference]:
+    """Objects of one key, of which there should be one."""
     found = []
-    for some in (sorted(some, key=lambda s: (s.created_s, s.id)) for some in by_key.values() if len(some) > 1):
+    for some in (some for some in _twins(view) if some[0].metadata[DEAL] == deal_key):
         found.append(
             Difference(
                 Kind.TWO_LIVE, f"quote:{deal_key}", view.account_id, ", ".join(s.id for s in some), "", "one live subscription",

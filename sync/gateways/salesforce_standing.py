@@ -26,6 +26,7 @@ ACCOUNT_OF: Mapping[str, str] = {
     "Billing_Subscription_Item__c": "Billing_Subscription__r.Account__c",
     "Billing_Invoice__c": "Account__c",
     "Billing_Payment__c": "Billing_Invoice__r.Account__c",
+    "Billing_Issue__c": "Account__c",
 }
 LEADS: Mapping[Leading, str] = {
     "Account": "Id",

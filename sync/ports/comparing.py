@@ -58,6 +58,9 @@ class Comparing(Protocol):
     def late(self, signed_before: datetime) -> Sequence[LateQuote]:
         """Quotes that we know to be signed since before this business instant and that nothing bills: the oldest first."""
 
+    def last_report(self) -> tuple[datetime, Mapping[str, object]] | None:
+        """The last comparison of everything that came to its end: its machine instant, and its report."""
+
     def told(self, sobject: str, prefix: str) -> Mapping[str, bool]:
         """Keys of rows of this object with this prefix that we put into the CRM, and whether they say Open."""
 

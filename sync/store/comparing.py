@@ -14,10 +14,12 @@ from sync.ports.queue import SubjectState
 from sync.store import queue_state
 from sync.store.audit import StoredAudit
 from sync.store.crm_content import row_from
-from sync.store.tables import audit, crm_rows, crm_writes, links, promises, signatures, subjects
+from sync.store.tables import audit, crm_rows, crm_writes, links, promises, runs, signatures, subjects
 
 PUT_BACK, WAS_PUT_BACK, ACCEPT = "reconcile.put_back", "reconcile.was_put_back", "reconcile.accept"
 TANDEM = "tandem"
+#: Signed before Tandem was started: it waits for a decision of its own (`sync.run.start`).
+BEFORE_START = "DATA-229"
 
 _s = subjects.c
 
@@ -81,7 +83,7 @@ class StoredComparing:
         rows = (
             select(signatures, _s.unit, _s.error_code, _s.error_message, _s.sum_minor, _s.currency)
             .select_from(signatures.outerjoin(subjects, _s.key == key))
-            .where(signatures.c.signed_at < signed_before, ~billed, lives)
+            .where(signatures.c.signed_at < signed_before, ~billed, lives, _s.error_code.is_distinct_from(BEFORE_START))
             .order_by(signatures.c.signed_at, signatures.c.quote_id)
         )
         with self._engine.begin() as connection:
@@ -91,6 +93,13 @@ class StoredComparing:
                 )
                 for row in connection.execute(rows)
             ]  # fmt: skip
+
+    def last_report(self) -> tuple[datetime, Mapping[str, object]] | None:
+        mine = (runs.c.subject == "reconcile:all") & (runs.c.outcome == "done")
+        newest = select(runs.c.closed_machine_at, runs.c.plan).where(mine).order_by(runs.c.id.desc()).limit(1)
+        with self._engine.begin() as connection:
+            row = connection.execute(newest).one_or_none()
+        return (row.closed_machine_at, row.plan) if row else None
 
     def told(self, sobject: str, prefix: str) -> Mapping[str, bool]:
         found: dict[str, bool] = {}

@@ -59,6 +59,8 @@ WITH due AS (
     SELECT s.quote_id FROM signatures AS s JOIN subjects AS j ON j.key = 'quote:' || s.quote_id
     WHERE (j.failed_at IS NOT NULL OR j.revision > j.done_revision OR j.wake_at IS NOT NULL)
       AND NOT EXISTS (SELECT FROM links AS l WHERE l.salesforce_id = s.quote_id AND l.stripe_kind IN ('schedule', 'subscription'))
+), reconciled AS (
+    SELECT plan, closed_machine_at FROM runs WHERE subject = 'reconcile:all' AND outcome = 'done' ORDER BY id DESC LIMIT 1
 )
 """
 
@@ -89,6 +91,13 @@ SELECT 'open_requests', ARRAY['stripe', state], NULL, count(*)::float8, NULL
 FROM operations WHERE state IN ('sent', 'unknown') GROUP BY state
 UNION ALL
 SELECT 'unbilled', ARRAY[]::text[], NULL, count(*)::float8, NULL FROM unbilled
+UNION ALL
+SELECT 'unbilled_late', ARRAY[]::text[], NULL, (value ->> 'late')::float8, NULL FROM cursors WHERE name = 'won_not_billed'
+UNION ALL
+SELECT 'drift', ARRAY[one ->> 'field', one ->> 'severity'], NULL, (one ->> 'count')::float8, NULL
+FROM reconciled, jsonb_array_elements(plan -> 'drift') AS one
+UNION ALL
+SELECT 'reconciled', ARRAY[]::text[], NULL, extract(epoch FROM closed_machine_at)::float8, NULL FROM reconciled
 UNION ALL
 SELECT 'quota', ARRAY[]::text[], NULL, used::float8 / allowed, NULL FROM allowances WHERE name = 'salesforce' AND allowed > 0
 UNION ALL

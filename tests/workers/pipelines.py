@@ -28,6 +28,8 @@ class CountingPipeline:
         self.flusher = SimpleNamespace(run_once=lambda: self.step("flush"))
         self.subjects = SimpleNamespace(counts=lambda now: self.counts())
         self.polls: Counter[str] = Counter()
+        self.nightly = SimpleNamespace(mark_when_due=lambda: self.poll("nightly"))
+        self.won = SimpleNamespace(look=lambda: self.poll("won"))
         self.changes = SimpleNamespace(poll_salesforce=self.poll, poll_stripe=self.poll_stripe)
 
     def step(self, lane: str) -> int:
