@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from sync.cli.reconcile import compare
 from tests.e2e.looks import changes_nothing, settled
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
@@ -39,6 +40,12 @@ def test_an_owner_is_told_once_of_each_state_and_not_of_each_try(world: World, t
     writes = [e for e in world.writes(told, system="salesforce") if "Billing_Issue__c" in str(e.params)]
     assert len(writes) == 1, "the invoice that fell overdue, and nothing else"
 
+    accounts = [f"account:{row['Id']}" for row in world.crm.rows("Account", "Id")]
+    assert compare(tandem.services, accounts).differences == []
+    world.crm.change("Billing_Issue__c", _id_of(world, "DATA-225"), Status__c="Closed")
+    [found] = compare(tandem.services, accounts).differences
+    assert (found.field, found.expected, found.actual, found.actor) == ("Status__c", "Open", "Closed", "outside")
+
     for invoice in (failing, late, bad):
         world.stripe.post(f"invoices/{invoice}/pay", paid_out_of_band="true")
     [dispute] = world.stripe.all("disputes")
@@ -49,6 +56,10 @@ def test_an_owner_is_told_once_of_each_state_and_not_of_each_try(world: World, t
     assert len(closed) == 4
     assert all(i["Closed_At__c"].startswith("2026-02-02") for i in closed)
     changes_nothing(tandem)
+
+
+def _id_of(world: World, code: str) -> str:
+    return str(world.crm.row("Billing_Issue__c", "Id", f"Code__c = '{code}'")["Id"])
 
 
 def _open(world: World) -> list[dict[str, Any]]:
