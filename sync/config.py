@@ -105,6 +105,8 @@ class Settings(BaseSettings):
     removal_order: Literal["newest first", "oldest first"] = "newest first"
     co_termination: bool = True
     self_serve_accounts: Literal["match", "create", "leave"] = "match"
+    mirror_invoices: Literal["all", "open", "none"] = "all"
+    mirror_months: int = Field(0, ge=0, le=1200, description="Older invoices get no row; 0 for all.")
     # of the Accounts that SELF_SERVE_ACCOUNTS=create makes
     self_serve_owner_id: str | None = Field(None, pattern=SALESFORCE_ID)
     self_serve_record_type_id: str | None = Field(None, pattern=SALESFORCE_ID)

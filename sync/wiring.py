@@ -23,6 +23,7 @@ from sync.clock import Clock, RemoteClock, SystemClock
 from sync.config import EVER, ConfigFault, Endpoints, Settings
 from sync.deal.changes import Credit, Proration
 from sync.deal.policy import BillingPolicy
+from sync.desired.mirrored import Mirrored
 from sync.desired.new_account import NewAccounts
 from sync.endpoints import endpoints
 from sync.errors import SyncError, Transient, Unsafe
@@ -375,7 +376,7 @@ def _pipeline(
     mirror = Mirror(
         stripe=stripe, facts=store.facts, links=store.links, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock,
         zone_of=zones(salesforce, policy.billing_timezone), promise=promise, identities=store.identities,
-        opportunities=opportunities,
+        opportunities=opportunities, mirrored=Mirrored(store.settings.mirror_invoices, store.settings.mirror_months),
     )  # fmt: skip
     pausing = Pausing(store.cursors)
     reconcile = Reconcile(

@@ -5,7 +5,7 @@ lock (DESIGN 1).
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeVar
@@ -17,6 +17,7 @@ from sync.crm import CrmRow
 from sync.desired.customer import is_live
 from sync.desired.keys import ACCOUNT, QUOTE
 from sync.desired.mirror import AccountView, Shown, show
+from sync.desired.mirrored import Mirrored
 from sync.errors import LeaseLost, OutcomeUnknown, SyncError, Terminal, Transient
 from sync.facts import (
     Charge,
@@ -51,7 +52,7 @@ from sync.run.intake import account_mark, quote_mark, unit_of
 from sync.run.opportunities import Opportunities
 from sync.run.promise import PromiseCheck
 from sync.run.reading import Reading, coupons_of, prices_of, typed
-from sync.run.rows import ISSUE, ITEM, OF_SUBSCRIPTION, SUBSCRIPTION, Rows
+from sync.run.rows import INVOICE, ISSUE, ITEM, OF_SUBSCRIPTION, SUBSCRIPTION, Rows
 
 log = structlog.get_logger()
 F = TypeVar("F", bound=Fact)
@@ -80,6 +81,7 @@ class Mirror:
     promise: PromiseCheck
     identities: Identities
     opportunities: Opportunities
+    mirrored: Mirrored = field(default_factory=Mirrored)
     batch: int = 200
     #: Subjects of the lane bulk that are no objects of Stripe, by kind: each is run alone.
     apart: Mapping[str, Callable[[Claim, Due], Outcome]] = field(default_factory=dict)
@@ -308,8 +310,18 @@ class Mirror:
                 under_review=account_id in rivals,
             )
             named = {i.id for i in view.invoices} if account_id in whole else read.invoices
-            shown[account_id] = show(view, frozenset(named))
+            shown[account_id] = show(view, self._with_rows(view, named))
         return shown
+
+    def _with_rows(self, view: AccountView, named: Container[str]) -> frozenset[str]:
+        """Those of the named invoices that get a row, or have one already."""
+        today = view.terms.day(int(view.now.timestamp()))
+        mine = {
+            i.id: self.mirrored.takes(i, view.terms.day(i.created_s), today) for i in view.invoices if i.id in named
+        }
+        without = [id_ for id_, taken in mine.items() if not taken]
+        standing = {row.key for row in self.outbox.standing(INVOICE, without)} if without else set()
+        return frozenset(id_ for id_, taken in mine.items() if taken or id_ in standing)
 
     def _of(self, customers: Sequence[str], kind: str, type_: type[F]) -> dict[str, list[F]]:
         rows: dict[str, list[F]] = defaultdict(list)
