@@ -21,6 +21,7 @@ from sync.desired.differences import Cure, Difference, Kind, by_kind
 from sync.plan import Plan
 from sync.ports.comparing import Accepted
 from sync.records import Ref
+from sync.run.dealing import deal_key
 from sync.run.sweep import Report
 
 if TYPE_CHECKING:
@@ -199,10 +200,8 @@ def _putting_back(services: Services, key: str) -> tuple[str, Plan]:
 def let_stand(out: Out, services: Services, keys: Sequence[str], asked: Asked) -> int:
     """The differences of these records stand by decision, or, without --apply, which those would be."""
     report = compare(services, keys)
-    accounts = {account_of(services, key) for key in keys}
-    named = set(keys) | {f"account:{a}" for a in accounts if f"account:{a}" in keys}
-    quotes_only = not any(key.startswith("account:") for key in keys)
-    mine = [d for d in report.left if d.cure is Cure.PERSON and (d.subject in named or not quotes_only)]
+    deals = {f"quote:{deal}" for key in keys if (deal := _deal_of(services, key))}
+    mine = [d for d in report.left if d.cure is Cure.PERSON and (d.subject in deals or _is_named(d, keys))]
     if not mine:
         out.say("no difference of these records waits for a decision.")
         return _told(out, report)
@@ -216,6 +215,19 @@ def let_stand(out: Out, services: Services, keys: Sequence[str], asked: Asked) -
         )
         services.decisions.accept(decision)
     return _told(out, compare(services, keys))
+
+
+def _deal_of(services: Services, key: str) -> str | None:
+    """The deal that a quote makes or changes."""
+    kind, _, id_ = key.partition(":")
+    graph = services.salesforce.quotes([id_]).get(id_) if kind == "quote" else None
+    return deal_key(graph) if graph is not None else None
+
+
+def _is_named(one: Difference, keys: Sequence[str]) -> bool:
+    """Whether a person who names these records means this difference: all of an Account's, else those of an object."""
+    ids = one.record.split(", ")
+    return any(k in (one.subject, f"account:{one.account_id}") or k.partition(":")[2] in ids for k in keys)
 
 
 def _flush(services: Services) -> None:

@@ -20,7 +20,7 @@ from sync.desired.keys import ACCOUNT, DEAL, KEY
 from sync.desired.references import live_refs
 from sync.errors import Refused
 from sync.facts import Coupon, Customer, Fact, Invoice, Price, Schedule, Subscription
-from sync.ports import Facts, FoundRow, Links, NewLink, Outbox, Promises, StripeGateway
+from sync.ports import ROW_KINDS, Facts, FoundRow, Links, NewLink, Outbox, Promises, StripeGateway
 from sync.ports.comparing import Comparing, Decisions
 from sync.ports.listing import StripeLists
 from sync.ports.queue import SubjectState
@@ -35,6 +35,10 @@ from sync.run.rows import Rows
 F = TypeVar("F", bound=Fact)
 #: A draft is finalised within an hour or three days; one that is older may have been deleted, which no list says.
 DRAFT_OLD = timedelta(hours=3)
+
+
+#: Objects of which every row of an Account is read, so that one that is not there is missing.
+STANDING = frozenset({"Account", *ROW_KINDS})
 
 
 class StripeSide(StripeGateway, StripeLists, Protocol):
@@ -113,7 +117,7 @@ class Reconcile:
             rows = [_found(row) for row in standing[account_id].rows]
             found += self._rows_unlike(RowsView(account_id, expected.get(account_id, ()), rows, under_way))
         found += [one for account_id in gone for one in _without_account(account_id, known)]
-        by_name = {(row.sobject, row.key): row for rows_ in expected.values() for row in rows_}
+        by_name = {(row.sobject, row.key): row for some in expected.values() for row in some}
         return Compared(self._decided(found), tuple(account_ids), tuple(sorted(busy)), fence, by_name)
 
     def _rows_unlike(self, view: RowsView) -> list[Difference]:
@@ -174,7 +178,7 @@ class Reconcile:
         """The rows of each Account: those that show Stripe, and what its quotes were told last."""
         found: dict[str, list[CrmRow]] = defaultdict(list)
         for account_id, shown in self.mirror.show_all(customers).items():
-            found[account_id] += self.rows.of_shown(shown)
+            found[account_id] += [row for row in self.rows.of_shown(shown) if row.sobject in STANDING]
         quotes = {q.id: account_id for account_id, one in standing.items() for q in one.quotes}
         for row in self.comparing.acknowledged("Quote", quotes):
             found[quotes[row.key]].append(row)

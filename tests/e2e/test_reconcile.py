@@ -7,6 +7,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from sync.desired.differences import Kind
 from sync.run.sweep import Report
 from tests.e2e.looks import quote_row, settled
@@ -123,3 +125,40 @@ def _subscribe(world: World, like: dict[str, Any], metadata: dict[str, str]) -> 
         "subscriptions", customer=like["customer"], collection_method="send_invoice", days_until_due=30,
         **{"items[0][price]": item["price"]["id"], "items[0][quantity]": 1, **told},
     )  # fmt: skip
+
+
+class Stopped(Exception):
+    """Somebody ends the process."""
+
+
+def test_a_reconcile_that_was_stopped_goes_on_behind_what_it_has_compared(
+    world: World, tandem: Tandem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.at("2026-05-01")
+    seat = world.crm.product("Seat", currencies=["USD"])
+    accounts = sorted(_account(world, name) for name in ("Acme", "Birch", "Cedar"))
+    for account in accounts:
+        sell(world.crm, [(seat, 2, "50.00", {})], account=account, **{**TERMS, "Start_Date__c": "2026-09-01"})
+    settled(tandem)
+    world.crm.change("Account", accounts[0], Payment_Method__c="mine")
+    monkeypatch.setattr("sync.run.sweep.BATCH", 1)
+    sweep, lines = tandem.services.pipeline.nightly.sweep, []
+
+    def stop(line: str) -> None:
+        lines.append(line)
+        if "1 of 3 accounts" in line:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        sweep.run("test", heal=False, say=stop)
+    before = world.mark()
+    report = sweep.run("test", heal=False, resume=True)
+
+    assert "customer: 3 read" in lines
+    assert [
+        e.path for e in world.log(before) if e.by_tandem and e.system == "stripe"
+    ] == []  # the lists are read already
+    assert (report.accounts, report.finished, _told(report)) == (3, True, [
+        f"overwritten in Salesforce: account:{accounts[0]} Account {accounts[0]} Payment_Method__c: blank, not mine"
+    ])  # fmt: skip
+    assert sweep.run("test", heal=False).accounts == 3  # a finished one begins anew
