@@ -140,6 +140,8 @@ def _of_group(key: str, subs: list[Subscription], scheds: list[Schedule], terms:
         return _contract(key, subs, scheds, terms)
     now = _contract(key, deal, of_deal, terms)
     before = _contract(key, plans, of_plans, terms)
+    if not deal and not now.live:
+        return before  # the deal was ended before it began, and the plan goes on
     if deal or not before.live:
         return replace(now, subscription_ids=(*now.subscription_ids, *before.subscription_ids))
     charge_s = min((s for s in (before.next_charge_s, now.next_charge_s) if s is not None), default=None)

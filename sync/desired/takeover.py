@@ -151,12 +151,27 @@ def _refusal(deal: Deal, field_name: str, detail: str, feature: str) -> Refusal:
 
 def desire_ends(takeover: Takeover, now: datetime) -> Ends:
     """Every plan is marked as taken over, and ended when the deal begins: told to Stripe in the plan's last cycle, or done
-    at once where the deal has begun. Nothing is prorated by Stripe.
+    at once where the deal has begun. Nothing is prorated by Stripe. Of a deal that was cancelled before it began, the plans
+    go on.
     """
-    ends = Ends()
+    ends, deal = Ends(), takeover.deal
+    never = deal.last is not None and deal.last <= deal.opens
     for plan in (p for p in takeover.plans if p.status in LIVE):
-        _end(plan, takeover, now, ends)
+        if never:
+            ends.objects.append(_let_be(plan, takeover))
+        else:
+            _end(plan, takeover, now, ends)
     return ends
+
+
+def _let_be(plan: Subscription, takeover: Takeover) -> Desired:
+    """The plan without our mark and without the end that we told Stripe; one that the customer planned stays."""
+    compare: dict[str, Value] = {"metadata": {TAKEN_BY: None}}
+    update: dict[str, Mapping[str, Value]] = {"metadata": {"metadata": {TAKEN_BY: ""}}}
+    if plan.cancel_at_s == takeover.at_s and TAKEN_BY in plan.metadata:
+        compare["ends"], update["ends"] = 0, {"cancel_at": ""}
+    ref = Ref("subscription", takeover.key(plan.id))
+    return Desired(ref, create={}, compare=compare, update=update, money=True)
 
 
 def _end(plan: Subscription, takeover: Takeover, now: datetime, ends: Ends) -> None:

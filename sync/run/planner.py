@@ -152,7 +152,7 @@ class Planner:
                 earlier=earlier,
                 before=case.before,
                 stripe=said,
-                taken=taken,
+                taken=taken if case.before is None else (),
             ),
         )
 

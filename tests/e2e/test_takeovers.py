@@ -89,6 +89,7 @@ def test_a_back_dated_deal_ends_every_plan_and_gives_back_what_they_billed_since
     world.crm.accept(amendment)
     settled(tandem)
     assert quote_row(world, amendment)["Billing_Status__c"] == "Scheduled"
+    assert "Takes over" not in quote_row(world, amendment)["Billing_Preview__c"]
     world.at("2026-03-25T02:00")
     settled(tandem)
     assert set(_live(world)) == {live, extra["id"]}

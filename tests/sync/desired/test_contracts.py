@@ -254,3 +254,42 @@ def test_days_of_delay_are_counted_again_at_midnight_of_the_billing_zone(
 
     assert shown.wake_at == wakes
     assert int(wakes.timestamp()) > now_s
+
+
+# ------------------------------------------------------------------ taken over by a deal, and kept on after one
+
+TAKES = {**DEAL, "tandem_takes": "sub_1", "tandem_term_end": "2027-01-01"}
+
+
+def test_a_plan_shows_itself_until_the_deal_that_takes_it_over_begins() -> None:
+    planned = schedule(status="not_started", subscription=None, metadata=TAKES)
+    [row] = show(view(subscriptions=[subscription(metadata={})], schedules=[planned]), frozenset()).subscriptions
+
+    assert (row.billing_key, row.channel, row.status, row.quote) == ("sub_1", "Self-Serve", "Active", "0Q0A")
+    assert (row.ends_on, row.end_date) == (None, date(2026, 12, 31))
+
+
+def test_the_deal_goes_on_in_the_row_of_the_plan_that_it_ended() -> None:
+    ended = subscription(status="canceled", metadata={}, ended_at_s=FEB_1)
+    deal = subscription(id="sub_2", schedule="sub_sched_1", metadata=TAKES)
+    running = schedule(status="active", subscription="sub_2", metadata=TAKES)
+    [row] = show(view(subscriptions=[ended, deal], schedules=[running]), frozenset()).subscriptions
+
+    assert (row.billing_key, row.channel, row.status, row.ends_on) == ("sub_1", "Sales-Led", "Active", None)
+    assert row.stripe_ids == "sub_2,sub_1,sub_sched_1"
+
+
+def test_a_plan_goes_on_where_the_deal_was_ended_before_it_began() -> None:
+    never = schedule(status="canceled", subscription=None, metadata=TAKES, canceled_at_s=JAN_1)
+    [row] = show(view(subscriptions=[subscription(metadata={})], schedules=[never]), frozenset()).subscriptions
+
+    assert (row.billing_key, row.channel, row.status, row.quote) == ("sub_1", "Self-Serve", "Active", None)
+
+
+def test_what_was_kept_of_a_deal_is_self_serve_once_the_term_is_over() -> None:
+    metadata = {**DEAL, "tandem_term_end": "2026-02-01"}
+    kept = subscription(metadata=metadata)
+    released = schedule(status="released", subscription=None, released_subscription="sub_1", metadata=metadata)
+    for when, channel in ((FEB_1 - 1, "Sales-Led"), (FEB_1, "Self-Serve")):
+        [row] = show(view(when, subscriptions=[kept], schedules=[released]), frozenset()).subscriptions
+        assert (row.billing_key, row.channel, row.status) == ("0Q0A", channel, "Active")

@@ -16,7 +16,7 @@ from sync.desired.worth import Terms
 from sync.diff import diff
 from sync.facts import BalanceTransaction, Coupon, CreditNote, Invoice, Item, Line, Phase, Price, Schedule, Subscription
 from sync.records import Desired, Ref
-from tests.sync.deal.factory import QUOTE_ID, a_deal
+from tests.sync.deal.factory import QUOTE_ID, a_cancellation, a_deal
 
 START = date(2026, 6, 25)
 DEAL = a_deal(start_date=START)
@@ -151,6 +151,16 @@ def test_a_plan_that_runs_on_the_day_is_ended_then_and_a_second_run_writes_nothi
     assert planned(plan(status="canceled", metadata={"tandem_taken_by": QUOTE_ID}), "2026-06-25") == []
     marked = plan(metadata={"tandem_taken_by": QUOTE_ID}, cancel_at_s=at("2026-06-25"))
     assert planned(marked, "2026-06-20") == []
+
+
+def test_the_plan_of_a_deal_that_was_cancelled_before_it_began_goes_on():
+    never = a_cancellation(DEAL, START)
+    marked = plan(metadata={"tandem_taken_by": QUOTE_ID}, cancel_at_s=at("2026-06-25"))
+    found = takeover(marked, deal=never)
+    [change] = diff(desire_ends(found, now("2026-06-20")).objects, found.actual).operations
+    assert change.payload == {"metadata": {"tandem_taken_by": ""}, "cancel_at": ""}
+    free = takeover(plan(), deal=never)
+    assert diff(desire_ends(free, now("2026-06-20")).objects, free.actual).operations == ()
 
 
 def test_an_end_that_the_customer_planned_before_that_day_stays():
