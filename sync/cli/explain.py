@@ -14,6 +14,8 @@ from sync.cli.exits import Exit, Misused, NotFound
 from sync.cli.naming import subject_of
 from sync.cli.options import Json, Yes
 from sync.cli.output import Out
+from sync.deal.calendar import business_day
+from sync.desired.explain_account import explain_account, explain_subscription
 from sync.desired.explain_deal import explain_deal
 from sync.desired.explain_invoice import explain_invoice
 from sync.desired.keys import DEAL
@@ -37,7 +39,7 @@ def explain(
     id: Annotated[
         str,
         typer.Argument(
-            help="A quote, deal or invoice by its id of Salesforce or Stripe; a reference such as 7F3K; or a code such as DATA-205."
+            help="A quote, subscription, invoice, account or customer by its id; a reference such as 7F3K; or a code such as DATA-205."
         ),
     ],
     on: Day = None,
@@ -62,8 +64,14 @@ def explain(
             if on is not None:
                 raise Misused("--on chooses among the invoices of a quote; an invoice has one day.")
             return _answer(out, key, _of_invoice(name, services))
-        quote = name if kind == "quote" else _quote_of(kind, name, services)
-        return _answer(out, f"quote:{quote}", _of_quote(quote, services, on.date() if on else None))
+        if kind == "quote":
+            return _answer(out, key, _of_quote(name, services, on.date() if on else None))
+        deal = _deal_of(name, services) if kind == "subscription" else None
+        if deal is not None:
+            return _answer(out, f"quote:{deal}", _of_quote(deal, services, on.date() if on else None))
+        if on is not None:
+            raise Misused("--on chooses among the invoices of a quote; this is none.")
+        return _answer(out, key, _of_account(kind, name, services))
 
 
 def _answer(out: Out, key: str, found: Sequence[Reason]) -> int:
@@ -126,18 +134,38 @@ def _waiting(quote_id: str, services: Services, but: str) -> list[Reason]:
     return [Reason(state.error_code, state.error_message or "", (when, f"reference {state.reference}"), REFUSING)]
 
 
-def _quote_of(kind: str, name: str, services: Services) -> str:
-    """The quote that made the deal behind a subscription. Misused for what no quote stands behind."""
-    if kind != "subscription":
-        raise Misused(f"{kind}:{name} can't be explained: give a quote, a subscription, an invoice or a code.")
+def _deal_of(name: str, services: Services) -> str | None:
+    """The quote that made the deal behind a subscription; None for one that was bought directly in Stripe."""
     ref = Ref("schedule_id" if name.startswith("sub_sched_") else "subscription_id", name)
     found = services.stripe.read([ref]).one(ref)
     if found is None:
         raise NotFound(f"there is no subscription {name} in Stripe.")
-    deal = found.metadata.get(DEAL)
-    if deal is None:
-        raise Misused(f"{name} was bought directly in Stripe: no quote stands behind it. Explain its invoices.")
-    return deal
+    return found.metadata.get(DEAL)
+
+
+def _of_account(kind: str, name: str, services: Services) -> list[Reason]:
+    """An Account by its id, by that of its customer, or one self-serve subscription of it; from what was read last."""
+    customer = ""
+    if kind == "customer":
+        customer = name
+    elif kind == "subscription":
+        known = {**services.facts.get("subscription", [name]), **services.facts.get("schedule", [name])}
+        customer = getattr(known.get(name), "customer", "")
+    elif kind != "account":
+        raise Misused(
+            f"{kind}:{name} can't be explained: give a quote, subscription, invoice, account, customer or code."
+        )
+    link = services.links.by_stripe_id([customer]).get(customer) if customer else None
+    account = name if kind == "account" else link.salesforce_id if link else ""
+    payers = [one.stripe_id for one in services.links.by_salesforce_id([account], "customer")] if account else []
+    if not payers:
+        raise NotFound(f"{kind} {name} has no billing that Tandem knows: it is linked to no customer of Stripe.")
+    mirror = services.pipeline.mirror
+    shown = mirror.show_all({account: payers})[account]
+    if kind == "subscription":
+        return explain_subscription(shown, name)
+    zone = mirror.zone_of([account])[account]
+    return explain_account(shown, business_day(services.clock.now(), zone))
 
 
 def _of_invoice(name: str, services: Services) -> list[Reason]:

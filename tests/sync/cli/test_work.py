@@ -11,7 +11,7 @@ import requests
 from sync.store.engine import plain_dsn
 from tests.sandbox.serving import Served
 from tests.sync.cli.conftest import Tandem, seats, signed, unset
-from workers.demo.actors import Crm
+from workers.demo.actors import Crm, Stripe
 
 
 def writes(sandbox: Served, system: str = "stripe") -> int:
@@ -395,7 +395,15 @@ def test_explain_says_why_a_quote_stands_as_it_does_and_what_is_wrong_with_anoth
 
 @pytest.mark.parametrize(
     ("name", "code"),
-    [("DATA-205", 0), ("0Q0000000000001CAA", 3), ("in_nobody", 3), ("sub_nobody", 3), ("cus_1", 2), ("nonsense!", 2)],
+    [
+        ("DATA-205", 0),
+        ("0Q0000000000001CAA", 3),
+        ("in_nobody", 3),
+        ("sub_nobody", 3),
+        ("cus_1", 3),
+        ("pi_1", 2),
+        ("nonsense!", 2),
+    ],
 )
 def test_explain_of_what_is_not_there_says_so(tandem: Tandem, name: str, code: int) -> None:
     assert tandem("explain", name).code == code
@@ -416,3 +424,23 @@ def test_a_pause_is_shown_and_audited_until_it_is_lifted(tandem: Tandem) -> None
 def test_a_pause_that_makes_no_sense_is_refused(tandem: Tandem, arguments: tuple[str, ...]) -> None:
     assert tandem("pause", *arguments).code == 2
     assert tandem("status", "--json").json["paused"] == {}
+
+
+def test_explain_of_an_account_and_of_a_plan_of_the_web_site_adds_up_what_they_show(
+    tandem: Tandem, crm: Crm, sandbox: Served
+) -> None:
+    account = crm.create("Account", Name="Birch", Billing_Email__c="ops@birch.example", Website="https://birch.example")
+    shop = Stripe(sandbox.ready)
+    bought = shop.sign_up("Birch", "ops@birch.example", seats=5, card="pm_card_visa")
+    customer, plan = bought["customer"], bought["id"]
+    tandem("drain")
+
+    of_account = {r["what"]: r for r in tandem("explain", account, "--json").json["reasons"]}
+    of_plan = {r["what"]: r for r in tandem("explain", plan, "--json").json["reasons"]}
+
+    assert of_account["MRR__c"]["says"] == of_plan["MRR__c"]["says"] == "195.00 USD"
+    assert "5 × 39 a cycle: 195.00 USD a month" in of_plan["MRR__c"]["because"][0]
+    assert of_account["Billing_Health__c"]["says"] == "Good"
+    assert tandem("explain", customer).code == 0
+    assert tandem("explain", crm.create("Account", Name="Nobody")).code == 3
+    assert tandem("explain", account, "--on", "2026-01-01").code == 2

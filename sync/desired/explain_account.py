@@ -1,0 +1,124 @@
+"""Why an Account, or one subscription of it, shows what it shows: from the rows that the mirror would write. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+
+from sync.deal.calendar import say
+from sync.desired import reasons
+from sync.desired.mirror import Shown
+from sync.desired.reasons import Reason
+from sync.shown import BillingInvoice, BillingPayment, BillingSubscription, BillingSubscriptionItem
+
+
+def explain_account(shown: Shown, today: date) -> list[Reason]:
+    """Health, revenue, balances and dates of an Account with what each adds up; ``today`` is the billing zone's day."""
+    account, live = shown.account, [s for s in shown.subscriptions if s.status != "Canceled"]
+    open_ = [i for i in shown.invoices if i.status == "Open"]
+    found = [
+        Reason("Billing_Health__c", account.billing_health, tuple(_health(shown, open_, today)), reasons.ACCOUNT),
+        _sum("MRR__c", account.mrr, account.billing_currency, (_worth(s) for s in live), reasons.REVENUE),
+        _sum("Open_Balance__c", account.open_balance, account.billing_currency, map(_left, open_), reasons.ACCOUNT),
+        _overdue(shown, open_, today),
+    ]
+    if account.next_invoice_date is not None:
+        lines = [
+            f"{s.billing_key}: the cycle ends on {say(s.current_period_end)}" for s in live if s.current_period_end
+        ]
+        amount = _amount(account.next_invoice_amount, account.billing_currency)
+        what = f"{say(account.next_invoice_date)}, {amount} before tax and usage"
+        found.append(Reason("Next_Invoice_Date__c", what, tuple(lines), reasons.ACCOUNT))
+    if account.last_payment_date is not None:
+        paid = _amount(account.last_payment_amount, account.billing_currency)
+        lines = [f"{p.billing_key} of {p.billing_invoice}, {p.at:%Y-%m-%d %H:%MZ}" for p in _newest_payment(shown)]
+        found.append(
+            Reason("Last_Payment_Date__c", f"{say(account.last_payment_date)}, {paid}", tuple(lines), reasons.ACCOUNT)
+        )
+    return found
+
+
+def explain_subscription(shown: Shown, key: str) -> list[Reason]:
+    """Status, dates and revenue of one subscription of the Account; empty when it has no such row."""
+    mine = [s for s in shown.subscriptions if key in (s.billing_key, *s.stripe_ids.split(","))]
+    return [reason for s in mine for reason in _subscription(s, shown)]
+
+
+def _subscription(row: BillingSubscription, shown: Shown) -> list[Reason]:
+    status = [f"Stripe objects: {row.stripe_ids}", f"channel {row.channel}"]
+    if row.ends_on is not None:
+        status.append(f"its last day of service is {say(row.ends_on)}")
+    if row.current_period_end is not None:
+        status.append(f"the running cycle ends on {say(row.current_period_end)}")
+    items = [i for i in shown.items if i.billing_subscription == row.billing_key]
+    return [
+        Reason("Status__c", row.status, tuple(status), reasons.SUBSCRIPTION),
+        _sum("MRR__c", row.mrr, row.currency, (_item(i) for i in items), reasons.REVENUE),
+        Reason(
+            "Contracted_MRR__c",
+            _amount(row.contracted_mrr, row.currency),
+            ("what is planned once all of it has begun and discounts that end have ended",),
+            reasons.REVENUE,
+        ),
+    ]
+
+
+def _health(shown: Shown, open_: Sequence[BillingInvoice], today: date) -> Iterable[str]:
+    for row in shown.subscriptions:
+        yield f"subscription {row.billing_key}: {row.status}"
+    for invoice in _late(open_, today):
+        yield f"{_name(invoice)} is overdue: {_why_late(invoice)}"
+    for invoice in shown.invoices:
+        if invoice.dispute_status in ("Needs Response", "Under Review"):
+            yield f"{_name(invoice)} is disputed: {invoice.dispute_status}"
+    if not shown.subscriptions:
+        yield "it has no subscription"
+
+
+def _overdue(shown: Shown, open_: Sequence[BillingInvoice], today: date) -> Reason:
+    account = shown.account
+    late = [f"{_left(i)}: {_why_late(i)}" for i in _late(open_, today)] or ["no open invoice is late"]
+    says = f"{_amount(account.overdue_amount, account.billing_currency)}, {account.overdue_days or 0} days"
+    return Reason("Overdue_Amount__c", says, tuple(late), reasons.ACCOUNT)
+
+
+def _late(open_: Sequence[BillingInvoice], today: date) -> list[BillingInvoice]:
+    return [i for i in open_ if i.amount_remaining > 0 and (i.due_on <= today if i.due_on else i.attempts > 0)]
+
+
+def _why_late(invoice: BillingInvoice) -> str:
+    if invoice.due_on is not None:
+        return f"due {say(invoice.due_on)}"
+    return f"{invoice.attempts} attempts to collect it failed ({invoice.failure or 'no reason given'})"
+
+
+def _sum(what: str, total: Decimal | None, currency: str | None, parts: Iterable[str], rule: str) -> Reason:
+    return Reason(what, _amount(total, currency), tuple(parts) or ("there is nothing to add up",), rule)
+
+
+def _worth(row: BillingSubscription) -> str:
+    return f"{row.billing_key} ({row.status}): {_amount(row.mrr, row.currency)}"
+
+
+def _item(item: BillingSubscriptionItem) -> str:
+    off = f" less {item.discount} %" if item.discount else ""
+    unit = "by tiers or use" if item.unit_amount is None else f"{item.unit_amount.normalize():f} a cycle"
+    return f"{item.quantity or 0:f} × {unit}{off}: {_amount(item.mrr, item.currency)} a month ({item.billing_key})"
+
+
+def _left(invoice: BillingInvoice) -> str:
+    return f"{_name(invoice)}: {_amount(invoice.amount_remaining, invoice.currency)} remaining"
+
+
+def _name(invoice: BillingInvoice) -> str:
+    return f"invoice {invoice.number or invoice.stripe_id}"
+
+
+def _newest_payment(shown: Shown) -> list[BillingPayment]:
+    paid = [p for p in shown.payments if p.type == "Payment"]
+    return [max(paid, key=lambda p: p.at)] if paid else []
+
+
+def _amount(value: Decimal | None, currency: str | None) -> str:
+    return "blank" if value is None else f"{value:,f} {currency or ''}".rstrip()
