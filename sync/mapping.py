@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from sync import crm
+from sync.facts import Customer
 
 Owner = Literal["crm", "tandem"]
 
@@ -43,7 +45,9 @@ RECORDS: Mapping[str, type] = {
     t.__name__: t for t in (crm.CrmQuote, crm.CrmQuoteLine, crm.CrmAccount, crm.CrmProduct, crm.CrmTier)
 }
 _FILE_KEYS = {"object", "record", "fields"}
-_FIELD_KEYS = {"as", "type", "owner", "input", "related", "optional", "cleared", "for"}
+_FIELD_KEYS = {"as", "type", "owner", "input", "related", "optional", "cleared", "for", "from"}
+#: Where a field of ours may be filled from by its line alone: the Stripe customer of an Account.
+FILLED, CUSTOMER, METADATA = "Account", "customer.", "customer.metadata."
 _FLAGS = ("input", "optional", "cleared")
 
 
@@ -82,6 +86,7 @@ class FieldMap:
     related: str | None = None
     optional: bool = False
     cleared: bool = False  # the rep's, but emptied by us once answered
+    source: str | None = None  # what of the Stripe customer fills it: customer.name, customer.metadata.region
     line: int = 0
 
     @property
@@ -209,6 +214,9 @@ class _File:
             return None
         fields = tuple(f for name, node in body.items() if (f := self._field(name, node, record)) is not None)
         self._whole(fields, record, self._line(root))
+        for one in fields:
+            if one.source and api_name != FILLED:
+                self._fault(one.line, f"{one.api_name}: from fills fields of {FILLED} only")
         return ObjectMap(api_name or "", record, fields, str(self._path)) if len(self._faults) == before else None
 
     def _parse(self) -> Node | None:
@@ -261,9 +269,29 @@ class _File:
             type=type_,
             owner="tandem" if owner == "tandem" else "crm",
             related=self._text(members, "related", line) if "related" in members else None,
+            source=self._source(members, type_, owner, line, api_name) if "from" in members else None,
             line=line,
             **flags,
         )
+
+    def _source(self, members: Mapping[str, Node], type_: str, owner: str, line: int, api_name: str) -> str | None:
+        source = self._text(members, "from", line)
+        if owner != "tandem" or "as" in members:
+            self._fault(line, f"{api_name}: what is filled from Stripe is ours (owner: tandem) and no input (no as)")
+        name = (source or "").removeprefix(CUSTOMER)
+        found = Customer.model_fields.get(name)
+        known = sorted(n for n, f in Customer.model_fields.items() if _plain_types(f.annotation))
+        if source and source.startswith(METADATA) and source != METADATA:
+            fits: tuple[type, ...] = (str,)
+        else:
+            fits = _plain_types(found.annotation) if found and source != name else ()
+        if not fits:
+            self._fault(
+                line, f"{api_name}: from {source!r} is none of customer.metadata.KEY, customer.{{{', '.join(known)}}}"
+            )
+        elif type_ in TYPES and TYPES[type_] not in fits:
+            self._fault(line, f"{api_name}: type {type_} does not fit {source}, which is {fits[0].__name__}")
+        return source
 
     def _attribute(self, attribute: str, type_: str, record: type | None, line: int, api_name: str) -> None:
         if record is None:
@@ -337,3 +365,11 @@ class _File:
 
     def _fault(self, line: int, what: str) -> None:
         self._faults.append(MappingFault(str(self._path), line, what))
+
+
+def _plain_types(annotation: object) -> tuple[type, ...]:
+    """The types that a field of Salesforce can hold as they are; none for a list or a mapping."""
+    if typing.get_origin(annotation) not in (None, types.UnionType, typing.Union):
+        return ()
+    kinds = tuple(t for t in (typing.get_args(annotation) or (annotation,)) if t is not type(None))
+    return kinds if kinds and set(kinds) <= {str, int, bool} else ()

@@ -98,6 +98,7 @@ class Shown:
     wake_at: datetime | None
     issues: tuple[BillingIssue, ...] = ()
     billed: Mapping[str, BilledDeal] = field(default_factory=dict)  # by deal
+    customer: Customer | None = None  # the first of the Account's, its payer
     settled: tuple[str, ...] = ()  # keys of issues that are over, if they were ever opened
 
 
@@ -118,6 +119,7 @@ def show(view: AccountView, invoice_ids: frozenset[str]) -> Shown:
     others = _second_currencies(view, deals, account.billing_currency or "")
     return Shown(
         account=account,
+        customer=next(iter(view.customers), None),
         issues=tuple(
             shown(i, view.account_id, _contract_of(i.invoice, by_object) if i.invoice else None)
             for i in (*issues.standing, *others.standing)

@@ -168,7 +168,7 @@ OPERATIONS: Operations = registered(
 
 PREVIEW = Endpoint("POST", "/v1/invoices/create_preview", "Invoices: write", "preview an invoice")
 
-#: Usage has no id and can't be read back one by one: `sync.store.usage` is its ledger (docs/decisions/0017).
+#: Usage has no id and can't be read back one by one: `sync.store.usage` is its ledger (docs/decisions/0016).
 METER_EVENT = Endpoint("POST", "/v1/billing/meter_events", "Billing Meter Events: write", "report usage")
 
 #: Reads, by the name under which `stripe_reads` and `stripe_events` call them.

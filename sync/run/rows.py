@@ -12,7 +12,8 @@ from typing import Any
 
 from sync.crm import CrmRow
 from sync.desired.mirror import Shown
-from sync.mapping import Mappings
+from sync.facts import Customer
+from sync.mapping import CUSTOMER, FILLED, METADATA, Mappings
 from sync.shown import (
     AccountSummary,
     BillingInvoice,
@@ -52,6 +53,7 @@ class Rows:
         self._names = {
             api_name: {_plain(name): name for name in one.written()} for api_name, one in mappings.objects.items()
         }
+        self._filled = {f.api_name: f.source for f in mappings[FILLED].fields if f.source}
         self._read = {
             one.record: {f.attribute: f.api_name for f in one.read_fields() if f.attribute}
             for one in mappings.objects.values()
@@ -65,7 +67,7 @@ class Rows:
     def of_shown(self, shown: Shown) -> list[CrmRow]:
         """Every row of an Account's mirror, parents first."""
         return [
-            self.account(shown.account),
+            self.account(shown.account, shown.customer),
             *map(self.subscription, shown.subscriptions),
             *map(self.item, shown.items),
             *map(self.invoice, shown.invoices),
@@ -73,9 +75,10 @@ class Rows:
             *map(self.told_once, shown.issues),
         ]
 
-    def account(self, record: AccountSummary) -> CrmRow:
-        """The summary on the Account, by its Id."""
-        fields = self._fields("Account", record)
+    def account(self, record: AccountSummary, customer: Customer | None = None) -> CrmRow:
+        """The summary on the Account, by its Id, and what the mappings fill from its ``customer``."""
+        filled = {name: _of_customer(customer, source) for name, source in self._filled.items()}
+        fields = self._fields("Account", record) | filled
         fields["Overdue_Days__c"] = min(record.overdue_days or 0, MOST_DAYS)
         return CrmRow("Account", "Id", record.id, fields, record.id)
 
@@ -150,6 +153,10 @@ class Rows:
         mapped = {name: value for name, value in fields.items() if name in names}
         return CrmRow(OPPORTUNITY, "Id", opportunity_id, mapped, account_id)
 
+    def product(self, product_id: str, stripe_id: str, account_id: str) -> CrmRow:
+        """What the product is in Stripe."""
+        return CrmRow("Product2", "Id", product_id, {"Stripe_Product_Id__c": stripe_id}, account_id)
+
     def line(self, line_id: str, fields: Mapping[str, object], account_id: str | None) -> CrmRow:
         """What a quote line comes to over the contract."""
         return CrmRow("QuoteLineItem", "Id", line_id, dict(fields), account_id or line_id)
@@ -161,6 +168,15 @@ class Rows:
             for f in dataclasses.fields(record)
             if f.name in names and f.name not in without
         }
+
+
+def _of_customer(customer: Customer | None, source: str) -> object:
+    """What a source of the mappings says of this customer; blank without one."""
+    if customer is None:
+        return None
+    if source.startswith(METADATA):
+        return customer.metadata.get(source.removeprefix(METADATA))
+    return getattr(customer, source.removeprefix(CUSTOMER))
 
 
 def _plain(api_name: str) -> str:

@@ -17,6 +17,7 @@ from sync.desired.preview import cannot_bill
 from sync.desired.quote_status import QuoteView, Shown, line_fields, quote_fields
 from sync.errors import SyncError, Terminal, Transient
 from sync.ports import Claim, Due, Facts, Mark, Outbox, Promise, Subjects
+from sync.records import Ref
 from sync.run.dealing import Signed
 from sync.run.intake import account_mark, unit_of
 from sync.run.opportunities import Opportunities
@@ -93,6 +94,7 @@ class Telling:
                 self.subjects.mark([account_mark(run.graph.quote.account_id)], reason="quote_shown")
         if worked and run.promise:
             self.show_lines(run.graph, worked, run.fence)
+            self.show_products(worked, run.fence)
             self._mirror(worked)
 
     def show(self, graph: QuoteGraph, fields: Mapping[str, object], *, fence: int) -> bool:
@@ -111,6 +113,12 @@ class Telling:
         present = set() if graph.quote.is_deleted else {line.id for line in graph.lines}
         account = worked.deal.payer.account_id
         self.outbox.put([self.rows.line(i, f, account) for i, f in fields.items() if i in present], fence)
+
+    def show_products(self, worked: Worked, fence: int) -> None:
+        """Each product of the deal says what it is in Stripe, once it is there."""
+        account, products = worked.deal.payer.account_id, worked.deal.products.values()
+        made = [(p.id, id_) for p in products if (id_ := worked.known.get(Ref("product", p.key)))]
+        self.outbox.put([self.rows.product(product, id_, account) for product, id_ in made], fence)
 
     def _mirror(self, worked: Worked) -> None:
         """The objects of the deal and the Account are looked at by the mirror, which shows them in the CRM."""

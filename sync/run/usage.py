@@ -1,4 +1,4 @@
-"""Sending usage: what was taken in goes to Stripe's meters once, whatever dies in between (docs/decisions/0017).
+"""Sending usage: what was taken in goes to Stripe's meters once, whatever dies in between (docs/decisions/0016).
 
 A row is marked as being sent before the call. Stripe refuses an identifier that it has seen within a day, and that
 refusal is as good as an answer. After a day it has forgotten, so then the meter's own sum is looked at instead.

@@ -11,7 +11,7 @@ import pytest
 from lxml import etree
 
 from sync import crm
-from sync.mapping import TYPES, FieldMap, MappingFaults, Mappings, load
+from sync.mapping import TYPES, FieldMap, MappingFaults, Mappings, builtin, load
 
 ROOT = Path(__file__).parents[2]
 OBJECTS = ROOT / "salesforce" / "force-app" / "main" / "default" / "objects"
@@ -192,6 +192,32 @@ fields:
         "record 'Nobody' is none of" in f
         for f in faults_of(tmp_path, text.replace("CrmProduct", "Nobody"), "product2.yaml")
     )
+
+
+OWN = "{type: text, owner: tandem, from: customer.metadata.erp}"
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        (OWN, None),
+        ("{type: integer, owner: tandem, from: customer.balance_minor}", None),
+        ("{type: boolean, owner: tandem, from: customer.delinquent}", None),
+        ("{type: text, owner: tandem, from: customer.delinquent}", "type text does not fit customer.delinquent"),
+        ("{type: text, owner: tandem, from: customer.metadata}", "is none of customer.metadata.KEY"),
+        ("{type: text, owner: tandem, from: customer.metadata.}", "is none of customer.metadata.KEY"),
+        ("{type: text, owner: tandem, from: invoice.number}", "is none of customer.metadata.KEY"),
+        ("{type: text, owner: crm, from: customer.name}", "what is filled from Stripe is ours"),
+    ],
+)
+def test_a_field_that_is_filled_from_stripe_fits_what_stripe_has(tmp_path: Path, line: str, fault: str | None) -> None:
+    text = (builtin() / "account.yaml").read_text(encoding="utf-8") + f"  Site: {line}\n"
+    if fault is None:
+        (tmp_path / "account.yaml").write_text(text)
+        assert load(tmp_path)["Account"].fields[-1].source
+    else:
+        assert any(fault in found for found in faults_of(tmp_path, text, "account.yaml"))
+    assert any("from fills fields of Account only" in f for f in faults_of(tmp_path, f"{GOOD}  X__c: {OWN}\n"))
 
 
 def test_the_faults_of_all_files_come_together(tmp_path: Path) -> None:
