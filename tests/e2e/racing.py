@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -18,8 +18,9 @@ from tests.e2e.tandem import Tandem
 
 HEADER: dict[str, Any] = {"Start_Date__c": "2026-03-01", "Term_Months__c": 12, "Billing_Frequency__c": "Monthly"}
 #: Races that run at one time, and the longest that anybody dawdles before.
-#: A visitor needs one call to be there, a rep five.
-AT_ONCE, REP_DAWDLES_S, VISITOR_DAWDLES_S = 5, 0.1, 1.0
+AT_ONCE, DAWDLE_S = 5, 0.1
+#: A visitor needs one call to be there, a rep five and a worker's look: most come about when the quote is taken in.
+AFTER_SIGNING, LATER_S = 0.8, 1.5
 WITHIN_S = 60.0
 
 
@@ -32,6 +33,7 @@ class Race:
     account: str = ""
     quote: str = ""
     customer: str = ""
+    signed: threading.Event = field(default_factory=threading.Event, repr=False)
 
     @property
     def email(self) -> str:
@@ -53,8 +55,8 @@ def run_races(world: World, tandem: Tandem, times: int, seed: int) -> list[Race]
 
 def _at_once(world: World, workers: list[Tandem], product: Any, races: list[Race], rng: Random) -> None:
     over = threading.Event()
-    people = [_after(rng.uniform(0, REP_DAWDLES_S), _rep(world, product, race)) for race in races]
-    people += [_after(rng.uniform(0, VISITOR_DAWDLES_S), _visitor(world, race)) for race in races]
+    people = [_after(rng.uniform(0, DAWDLE_S), _rep(world, product, race)) for race in races]
+    people += [_visit(rng, world, race) for race in races]
     rng.shuffle(people)
     with ThreadPoolExecutor(len(people) + len(workers)) as pool:
         working = [pool.submit(_work, worker, over, polls=number == 0) for number, worker in enumerate(workers)]
@@ -83,6 +85,20 @@ def _rep(world: World, product: Any, race: Race) -> Callable[[], None]:
         race.account = rep.create("Account", Name=f"Race {race.number}", Website=site, Billing_Email__c=race.email)
         race.quote = rep.quote(race.email, race.account, "USD", [(product, 1, "10.00", {})], **HEADER)
         rep.accept(race.quote)
+        race.signed.set()
+
+    return act
+
+
+def _visit(rng: Random, world: World, race: Race) -> Callable[[], None]:
+    waits, later_s = rng.random() < AFTER_SIGNING, rng.uniform(0, LATER_S)
+    sign_up = _visitor(world, race)
+
+    def act() -> None:
+        if waits:
+            assert race.signed.wait(WITHIN_S)
+            time.sleep(later_s)
+        sign_up()
 
     return act
 
