@@ -10,7 +10,7 @@ from tests.e2e.racing import check_races, run_races
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
 
-TIMES = 8
+TIMES = 5
 
 
 def test_a_quote_and_a_sign_up_at_the_same_second_end_in_one_customer_or_a_question(
