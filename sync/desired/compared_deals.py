@@ -18,10 +18,12 @@ from sync.deal.pricing import mrr_minor
 from sync.deal.timeline import tracks
 from sync.desired.contracts import contracts
 from sync.desired.differences import OUTSIDE, TANDEM, Cure, Difference, Kind
+from sync.desired.kept_on import let_go, term_is_over
 from sync.desired.keys import DEAL, KEY
 from sync.desired.made import Made, begun, made
-from sync.desired.promised import is_checked, unlike
+from sync.desired.promised import is_after, is_checked, unlike
 from sync.desired.subscription import desire
+from sync.desired.takeover_credit import as_credited
 from sync.desired.worth import Terms
 from sync.diff import diff
 from sync.errors import Refused
@@ -144,7 +146,8 @@ def _plan(view: DealsView, deal: Deal, done: Mapping[str, Made]) -> Plan | None:
         return None
     customer = (deal.payer.account_id, view.customers[0]) if view.customers else None
     seen = [*view.objects, *view.invoices, *view.prices.values(), *view.coupons.values()]
-    return diff([w for w in wanted.objects if w.ref.kind in COMPARED], actuals(seen, customer=customer))
+    objects = as_credited(wanted.objects, view.invoices)
+    return diff([w for w in objects if w.ref.kind in COMPARED], actuals(seen, customer=customer))
 
 
 def _nothing_there(view: DealsView, deal: Deal) -> Difference:
@@ -157,11 +160,14 @@ def _nothing_there(view: DealsView, deal: Deal) -> Difference:
 
 def _standing(view: DealsView, deal: Deal, done: Mapping[str, Made], plan: Plan) -> list[Difference]:
     """Objects that ended, stand still or go on although the contract says otherwise."""
+    kept = let_go(view.schedules)
     unlike_ = {d.ref.key: (d.remote_id, *d.said()[1:]) for d in plan.drift if d.part == "standing"}
     for track in tracks(deal):
         mine = done.get(track.key)
         if mine is None or mine.subscription is None or track.key in unlike_:
             continue
+        if mine.subscription.id in kept and term_is_over(mine.subscription.metadata, deal.day_of(view.now)):
+            continue  # it goes on as self-serve, and what was let go of was told while the term ran
         end = deal.boundary(track.end) if track.end else None
         words = _status_words(mine.subscription, end, view.now)
         if words:
@@ -270,7 +276,10 @@ def _amounts(view: DealsView, deal: Deal, done: Mapping[str, Made], plan: Plan) 
         if d.ref.kind == "invoice" and d.part != "standing"
     ]
     settled, by_id = begun(deal, done), {s.id: s for s in view.subscriptions}
+    kept = let_go(view.schedules)
     for invoice in view.invoices:
+        if invoice.subscription in kept and is_after(invoice, deal):
+            continue
         if not is_checked(invoice) or invoice.credited_minor or invoice.subscription_metadata.get(DEAL) != deal.key:
             continue
         subscription = by_id.get(invoice.subscription or "")

@@ -244,6 +244,14 @@ def with_credits(stated: Sequence[Desired], given: Given) -> tuple[Desired, ...]
     return tuple(less(wanted) for wanted in stated)
 
 
+def as_credited(stated: Sequence[Desired], invoices: Sequence[Invoice]) -> tuple[Desired, ...]:
+    """The wanted objects, with the credits that stand on the deal's ``invoices`` taken off."""
+    given = Given()
+    for invoice, amount in Read(of_deal=tuple(invoices)).items.values():
+        _take_off(given, invoice.metadata.get(KEY, invoice.id), amount)
+    return with_credits(stated, given)
+
+
 @dataclass
 class _Target:
     """The deal's first invoice: its reference or id, whether it may be added to, what is left to take off it, and what it
