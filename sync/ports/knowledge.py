@@ -115,5 +115,8 @@ class Promises(Protocol):
     def of_deal(self, deal_key: str) -> Sequence[Promise]:
         """Every frozen promise of the deal, in the order in which they were frozen."""
 
+    def of_deals(self, deal_keys: Iterable[str]) -> Mapping[str, Sequence[Promise]]:
+        """The same for many deals, by key; a deal without any is absent."""
+
     def followed(self, loser: str, winner: str) -> Sequence[str]:
         """What was signed for a merged Account is said of the one that it became; returns those quotes' ids."""

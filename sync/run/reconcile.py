@@ -9,16 +9,14 @@ from datetime import timedelta
 from typing import Protocol, TypeVar
 
 from sync.clock import Clock
-from sync.crm import CrmQuote, CrmRow
+from sync.crm import CrmRow
 from sync.deal.calendar import business_day
-from sync.deal.deal import Deal
 from sync.deal.policy import BillingPolicy
 from sync.desired.compared_deals import OVER, SCHEDULE_OVER, DealsView, QuoteState, deals_unlike
 from sync.desired.compared_rows import Found, RowsView, rows_unlike
 from sync.desired.differences import Cure, Difference, Kind
-from sync.desired.keys import ACCOUNT, DEAL, KEY
+from sync.desired.keys import ACCOUNT, KEY
 from sync.desired.references import live_refs
-from sync.errors import Refused
 from sync.facts import Coupon, Customer, Fact, Invoice, Price, Schedule, Subscription
 from sync.ports import ROW_KINDS, Facts, FoundRow, Links, NewLink, Outbox, Promises, StripeGateway
 from sync.ports.comparing import Comparing, Decisions
@@ -26,9 +24,10 @@ from sync.ports.listing import StripeLists
 from sync.ports.queue import SubjectState
 from sync.ports.standing import SalesforceStanding, Standing
 from sync.records import Ref
-from sync.run.dealing import CHANGES, Dealing
+from sync.run.dealing import Dealing
 from sync.run.intake import unit_of
 from sync.run.mirror import Mirror
+from sync.run.ours import Ours, deal_keys, remembering
 from sync.run.reading import coupons_of, prices_of, typed
 from sync.run.rows import Rows
 
@@ -110,10 +109,11 @@ class Reconcile:
         busy = self._busy(customers, known)
         looked = [a for a in standing if a not in busy]
         expected = self._expected({a: customers[a] for a in looked if customers[a]}, standing)
+        ours = self._ours({a: standing[a] for a in looked}, {a: customers[a] for a in looked}, known)
         found: list[Difference] = []
         under_way = self.comparing.under_way(looked)
         for account_id in looked:
-            found += deals_unlike(self._deals_view(standing[account_id], customers[account_id], known))
+            found += deals_unlike(self._deals_view(standing[account_id], customers[account_id], known, ours))
             rows = [_found(row) for row in standing[account_id].rows]
             found += self._rows_unlike(RowsView(account_id, expected.get(account_id, ()), rows, under_way))
         found += [one for account_id in gone for one in _without_account(account_id, known)]
@@ -184,21 +184,29 @@ class Reconcile:
             found[quotes[row.key]].append(row)
         return found
 
-    def _deals_view(self, standing: Standing, customers: Sequence[str], known: _Known) -> DealsView:
+    def _ours(self, standing: Mapping[str, Standing], customers: Mapping[str, Sequence[str]], known: _Known) -> Ours:
+        """What we promised, linked, and have to do for these Accounts, read set-wise."""
+        objects = {a: known.objects(ids) for a, ids in customers.items()}
+        keys = {key for a, one in standing.items() for key in deal_keys(one, objects[a])}
+        promises = self.promises.of_deals(keys)
+        quotes = {q.id for one in standing.values() for q in one.quotes}
+        quotes |= {p.quote_id for some in promises.values() for p in some}
+        wanted = [f"customer:{a}" for a in standing]
+        wanted += [f"{o.KIND}:{own}" for some in objects.values() for o in some if (own := o.metadata.get(KEY))]
+        return Ours(
+            dealing=remembering(self.dealing, promises),
+            promises=promises,
+            states=self.comparing.states(f"quote:{quote}" for quote in quotes),
+            links=frozenset(self.links.by_key(wanted)),
+        )
+
+    def _deals_view(self, standing: Standing, customers: Sequence[str], known: _Known, ours: Ours) -> DealsView:
         subscriptions, schedules = known.typed(customers, Subscription), known.typed(customers, Schedule)
-        keys = {deal_key for q in standing.quotes if (deal_key := _deal_of(q))}
-        keys |= {o.metadata[DEAL] for o in (*subscriptions, *schedules) if o.metadata.get(DEAL)}
-        deals: dict[str, Deal] = {}
-        billed: set[str] = set()
-        for key in sorted(keys):
-            taken_in = [p.quote_id for p in self.promises.of_deal(key)]
-            deal = self._promised(key) if taken_in else None
-            billed |= set(taken_in)
-            deals |= {key: deal} if deal is not None else {}
-        names = [f"quote:{q}" for q in {*(q.id for q in standing.quotes), *billed}]
-        states = {key.partition(":")[2]: state for key, state in self.comparing.states(names).items()}
-        wanted = [f"customer:{standing.account_id}"]
-        wanted += [f"{o.KIND}:{own}" for o in (*subscriptions, *schedules) if (own := o.metadata.get(KEY))]
+        keys = deal_keys(standing, [*subscriptions, *schedules])
+        deals = {key: deal for key in sorted(keys) if (deal := ours.promised(key)) is not None}
+        billed = {p.quote_id for key in keys for p in ours.promises.get(key, ())}
+        names = {*(q.id for q in standing.quotes), *billed}
+        states = {quote: state for quote in names if (state := ours.states.get(f"quote:{quote}"))}
         return DealsView(
             account_id=standing.account_id,
             zone=self.zone_of([standing.account_id])[standing.account_id],
@@ -208,7 +216,7 @@ class Reconcile:
             deals=deals,
             billed=frozenset(billed),
             states={quote: _state(state, quote in billed) for quote, state in states.items()},
-            links=frozenset(self.links.by_key(wanted)),
+            links=ours.links,
             customers=known.customers(customers),
             subscriptions=subscriptions,
             schedules=schedules,
@@ -216,13 +224,6 @@ class Reconcile:
             prices=known.prices,
             coupons=known.coupons,
         )
-
-    def _promised(self, key: str) -> Deal | None:
-        """The deal as promised; None for one that today's release or settings would refuse: its quote says so itself."""
-        try:
-            return self.dealing.promised(key)
-        except Refused:
-            return None
 
     def _decided(self, differences: Sequence[Difference]) -> tuple[Difference, ...]:
         """Those that a person lets stand say so."""
@@ -267,6 +268,11 @@ class _Known:
         """Those of one type."""
         return [f for c in customers for f in self._by_customer[c] if isinstance(f, type_)]
 
+    def objects(self, customers: Iterable[str]) -> list[Subscription | Schedule]:
+        """What runs, ran or is planned for these customers."""
+        mine = [f for c in customers for f in self._by_customer[c]]
+        return [f for f in mine if isinstance(f, Subscription | Schedule)]
+
     def customers(self, ids: Iterable[str]) -> list[Customer]:
         """The customers themselves, those that are known and not deleted."""
         return [self._customers[i] for i in ids if i in self._customers and not self._customers[i].deleted]
@@ -283,10 +289,6 @@ class _Known:
         for invoice in gone:
             mine = self._by_customer[invoice.customer]
             mine[:] = [invoice if f.id == invoice.id else f for f in mine]
-
-
-def _deal_of(quote: CrmQuote) -> str:
-    return (quote.billing_subscription_key or "") if quote.quote_type in CHANGES else quote.id
 
 
 def _state(state: SubjectState, billed: bool) -> QuoteState:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -92,10 +92,15 @@ class StoredPromises:
         ]
 
     def of_deal(self, deal_key: str) -> Sequence[Promise]:
-        frozen = select(promises).where(promises.c.deal_key == deal_key, promises.c.frozen_at.is_not(None))
+        return self.of_deals([deal_key]).get(deal_key, [])
+
+    def of_deals(self, deal_keys: Iterable[str]) -> Mapping[str, Sequence[Promise]]:
+        frozen = select(promises).where(promises.c.deal_key.in_(list(deal_keys)), promises.c.frozen_at.is_not(None))
+        found: dict[str, list[Promise]] = {}
         with self._engine.begin() as connection:
-            rows = connection.execute(frozen.order_by(promises.c.frozen_at, promises.c.quote_id)).all()
-        return [_promise(row) for row in rows]
+            for row in connection.execute(frozen.order_by(promises.c.frozen_at, promises.c.quote_id)):
+                found.setdefault(row.deal_key, []).append(_promise(row))
+        return found
 
 
 def _after_the_last(connection: Connection, deal_key: str, at: datetime) -> datetime:
