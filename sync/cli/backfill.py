@@ -113,7 +113,7 @@ def to_json(report: Report) -> dict[str, object]:
             "undecided_sums_minor": dict(report.quotes.sums),
             "undecided_ids": sorted(report.quotes.ids),
         },
-        "invoices": {"expected": report.invoices[0], "shown": report.invoices[1]},
+        "invoices": {"expected": report.invoices[0], "shown": report.invoices[1], "without_row": report.without_row},
     }
 
 
@@ -132,7 +132,7 @@ def lines(report: Report) -> list[str]:
             f"rows      {rows.expected} expected: {rows.written} written, {rows.unchanged} stood there already, "
             f"{sum(rows.refused.values())} refused, {rows.waiting} wait"
         ),
-        f"invoices  {report.invoices[0]} expected, {report.invoices[1]} shown",
+        f"invoices  {report.invoices[0]} expected, {report.invoices[1]} shown{_left_out(report)}",
     ]
     said += _quotes(report.quotes)
     if problems := Counter(rows.refused) + Counter(report.failed):
@@ -140,6 +140,11 @@ def lines(report: Report) -> list[str]:
     if not report.complete:
         said.append("NOT COMPLETE. Mend what is named and run it again: what is done is not done twice.")
     return said
+
+
+def _left_out(report: Report) -> str:
+    left = report.without_row
+    return f", {left} left without a row (MIRROR_INVOICES, MIRROR_MONTHS)" if left else ""
 
 
 def _quotes(quotes: Signed) -> list[str]:

@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 import structlog
 
 from sync.clock import Clock
+from sync.desired.mirrored import Mirrored
 from sync.errors import Transient
 from sync.ports import (
     ROW_KINDS,
@@ -63,8 +64,8 @@ class Account(StripeLists, StripeGateway, Protocol):
 @dataclass(frozen=True)
 class Report:
     """What a backfill found and did. ``found`` counts objects by list and ``adopted`` those whose customer belongs to an
-    Account; ``skipped`` are customers without one, by reason; ``failed`` are subjects by code; ``invoices`` are those to
-    be shown and those that are.
+    Account; ``skipped`` are customers without one, by reason; ``failed`` are subjects by code; ``invoices`` are those of
+    adopted customers and those that are shown, ``without_row`` those that policy gives none.
     """
 
     found: Mapping[FactKind, int]
@@ -75,6 +76,7 @@ class Report:
     failed: Mapping[str, int]
     invoices: tuple[int, int]
     quotes: Signed
+    without_row: int = 0
     resumed: bool = False
 
     @property
@@ -87,7 +89,7 @@ class Report:
     def missing(self) -> int:
         """Invoices that should have a row and have none."""
         wanted, shown = self.invoices
-        return wanted - shown
+        return wanted - shown - self.without_row
 
 
 @dataclass(frozen=True)
@@ -216,6 +218,7 @@ class Backfill:
 
     def _report(self, state: State, found: Mapping[FactKind, int], whose: Whose, quotes: Signed) -> Report:
         failures = Counter(s.error_code or "" for s in self.subjects.failures() if s.key.startswith("account:"))
+        wanted, there = self.adoption.shown_invoices()
         return Report(
             found=found,
             adopted={kind: self.adoption.counts_of(kind)[1] for kind in SHOWN},
@@ -223,7 +226,8 @@ class Backfill:
             skipped=dict(whose.skipped),
             rows=self.adoption.row_counts(state.fence, state.machine_s),
             failed=dict(failures),
-            invoices=self.adoption.shown_invoices(),
+            invoices=(wanted, there),
+            without_row=0 if self.mirror.mirrored == Mirrored() else wanted - there,
             quotes=quotes,
             resumed=state.resumed,
         )
