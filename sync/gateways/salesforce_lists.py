@@ -27,6 +27,12 @@ PARENTS: Mapping[str, Mapping[str, str]] = {
 }
 #: What says that an Account has something of ours on it.
 OURS_ON_ACCOUNT = ("Stripe_Customer_Id__c", "Billing_As_Of__c")
+#: The same of every standard object that is listed.
+OURS: Mapping[str, tuple[str, ...]] = {
+    "Account": OURS_ON_ACCOUNT,
+    "Opportunity": ("Billing_Status__c",),
+    "Product2": ("Stripe_Product_Id__c",),
+}
 WHO, WHEN = "LastModifiedById", "LastModifiedDate"
 
 
@@ -54,8 +60,8 @@ class Lists:
         """As `sync.ports.listing.SalesforceLists.list_rows` says."""
         to_org = self._names.to_org
         conditions = []
-        if sobject == "Account":
-            conditions.append(f"({' OR '.join(f'{to_org(name)} != null' for name in OURS_ON_ACCOUNT)})")
+        if ours := OURS.get(sobject):
+            conditions.append(f"({' OR '.join(f'{to_org(name)} != null' for name in ours)})")
         if after:
             conditions.append(f"Id > '{checked_id(after)}'")
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""

@@ -14,6 +14,7 @@ from sync.ports.ledger import Ledger, OpState
 from sync.ports.listing import (
     EVER,
     FACT_KINDS,
+    MARKED_KINDS,
     ROW_KINDS,
     AccountPage,
     FactKind,
@@ -48,6 +49,7 @@ from sync.ports.stripe import EventPage, Previewed, Snapshot, StripeGateway
 __all__ = [
     "EVER",
     "FACT_KINDS",
+    "MARKED_KINDS",
     "ROW_KINDS",
     "AccountPage",
     "Adoption",

@@ -24,6 +24,8 @@ FACT_KINDS: tuple[FactKind, ...] = (
 #: The objects of the CRM that hold what is ours, parents first.
 RowKind = Literal[
     "Account",
+    "Opportunity",
+    "Product2",
     "Billing_Subscription__c",
     "Billing_Subscription_Item__c",
     "Billing_Invoice__c",
@@ -34,6 +36,8 @@ ROW_KINDS: tuple[RowKind, ...] = (
     "Account", "Billing_Subscription__c", "Billing_Subscription_Item__c", "Billing_Invoice__c", "Billing_Payment__c",
     "Billing_Issue__c",
 )  # fmt: skip
+#: Standard records on which something of ours stands, beside the Account.
+MARKED_KINDS: tuple[RowKind, ...] = ("Opportunity", "Product2")
 
 
 @dataclass(frozen=True)
@@ -120,4 +124,4 @@ class SalesforceLists(Protocol):
         """The next page of Accounts with a billing e-mail or a customer's id."""
 
     def list_rows(self, sobject: RowKind, after: str | None = None) -> RowPage:
-        """The next page of this object: all rows of ours; of Account those with anything of ours on them."""
+        """The next page of this object: all rows of ours; of a standard object those with anything of ours on them."""

@@ -19,6 +19,7 @@ from sync.clock import Clock
 from sync.desired.mirrored import Mirrored
 from sync.errors import Transient
 from sync.ports import (
+    MARKED_KINDS,
     ROW_KINDS,
     Adoption,
     Budgets,
@@ -165,7 +166,7 @@ class Backfill:
 
     def _see_rows(self) -> None:
         """What stands in the CRM is known, so that nothing is written that stands there already."""
-        for kind in ROW_KINDS:
+        for kind in (*MARKED_KINDS, *ROW_KINDS):
             name = f"{NAME}rows:{kind}"
             at = self.adoption.progress(name).get(name, {"after": None, "found": 0, "done": False})
             while not at["done"]:

@@ -72,7 +72,9 @@ def test_a_store_that_lost_its_memory_finds_everything_again_and_writes_nothing(
     assert (report.found["customer"], report.adopted["customer"], report.linked) == (2, 2, 2)
     assert report.invoices == (6, 6)
     assert (report.rows.written, report.rows.unchanged) == (0, report.rows.expected)
-    assert report.rows.expected == 2 + 2 + 2 + 6 + 3 + 2  # Accounts, contracts, items, invoices, payments, overdue
+    assert (
+        report.rows.expected == 2 + 2 + 2 + 6 + 3 + 2 + 1
+    )  # Accounts, contracts, items, invoices, payments, overdue, Opportunity
     assert writes_of(world, lambda: settled(other)) == []
     assert rows_of(world) == before
     world.at("2026-06-06T02:00")
