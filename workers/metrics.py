@@ -68,6 +68,7 @@ TOLD: Mapping[str, Told] = MappingProxyType(
             "tandem_upstream_request_duration_seconds", "histogram", "Answered writes.", ("system", "operation")
         ),
         "rows": Told("tandem_crm_rows", "gauge", "Rows on their way to Salesforce.", ("state",)),
+        "usage": Told("tandem_usage_events", "gauge", "Usage that Stripe has not taken, by state.", ("state",)),
         "write_lag": Told("tandem_writeback_lag_seconds", "gauge", "Age of the oldest row on its way to Salesforce."),
         "quota": Told("tandem_salesforce_quota_used_ratio", "gauge", "Used part of Salesforce's daily allowance."),
         "last_event": Told(

@@ -17,6 +17,7 @@ from sync.cli.output import Out, instant, table
 from sync.cli.since import since_of
 from sync.deal.money import format_amount, format_major
 from sync.ports import OutRow, SubjectState
+from sync.ports.usage import UsageGroup
 
 Code = Annotated[str | None, typer.Option("--code", help="Only this code, for example CONF-301.")]
 Since = Annotated[
@@ -61,7 +62,8 @@ def failures(code: Code = None, since: Since = None, json: Json = False, yes: Ye
     with places.store() as store:
         found = store.subjects.failures(code=code, since=since_of(since, store.clock.now()))
         rows = [] if code else store.outbox.failed_rows()
-        show(Out(json), grouped(found), rows)
+        usage = [g for g in store.usage.set_aside_of() if not since and code in (None, g.code)]
+        show(Out(json), grouped(found), rows, usage)
     return 0
 
 
@@ -81,13 +83,16 @@ def cause_of(state: SubjectState) -> str:
     return headline + (dot.strip() if dot else "")
 
 
-def show(out: Out, groups: Sequence[Group], rows: Sequence[tuple[OutRow, str, str]]) -> None:
-    """The groups, and the rows that Salesforce refused."""
+def show(
+    out: Out, groups: Sequence[Group], rows: Sequence[tuple[OutRow, str, str]], usage: Sequence[UsageGroup] = ()
+) -> None:
+    """The groups, the rows that Salesforce refused, and the usage that was not billed."""
     value = {
         "groups": [g.to_json() for g in groups],
         "rows": [{"object": r.row.sobject, "key": r.row.key, "code": c, "message": m} for r, c, m in rows],
+        "usage": [vars(g) for g in usage],
     }
-    if not groups and not rows:
+    if not groups and not rows and not usage:
         out.answer("failures", value, "nothing waits for a person")
         return
     lines = [
@@ -95,10 +100,13 @@ def show(out: Out, groups: Sequence[Group], rows: Sequence[tuple[OutRow, str, st
     ]
     refused = Counter((c, r.row.sobject, m) for r, c, m in rows)
     lines += [(c, n, "", "", sobject, m) for (c, sobject, m), n in refused.most_common()]
+    lines += [(g.code, g.many, "", instant(g.oldest), g.example, f"{g.customer}: {g.message}") for g in usage]
     headings = ("CODE", "COUNT", "SUM", "OLDEST", "FOR EXAMPLE", "CAUSE")
     out.answer("failures", value, table(headings, lines, right=("COUNT", "SUM")))
     for code in sorted({g.code for g in groups}):
         out.say(f"{code}: {catalogue.entry(code).fix} Then: tandem replay --code {code}")
+    for code in sorted({g.code for g in usage}):
+        out.say(f"{code}: see `tandem usage status`; then `tandem usage retry` or `tandem usage drop`.")
 
 
 def _group(code: str, cause: str, states: Sequence[SubjectState]) -> Group:

@@ -79,6 +79,8 @@ FROM (SELECT source, received_machine_at FROM notices ORDER BY id DESC LIMIT 200
 UNION ALL
 SELECT 'rows', ARRAY[state], NULL, count(*)::float8, NULL FROM crm_writes GROUP BY state
 UNION ALL
+SELECT 'usage', ARRAY[state], NULL, count(*)::float8, NULL FROM usage_events WHERE state <> 'sent' GROUP BY state
+UNION ALL
 SELECT 'write_lag', ARRAY[]::text[], NULL,
        coalesce(extract(epoch FROM clock_timestamp() - min(queued_machine_at)), 0)::float8, NULL
 FROM crm_writes WHERE state IN ('waiting', 'sent')

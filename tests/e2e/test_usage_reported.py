@@ -137,8 +137,9 @@ def usage_product(world: World) -> str:
 
 
 def test_a_use_counts_once_although_the_process_died_before_or_after_it_was_sent(
-    world: World, tandem: Tandem, usage: Book, command: Callable[..., Any], tmp_path: Path
-) -> None:
+    world: World, tandem: Tandem, usage: Book, command: Callable[..., Any], tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     world.at("2026-06-20T12:00")
     store, pipeline = tandem.services.usage, tandem.services.pipeline
 
@@ -196,6 +197,10 @@ def test_a_use_counts_once_although_the_process_died_before_or_after_it_was_sent
     [group] = command("status")[1]["set_aside"]
     assert (group["code"], group["many"], group["quantity"]) == ("DATA-235", 2, 1001)
     assert "is billed already" in group["message"]
+    capsys.readouterr()
+    assert run(["failures", "--json"]) == 0
+    [failure] = json.loads(capsys.readouterr().out)["usage"]
+    assert (failure["code"], failure["many"]) == ("DATA-235", 2)
     told = "Code__c = 'DATA-235'"
     assert world.crm.row("Billing_Issue__c", "Status__c", told)["Status__c"] == "Open"
     assert command("drop", "a", "--apply")[0] == 0
