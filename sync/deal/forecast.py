@@ -106,7 +106,7 @@ def forecast(deal: Deal, now: datetime, begun: Mapping[str, Begun] | None = None
     out = 0
     for track in tracks(deal):
         known = (begun or {}).get(track.key)
-        if track.void and known is None:
+        if track.void and known is None and not is_past(track, deal, now):
             continue
         ours = stated(track, deal, known, now)
         mine = [_stated(due, track, deal) for due in ours.dues]

@@ -3,38 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
 
 from sync.deal.calendar import add_months
-from sync.deal.changes import Change, Piece
+from sync.deal.changes import Piece
 from sync.deal.cycles import Cycle, CycleKind, Grid, grid
 from sync.deal.deal import Deal
-from sync.deal.lines import Charge, DealLine
+from sync.deal.lines import Charge
 from sync.deal.pricing import DealItem, agreeing, agreement, item, items, stated_item
 from sync.deal.proration import rest_of_cycle
+from sync.deal.slots import MAX_ITEMS, Slot, slots
 
-#: Stripe's limit of items on a subscription, and of `add_invoice_items` on a phase.
-MAX_ITEMS = 20
-#: How many boundaries still to come one quote brings into one Stripe object. Stripe is told ten phases ahead: a longer
-#: ramp goes on in an object of its own, which is there from the first day on too.
-MAX_CUTS = 9
 #: How far a deal without an end is looked ahead, in months from its start or from a given day.
 HORIZON_MONTHS = 12
 
 
-class Gap(ValueError):
-    """Nothing runs from ``start`` to ``end`` (exclusive), though more is to come."""
-
-    def __init__(self, start: date, end: date) -> None:
-        super().__init__(f"nothing runs from {start} to {end}")
-        self.start, self.end = start, end
-
-
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of time, ``end`` exclusive (None: it goes on), in which nothing changes.
+    """A stretch of time, ``end`` exclusive (None: it goes on), in which nothing changes. Without items: a pause that was
+    over when the quote came that made it, while the Stripe object went on.
 
     ``once`` is billed on its first invoice. ``kind`` is that of the cycles in it; ``anchored`` is true where cycles
     are counted anew from its start.
@@ -111,14 +100,12 @@ def joined(track: Track, cycle: Cycle) -> Cycle:
 def tracks(deal: Deal) -> tuple[Track, ...]:
     """One track for each billing frequency; more where one would pass Stripe's item limit, or end inside a cycle.
 
-    The first carries the deal's key, the others ``key#2``, ``key#3`` ... Which line is on which track is settled by
-    the order in which quotes were taken in, so a later one never moves what is there. Raises `Gap`, `TooMuchRemoved`.
+    The first carries the deal's key, the others ``key#2``, ``key#3`` ... (`sync.deal.slots`). Raises `TooMuchRemoved`.
     """
     known: tuple[Track, ...] | None = deal.__dict__.get("_tracks")
     if known is None:
-        slots = _slots(deal)
         once = _once_from_start(deal)
-        found = [_track(slot, index, deal, once) for index, slot in enumerate(slots)]
+        found = [_track(slot, index, deal, once) for index, slot in enumerate(slots(deal))]
         known = _with_once(tuple(track for track in found if track is not None), deal)
         deal.__dict__["_tracks"] = known  # worked out once: a deal never changes
     return known
@@ -152,91 +139,6 @@ def _with_once(found: tuple[Track, ...], deal: Deal) -> tuple[Track, ...]:
     return (replace(found[0], once_ids=later), *found[1:]) if found and later else found
 
 
-# ------------------------------------------------------------------ which line goes where
-
-
-@dataclass
-class _Slot:
-    """Lines that can share a Stripe object, in the order in which they were taken in."""
-
-    cycle_months: int
-    change: Change
-    start: date
-    ends: date | None  # the last of its lines; None: evergreen
-    tail: date | None  # the end inside a cycle that some of its lines have
-    apart: bool = False  # for use only, beside pieces of cycles
-    lines: list[DealLine] = field(default_factory=list)
-    groups: set[tuple[object, ...]] = field(default_factory=set)
-    cuts: dict[str, set[date]] = field(default_factory=dict)  # by quote
-
-    def takes(self, line: DealLine, tail: date | None, change: Change, group: tuple[object, ...], deal: Deal) -> bool:
-        """Whether the line can go here without moving what is here."""
-        same = (
-            self.cycle_months == line.cycle_months and line.start >= self.start and _is_apart(line, deal) == self.apart
-        )
-        meets = self.ends is None or line.start <= self.ends
-        room = group in self.groups or len(self.groups) < MAX_ITEMS
-        room = room and len(self.cuts.get(change.quote_id, set()) | _cuts(line, change, deal)) <= MAX_CUTS
-        if tail == self.tail:
-            ends = True
-        elif tail is None:
-            ends = self.tail is not None and line.end is not None and line.end <= self.tail
-        else:
-            ends = self.tail is None and change is self.change and self.ends is not None and self.ends <= tail
-        return same and meets and room and ends
-
-
-def _slots(deal: Deal) -> list[_Slot]:
-    slots: list[_Slot] = []
-    for change in deal.changes:
-        lines = [line for line in change.adds if line.cycle_months]
-        for line in sorted(lines, key=lambda line: _placing(line, deal)):
-            tail = line.end if _ends_inside(line, deal) else None
-            piece = Piece(line, line.quantity, change)
-            group = agreement(piece, deal.currency, line.start)
-            slot = next((s for s in slots if s.takes(line, tail, change, group, deal)), None)
-            if slot is None:
-                slot = _Slot(line.cycle_months or 1, change, line.start, line.end, tail, _is_apart(line, deal))
-                slots.append(slot)
-            slot.lines.append(line)
-            slot.groups.add(group)
-            slot.cuts.setdefault(change.quote_id, set()).update(_cuts(line, change, deal))
-            slot.ends = None if slot.ends is None or line.end is None else max(slot.ends, line.end)
-            slot.tail = tail or slot.tail
-    return slots
-
-
-def _cuts(line: DealLine, change: Change, deal: Deal) -> set[date]:
-    """The days still to come, when the quote was taken in, on which the line changes what is billed."""
-    days = {line.start, line.end, *(discount.until for discount in line.discounts)}
-    return {day for day in days if day is not None and deal.boundary(day) > change.accepted_at}
-
-
-def _placing(line: DealLine, deal: Deal) -> tuple[object, ...]:
-    """In which order lines are placed. Longest first, so that a deal's tail is known before those that end earlier;
-    and the deal's own object is never one for use alone.
-    """
-    return (_is_apart(line, deal), line.cycle_months or 0, line.start, -(line.end or date.max).toordinal())
-
-
-def _is_apart(line: DealLine, deal: Deal) -> bool:
-    """Whether the line is billed by use where others have shorter cycles: in Stripe the intervals of one subscription
-    are multiples of each other, and 45 days are none of a month. Use needs no price of its own for a shorter cycle.
-    """
-    if line.usage is None:
-        return False
-    full = grid(deal.start, None, line.cycle_months or 1, deal.billing_day)
-    return deal.start < full.anchor or full.at(line.start).start != line.start or _ends_inside(line, deal)
-
-
-def _ends_inside(line: DealLine, deal: Deal) -> bool:
-    """Whether the line ends inside a cycle, so that its last one is shorter."""
-    if line.end is None:
-        return False
-    full = grid(deal.start, None, line.cycle_months or 1, deal.billing_day)
-    return full.at(line.end).start != line.end
-
-
 def _once_from_start(deal: Deal) -> tuple[DealItem, ...]:
     """The one-time lines that come with the deal's first invoice."""
     pieces = [
@@ -258,7 +160,7 @@ def _once_from_start(deal: Deal) -> tuple[DealItem, ...]:
 # ------------------------------------------------------------------ one track
 
 
-def _track(slot: _Slot, index: int, deal: Deal, once: Sequence[DealItem]) -> Track | None:
+def _track(slot: Slot, index: int, deal: Deal, once: Sequence[DealItem]) -> Track | None:
     key = deal.key if index == 0 else f"{deal.key}#{index + 1}"
     ids = frozenset(line.id for line in slot.lines)
     pieces = [p for p in deal.pieces if p.line.id in ids and (deal.began(p) or _taken_at_once(p))]
@@ -288,15 +190,13 @@ def _phases(track: Track, pieces: Sequence[Piece], deal: Deal, once: Sequence[De
     found: list[Phase] = []
     for first, last in spans:
         running = [p for p in pieces if p.runs(first)]
-        if not running:
-            raise Gap(first, last or first)
         cycle = next(c for c in opened.spans() if c.start <= first < c.end)
         made = (
             _joined_items([p for p in every if comes_in(p, first)], cycle, deal)
             if cycle.kind is CycleKind.JOINED
             else items(running, deal, first, cycle)
         )
-        by_use = all(piece.line.usage is not None for piece in running)
+        by_use = bool(running) and all(piece.line.usage is not None for piece in running)
         counted_on = by_use and cycle.kind is CycleKind.TAIL  # the running cycle just ends early
         anchored = bool(found) and found[-1].kind is not cycle.kind and not counted_on
         now = Phase(first, last, made, tuple(once) if not found else (), cycle.kind, anchored)

@@ -55,8 +55,11 @@ def desire(
         return Wanted((), too_near, waiting=True)
     objects: list[Desired] = []
     wakes = [deal.boundary(deal.opens), *([deal.boundary(deal.last)] if deal.last else [])]
-    for track in (t for t in tracks(deal) if not t.void or t.key in known):
-        if track.key not in known and is_past(track, deal, now):
+    for track in tracks(deal):
+        alone = track.key not in known and is_past(track, deal, now)
+        if track.void and track.key not in known and not alone:
+            continue
+        if alone:
             ours = stated(track, deal, None, now)
             objects += desire_stated(track, deal, ours, now, custom_fields(deal), alone=True)
             continue

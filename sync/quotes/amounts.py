@@ -14,7 +14,8 @@ from sync.deal.forecast import forecast
 from sync.deal.lines import Charge, DealLine
 from sync.deal.money import Inexact, format_amount
 from sync.deal.pricing import DiscountTooFine, agreeing, price
-from sync.deal.timeline import MAX_ITEMS, Gap, tracks
+from sync.deal.slots import MAX_ITEMS
+from sync.deal.timeline import tracks
 from sync.quotes.discounts import inexact_amount
 from sync.quotes.faults import Faults
 from sync.quotes.frame import Reading
@@ -95,13 +96,6 @@ def check_deal(deal: Deal, now: datetime, faults: Faults) -> None:
     try:
         tracks(deal)
         forecast(deal, now)
-    except Gap as gap:
-        first, last = say(gap.start), say(gap.end)
-        detail = (
-            f"{faults.quote}: nothing would run from {first} until {last}, though more is to come. Correct "
-            "Start_Date__c or End_Date__c of the lines, or end the deal by a Cancellation and sell anew."
-        )
-        faults.add("DATA-206", detail, field="Start_Date__c", first=first, second=last)
     except Inexact as inexact:
         what = "an invoice for part of a period, from UnitPrice, Quantity and discounts,"
         inexact_amount(inexact, "UnitPrice", faults.quote, "", deal.currency, faults, what=what)

@@ -219,15 +219,6 @@ class Oracle:
         with_it = Oracle(self.terms, (*self.papers, paper))
         with_it.bill(self.terms.at(month_on(max(self.terms.start, paper.effective), LOOK_AHEAD)))
 
-    def pauses(self) -> bool:
-        """Whether so much is taken off that nothing of some frequency runs for a while: that may be refused."""
-        parts = [p for p in fold(self.papers) if p.line.cycle and p.last > p.line.start]
-        for part in (p for p in parts if p.cut is not None):
-            mine = [p for p in parts if (p.line.cycle, p.line.end) == (part.line.cycle, part.line.end)]
-            if not any(p.runs(part.last) for p in mine) and any(p.line.start > part.last for p in mine):
-                return True
-        return False
-
     # -------------------------------------------------------------- what it is worth
 
     def monthly(self, at: datetime) -> Fraction:

@@ -137,8 +137,6 @@ class Life:
         may_be = {code} - {""}
         if customer.currency == DINAR and not self.plan.rounding:
             may_be.add("DATA-210")
-        if not code and number > 1 and after is not None and after.pauses():
-            may_be.add("DATA-206")
         if may_be and self._is_refused(quote_id, may_be, must=bool(code)):
             return None
         assert after is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.e2e.book import Book
 from tests.e2e.looks import billed, changes_nothing, quote_row, settled
 from tests.e2e.people import change, sell
 from tests.e2e.sandbox import World
@@ -152,4 +153,44 @@ def test_another_frequency_that_is_added_after_the_end_is_billed(world: World, t
     settled(tandem)
     assert given_back(world) == 4_208
     assert len(billed(world)) == 13
+    changes_nothing(tandem)
+
+
+def test_what_is_taken_off_and_sold_again_later_stops_and_goes_on(world: World, tandem: Tandem) -> None:
+    """Monthly seats beside a quarterly platform, with three months without: known ahead, the later quote first, or late."""
+    world.at("2025-12-10")
+    book = Book(world, tandem)
+    seat, platform = book.product("Seat"), book.product("Platform")
+    lines = [(platform, 1, "100.00", {"Billing_Frequency__c": "Quarterly"}), (seat, 5, "50.00", {})]
+    for who in ("ahead", "other way round", "late"):
+        book.sell(who, lines, **YEAR, Billing_Frequency__c="Monthly")
+    book.live("2025-12-11")
+
+    def take_off(who: str) -> None:
+        book.change(who, [(seat, 5, "50.00", {"Change__c": "Remove"})], Start_Date__c="2026-03-01")
+
+    def sell_again(who: str) -> None:
+        book.change(who, [(seat, 2, "50.00", {"Billing_Frequency__c": "Monthly"})], Start_Date__c="2026-06-01")
+
+    take_off("ahead")
+    for who in ("other way round", "late"):
+        sell_again(who)
+    book.live("2026-01-05")
+    sell_again("ahead")
+    take_off("other way round")
+    book.live("2026-02-05", "2026-04-05")
+    assert book.row("ahead", "MRR__c Quantity__c Status__c") == (100, 1, "Active")
+    book.live("2026-07-05")
+    take_off("late")
+    book.live("2026-07-06", "2027-01-05")
+
+    quarterly = [(f"2026-{month}-01", 30_000) for month in ("01", "04", "07", "10")]
+    before = [(f"2026-0{month}-01", 25_000) for month in (1, 2)]
+    after = [(f"2026-{month:02}-01", 10_000) for month in range(6, 13)]
+    for who in ("ahead", "other way round"):
+        assert sorted(book.billed(who)) == sorted(quarterly + before + after), who
+        assert book.given_back(who) == [], who
+    late = [total for _, total in book.billed("late")]
+    assert sum(late) - sum(amount for _, amount in book.given_back("late")) == 120_000 + 50_000 + 70_000
+    assert [book.status(book.deals[who]) for who in book.deals] == ["Ended"] * 3
     changes_nothing(tandem)

@@ -10,7 +10,7 @@ from sync.deal.changes import Credit, Proration, TooMuchRemoved
 from sync.deal.dues import Begun, Settled
 from sync.deal.forecast import forecast
 from sync.deal.pricing import arr_minor
-from sync.deal.timeline import Gap, tracks
+from sync.deal.timeline import tracks
 from tests.sync.deal.deals import (
     ADD_ON,
     EARLY,
@@ -209,13 +209,13 @@ def test_a_ramp_cuts_phases_without_proration() -> None:
     assert invoices(made) == [("2026-09-15", 3_000_000), ("2027-09-15", 4_275_000), ("2028-09-15", 5_400_000)]
 
 
-def test_time_in_which_nothing_runs_is_refused() -> None:
+def test_time_in_which_nothing_runs_is_not_billed_and_what_follows_is_an_object_of_its_own() -> None:
     gone = (taken("R1", 10, "50", day("2026-07-01")),)
     changed = amended(MONTHLY, "R", day("2026-07-01"), removes=gone)
-    again = line("L3", 1, "50.00", start=day("2026-08-01"), end=NEXT_MAY)
-    with pytest.raises(Gap) as gap:
-        tracks(amended(changed, "S", day("2026-08-01"), again))
-    assert (str(gap.value.start), str(gap.value.end)) == ("2026-07-01", "2026-08-01")
+    again = amended(changed, "S", day("2026-08-01"), line("L3", 1, "50.00", start=day("2026-08-01"), end=NEXT_MAY))
+    spans = [(track.key, str(track.start), str(track.end)) for track in tracks(again)]
+    assert spans == [("Q1", "2026-05-01", "2026-07-01"), ("Q1#2", "2026-08-01", "2027-05-01")]
+    assert forecast(again, EARLY).total == 2 * 50_000 + 9 * 5_000
 
 
 def test_another_frequency_joins_the_deals_own_boundaries() -> None:

@@ -90,9 +90,8 @@ class Worked:
 
     def _is_fair(self, refused: Refused, code: str, after: Oracle) -> bool:
         codes = {refusal.code for refusal in refused.refusals}
-        pauses = codes == {"DATA-206"} and not code and self.oracle is not None and after.pauses()
         fine = codes == {"DATA-210"} and after.terms.currency == DINAR and not self.plan.rounding
-        return code in codes or pauses or fine
+        return code in codes or fine
 
     def _until(self, made: Forecast, quote: RandomQuote) -> datetime:
         if not made.open_ended or self.oracle is None:

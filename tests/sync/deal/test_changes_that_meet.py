@@ -165,3 +165,32 @@ def test_a_line_that_is_over_when_its_quote_comes_is_billed_that_day_and_every_l
     changed = amended(monthly(), "A", day("2027-04-16"), short, accepted_at=at("2027-05-05"))
     for looked in ("2027-05-05", "2027-05-06", "2028-01-01"):
         assert ("2027-05-05", 7_890) in stated(lived(changed, at(looked))), looked  # 15 days of 160.00 a month
+
+
+def paused(off_at: str, on_at: str) -> Forecast:
+    """A quarterly deal with five monthly units, taken off from July on, and two sold again from October on."""
+    of = deal(
+        quarterly("L1", 1, "2026-05-01"), line("L2", 5, "50.00", start=MAY, end=NEXT_MAY), start=MAY, end=NEXT_MAY
+    )
+    off = (taken("R1", 5, "50", day("2026-07-01")),)
+    for when in sorted((off_at, on_at)):
+        if when == off_at:
+            of = amended(of, "R", day("2026-07-01"), removes=off, accepted_at=at(when))
+        else:
+            more = seats("L3", 2, "2026-10-01")
+            of = amended(of, "A", day("2026-10-01"), more, accepted_at=at(when), signed_at=at("2025-12-06"))
+    return lived(of, at(max(off_at, on_at)))
+
+
+def test_what_is_taken_off_and_sold_again_later_is_billed_before_and_after_the_pause() -> None:
+    """Known ahead, in either order; and taken off when the pause has begun, or when it is over, and Stripe billed on."""
+    ahead = [f"2026-0{month}-01" for month in (5, 6)]
+    for off_at, on_at in (("2026-05-05", "2026-05-06"), ("2026-05-06", "2026-05-05"), ("2026-08-10", "2026-05-06")):
+        made = paused(off_at, on_at)
+        by_month = [(when, total) for when, total in invoices(made) if total != 9_000]
+        late = [f"2026-0{month}-01" for month in (7, 8)] if off_at > "2026-07-01" else []
+        assert [when for when, _ in by_month if when < "2026-10-01"] == ahead + late, off_at
+        assert [total for when, total in by_month if when >= "2026-10-01"] == [10_000] * 7, off_at
+        assert made.total - made.credited == 4 * 9_000 + 2 * 25_000 + 7 * 10_000, off_at
+    made = paused("2026-12-05", "2026-05-06")
+    assert made.total - made.credited == 4 * 9_000 + 2 * 25_000 + 7 * 10_000

