@@ -51,6 +51,12 @@ class Read:
             if is_credit(line)
         }
 
+    def notes_on_deal(self, takeover: Takeover) -> list[CreditNote]:
+        """What lowered a first invoice that was sent before its credit could be put on it."""
+        ids = {invoice.id for invoice in self.of_deal}
+        mine = (n for n in self.notes if n.metadata.get(KEY, "").startswith(takeover.key("")))
+        return [note for note in mine if note.invoice in ids and note.status != "void"]
+
     @property
     def facts(self) -> list[Fact]:
         """What carries keys of ours by itself."""
@@ -214,6 +220,7 @@ def desire_credit(takeover: Takeover, stated: Sequence[Desired], read: Read, now
     target = _first(stated, read)
     for invoice, amount in there.values():
         _take_off(given, invoice.metadata.get(KEY, invoice.id), amount)
+    given.on_first += sum(note.amount_minor for note in read.notes_on_deal(takeover))
     for one in unused(takeover, read.of_plans):
         if one.key in there:
             _rest(one, there[one.key][1], takeover, read, given)
@@ -319,6 +326,7 @@ def _give(one: Unused, target: _Target | None, takeover: Takeover, given: Given)
             _balance(f"{one.key}:rest", one.amount - part, takeover, given)
     elif first and first.status == "open" and not first.amount_paid_minor and first.amount_remaining_minor > one.amount:
         given.objects.append(_note(one, first, takeover))
+        given.on_first += one.amount
     else:
         _balance(one.key, one.amount, takeover, given)
 

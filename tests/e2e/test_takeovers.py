@@ -203,3 +203,24 @@ def test_a_deal_whose_subscription_is_kept_goes_on_as_self_serve_until_the_next_
     assert (rows[new]["Status__c"], rows[new]["Channel__c"], rows[new]["MRR__c"]) == ("Active", "Sales-Led", 400)
     _agrees(tandem)
     changes_nothing(tandem)
+
+
+def test_a_first_invoice_that_was_sent_before_anybody_looked_is_lowered(world: World, tandem: Tandem) -> None:
+    world.at("2026-06-10")
+    account = _account(world)
+    world.stripe.sign_up("Birch", "ops@birch.example", seats=5, card="pm_card_visa")
+    seat = world.crm.product("Seat", currencies=["USD"])
+    quote = sell(
+        world.crm, [(seat, 50, "99.00", {})], account=account, Start_Date__c="2026-06-25", Term_Months__c=12,
+        Billing_Frequency__c="Monthly",
+    )  # fmt: skip
+    settled(tandem)
+    world.at("2026-06-25T12:00")  # in one jump past the hour in which it is a draft
+    settled(tandem)
+
+    first = world.stripe.all("invoices")[0]
+    assert (first["total"], first["amount_due"], first["status"]) == (495_000, 485_250, "open")
+    assert quote_row(world, quote)["First_Invoice_Amount__c"] == Decimal("4852.5")
+    assert len(_live(world)) == 1
+    _agrees(tandem)
+    changes_nothing(tandem)

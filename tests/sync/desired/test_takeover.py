@@ -280,7 +280,13 @@ def test_stripes_own_first_draft_is_waited_for_and_one_that_is_finalised_is_lowe
     draft = invoice(495_000, "in_9", subscription="sub_new", status="draft")
     assert [(d.create["invoice"], d.create["amount"]) for d in given(draft).objects] == [("in_9", -9_750)]
     fields = {"subscription": "sub_new", "amount_paid_minor": 0, "amount_remaining_minor": 495_000}
-    assert made(given(invoice(495_000, "in_9", status="open", **fields)).objects) == [("creditnote", "in_9")]
+    sent = invoice(495_000, "in_9", status="open", **fields)
+    assert (made(given(sent).objects), given(sent).on_first) == ([("creditnote", "in_9")], 9_750)
+    note = CreditNote(
+        id="cn_1", invoice="in_9", status="issued", amount_minor=9_750, metadata={KEY: takeover(plan()).key("in_1")}
+    )
+    again = desire_credit(takeover(plan()), [], Read((invoice(),), (sent,), (note,)), now("2026-06-25T02:00"))
+    assert (again.objects, again.on_first, again.by_invoice) == ([], 9_750, {})
     assert made(given(invoice(495_000, "in_9", subscription="sub_new")).objects) == [("balance", -9_750)]
 
 
