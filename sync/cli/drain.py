@@ -39,6 +39,7 @@ def to_json(drained: Drained) -> dict[str, object]:
         "failed": failed,
         "waiting": drained.waiting,
         "rows_waiting": drained.rows_waiting,
+        "usage_waiting": drained.usage_waiting,
         "next_wake_at": drained.next_wake_at,
     }
 
@@ -50,7 +51,7 @@ def lines(drained: Drained) -> list[str]:
     said = [
         f"done      {drained.runs} runs, {drained.flushed} rows written to Salesforce, {drained.rounds} rounds",
         f"failed    {failed}",
-        f"waiting   {drained.waiting} subjects, {drained.rows_waiting} rows",
+        f"waiting   {drained.waiting} subjects, {drained.rows_waiting} rows, {drained.usage_waiting} usage events",
         f"next wake {instant(drained.next_wake_at)}",
     ]
     return said + [f"  {key} {code}: {message}" for key, code, message in drained.failed]
