@@ -114,7 +114,7 @@ GROUP BY known.scope
 GAUGES_SQL = _SOURCES + "UNION ALL".join(
     (
         _NUMBERS,
-        _histogram("job_seconds", ("lane", "kind"), JOB_S, "ended"),
+        _histogram("job_seconds", ("lane", "kind"), JOB_S, "(SELECT * FROM ended WHERE outcome <> 'refused') AS wrote"),
         _histogram(
             "request_seconds",
             ("system", "operation"),
