@@ -51,7 +51,8 @@ def read_removal(line: CrmQuoteLine, at: Reading) -> Removal | None:
         return None
     if by_use and not _whole_cycle(sold, start, at.deal):
         feature = "Taking usage off inside its cycle"
-        faults.not_covered(feature, "Start_Date__c", say(start), "Choose the first day of a cycle", line=line)
+        todo = f"Choose {say(_next_cycle(sold, start, at.deal))}, when its next cycle begins: all that is used by then is billed"
+        faults.not_covered(feature, "Start_Date__c", say(start), todo, line=line)
         return None
     price = price if price is not None and price.is_finite() else Decimal(0)
     return Removal(line.id, sold, Fraction(price) / months, quantity, start, price)
@@ -66,6 +67,12 @@ def _whole_cycle(sold: DealProduct, day: date, deal: Deal) -> bool:
     """Whether usage of this product can go on that day: Stripe drops what was used since the last boundary."""
     mine = [x for x in deal.recurring if x.product.key == sold.key and x.usage is not None and x.start <= day]
     return all(deal.grid(x).is_boundary(day) for x in mine if x.end is None or day < x.end)
+
+
+def _next_cycle(sold: DealProduct, day: date, deal: Deal) -> date:
+    """The first day after this one on which a cycle of the usage begins."""
+    mine = [x for x in deal.recurring if x.product.key == sold.key and x.usage is not None and x.start <= day]
+    return max(deal.grid(x).at(day).end for x in mine if x.end is None or day < x.end)
 
 
 def check_removed(deal: Deal, change: Change, lines: Sequence[CrmQuoteLine], faults: Faults) -> bool:

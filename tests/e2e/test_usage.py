@@ -68,6 +68,8 @@ def test_usage_that_would_be_lost_is_not_taken_off_inside_its_cycle(world: World
     tandem.drain()
     rows = [quote_row(world, quote) for quote in refused]
     assert [row["Billing_Code__c"] for row in rows] == ["CONF-311", "CONF-311"]
+    assert "Choose 1 Mar 2026, when its next cycle begins" in rows[0]["Billing_Message__c"]
+    assert "Choose 17 Feb 2026 or a later day" in rows[1]["Billing_Message__c"]
     assert [e for e in world.writes(before) if e.system == "stripe"] == []
     world.at("2026-03-01T02:00")
     tandem.drain()
