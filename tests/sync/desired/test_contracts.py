@@ -293,3 +293,15 @@ def test_what_was_kept_of_a_deal_is_self_serve_once_the_term_is_over() -> None:
     for when, channel in ((FEB_1 - 1, "Sales-Led"), (FEB_1, "Self-Serve")):
         [row] = show(view(when, subscriptions=[kept], schedules=[released]), frozenset()).subscriptions
         assert (row.billing_key, row.channel, row.status) == ("0Q0A", channel, "Active")
+
+
+def test_what_is_bought_on_the_web_site_after_a_deal_is_a_row_of_its_own() -> None:
+    ended = subscription(status="canceled", metadata=DEAL, ended_at_s=FEB_1, schedule="sub_sched_1")
+    over = schedule(status="completed", subscription="sub_1", metadata=DEAL)
+    bought = subscription(id="sub_web", metadata={}, start_date_s=FEB_1 + 86_400)
+    shown = show(view(FEB_1 + 90_000, subscriptions=[ended, bought], schedules=[over]), frozenset())
+
+    assert [(row.billing_key, row.channel, row.status) for row in shown.subscriptions] == [
+        ("0Q0A", "Sales-Led", "Canceled"), ("sub_web", "Self-Serve", "Active"),
+    ]  # fmt: skip
+    assert (shown.account.billing_channel, shown.account.billing_health) == ("Self-Serve", "Good")
