@@ -15,7 +15,7 @@ from sync.deal.policy import BillingPolicy
 from sync.desired.compared_deals import OVER, SCHEDULE_OVER, DealsView, QuoteState, deals_unlike
 from sync.desired.compared_rows import Found, RowsView, rows_unlike
 from sync.desired.differences import Cure, Difference, Kind
-from sync.desired.keys import ACCOUNT, KEY
+from sync.desired.keys import ACCOUNT, DEAL, KEY
 from sync.desired.references import live_refs
 from sync.facts import Coupon, Customer, Fact, Invoice, Price, Schedule, Subscription
 from sync.ports import ROW_KINDS, Facts, FoundRow, Links, NewLink, Outbox, Promises, StripeGateway
@@ -140,21 +140,29 @@ class Reconcile:
     def _customers(
         self, standing: Mapping[str, Standing], claimed: Mapping[str, Sequence[str]]
     ) -> dict[str, tuple[str, ...]]:
-        """The customers of each Account: those that are linked; else those that name it, or that it names."""
+        """The customers of each Account: those that are linked; else those that name it, or that it names, and on which
+        something runs for it. One that is only named has no business with it yet: a deal will look.
+        """
         linked = self._linked(standing)
-        named = {
-            a: str(row.fields["Stripe_Customer_Id__c"])
-            for a, one in standing.items()
-            for row in one.rows
-            if row.sobject == "Account" and row.fields.get("Stripe_Customer_Id__c")
+        named = {a: list(claimed.get(a, ())) for a in standing if not linked.get(a)}
+        for a, one in ((a, standing[a]) for a in named):
+            ids = (row.fields.get("Stripe_Customer_Id__c") for row in one.rows if row.sobject == "Account")
+            named[a] += [str(id_) for id_ in ids if id_]
+        sold = self._sold([c for ids in named.values() for c in ids])
+        found = {a: tuple(dict.fromkeys(c for c in ids if (a, c) in sold)) for a, ids in named.items()}
+        return {a: linked.get(a) or found[a] for a in standing}
+
+    def _sold(self, customers: Sequence[str]) -> set[tuple[str, str]]:
+        """Account and customer of every object of a deal on these customers, of those that nobody is linked to."""
+        free = set(customers) - set(self.links.by_stripe_id(customers)) if customers else set()
+        objects = (
+            [f for kind in ("subscription", "schedule") for f in self.facts.of_customers(kind, free)] if free else []
+        )
+        return {
+            (f.metadata[ACCOUNT], getattr(f, "customer", ""))
+            for f in objects
+            if DEAL in f.metadata and ACCOUNT in f.metadata
         }
-        free = {c for a, c in named.items() if not linked.get(a)} - set(self.links.by_stripe_id(list(named.values())))
-        there = set(self.facts.get("customer", free)) if free else set()
-        found = {}
-        for account_id in standing:
-            own = [named[account_id]] if named.get(account_id) in there else []
-            found[account_id] = linked.get(account_id) or tuple(dict.fromkeys([*claimed.get(account_id, ()), *own]))
-        return found
 
     def _linked(self, account_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
         found: dict[str, list[str]] = defaultdict(list)
