@@ -381,7 +381,8 @@ class _Step:
         # What had begun by the time this came, though after its day: the rest of a cycle in which it began was stated.
         later = (p for p in whole if p.start > day)
         amount = sum(rest_of_cycle(p, (), p.start, self.deal, p.change.joins_by) for p in later)
-        for group in agreeing([p for p in whole if p.start <= day], self.deal.currency, day):
+        paid = [p for p in whole if p.start <= day and self._billed(p, day) > 0]  # not what policy None left out
+        for group in agreeing(paid, self.deal.currency, day):
             gone = replace(group[0], quantity=sum(p.quantity for p in group))  # one item, rounded once
             unused = rest_of_cycle(gone, left, day, self.deal, change.proration)
             amount += min(unused, sum(self._billed(p, day) for p in group))

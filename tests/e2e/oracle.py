@@ -401,7 +401,8 @@ class Oracle:
         assert by is not None
         left = [p for p in parts if p.runs(day)]
         amount = sum(self._rest(p) for p in some if p.line.start > day)
-        for group in grouped([p for p in some if p.line.start <= day], day):
+        paid = [p for p in some if p.line.start <= day and self._billed(p, day) > 0]
+        for group in grouped(paid, day):
             gone = Part(group[0].line, sum(p.quantity for p in group), group[0].paper)
             unused = rest_of_cycle(gone, left, day, self.terms, by.proration)
             amount += min(unused, sum(self._billed(p, day) for p in group))

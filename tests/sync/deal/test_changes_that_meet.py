@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sync.deal.changes import Credit, Removal
+from sync.deal.changes import Credit, Proration, Removal
 from sync.deal.deal import Deal
 from sync.deal.dues import Begun, Settled, is_past, plain_from, touching
 from sync.deal.forecast import Forecast, forecast
@@ -194,3 +194,12 @@ def test_what_is_taken_off_and_sold_again_later_is_billed_before_and_after_the_p
         assert made.total - made.credited == 4 * 9_000 + 2 * 25_000 + 7 * 10_000, off_at
     made = paused("2026-12-05", "2026-05-06")
     assert made.total - made.credited == 4 * 9_000 + 2 * 25_000 + 7 * 10_000
+
+
+def test_units_that_were_not_billed_in_a_cycle_are_not_given_back_beside_those_that_were() -> None:
+    """Ten seats paid for May, ten more from the 16th by policy None: the end on the 25th gives back seven days of ten."""
+    more = seats("L2", 10, "2026-05-16")
+    added = amended(monthly(), "A", day("2026-05-16"), more, proration=Proration.NONE)
+    made = lived(cancelled(added, day("2026-05-25")), EARLY)
+    alone = lived(cancelled(monthly(), day("2026-05-25")), EARLY)
+    assert credits(made) == credits(alone) != []
