@@ -9,11 +9,12 @@ from typing import cast
 
 import pytest
 
-from sync import wiring
 from sync.crm import CrmQuote
 from sync.desired.keys import DEAL, SETTLED
 from sync.facts import Schedule
 from sync.run.start import Start, is_billed
+from sync.wiring.choices import start_of
+from sync.wiring.store import Store
 
 BEGAN = datetime(2026, 3, 10, 9, tzinfo=UTC)
 NOW = BEGAN + timedelta(days=5)
@@ -35,7 +36,7 @@ class Cursors:
 def since(given: str, *, sandbox: str | None = None, zone: str = "UTC") -> datetime | None:
     settings = SimpleNamespace(bill_signed_since=given, tandem_sandbox_url=sandbox, billing_timezone=zone)
     store = SimpleNamespace(settings=settings, cursors=Cursors(), clock=Clock())
-    return wiring._start(cast("wiring.Store", store)).since
+    return start_of(cast("Store", store)).since
 
 
 def test_without_a_setting_it_is_the_first_start_and_in_a_sandbox_never() -> None:

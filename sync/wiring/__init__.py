@@ -1,0 +1,26 @@
+"""The composition root: the one place that knows what is real (DESIGN 2)."""
+
+from sync.wiring.choices import zones
+from sync.wiring.services import Services, build
+from sync.wiring.store import Store, backup, open_store, restore, upgrade
+from sync.wiring.vendors import build_version, check_credentials, vendors, webhook_verifier
+from sync.wiring.web import WebStore, check_web, usage_intake, web_store
+
+__all__ = [
+    "Services",
+    "Store",
+    "WebStore",
+    "backup",
+    "build",
+    "build_version",
+    "check_credentials",
+    "check_web",
+    "open_store",
+    "restore",
+    "upgrade",
+    "usage_intake",
+    "vendors",
+    "web_store",
+    "webhook_verifier",
+    "zones",
+]

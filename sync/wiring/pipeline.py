@@ -1,0 +1,126 @@
+"""Every run and what it stands on, joined."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import time as clock_time
+from datetime import timedelta
+
+from sync import mapping
+from sync.apply import Writer
+from sync.deal.policy import BillingPolicy
+from sync.desired.mirrored import Mirrored
+from sync.gateways import salesforce_gateway, stripe_client
+from sync.run.changes import Changes
+from sync.run.dealing import Dealing
+from sync.run.flush import Flusher
+from sync.run.healing import Healing
+from sync.run.identity import Identity
+from sync.run.merging import Merges
+from sync.run.mirror import Mirror
+from sync.run.nightly import KIND as NIGHTLY
+from sync.run.nightly import Nightly
+from sync.run.opportunities import Opportunities
+from sync.run.pausing import Pausing
+from sync.run.payers import Payers
+from sync.run.pipeline import Pipeline
+from sync.run.planner import Planner
+from sync.run.promise import PromiseCheck
+from sync.run.quote import QuoteRun
+from sync.run.reconcile import Reconcile
+from sync.run.rows import Rows
+from sync.run.sweep import Sweep
+from sync.run.telling import Telling
+from sync.run.usage import UsageRun
+from sync.run.usage_intake import UsageIntake
+from sync.run.won import WonNotBilled
+from sync.store.adoption import StoredAdoption
+from sync.wiring.choices import new_accounts, start_of, zones
+from sync.wiring.store import DRAIN_BACKOFF_S, Store
+
+
+def pipeline_of(
+    store: Store,
+    stripe: stripe_client.StripeAccount,
+    salesforce: salesforce_gateway.SalesforceOrg,
+    mappings: mapping.Mappings,
+    policy: BillingPolicy,
+    *,
+    drain: bool,
+) -> Pipeline:
+    """Every run, joined to the store and both gateways. ``drain``: nothing settles, and back-off is short."""
+    rows = Rows(mappings)
+    writer = Writer(stripe=stripe, ledger=store.ledger, clock=store.clock, installation=store.cursors.installation())
+    dealing = Dealing(salesforce=salesforce, promises=store.promises, policy=policy, cohorts=store.cohorts)
+    payers = Payers(
+        stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, identities=store.identities
+    )
+    planner = Planner(stripe=stripe, payers=payers, dealing=dealing)
+    promise = PromiseCheck(dealing=dealing, facts=store.facts, outbox=store.outbox, rows=rows)
+    opportunities = Opportunities(promises=store.promises, outbox=store.outbox, rows=rows)
+    quotes = QuoteRun(
+        salesforce=salesforce, planner=planner, writer=writer, ledger=store.ledger, links=store.links, facts=store.facts,
+        promises=store.promises, subjects=store.subjects, outbox=store.outbox, clock=store.clock, promise=promise,
+        telling=Telling(
+            facts=store.facts, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock,
+            opportunities=opportunities,
+        ),
+        decisions=store.decisions, start=start_of(store),
+    )  # fmt: skip
+    merges = Merges(
+        stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, promises=store.promises, identities=store.identities,
+        subjects=store.subjects, outbox=store.outbox, ledger=store.ledger, writer=writer, clock=store.clock,
+    )  # fmt: skip
+    identity = Identity(
+        stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, subjects=store.subjects, identities=store.identities,
+        merges=merges, mode=store.settings.self_serve_accounts, clock=store.clock, new_accounts=new_accounts(store.settings),
+    )  # fmt: skip
+    mirror = Mirror(
+        stripe=stripe, facts=store.facts, links=store.links, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock,
+        zone_of=zones(salesforce, policy.billing_timezone), promise=promise, identities=store.identities,
+        opportunities=opportunities, mirrored=Mirrored(store.settings.mirror_invoices, store.settings.mirror_months),
+    )  # fmt: skip
+    pausing = Pausing(store.cursors)
+    reconcile = Reconcile(
+        stripe=stripe, salesforce=salesforce, facts=store.facts, links=store.links, promises=store.promises,
+        outbox=store.outbox, comparing=store.comparing, decisions=store.decisions, dealing=dealing, mirror=mirror,
+        rows=rows, clock=store.clock, policy=policy, zone_of=mirror.zone_of,
+    )  # fmt: skip
+    healing = Healing(
+        reconcile=reconcile, outbox=store.outbox, links=store.links, promises=store.promises, subjects=store.subjects
+    )
+    nightly = Nightly(
+        sweep=Sweep(
+            reconcile=reconcile, healing=healing, cursors=store.cursors, ledger=store.ledger, budgets=store.budgets,
+            adoption=StoredAdoption(store.engine, store.facts, stripe_account=stripe.account),
+        ),
+        subjects=store.subjects, cursors=store.cursors, clock=store.clock, zone=policy.billing_timezone,
+        at=clock_time.fromisoformat(at) if (at := store.settings.reconcile_at) else None,
+    )  # fmt: skip
+    usage = UsageRun(
+        intake=usage_intake_of(store, stripe), metering=stripe.meters, store=store.usage, cursors=store.cursors, links=store.links,
+        facts=store.facts, outbox=store.outbox, rows=rows, clock=store.clock, pause_cap_s=DRAIN_BACKOFF_S if drain else None,
+    )  # fmt: skip
+    return Pipeline(
+        usage=usage, subjects=store.subjects, outbox=store.outbox, clock=store.clock,
+        changes=Changes(stripe=stripe, salesforce=salesforce, subjects=store.subjects, cursors=store.cursors),
+        quotes=quotes, identity=identity, mirror=replace(mirror, apart={NIGHTLY: nightly.run}), nightly=nightly,
+        won=WonNotBilled(
+            comparing=store.comparing, outbox=store.outbox, facts=store.facts, cursors=store.cursors, rows=rows,
+            clock=store.clock, after=timedelta(hours=store.settings.won_not_billed_h),
+        ),
+        flusher=Flusher(salesforce=salesforce, outbox=store.outbox, budgets=store.budgets, pausing=pausing), pausing=pausing,
+        settle_s=0.0 if drain else store.settings.settle_s,
+    )  # fmt: skip
+
+
+def usage_intake_of(store: Store, stripe: stripe_client.StripeAccount) -> UsageIntake:
+    """What takes usage in."""
+    return UsageIntake(
+        stripe=stripe,
+        metering=stripe.meters,
+        facts=store.facts,
+        links=store.links,
+        store=store.usage,
+        clock=store.clock,
+    )
