@@ -64,10 +64,10 @@ def drain(pipeline: Pipeline, *, progress: Callable[[str], None] = lambda _: Non
             continue
         if away is not None and unread >= TRIES:
             raise away
-        if away is None and pipeline.pausing.any:
-            break  # what waits does so until somebody resumes
         counts = pipeline.subjects.counts(pipeline.clock.now())
         rows, rows_in_s = pipeline.outbox.waiting()
+        if away is None and pipeline.pausing.any:
+            break  # what waits does so until somebody resumes
         usage, usage_in_s = pipeline.usage.waiting() if pipeline.usage else (0, None)
         pause_s = _pause(
             counts.next_retry_in_s if counts.retrying else None,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sync.errors import Terminal
@@ -367,6 +367,7 @@ def test_what_is_no_object_of_ours_is_refused(obj: object) -> None:
         fact_of(obj)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # the first draw waits for a busy machine
 @given(st.sampled_from(KINDS), st.data())
 def test_a_damaged_object_is_a_fact_or_bug_502_never_another_error(kind: str, data: st.DataObject) -> None:
     obj = dict(EXAMPLES[kind])
