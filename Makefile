@@ -7,8 +7,10 @@ PYTEST_WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 4 ? 4 : 
 # Every test starts processes of ours: where bytecode is not kept, each of them compiles everything again.
 pytest = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 
+run_tests = $(pytest) -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder --ignore=tests/interop --ignore=tests/soak
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test check interop live bench soak lock install install-run
+.PHONY: help demo test long check interop live bench soak lock install install-run
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -17,8 +19,12 @@ demo: install-run  ## Show the main job end to end, against the sandbox
 	@$(BIN)/tandem demo
 
 test: install  ## Run the tests, then judge everything that went over the wire in them
-	@$(pytest) -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder --ignore=tests/interop --ignore=tests/soak $(ARGS)
+	@$(run_tests) $(if $(ARGS),$(ARGS),-m "not long")
 	@$(BIN)/python -m tests.contracts.judge $(if $(ARGS),--partial)
+
+long: install  ## The longer stories, which make test leaves out; judged too
+	@$(run_tests) -m long $(ARGS)
+	@$(BIN)/python -m tests.contracts.judge --partial
 
 check: install  ## Lint, types, import rules, lock files
 	@$(BIN)/ruff check .

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +31,8 @@ NUMBER = re.compile(r"\d{1,12}")
 SECRET = re.compile(r"\b(?:sk|rk)_(?:test|live)_\w+|\bwhsec_\w+|\bBearer [\w.!-]+")
 #: Wrong things of one kind are shown once, and no more kinds than these.
 MOST_SHOWN = 40
+#: Fewer logs than these are not worth another process.
+FILES_A_PART = 20
 
 
 @dataclass
@@ -58,10 +62,12 @@ def judge(lines: Iterable[str]) -> Verdict:
     for line in lines:
         if secret := SECRET.search(line):
             verdict.errors[f"a secret shows in the log: {secret[0][:12]}..."] += 1
-        shape = NUMBER.sub("0", ID.sub("_", PLACE.sub("", line)))
+        if '"system":"salesforce"' in line[:200]:
+            continue
         record = json.loads(line)
         if record["system"] != "stripe":
             continue
+        shape = NUMBER.sub("0", ID.sub("_", PLACE.sub("", line)))
         name = _name(record["method"], record["path"]) or f"{record['method']} {record['path']}"
         verdict.judged[name] += 1
         if record["client"].startswith(TANDEM):
@@ -78,8 +84,28 @@ def _name(method: str, path: str) -> str | None:
     return f"{endpoint.method} {endpoint.template}" if endpoint else None
 
 
-def _lines(folder: Path) -> Iterator[str]:
-    for file in sorted(folder.glob("*.jsonl")):
+def judge_folder(folder: Path) -> Verdict:
+    """What is to be said about all logs of a folder, looked at by every processor."""
+    files = sorted(folder.glob("*.jsonl"))
+    parts = max(1, min(os.cpu_count() or 1, len(files) // FILES_A_PART))
+    if parts == 1:
+        return judge(_lines(files))
+    with ProcessPoolExecutor(parts) as pool:
+        found = list(pool.map(_judge_files, (files[n::parts] for n in range(parts))))
+    whole = Verdict()
+    for verdict in found:
+        whole.judged.update(verdict.judged)
+        whole.by_tandem.update(verdict.by_tandem)
+        whole.errors.update(verdict.errors)
+    return whole
+
+
+def _judge_files(files: Sequence[Path]) -> Verdict:
+    return judge(_lines(files))
+
+
+def _lines(files: Iterable[Path]) -> Iterator[str]:
+    for file in files:
         with file.open(encoding="utf-8") as lines:
             yield from (line for line in lines if line.strip())
 
@@ -104,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--partial", action="store_true", help="a run of a few tests: not every endpoint need be called"
     )
     options = parser.parse_args(arguments)
-    verdict = judge(_lines(options.folder))
+    verdict = judge_folder(options.folder)
     wrong = report(verdict, partial=options.partial)
     if not options.partial or wrong:
         for name, count in sorted(verdict.judged.items()):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.e2e.looks import changes_nothing, quote_row, settled
 from tests.e2e.people import change, sell
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
+
+pytestmark = pytest.mark.long
 
 
 def test_what_a_later_amendment_takes_off_does_not_refuse_the_one_that_added_it(world: World, tandem: Tandem) -> None:

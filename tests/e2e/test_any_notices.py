@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
 from tests.e2e.year import deliveries, forget, live_a_year, shown, tell
+
+pytestmark = pytest.mark.long
+
 
 #: `make soak` has more.
 EXAMPLES = 2

@@ -21,6 +21,9 @@ from tests.e2e.people import sell
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem, writes_of
 
+pytestmark = pytest.mark.long
+
+
 MONTHLY: dict[str, Any] = {"Start_Date__c": "2026-03-05", "Term_Months__c": 12, "Billing_Frequency__c": "Monthly"}
 
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from tests.e2e.book import Book
 from tests.e2e.looks import changes_nothing
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
+
+pytestmark = pytest.mark.long
+
 
 TERMS: dict[str, Any] = {"Start_Date__c": "2026-03-01", "Term_Months__c": 6, "Billing_Frequency__c": "Monthly"}
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.e2e.looks import changes_nothing, quote_row, settled
 from tests.e2e.people import sell
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem, work_in_parallel
+
+pytestmark = pytest.mark.long
+
 
 HEADER: dict[str, Any] = {"Start_Date__c": "2026-03-01", "Term_Months__c": 12, "Billing_Frequency__c": "Monthly"}
 

@@ -14,6 +14,9 @@ from tests.e2e.sandbox import World, fresh_world, running_sandbox
 from tests.e2e.tandem import Tandem
 from workers.embedded import Servers
 
+pytestmark = pytest.mark.long
+
+
 MONTHLY: dict[str, Any] = {"Term_Months__c": 12, "Billing_Frequency__c": "Monthly"}
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from tests.e2e.book import Book
 from tests.e2e.looks import changes_nothing, quote_row
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
+
+pytestmark = pytest.mark.long
+
 
 DAYS = [f"2026-{month:02d}-01" for month in (2, 3, 4, 5, 6, 7)]
 

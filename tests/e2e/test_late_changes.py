@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.e2e.book import Book
 from tests.e2e.looks import billed, changes_nothing, quote_row, settled
 from tests.e2e.people import change, sell
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
+
+pytestmark = pytest.mark.long
+
 
 YEAR: dict[str, Any] = {"Start_Date__c": "2026-01-01", "Term_Months__c": 12}
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
+import pytest
+
 from tests.e2e.looks import changes_nothing, settled
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
+
+pytestmark = pytest.mark.long
 
 
 def test_older_invoices_count_in_the_sums_without_a_row(world: World, make_tandem: Callable[..., Tandem]) -> None:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 from random import SystemRandom
 
+import pytest
+
 from tests.e2e.looks import changes_nothing
 from tests.e2e.racing import check_races, run_races
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
+
+pytestmark = pytest.mark.long
+
 
 TIMES = 5
 

@@ -6,10 +6,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
+import pytest
+
 from tests.e2e.book import Book, by_day
 from tests.e2e.looks import changes_nothing, quote_row
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
+
+pytestmark = pytest.mark.long
 
 
 def test_steps_off_the_boundary_bill_the_rest_of_their_cycle(world: World, tandem: Tandem) -> None:

@@ -13,8 +13,9 @@ from tests.e2e.random_world import Life
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
 
+pytestmark = pytest.mark.long
 
-@pytest.mark.slow
+
 @pytest.mark.parametrize(("seed", "deals"), [(1, 3)])
 def test_random_deals_are_billed_as_signed_to_the_cent(
     world: World, make_tandem: Callable[..., Tandem], seed: int, deals: int

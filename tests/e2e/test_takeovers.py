@@ -6,11 +6,16 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from tests.e2e.dying import die_after_creating
 from tests.e2e.looks import changes_nothing, quote_row, seconds, settled
 from tests.e2e.people import sell
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
+
+pytestmark = pytest.mark.long
+
 
 ROW = "Id Billing_Key__c Quote__c Channel__c Status__c MRR__c Quantity__c Ends_On__c End_Date__c"
 

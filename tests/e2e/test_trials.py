@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from tests.e2e.book import Book
 from tests.e2e.looks import changes_nothing, quote_row
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
+
+pytestmark = pytest.mark.long
 
 
 def test_a_trial_of_fourteen_days_costs_nothing_and_the_term_counts_from_its_end(world: World, tandem: Tandem) -> None:

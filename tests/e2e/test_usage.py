@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.e2e.book import Book, by_day
 from tests.e2e.looks import changes_nothing, quote_row
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
+
+pytestmark = pytest.mark.long
+
 
 MONTHLY: dict[str, Any] = {"Billing_Frequency__c": "Monthly"}
 

@@ -11,6 +11,9 @@ from tests.e2e.people import sell
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
 
+pytestmark = pytest.mark.long
+
+
 HEADER: dict[str, Any] = {"Start_Date__c": "2026-03-01", "Term_Months__c": 12, "Billing_Frequency__c": "Monthly"}
 ROW = "Start_Date__c End_Date__c Ends_On__c Current_Period_End__c"
 DATES = ("Issued_On__c", "Period_Start__c", "Period_End__c")
