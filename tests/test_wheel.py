@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
+
 REPOSITORY = Path(__file__).parent.parent
 
 

@@ -13,6 +13,9 @@ from tests.e2e.looks import settled
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
 
+pytestmark = pytest.mark.long
+
+
 CUSTOMERS = 20
 
 

@@ -20,6 +20,9 @@ from tests.crash.installation import Installation, eventually, frozen
 from tests.crash.points import FREEZE, Point
 from tests.e2e.sandbox import World
 
+pytestmark = pytest.mark.long
+
+
 _numbers = itertools.count(1)
 
 

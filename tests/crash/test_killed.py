@@ -5,11 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
+import pytest
+
 from tests.crash.customers import Sold, all_are, draft, invoiced, judge
 from tests.crash.installation import Installation
 from tests.crash.points import Point
 from tests.e2e.looks import changes_nothing
 from tests.e2e.sandbox import World
+
+pytestmark = pytest.mark.long
+
 
 #: Moments of one operation; the link is only written for kinds that have one. After "done" comes the next "before".
 MOMENTS = ("before it is marked sent", "marked sent, not called", "effect, not written down", "done, not linked")

@@ -13,6 +13,9 @@ from tests.e2e.people import sell
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
 
+pytestmark = pytest.mark.long
+
+
 SCHEDULES = "POST /v1/subscription_schedules"
 #: A call that is never answered is given up after this long (machine seconds), so the tests don't wait half a minute.
 SHORT = {"call_deadline_s": 2.0, "lease_s": 3.0}
