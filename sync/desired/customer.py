@@ -172,7 +172,9 @@ class _Asker:
     def ask(self, evidence: str) -> Question:
         """The question, saying what was found and how to answer it."""
         named = dict.fromkeys((*self.looked.by_id, *(customer.id for customer in self.looked.by_email)))
-        ids = [id_ for id_ in named if id_ not in self.looked.apart]
+        ids = sorted(
+            id_ for id_ in named if id_ not in self.looked.apart
+        )  # said alike, in whatever order they were found
         detail = (
             f"Account {self.account.name}: {evidence}. Candidates: {', '.join(ids) or 'none that is left'}. "
             "Answer on the quote, Customer_Choice__c: the customer's id, or New."

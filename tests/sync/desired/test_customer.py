@@ -233,3 +233,9 @@ def test_customers_with_the_same_e_mail_are_those_that_have_it_now_whatever_its_
         Customer(id="cus_4", email="ap@acme.example", deleted=True),
     ]
     assert [c.id for c in having_email(there, "ap@acme.EXAMPLE")] == ["cus_1"]
+
+
+def test_a_question_says_the_same_in_whatever_order_the_candidates_were_found():
+    first, second = a_customer("cus_1"), a_customer("cus_2")
+    said = {asked(Looked(by_email=found)) for found in ((first, second), (second, first))}
+    assert len(said) == 1
