@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sandbox.stripe.billing import invoice_parameters as parameters
 from sandbox.stripe.billing.engine import billing_of
 from sandbox.stripe.billing.invoice_routes import lines_page
+from sandbox.stripe.billing.of_charge import page_of_charge
 from sandbox.stripe.errors import invalid, no_such
 from sandbox.stripe.kernel import Call, Obj, expandable, route
 from sandbox.stripe.params import PAGE, in_range, merged_metadata
@@ -68,15 +67,7 @@ def retrieve_refund(call: Call) -> Obj:
 @route("GET", "/v1/refunds", parameters.REFUND_LIST)
 def list_refunds(call: Call) -> Obj:
     """Newest first."""
-    wanted = call.params
-    of = ("charge", wanted["charge"]) if "charge" in wanted else None
-    return call.page("refund", where=lambda found: _refund_listed(found, wanted), of=of)
-
-
-def _refund_listed(found: Obj, wanted: dict[str, Any]) -> bool:
-    if "payment_intent" in wanted and found["payment_intent"] != wanted["payment_intent"]:
-        return False
-    return in_range(found["created"], wanted.get("created"))
+    return page_of_charge(call, "refund")
 
 
 @route("POST", "/v1/credit_notes", parameters.CREDIT_NOTE_CREATE)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sandbox.stripe.billing import dispute_parameters as parameters
 from sandbox.stripe.billing.engine import billing_of
+from sandbox.stripe.billing.of_charge import page_of_charge
 from sandbox.stripe.kernel import Call, Obj, expandable, route
-from sandbox.stripe.params import in_range, merged_metadata
+from sandbox.stripe.params import merged_metadata
 
 for _path, _target in (("charge", "charge"), ("payment_intent", "payment_intent")):
     expandable("dispute", _path, _target)
@@ -22,15 +21,7 @@ def retrieve_dispute(call: Call) -> Obj:
 @route("GET", "/v1/disputes", parameters.DISPUTE_LIST)
 def list_disputes(call: Call) -> Obj:
     """Newest first."""
-    wanted = call.params
-    of = ("charge", wanted["charge"]) if "charge" in wanted else None
-    return call.page("dispute", where=lambda found: _listed(found, wanted), of=of)
-
-
-def _listed(found: Obj, wanted: dict[str, Any]) -> bool:
-    if "payment_intent" in wanted and found["payment_intent"] != wanted["payment_intent"]:
-        return False
-    return in_range(found["created"], wanted.get("created"))
+    return page_of_charge(call, "dispute")
 
 
 @route("POST", "/v1/disputes/{id}", parameters.DISPUTE_UPDATE)
