@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import re
-from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -14,7 +12,7 @@ from sync.cli import places
 from sync.cli.exits import Exit, Misused, NotFound
 from sync.cli.options import Json, Yes
 from sync.cli.output import Out, instant
-from sync.cli.since import UNITS
+from sync.cli.since import length_of
 
 
 class Side(StrEnum):
@@ -85,7 +83,7 @@ def _seconds(length: str | None) -> float | None:
     """So many seconds; None without a length. Misused for anything that is none."""
     if length is None:
         return None
-    found = re.fullmatch(r"(\d{1,4})(min|h|d|w)", length.strip())
-    if found is None or int(found[1]) == 0:
+    lasting = length_of(length, digits=4)
+    if not lasting:
         raise Misused(f"--for {length}: give a length such as 30min, 2h or 1d.")
-    return timedelta(**{UNITS[found[2]]: int(found[1])}).total_seconds()
+    return lasting.total_seconds()

@@ -10,12 +10,20 @@ from sync.cli.exits import Misused
 UNITS = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
+def length_of(text: str, *, digits: int = 6) -> timedelta | None:
+    """A length of time as people write it (``90min``, ``24h``, ``7d``, ``2w``) with so many digits at most; None for
+    anything else.
+    """
+    found = re.fullmatch(rf"(\d{{1,{digits}}})(min|h|d|w)", text.strip())
+    return timedelta(**{UNITS[found[2]]: int(found[1])}) if found else None
+
+
 def since_of(text: str | None, now: datetime) -> datetime | None:
     """The moment: ``24h``, ``90min``, ``7d``, ``2w`` before ``now``, or an ISO date and time with its zone. Misused for anything else."""
     if text is None:
         return None
-    if length := re.fullmatch(r"(\d{1,6})(min|h|d|w)", text.strip()):
-        return now - timedelta(**{UNITS[length[2]]: int(length[1])})
+    if (length := length_of(text)) is not None:
+        return now - length
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
