@@ -6,16 +6,12 @@ from dataclasses import dataclass
 
 #: Headings of docs/billing-rules.md, where a rule is told with worked examples. A test finds each of them there.
 DAY = "A day is a day in the billing time zone"
-MONTHS = "Months are counted from the first day, and clamp"
 LAST_DAY = "A term ends on the day before"
 ROUNDING = "A line is rounded once, after multiplying"
 EXACT = "Nothing is rounded in silence"
-DISCOUNT = "A discount is an amount"
-PERIODS = "Price period and billing frequency are two things"
 ONE_TIME = "One-time lines are billed once"
 PAST = "A start in the past bills what has begun at once"
 PRORATION = "Three policies for a change inside a cycle"
-LATE = "What comes late is caught up on one invoice"
 CREDITS = "Taking quantity off, and what is given back"
 COLLECTION = "How it is collected"
 REVENUE = "Monthly and annual revenue"
@@ -25,7 +21,6 @@ ACCOUNT = "The account"
 SUBSCRIPTION = "The subscription"
 CUSTOMER = "Who the customer is"
 REFUSING = "Refusing"
-PROMISE = "The promise"
 USAGE = "Usage is billed in arrears"
 
 

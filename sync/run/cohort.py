@@ -17,6 +17,7 @@ from sync.desired.references import live_refs, stated_refs
 from sync.errors import SyncError, Terminal, Unsafe
 from sync.facts import Invoice, Subscription
 from sync.ports import Cohorts, Links, Mark, Member, SalesforceGateway, Stage, StripeGateway, Subjects
+from sync.run.following import payer_of
 from sync.run.intake import quote_mark
 from sync.run.planner import Worked
 
@@ -146,7 +147,7 @@ class Migration:
             return f"it is {member.stage}, not cut over"
         quote = self.salesforce.quotes([member.quote_id]).get(member.quote_id)
         account = quote.quote.account_id if quote else None
-        link = self.links.by_key([f"customer:{account}"]).get(f"customer:{account}") if account else None
+        link = self.links.by_key([payer_of(account)]).get(payer_of(account)) if account else None
         if link is None:
             return None
         objects = self.stripe.read(live_refs(link.stripe_id)).all()

@@ -144,8 +144,7 @@ class Dealing:
         if member is None:
             return deal
         deal = taken_over(deal, member.paid_through)
-        back = member.stage is Stage.ROLLED_BACK and member.moved_at is not None
-        return rolled_back(deal, member.moved_at) if back and member.moved_at else deal
+        return rolled_back(deal, member.moved_at) if member.stage is Stage.ROLLED_BACK and member.moved_at else deal
 
     def _members(self, deal_key: str, now: datetime) -> Sequence[Promise]:
         """The changes that were taken into the deal, in that order."""

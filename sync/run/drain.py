@@ -66,9 +66,9 @@ def drain(pipeline: Pipeline, *, progress: Callable[[str], None] = lambda _: Non
             raise away
         counts = pipeline.subjects.counts(pipeline.clock.now())
         rows, rows_in_s = pipeline.outbox.waiting()
+        usage, usage_in_s = pipeline.usage.waiting() if pipeline.usage else (0, None)
         if away is None and pipeline.pausing.any:
             break  # what waits does so until somebody resumes
-        usage, usage_in_s = pipeline.usage.waiting() if pipeline.usage else (0, None)
         pause_s = _pause(
             counts.next_retry_in_s if counts.retrying else None,
             rows_in_s if rows else None,
@@ -87,7 +87,7 @@ def drain(pipeline: Pipeline, *, progress: Callable[[str], None] = lambda _: Non
                 break
             waits += 1
         time.sleep(max(pause_s or 0.0, 0.02))
-    return _summary(pipeline, counts, rows, runs, flushed, rounds)
+    return _summary(pipeline, counts, rows, usage, runs, flushed, rounds)
 
 
 def _pause(*candidates_s: float | None) -> float | None:
@@ -144,12 +144,12 @@ def _round(
 
 
 def _summary(
-    pipeline: Pipeline, counts: QueueCounts, rows: int, runs: Counter[str], flushed: int, rounds: int
+    pipeline: Pipeline, counts: QueueCounts, rows: int, usage: int, runs: Counter[str], flushed: int, rounds: int
 ) -> Drained:
     failed = tuple((s.key, s.error_code or "", s.error_message or "") for s in pipeline.subjects.failures())
     by_kind = Counter(key.partition(":")[0] for key in runs.elements())
     return Drained(
         runs=sum(runs.values()), flushed=flushed, rounds=rounds, failed=failed, waiting=sum(counts.due.values()) + counts.retrying + counts.leased,
         rows_waiting=rows, next_wake_at=counts.next_wake_at, by_kind=dict(by_kind),
-        usage_waiting=pipeline.usage.waiting()[0] if pipeline.usage else 0,
+        usage_waiting=usage,
     )  # fmt: skip

@@ -144,9 +144,8 @@ class QuoteRun:
             self.telling.show(graph, quote_fields(QuoteView(signed=True, now=now, on_hold=held)), fence=fence)
             return Done()
         first_seen = self.start.seen_at(graph.quote, now)
-        seen_at = self.promises.signed(
-            graph.quote.id, first_seen
-        )  # kept also where the rep says when: it counts what was won
+        # Kept also where the rep says when: it counts what was won.
+        seen_at = self.promises.signed(graph.quote.id, first_seen)
         signed_at = promise.signed_at if promise else graph.quote.signed_at or seen_at
         to_bill = frozen.as_signed(frozen.from_json(promise.graph), graph) if promise else graph
         run = QuoteTry(claim, due, graph, to_bill, promise, signed_at, fence)
@@ -189,15 +188,7 @@ class QuoteRun:
         self.promise.tell(found, worked.deal, customer, now, run.fence)
         told = self.promise.ways_to_pay(worked.deal, customer)
         if operations := [*holds(found), *self.promise.released(worked.deal, customer, found), *told]:
-            plan = Plan(tuple(operations))
-            run_id = self.ledger.open_run(
-                claim=claim,
-                subject=run.due.key,
-                trigger="promise",
-                as_of=now,
-                digest=plan.digest(),
-                plan=plan.to_json(),
-            )
+            run_id = self._open_run(run, Plan(tuple(operations)), now, trigger="promise")
             ids = {operation.ref: _salesforce_id(operation.ref.kind, worked) for operation in told}
             self.writer.apply(operations, claim=claim, run_id=run_id, known=worked.known, salesforce_ids=ids)
             self.ledger.close_run(run_id, outcome="done")
@@ -232,7 +223,7 @@ class QuoteRun:
             found = close_found(self.ledger, worked.plan, worked.known)
             if not worked.plan.operations:
                 if found:
-                    self.ledger.close_run(self._open_run(claim, run, worked, now), outcome="done")
+                    self.ledger.close_run(self._open_run(run, worked.plan, now), outcome="done")
                 self._joined(claim, worked, worked.known)
                 return worked
             if run.promise is None:
@@ -277,7 +268,7 @@ class QuoteRun:
         """The plan has taken effect, operation by operation; returns the Stripe id of every object."""
         plan = worked.plan
         run.written = True
-        run_id = self._open_run(claim, run, worked, now)
+        run_id = self._open_run(run, plan, now)
         salesforce_ids = {o.ref: _salesforce_id(o.ref.kind, worked, o.ref.key) for o in plan.operations}
         begun = any(f.metadata.get(DEAL) == worked.deal.key for f in worked.objects)
         try:
@@ -296,10 +287,9 @@ class QuoteRun:
         """What bills nobody first: the customer and the catalogue; then the rest, each in its order."""
         return [o for o in operations if not o.money], [o for o in operations if o.money]
 
-    def _open_run(self, claim: Claim, run: QuoteTry, worked: Worked, now: datetime) -> int:
-        plan = worked.plan
+    def _open_run(self, run: QuoteTry, plan: Plan, now: datetime, *, trigger: str = "due") -> int:
         return self.ledger.open_run(
-            claim=claim, subject=run.due.key, trigger="due", as_of=now, digest=plan.digest(), plan=plan.to_json()
+            claim=run.claim, subject=run.due.key, trigger=trigger, as_of=now, digest=plan.digest(), plan=plan.to_json()
         )
 
     def _joined(self, claim: Claim, worked: Worked, ids: Mapping[Ref, str]) -> None:
@@ -394,14 +384,7 @@ class QuoteRun:
         if same or run.written:
             return  # it was told already; or a run that began to write tells it
         plan = run.worked.plan if run.worked else Plan(())
-        run_id = self.ledger.open_run(
-            claim=run.claim,
-            subject=run.due.key,
-            trigger="due",
-            as_of=self.clock.now(),
-            digest=plan.digest(),
-            plan=plan.to_json(),
-        )
+        run_id = self._open_run(run, plan, self.clock.now())
         self.ledger.close_run(run_id, outcome="refused", error_code=error.code)
 
     def _deleted(self, promise: Promise) -> Outcome:

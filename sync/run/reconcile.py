@@ -25,6 +25,7 @@ from sync.ports.queue import SubjectState
 from sync.ports.standing import SalesforceStanding, Standing
 from sync.records import Ref
 from sync.run.dealing import Dealing
+from sync.run.following import payer_of
 from sync.run.intake import unit_of
 from sync.run.mirror import Mirror
 from sync.run.ours import Ours, deal_keys, remembering
@@ -34,8 +35,6 @@ from sync.run.rows import Rows
 F = TypeVar("F", bound=Fact)
 #: A draft is finalised within an hour or three days; one that is older may have been deleted, which no list says.
 DRAFT_OLD = timedelta(hours=3)
-
-
 #: Objects of which every row of an Account is read, so that one that is not there is missing.
 STANDING = frozenset({"Account", *ROW_KINDS})
 
@@ -199,7 +198,7 @@ class Reconcile:
         promises = self.promises.of_deals(keys)
         quotes = {q.id for one in standing.values() for q in one.quotes}
         quotes |= {p.quote_id for some in promises.values() for p in some}
-        wanted = [f"customer:{a}" for a in standing]
+        wanted = [payer_of(a) for a in standing]
         wanted += [f"{o.KIND}:{own}" for some in objects.values() for o in some if (own := o.metadata.get(KEY))]
         return Ours(
             dealing=remembering(self.dealing, promises),

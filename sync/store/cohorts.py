@@ -10,7 +10,6 @@ from sqlalchemy import Engine, Row, select
 from sqlalchemy.dialects.postgresql import insert
 
 from sync.ports import Member, Stage
-from sync.store.sql import machine_now
 from sync.store.tables import cohorts
 
 
@@ -21,12 +20,13 @@ class StoredCohorts:
         self._engine = engine
 
     def put(self, members: Sequence[Member]) -> None:
-        rows = [{**asdict(m), "stage": str(m.stage), "written_machine_at": machine_now()} for m in members]
+        if not members:
+            return
+        store = insert(cohorts)
+        new = {name: value for name, value in store.excluded.items() if name != "quote_id"}
+        rows = [{**asdict(m), "stage": str(m.stage)} for m in members]
         with self._engine.begin() as connection:
-            for row in rows:
-                rest = {name: value for name, value in row.items() if name != "quote_id"}
-                store = insert(cohorts).values(row)
-                connection.execute(store.on_conflict_do_update(index_elements=[cohorts.c.quote_id], set_=rest))
+            connection.execute(store.on_conflict_do_update(index_elements=[cohorts.c.quote_id], set_=new), rows)
 
     def of(self, cohort: str | None = None) -> Sequence[Member]:
         wanted = select(cohorts).order_by(cohorts.c.cohort, cohorts.c.quote_id)
