@@ -14,7 +14,6 @@ from sync.cli.exits import Exit, Misused, NotFound
 from sync.cli.naming import subject_of
 from sync.cli.options import Json, Yes
 from sync.cli.output import Out
-from sync.deal.calendar import business_day
 from sync.desired.explain_account import explain_account, explain_subscription
 from sync.desired.explain_deal import explain_deal
 from sync.desired.explain_invoice import explain_invoice
@@ -164,8 +163,7 @@ def _of_account(kind: str, name: str, services: Services) -> list[Reason]:
     shown = mirror.show_all({account: payers})[account]
     if kind == "subscription":
         return explain_subscription(shown, name)
-    zone = mirror.zone_of([account])[account]
-    return explain_account(shown, business_day(services.clock.now(), zone))
+    return explain_account(shown)
 
 
 def _of_invoice(name: str, services: Services) -> list[Reason]:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import date
+from collections.abc import Iterable
 from decimal import Decimal
 
 from sync.deal.calendar import say
 from sync.desired import reasons
+from sync.desired.given_back import DISPUTE_STATUS, OPEN_DISPUTE
 from sync.desired.mirror import Shown
 from sync.desired.reasons import Reason
 from sync.shown import BillingInvoice, BillingPayment, BillingSubscription, BillingSubscriptionItem
 
+#: What an invoice says while a dispute of it is open.
+OPEN = frozenset(DISPUTE_STATUS[status] for status in OPEN_DISPUTE)
 
-def explain_account(shown: Shown, today: date) -> list[Reason]:
-    """Health, revenue, balances and dates of an Account with what each adds up; ``today`` is the billing zone's day."""
+
+def explain_account(shown: Shown) -> list[Reason]:
+    """Health, revenue, balances and dates of an Account with what each adds up."""
     account, live = shown.account, [s for s in shown.subscriptions if s.status != "Canceled"]
     open_ = [i for i in shown.invoices if i.status == "Open"]
     found = [
-        Reason("Billing_Health__c", account.billing_health, tuple(_health(shown, open_, today)), reasons.ACCOUNT),
+        Reason("Billing_Health__c", account.billing_health, tuple(_health(shown)), reasons.ACCOUNT),
         _sum("MRR__c", account.mrr, account.billing_currency, (_worth(s) for s in live), reasons.REVENUE),
         _sum("Open_Balance__c", account.open_balance, account.billing_currency, map(_left, open_), reasons.ACCOUNT),
-        _overdue(shown, open_, today),
+        _overdue(shown),
     ]
     if account.next_invoice_date is not None:
         lines = [
@@ -64,27 +67,28 @@ def _subscription(row: BillingSubscription, shown: Shown) -> list[Reason]:
     ]
 
 
-def _health(shown: Shown, open_: Sequence[BillingInvoice], today: date) -> Iterable[str]:
+def _health(shown: Shown) -> Iterable[str]:
     for row in shown.subscriptions:
         yield f"subscription {row.billing_key}: {row.status}"
-    for invoice in _late(open_, today):
+    for invoice in _late(shown):
         yield f"{_name(invoice)} is overdue: {_why_late(invoice)}"
     for invoice in shown.invoices:
-        if invoice.dispute_status in ("Needs Response", "Under Review"):
+        if invoice.dispute_status in OPEN:
             yield f"{_name(invoice)} is disputed: {invoice.dispute_status}"
     if not shown.subscriptions:
         yield "it has no subscription"
 
 
-def _overdue(shown: Shown, open_: Sequence[BillingInvoice], today: date) -> Reason:
+def _overdue(shown: Shown) -> Reason:
     account = shown.account
-    late = [f"{_left(i)}: {_why_late(i)}" for i in _late(open_, today)] or ["no open invoice is late"]
+    counted = (i for i in _late(shown) if i.currency == account.billing_currency)
+    late = [f"{_left(i)}: {_why_late(i)}" for i in counted] or ["no open invoice is late"]
     says = f"{_amount(account.overdue_amount, account.billing_currency)}, {account.overdue_days or 0} days"
     return Reason("Overdue_Amount__c", says, tuple(late), reasons.ACCOUNT)
 
 
-def _late(open_: Sequence[BillingInvoice], today: date) -> list[BillingInvoice]:
-    return [i for i in open_ if i.amount_remaining > 0 and (i.due_on <= today if i.due_on else i.attempts > 0)]
+def _late(shown: Shown) -> list[BillingInvoice]:
+    return [i for i in shown.invoices if i.stripe_id in shown.overdue]
 
 
 def _why_late(invoice: BillingInvoice) -> str:

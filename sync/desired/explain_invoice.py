@@ -8,8 +8,8 @@ from sync.deal.calendar import business_day, instant, say
 from sync.deal.money import format_amount
 from sync.desired import reasons
 from sync.desired.declines import in_plain_words
+from sync.desired.invoice_rows import INVOICE_STATUS
 from sync.desired.keys import DEAL, KEY
-from sync.desired.mirror import INVOICE_STATUS
 from sync.desired.reasons import Reason
 from sync.facts import Invoice, Line
 

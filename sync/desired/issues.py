@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sync.deal.money import to_major
-from sync.desired.declines import in_plain_words
+from sync.desired.attempts import failed_tries, why_failed
 from sync.desired.given_back import OPEN_DISPUTE, MoneyBack
 from sync.facts import Charge, Invoice
 from sync.shown import BillingIssue
@@ -121,17 +121,12 @@ def _issue(invoice: Invoice, code: str, what: str, detail: str, minor: int, sinc
 
 
 def _failed(invoice: Invoice, charges: Mapping[str, Sequence[Charge]]) -> Found | None:
-    intents = [p.payment_intent for p in invoice.payments if p.payment_intent]
-    failed = [c for i in intents for c in charges.get(i, ()) if c.status == "failed"]
+    failed = failed_tries(invoice, charges)
     stands = invoice.status == "open" and invoice.attempt_count > 0 and invoice.amount_remaining_minor > 0
     if not stands and not failed:
         return None
-    first = min(failed, key=lambda c: (c.created_s, c.id), default=None)
-    words = (
-        in_plain_words(first.failure_code, first.failure_message)
-        if first
-        else in_plain_words(invoice.last_error_code, invoice.last_error)
-    )
+    first = failed[0] if failed else None
+    words = why_failed(invoice, first)
     since_s = first.created_s if first else invoice.finalized_at_s or invoice.created_s
     detail = f"{words or 'The payment failed.'} The invoice says whether and when Stripe tries again."
     return _issue(invoice, FAILED, "payment failed", detail, invoice.amount_remaining_minor, since_s), stands

@@ -14,9 +14,10 @@ import structlog
 
 from sync.clock import Clock
 from sync.crm import CrmRow
+from sync.desired.account_view import AccountView
 from sync.desired.customer import is_live
 from sync.desired.keys import ACCOUNT, QUOTE
-from sync.desired.mirror import AccountView, Shown, show
+from sync.desired.mirror import Shown, show
 from sync.desired.mirrored import Mirrored
 from sync.errors import LeaseLost, OutcomeUnknown, SyncError, Terminal, Transient
 from sync.facts import (

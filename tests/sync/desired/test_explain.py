@@ -13,11 +13,14 @@ from sync.deal.deal import Deal
 from sync.deal.discounts import AmountOff, Discount, Percent
 from sync.deal.forecast import forecast
 from sync.desired import reasons
+from sync.desired.account_view import AccountView
+from sync.desired.explain_account import explain_account
 from sync.desired.explain_deal import explain_deal
 from sync.desired.explain_invoice import explain_invoice
+from sync.desired.mirror import show
 from sync.desired.quote_status import QuoteView, Shown
 from sync.desired.reasons import Reason
-from sync.facts import Invoice, InvoicePayment, Line
+from sync.facts import Customer, Invoice, InvoicePayment, Line
 from tests.sync.deal.deals import EARLY, amended, cancelled, day, deal, fee, line
 
 
@@ -123,3 +126,22 @@ def test_every_rule_that_is_cited_stands_in_the_billing_rules(name: str) -> None
 def test_a_day_is_chosen_by_its_billing_day() -> None:
     said = explained(deal(line("L", 10, "50.00")), on="2026-07-01")
     assert [what for what in said if what.startswith("Invoice")] == ["Invoice of 1 Jul 2026"]
+
+
+def test_an_account_names_as_overdue_exactly_what_it_counts() -> None:
+    """An invoice that falls due later today is not overdue yet, though its day is today."""
+    due = int(datetime(2026, 3, 10, 15, tzinfo=UTC).timestamp())
+    late = Invoice(
+        id="in_1", customer="cus_1", number="A-1", status="open", currency="usd", collection_method="send_invoice",
+        total_minor=500, amount_remaining_minor=500, due_date_s=due, created_s=due - 86_400,
+    )  # fmt: skip
+
+    def overdue(hour: int) -> Reason:
+        now = datetime(2026, 3, 10, hour, tzinfo=UTC)
+        view = AccountView("001A", "UTC", now, [Customer(id="cus_1")], [], [], [late])
+        return {r.what: r for r in explain_account(show(view, frozenset({"in_1"})))}["Overdue_Amount__c"]
+
+    assert overdue(14).because == ("no open invoice is late",)
+    assert overdue(14).says == "0.00 USD, 0 days"
+    assert "due 10 Mar 2026" in overdue(16).because[0]
+    assert overdue(16).says == "5.00 USD, 0 days"

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from sync.desired.mirror import AccountView, show
+from sync.desired.account_view import AccountView
+from sync.desired.mirror import show
 from sync.errors import Terminal
 from sync.facts import (
     Charge,
