@@ -6,7 +6,7 @@ still right, and twice is once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import takewhile
 from typing import TypeVar
@@ -17,26 +17,10 @@ from sync.deal.deal import Deal
 from sync.deal.lines import DealLine
 from sync.deal.pricing import DealItem, agreeing, item
 from sync.deal.proration import rest_of_cycle
+from sync.deal.settled import Begun, Settled, settled
 from sync.deal.timeline import Track, cycle_items
 
 L = TypeVar("L", DealLine, Removal)
-
-
-@dataclass(frozen=True)
-class Settled:
-    """When a quote was brought into a Stripe object: Stripe itself bills the cycles from ``plain`` on with it."""
-
-    plain: date
-    at: datetime
-
-
-@dataclass(frozen=True)
-class Begun:
-    """How a track was begun, and by quote id how later quotes were brought into it."""
-
-    plain: date
-    at: datetime
-    quotes: Mapping[str, Settled] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -86,66 +70,9 @@ class Stated:
     credits: tuple[CreditDue, ...] = ()
 
 
-def plain_from(track: Track, deal: Deal, now: datetime) -> date:
-    """The first day whose cycle Stripe can still bill by itself: the boundary after ``now``, else the planned end."""
-    for cycle in track.planned():
-        if deal.boundary(cycle.start) > now:
-            return cycle.start
-    assert track.grid.end is not None  # an evergreen track always has a next boundary
-    return track.grid.end
-
-
-def is_past(track: Track, deal: Deal, now: datetime) -> bool:
-    """Whether all the time that was sold is over, also the cycle that it was to end with: Stripe can make no object of
-    it any more, so what has none is stated alone.
-    """
-    return track.grid.end is not None and deal.boundary(track.grid.end) <= now
-
-
 def begun_cycles(track: Track, plain: date) -> Iterator[Cycle]:
     """The cycles before the first that Stripe bills by itself."""
     return takewhile(lambda cycle: cycle.start < plain, track.planned())
-
-
-def touching(track: Track, deal: Deal) -> tuple[Change, ...]:
-    """The quotes that change what this track carries, in the order in which they were taken in.
-
-    Each is held against the deal as it was when it came, so that no later one takes away that it was brought in.
-    """
-    mine = track.line_ids | track.once_ids
-    known: dict[frozenset[str], tuple[Change, ...]] = deal.__dict__.setdefault("_touching", {})
-    if mine not in known:
-        known[mine] = _touching(mine, deal)
-    return known[mine]
-
-
-def _touching(mine: frozenset[str], deal: Deal) -> tuple[Change, ...]:
-    found, before = [], frozenset[Piece]()
-    for n, change in enumerate(deal.changes, start=1):
-        now = frozenset(p for p in deal.first(n) if p.line.id in mine)
-        if now != before:
-            found.append(change)
-        before = now
-    cutting = {p.cut_by.quote_id for p in before if p.cut_by is not None}  # also one that came before what it cuts
-    touched = {change.quote_id for change in found} | cutting
-    return tuple(change for change in deal.changes if change.quote_id in touched)
-
-
-def settled(track: Track, deal: Deal, begun: Begun | None, now: datetime) -> Mapping[str, Settled]:
-    """When each quote that touches the track was, or is now being, brought into it."""
-    known = dict(begun.quotes) if begun else {}
-    if begun:
-        known[track.opened_by] = Settled(begun.plain, begun.at)
-    return {c.quote_id: known.get(c.quote_id) or _fresh(track, deal, c, now) for c in touching(track, deal)}
-
-
-def _fresh(track: Track, deal: Deal, change: Change, now: datetime) -> Settled:
-    """A quote that is brought in now. Where the time is over nothing in Stripe says later when that was: it is when the
-    quote was taken in, or the end, which is the same on every day to come.
-    """
-    plain = plain_from(track, deal, now)
-    over = is_past(track, deal, now)
-    return Settled(plain, max(deal.boundary(plain), min(change.accepted_at, now)) if over else now)
 
 
 def stated(track: Track, deal: Deal, begun: Begun | None, now: datetime) -> Stated:

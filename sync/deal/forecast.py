@@ -13,11 +13,12 @@ from sync.deal.calendar import add_months, instant, seconds
 from sync.deal.changes import Piece
 from sync.deal.cycles import Cycle, CycleKind, Grid
 from sync.deal.deal import Deal
-from sync.deal.dues import Begun, CreditDue, Due, Settled, is_past, left_out, settled, stated, touching
+from sync.deal.dues import CreditDue, Due, left_out, stated
 from sync.deal.lines import Charge
 from sync.deal.money import round_half_away, to_major
 from sync.deal.pricing import DealItem, items
 from sync.deal.proration import worth
+from sync.deal.settled import Begun, Settled, is_past, settled, touching
 from sync.deal.timeline import HORIZON_MONTHS, Track, comes_in, cycle_items, tracks
 from sync.deal.true_up import TrueUp, net_exact, rounding_left
 

@@ -8,7 +8,7 @@ from datetime import date
 
 from sync.deal.calendar import instant, seconds
 from sync.deal.deal import Deal
-from sync.deal.dues import Begun, Settled
+from sync.deal.settled import Begun, Settled
 from sync.deal.timeline import Track, tracks
 from sync.desired.keys import DEAL, KEY, PLAIN_FROM, SETTLED
 from sync.facts import Fact, Schedule, Subscription

@@ -12,7 +12,8 @@ from itertools import count, islice
 from sync.deal.calendar import seconds
 from sync.deal.cycles import CycleKind
 from sync.deal.deal import Deal
-from sync.deal.dues import plain_from, settled, stated, touching
+from sync.deal.dues import stated
+from sync.deal.settled import plain_from, settled, touching
 from sync.deal.timeline import Track, tracks, without_stub
 from sync.desired.catalog import placed
 from sync.desired.going_on import goes_on, items_again, left_items

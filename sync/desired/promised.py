@@ -13,9 +13,9 @@ from datetime import datetime
 
 from sync.deal.calendar import instant, say, seconds
 from sync.deal.deal import Deal
-from sync.deal.dues import Begun, settled
 from sync.deal.forecast import cycle_lines
 from sync.deal.money import format_amount
+from sync.deal.settled import Begun, settled
 from sync.deal.timeline import Track, tracks
 from sync.desired.keys import KEY, PRODUCT
 from sync.desired.takeover_credit import is_credit

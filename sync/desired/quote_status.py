@@ -10,10 +10,10 @@ from decimal import Decimal
 from sync import catalogue
 from sync.deal.changes import Change
 from sync.deal.deal import Deal
-from sync.deal.dues import is_past
 from sync.deal.effect import Effect
 from sync.deal.forecast import Forecast
 from sync.deal.money import to_major
+from sync.deal.settled import is_past
 from sync.deal.timeline import tracks
 from sync.desired.keys import KEY
 from sync.desired.made import schedule_of

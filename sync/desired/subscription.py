@@ -11,8 +11,9 @@ from datetime import datetime
 from sync import catalogue
 from sync.deal.calendar import instant, say
 from sync.deal.deal import Deal
-from sync.deal.dues import is_past, plain_from, stated
+from sync.deal.dues import stated
 from sync.deal.policy import BillingPolicy
+from sync.deal.settled import is_past, plain_from
 from sync.deal.timeline import tracks
 from sync.desired.made import Made
 from sync.desired.objects import PlannedObject, custom_fields, pending

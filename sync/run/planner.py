@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import TypeVar
 
 from sync.deal.deal import Deal
-from sync.deal.dues import CreditDue, Stated, is_past, stated
+from sync.deal.dues import CreditDue, Stated, stated
 from sync.deal.forecast import Forecast, forecast
 from sync.deal.policy import BillingPolicy
+from sync.deal.settled import is_past
 from sync.deal.timeline import Track, tracks
 from sync.desired.catalog import desire_catalogue
 from sync.desired.credits import Money, desire_credits

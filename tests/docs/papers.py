@@ -26,8 +26,8 @@ from typing import Any
 from sync.crm import CrmProduct, CrmQuoteLine, CrmTier
 from sync.deal.changes import Credit, Proration
 from sync.deal.deal import Deal
-from sync.deal.dues import Begun, settled
 from sync.deal.policy import BillingPolicy
+from sync.deal.settled import Begun, settled
 from sync.deal.timeline import tracks
 from sync.desired.subscription import desire
 from sync.quotes.standard import read_change, read_quote

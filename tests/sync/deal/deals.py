@@ -13,6 +13,8 @@ from sync.deal.deal import Deal, Payer, Terms
 from sync.deal.discounts import Discount
 from sync.deal.forecast import Forecast
 from sync.deal.lines import Charge, DealLine, DealProduct
+from sync.deal.settled import Begun, Settled, is_past, plain_from, touching
+from sync.deal.timeline import tracks
 
 PRO = DealProduct("01tPRO", "Pro")
 ADD_ON = DealProduct("01tADD", "Add-on")
@@ -77,6 +79,17 @@ def cancelled(to: Deal, effective: date, **more: Any) -> Deal:
 
 def taken(name: str, quantity: int, price: str, start: date, product: DealProduct = PRO) -> Removal:
     return Removal(name, product, Fraction(price), quantity, start, Decimal(price))
+
+
+def bring_in(begun: dict[str, Begun], known: Deal, when: datetime) -> None:
+    """``begun`` says what Stripe's objects would after a run at ``when``: how each was made, and what was brought into it."""
+    for track in tracks(known):
+        if track.key not in begun and is_past(track, known, when):
+            continue  # nothing is made of it in Stripe
+        fresh = Settled(plain_from(track, known, when), when)
+        mine = begun.get(track.key) or Begun(fresh.plain, when)
+        quotes = {c.quote_id: fresh for c in touching(track, known) if c.quote_id != track.opened_by}
+        begun[track.key] = replace(mine, quotes={**quotes, **mine.quotes})
 
 
 def invoices(made: Forecast) -> list[tuple[str, int]]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from sync.crm import CrmAccount, CrmProduct, CrmQuote, CrmQuoteLine, QuoteGraph
 from sync.deal.deal import Deal
-from sync.deal.dues import Begun, Settled, is_past, plain_from, touching
 from sync.deal.forecast import Forecast, forecast
 from sync.deal.policy import BillingPolicy
-from sync.deal.timeline import tracks
+from sync.deal.settled import Begun
 from sync.quotes.standard import read_change, read_quote
 from tests.e2e.random_deals import PRODUCTS, RandomCustomer, RandomLine, RandomQuote
+from tests.sync.deal.deals import bring_in
 
 IDS = {name: f"01tAA000000000{n}AAA" for n, name in enumerate(PRODUCTS, start=1)}
 PRODUCTS_READ = {
@@ -87,21 +87,5 @@ class Lived:
             deal = read_change(read, self.deal, policy, now)
         made = forecast(deal, now, self.begun)
         self.deal = deal
-        self._settle(now)
+        bring_in(self.begun, deal, now)
         return made
-
-    def _settle(self, now: datetime) -> None:
-        assert self.deal is not None
-        for track in tracks(self.deal):
-            fresh = Settled(plain_from(track, self.deal, now), now)
-            known = self.begun.get(track.key)
-            if known is None and is_past(track, self.deal, now):
-                continue  # no object is made of it
-            if known is None:
-                known = Begun(fresh.plain, fresh.at)
-            missing = [
-                c.quote_id
-                for c in touching(track, self.deal)
-                if c.quote_id != track.opened_by and c.quote_id not in known.quotes
-            ]
-            self.begun[track.key] = replace(known, quotes={**known.quotes, **dict.fromkeys(missing, fresh)})

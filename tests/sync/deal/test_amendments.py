@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from sync.deal.changes import Credit, Proration, TooMuchRemoved
-from sync.deal.dues import Begun, Settled
 from sync.deal.forecast import forecast
 from sync.deal.pricing import arr_minor
+from sync.deal.settled import Begun, Settled
 from sync.deal.timeline import tracks
 from tests.sync.deal.deals import (
     ADD_ON,

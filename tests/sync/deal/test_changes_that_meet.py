@@ -7,15 +7,16 @@ from typing import Any
 
 from sync.deal.changes import Credit, Proration, Removal
 from sync.deal.deal import Deal
-from sync.deal.dues import Begun, Settled, is_past, plain_from, touching
 from sync.deal.forecast import Forecast, forecast
 from sync.deal.lines import DealLine
+from sync.deal.settled import Begun
 from sync.deal.timeline import tracks
 from tests.sync.deal.deals import (
     ADD_ON,
     EARLY,
     amended,
     at,
+    bring_in,
     cancelled,
     credits,
     day,
@@ -46,14 +47,7 @@ def lived(of: Deal, now: datetime) -> Forecast:
     """The forecast of a deal whose quotes were each brought in when they were taken in."""
     begun: dict[str, Begun] = {}
     for n, change in enumerate(of.changes, start=1):
-        known, when = of.of_first(n), change.accepted_at
-        for track in tracks(known):
-            if track.key not in begun and is_past(track, known, when):
-                continue  # nothing is made of it in Stripe
-            fresh = Settled(plain_from(track, known, when), when)
-            mine = begun.get(track.key) or Begun(fresh.plain, when)
-            quotes = {c.quote_id: fresh for c in touching(track, known) if c.quote_id != track.opened_by}
-            begun[track.key] = Begun(mine.plain, mine.at, {**quotes, **mine.quotes})
+        bring_in(begun, of.of_first(n), change.accepted_at)
     return forecast(of, now, begun)
 
 

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from sync.deal.changes import Proration, TooMuchRemoved
 from sync.deal.deal import Deal
-from sync.deal.dues import Begun, Settled, is_past, plain_from, touching
 from sync.deal.forecast import Forecast, forecast
+from sync.deal.settled import Begun
 from sync.deal.timeline import tracks
-from tests.sync.deal.deals import EARLY, amended, deal, line, taken
+from tests.sync.deal.deals import EARLY, amended, bring_in, deal, line, taken
 
 PRICES = ("12.00", "49.00", "50.00", "99.00")
 
@@ -93,14 +93,7 @@ def lived_through(made: Deal, arrivals: list[tuple[str, datetime]]) -> Forecast:
     made = replace(made, changes=tuple(changes))
     begun: dict[str, Begun] = {"Q1": Begun(made.base.effective, EARLY)}
     for n in range(2, len(changes) + 1):
-        known, when = made.of_first(n), changes[n - 1].accepted_at
-        for track in tracks(known):
-            if track.key not in begun and is_past(track, known, when):
-                continue  # nothing is made of it in Stripe
-            fresh = Settled(plain_from(track, known, when), when)
-            mine = begun.get(track.key) or Begun(fresh.plain, when)
-            quotes = {c.quote_id: fresh for c in touching(track, known) if c.quote_id != track.opened_by}
-            begun[track.key] = replace(mine, quotes={**quotes, **mine.quotes})
+        bring_in(begun, made.of_first(n), changes[n - 1].accepted_at)
     return forecast(made, datetime(2035, 1, 1, tzinfo=UTC), begun)
 
 
