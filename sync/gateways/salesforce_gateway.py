@@ -36,7 +36,7 @@ class SalesforceOrg:
         self._reads = Reads(http, mappings, names, self._schema, signed_statuses=signed_statuses)
         self._lists = Lists(http, mappings, names, self._schema, self._reads)
         self._standing = StandingReads(
-            http, mappings, names, self._schema, self._reads, self._lists, signed_statuses=signed_statuses
+            mappings, names, self._schema, self._reads, self._lists, signed_statuses=signed_statuses
         )
         self._changes = Changes(http, mappings, names, self._schema)
         self._writes = Writes(http, mappings, names, self._schema)

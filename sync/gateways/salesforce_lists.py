@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sync.gateways.names import Names
@@ -58,17 +58,23 @@ class Lists:
 
     def rows(self, sobject: RowKind, after: str | None = None) -> RowPage:
         """As `sync.ports.listing.SalesforceLists.list_rows` says."""
-        to_org = self._names.to_org
-        conditions = []
-        if ours := OURS.get(sobject):
-            conditions.append(f"({' OR '.join(f'{to_org(name)} != null' for name in ours)})")
-        if after:
-            conditions.append(f"Id > '{checked_id(after)}'")
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        soql = f"SELECT {', '.join(self.columns(sobject))} FROM {to_org(sobject)}{where} ORDER BY Id LIMIT {PAGE}"
+        conditions = [self.any_of(ours)] if (ours := OURS.get(sobject)) else []
+        found, behind = self.page(sobject, self.columns(sobject), conditions, after)
+        return RowPage(tuple(self.row(sobject, raw) for raw in found), behind)
+
+    def any_of(self, columns: Iterable[str]) -> str:
+        """The condition that at least one of these columns, by its name without the namespace, has a value."""
+        return f"({' OR '.join(f'{self._names.to_org(name)} != null' for name in columns)})"
+
+    def page(
+        self, sobject: str, columns: Iterable[str], conditions: Iterable[str], after: str | None
+    ) -> tuple[list[Json], str | None]:
+        """The next page by Id behind ``after``, and the Id behind which another one may follow. ``columns`` are the org's."""
+        every = [*conditions, *([f"Id > '{checked_id(after)}'"] if after else [])]
+        where = f" WHERE {' AND '.join(every)}" if every else ""
+        soql = f"SELECT {', '.join(columns)} FROM {self._names.to_org(sobject)}{where} ORDER BY Id LIMIT {PAGE}"
         found = list(self._reads.pages(self._http.call("GET", query_path(soql), what=sobject).json()))
-        rows = tuple(self.row(sobject, raw) for raw in found)
-        return RowPage(rows, rows[-1].id if len(rows) >= PAGE else None)
+        return found, str(found[-1]["Id"]) if len(found) >= PAGE else None
 
     def columns(self, sobject: str) -> list[str]:
         """What is selected of an object so that `row` can be made of it."""

@@ -9,8 +9,8 @@ from simple_salesforce.format import format_soql
 
 from sync.crm import CrmQuote
 from sync.gateways.names import Names
-from sync.gateways.salesforce_client import SalesforceHttp, checked_id, query_path
-from sync.gateways.salesforce_lists import OURS_ON_ACCOUNT, PAGE, Lists
+from sync.gateways.salesforce_client import checked_id
+from sync.gateways.salesforce_lists import OURS_ON_ACCOUNT, Lists
 from sync.gateways.salesforce_reads import IDS, Reads, Schema
 from sync.gateways.salesforce_records import record_of, select
 from sync.mapping import Mappings
@@ -41,7 +41,6 @@ class StandingReads:
 
     def __init__(
         self,
-        http: SalesforceHttp,
         mappings: Mappings,
         names: Names,
         schema: Schema,
@@ -50,23 +49,20 @@ class StandingReads:
         *,
         signed_statuses: Sequence[str],
     ) -> None:
-        self._http, self._mappings, self._names, self._schema = http, mappings, names, schema
+        self._mappings, self._names, self._schema = mappings, names, schema
         self._reads, self._lists, self._signed = reads, lists, tuple(signed_statuses)
 
     def billed_accounts(self, sobject: Leading, after: str | None = None) -> BilledPage:
         """As `sync.ports.standing.SalesforceStanding.billed_accounts` says."""
         column = self._names.to_org(LEADS[sobject])
-        conditions = [f"Id > '{checked_id(after)}'"] if after else []
+        conditions = []
         if sobject == "Account":
-            conditions.append("(" + " OR ".join(f"{self._names.to_org(n)} != null" for n in OURS_ON_ACCOUNT) + ")")
+            conditions.append(self._lists.any_of(OURS_ON_ACCOUNT))
         if sobject == "Quote":
             conditions.append(format_soql("Status IN {}", list(self._signed)))
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        columns = ", ".join(dict.fromkeys(("Id", column)))
-        soql = f"SELECT {columns} FROM {self._names.to_org(sobject)}{where} ORDER BY Id LIMIT {PAGE}"
-        rows = list(self._reads.pages(self._http.call("GET", query_path(soql), what=sobject).json()))
+        rows, behind = self._lists.page(sobject, dict.fromkeys(("Id", column)), conditions, after)
         ids = dict.fromkeys(str(row[column]) for row in rows if row.get(column))
-        return BilledPage(tuple(ids), str(rows[-1]["Id"]) if len(rows) >= PAGE else None)
+        return BilledPage(tuple(ids), behind)
 
     def standing(self, account_ids: Sequence[str]) -> Mapping[str, Standing]:
         """As `sync.ports.standing.SalesforceStanding.standing` says."""

@@ -17,7 +17,6 @@ import structlog
 
 from sync.clock import Clock
 from sync.desired.mirrored import Mirrored
-from sync.errors import Transient
 from sync.ports import (
     MARKED_KINDS,
     ROW_KINDS,
@@ -34,9 +33,10 @@ from sync.ports import (
     Subjects,
 )
 from sync.run.adopting import QUESTION, Adopting, Payers, Whose
-from sync.run.flush import SALESFORCE, Flusher
+from sync.run.allowance import BulkAllowance
+from sync.run.flush import Flusher
 from sync.run.intake import unit_of
-from sync.run.listing import LONGEST_PAUSE_S, TRIES, Listing, patiently
+from sync.run.listing import LONGEST_PAUSE_S, TRIES, Listing
 from sync.run.mirror import Mirror
 from sync.run.signed_quotes import Signed, SignedQuotes
 
@@ -50,6 +50,8 @@ MARKED = 500
 FULL = 1000
 #: Machine seconds to wait for what other processes hold, in all.
 OTHERS_S = 120.0
+#: What is said when the allowance is used up.
+KEPT = ". What was read is kept; run the same command again later and it goes on."
 #: What the mirror shows of the facts that were listed.
 SHOWN: tuple[FactKind, ...] = ("customer", "subscription", "schedule", "invoice")
 
@@ -122,8 +124,8 @@ class Backfill:
         self._see_rows()
         found = listing.read()
         self.adopting.objects()
-        whose = self.adopting.customers(ask=self._asked)
-        quotes = self.signed.look(self._asked)
+        whose = self.adopting.customers(ask=self.allowance.ask)
+        quotes = self.signed.look(self.allowance.ask)
         self.signed.read_first(quotes)
         self._mark()
         self._show()
@@ -147,20 +149,10 @@ class Backfill:
         self.adoption.keep({f"{NAME}state": {"since_s": since_s, "fence": fence, "machine_s": str(machine_s)}})
         return State(since_s, fence, machine_s)
 
-    def _asked(self, call: Callable[[], T]) -> T:
-        """One call to Salesforce, as long as the allowance leaves the more urgent lanes theirs."""
-        self._check_allowance()
-        answer = patiently(call)
-        self.budgets.spent(SALESFORCE, "bulk")
-        return answer
-
-    def _check_allowance(self) -> None:
-        if not self.budgets.may_spend(SALESFORCE, "bulk"):
-            raise Transient(
-                "TEMP-405",
-                "Salesforce's daily allowance is used as far as bulk work may use it. What was read is kept; run the "
-                "same command again later and it goes on.",
-            )
+    @property
+    def allowance(self) -> BulkAllowance:
+        """What it may ask of Salesforce today."""
+        return BulkAllowance(self.budgets, KEPT)
 
     # ------------------------------------------------------------ reading
 
@@ -170,7 +162,7 @@ class Backfill:
             name = f"{NAME}rows:{kind}"
             at = self.adoption.progress(name).get(name, {"after": None, "found": 0, "done": False})
             while not at["done"]:
-                page = self._asked(lambda kind=kind, at=at: self.salesforce.list_rows(kind, at["after"]))  # type: ignore[misc]
+                page = self.allowance.ask(lambda kind=kind, at=at: self.salesforce.list_rows(kind, at["after"]))  # type: ignore[misc]
                 at = {"after": page.after, "found": at["found"] + len(page.rows), "done": page.after is None}
                 self.adoption.rows_page(page.rows, {name: at})
                 self.say(f"{kind}: {at['found']} read")
@@ -212,7 +204,7 @@ class Backfill:
 
     def _flush(self) -> int:
         """One call's worth of rows is in Salesforce; raises TEMP-405 when bulk work may not spend more."""
-        self._check_allowance()
+        self.allowance.check()
         return self.flusher.run_once()
 
     # ------------------------------------------------------------ telling

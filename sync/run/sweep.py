@@ -15,12 +15,11 @@ from typing import Any, TypeVar
 import structlog
 
 from sync.desired.differences import Cure, Difference, by_kind
-from sync.errors import Transient
 from sync.ports import Adoption, Budgets, Claim, Cursors, Ledger
 from sync.ports.standing import LEADING
-from sync.run.flush import SALESFORCE
+from sync.run.allowance import BulkAllowance
 from sync.run.healing import Healing
-from sync.run.listing import Listing, patiently
+from sync.run.listing import Listing
 from sync.run.reconcile import Compared, Reconcile, claims
 
 log = structlog.get_logger()
@@ -150,7 +149,7 @@ class Sweep:
             after: str | None = None
             while True:
                 keep()
-                page = self._asked(partial(self.reconcile.salesforce.billed_accounts, sobject, after))
+                page = self.allowance.ask(partial(self.reconcile.salesforce.billed_accounts, sobject, after))
                 found.update(page.account_ids)
                 after = page.after
                 if after is None:
@@ -177,18 +176,13 @@ class Sweep:
             )
 
     def _one_batch(self, state: _State, accounts: Sequence[str], heal: bool) -> None:
-        compared = self._asked(lambda: self.reconcile.compare(accounts, state.claimed))
+        compared = self.allowance.ask(lambda: self.reconcile.compare(accounts, state.claimed))
         state.report.add(compared, self.healing.heal(compared) if heal else frozenset())
 
-    def _asked(self, call: Callable[[], T]) -> T:
-        """An answer of Salesforce, as long as its allowance leaves the more urgent lanes theirs."""
-        if not self.budgets.may_spend(SALESFORCE, "bulk"):
-            words = "Salesforce's daily allowance is used as far as bulk work may use it; what was compared is kept."
-            raise Transient("TEMP-405", words)
-        before = self.reconcile.salesforce.calls
-        answer = patiently(call)
-        self.budgets.spent(SALESFORCE, "bulk", max(1, self.reconcile.salesforce.calls - before))
-        return answer
+    @property
+    def allowance(self) -> BulkAllowance:
+        """What it may ask of Salesforce today."""
+        return BulkAllowance(self.budgets, "; what was compared is kept.", lambda: self.reconcile.salesforce.calls)
 
     def _again(self, state: _State, heal: bool) -> None:
         """Accounts that were being worked on are looked at once more."""

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from sync.errors import Terminal
-from sync.gateways import salesforce_standing
+from sync.gateways import salesforce_lists
 from sync.ports.standing import LEADING
 from tests.sync.gateways.crm_seed import make_deal
 from tests.sync.gateways.world import World
@@ -54,7 +54,7 @@ def test_rows_and_signed_quotes_stand_under_their_account(org_world: World) -> N
 def test_accounts_are_led_to_by_signed_quotes_and_rows_page_by_page(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(salesforce_standing, "PAGE", 2)
+    monkeypatch.setattr(salesforce_lists, "PAGE", 2)
     org = world.org()
     signed = [make_deal(world, name=f"S{n}") for n in range(3)]
     for deal in signed:
