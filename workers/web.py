@@ -134,8 +134,14 @@ class NoticeWriter:
         async with self._connecting:
             if self._pool is None:
                 most = MOST_STATEMENTS + OTHER_CONNECTIONS
-                self._pool = await asyncpg.create_pool(self._dsn, min_size=1, max_size=most, timeout=5)
+                self._pool = await asyncpg.create_pool(
+                    self._dsn, min_size=1, max_size=most, timeout=5, reset=_as_it_was
+                )
             return self._pool
+
+
+async def _as_it_was(_: asyncpg.Connection) -> None:
+    """A connection goes back to the pool without another round trip: no statement of ours leaves anything in its session."""
 
 
 Waiting = tuple[NewNotice, "asyncio.Future[None]"]
