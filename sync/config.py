@@ -18,6 +18,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from sync.routing import ONE_ACCOUNT, Routes
+
 #: A Salesforce id: 15 characters, or 18 with their check.
 SALESFORCE_ID = r"^[A-Za-z0-9]{15}([A-Za-z0-9]{3})?$"
 FILE_SUFFIX = "_FILE"
@@ -66,6 +68,9 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=0, le=65535)
 
     # Stripe
+    stripe_accounts: Path | None = Field(
+        None, description="File of several Stripe accounts, and which deals are billed in which."
+    )
     stripe_api_key: SecretStr | None = None
     stripe_webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), validation_alias="stripe_webhook_secret"
@@ -220,6 +225,11 @@ class Settings(BaseSettings):
                 named.append("STRIPE_API_BASE")
             if named:
                 faults.append(_mixed(named))
+        if self.stripe_accounts and (self.stripe_api_key or self.stripe_webhook_secrets):
+            faults.append(
+                "STRIPE_ACCOUNTS stands beside STRIPE_API_KEY or STRIPE_WEBHOOK_SECRET: the file names the variables of"
+                " each account; unset one side"
+            )
         if faults:
             raise ValueError("\n".join(faults))
         return self
@@ -231,12 +241,31 @@ def _mixed(named: list[str]) -> str:
 
 
 @dataclass(frozen=True)
+class StripeCredentials:
+    """How to speak to one Stripe account. ``name`` is empty where there is only one. Without ``webhook_secrets`` its
+    webhooks can't be taken, and ``missing`` says what would have to be set.
+    """
+
+    name: str
+    api_key: SecretStr
+    webhook_secrets: tuple[SecretStr, ...]
+    requests_per_s: float
+    missing: str = ""
+
+    @property
+    def livemode(self) -> bool:
+        """What the key is for; Stripe's keys say it."""
+        return "_live_" in self.api_key.get_secret_value()
+
+
+@dataclass(frozen=True)
 class Endpoints:
-    """Where both vendors are and how to speak to them, whoever they are."""
+    """Where both vendors are and how to speak to them, whoever they are. ``stripe`` has every account, in the order of
+    STRIPE_ACCOUNTS, and ``routes`` say by name which deal is billed in which.
+    """
 
     stripe_url: str
-    stripe_api_key: SecretStr
-    stripe_webhook_secrets: tuple[SecretStr, ...]
+    stripe: tuple[StripeCredentials, ...]
     salesforce_url: str
     salesforce_token_url: str
     salesforce_client_id: str
@@ -245,6 +274,17 @@ class Endpoints:
     salesforce_private_key: SecretStr | None
     salesforce_api_version: str
     clock_url: str | None = None
+    routes: Routes = ONE_ACCOUNT
+
+    @property
+    def stripe_api_key(self) -> SecretStr:
+        """The key of the (first) Stripe account."""
+        return self.stripe[0].api_key
+
+    @property
+    def stripe_webhook_secrets(self) -> tuple[SecretStr, ...]:
+        """The webhook secrets of the (first) Stripe account."""
+        return self.stripe[0].webhook_secrets
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:

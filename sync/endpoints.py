@@ -8,32 +8,37 @@ from typing import Any
 import requests
 from pydantic import SecretStr
 
-from sync.config import ConfigFault, Endpoints, Settings
+from sync import stripe_credentials
+from sync.config import ConfigFault, Endpoints, Settings, StripeCredentials
 from sync.errors import Transient
+from sync.routing import ONE_ACCOUNT, Routes
 
 
 def endpoints(settings: Settings) -> Endpoints:
     """Addresses and credentials of both vendors. Raises ConfigFault naming every one that is missing."""
     if settings.tandem_sandbox_url:
-        return _endpoints_of(settings.tandem_sandbox_url, settings.stripe_webhook_secrets)
+        return _endpoints_of(settings.tandem_sandbox_url, settings)
     needed: Mapping[str, object] = {
-        "STRIPE_API_KEY": settings.stripe_api_key,
+        "STRIPE_API_KEY": settings.stripe_api_key or settings.stripe_accounts,
         "SALESFORCE_URL": settings.salesforce_url,
         "SALESFORCE_CLIENT_ID": settings.salesforce_client_id,
         "SALESFORCE_CLIENT_SECRET (or SALESFORCE_USERNAME and SALESFORCE_PRIVATE_KEY)": settings.salesforce_client_secret
         or (settings.salesforce_username and settings.salesforce_private_key),
     }
-    if missing := [name for name, value in needed.items() if not value]:
-        raise ConfigFault(
-            [f"{name}: is not set (or set TANDEM_SANDBOX_URL to try Tandem without any account)" for name in missing]
-        )
-    assert settings.stripe_api_key
+    missing = [name for name, value in needed.items() if not value]
+    faults = [f"{name}: is not set (or set TANDEM_SANDBOX_URL to try Tandem without any account)" for name in missing]
+    routes, stripe = ONE_ACCOUNT, tuple[StripeCredentials, ...]()
+    try:
+        routes, stripe = _stripe_of(settings)
+    except ConfigFault as error:
+        faults += error.faults
+    if faults:
+        raise ConfigFault(faults)
     assert settings.salesforce_url
     assert settings.salesforce_client_id
     return Endpoints(
         stripe_url=settings.stripe_api_base,
-        stripe_api_key=settings.stripe_api_key,
-        stripe_webhook_secrets=settings.stripe_webhook_secrets,
+        stripe=stripe,
         salesforce_url=settings.salesforce_url,
         salesforce_token_url=settings.salesforce_token_url
         or f"{settings.salesforce_url.rstrip('/')}/services/oauth2/token",
@@ -42,20 +47,36 @@ def endpoints(settings: Settings) -> Endpoints:
         salesforce_username=settings.salesforce_username,
         salesforce_private_key=settings.salesforce_private_key,
         salesforce_api_version=settings.salesforce_api_version,
+        routes=routes,
     )
 
 
-def _endpoints_of(url: str, own_secrets: tuple[SecretStr, ...]) -> Endpoints:
+def _stripe_of(
+    settings: Settings, key: SecretStr | None = None, secrets: tuple[SecretStr, ...] = ()
+) -> tuple[Routes, tuple[StripeCredentials, ...]]:
+    """Routes and credentials of the Stripe accounts of the settings; ``key`` and ``secrets`` are those of the one account
+    where the settings name none. No credentials without a key. Raises ConfigFault.
+    """
+    if settings.stripe_accounts:
+        accounts, found = stripe_credentials.of_file(settings)
+        return accounts.routes, found
+    key, known = settings.stripe_api_key or key, settings.stripe_webhook_secrets or secrets
+    missing = "" if known else "STRIPE_WEBHOOK_SECRET: is not set"
+    one = key and StripeCredentials("", key, known, settings.stripe_requests_per_s, missing)
+    return ONE_ACCOUNT, (one,) if one else ()
+
+
+def _endpoints_of(url: str, settings: Settings) -> Endpoints:
     """Addresses as the document at ``url``/ready gives them. Transient TEMP-406 while nothing answers there."""
     try:
         answer = requests.get(f"{url.rstrip('/')}/ready", timeout=(3, 10))
         answer.raise_for_status()
         told: dict[str, Any] = answer.json()
-        crm = told["salesforce"]
+        crm, first = told["salesforce"], told["stripe"]
+        routes, stripe = _stripe_of(settings, SecretStr(first["api_key"]), (SecretStr(first["webhook_secret"]),))
         return Endpoints(
             stripe_url=told["stripe_url"],
-            stripe_api_key=SecretStr(told["stripe"]["api_key"]),
-            stripe_webhook_secrets=own_secrets or (SecretStr(told["stripe"]["webhook_secret"]),),
+            stripe=stripe,
             salesforce_url=crm["url"],
             salesforce_token_url=crm["token_url"],
             salesforce_client_id=crm["client_id"],
@@ -64,6 +85,7 @@ def _endpoints_of(url: str, own_secrets: tuple[SecretStr, ...]) -> Endpoints:
             salesforce_private_key=None,
             salesforce_api_version=crm["api_version"],
             clock_url=f"{url.rstrip('/')}/clock",
+            routes=routes,
         )
     except (requests.ConnectionError, requests.Timeout) as error:
         raise Transient("TEMP-406", f"TANDEM_SANDBOX_URL: no sandbox answers there ({type(error).__name__}).") from None

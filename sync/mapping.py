@@ -16,14 +16,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+from ruamel.yaml.nodes import Node, ScalarNode
 
 from sync import crm
 from sync.facts import Customer
+from sync.yaml_nodes import TAG, FileFault, YamlNodes
 
 Owner = Literal["crm", "tandem"]
 
@@ -51,22 +50,10 @@ FILLED, CUSTOMER, METADATA = "Account", "customer.", "customer.metadata."
 _FLAGS = ("input", "optional", "cleared")
 
 
-@dataclass(frozen=True, order=True)
-class MappingFault:
-    """One thing wrong with one line of one file. ``line`` counts from 1; 0 = the file as a whole."""
-
-    file: str
-    line: int
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.what}" if self.line else f"{self.file}: {self.what}"
-
-
 class MappingFaults(Exception):
     """The mappings can't be used; every fault at once. Commands exit 2."""
 
-    def __init__(self, faults: Iterable[MappingFault]) -> None:
+    def __init__(self, faults: Iterable[FileFault]) -> None:
         self.faults = tuple(sorted(faults))
         super().__init__("\n".join(str(f) for f in self.faults))
 
@@ -151,7 +138,7 @@ def _builtin() -> Mappings:
 
 def _load(override: Path | None, folder: Path) -> Mappings:
     files = {p.name: p for p in sorted(folder.glob("*.yaml"))}
-    faults: list[MappingFault] = []
+    faults: list[FileFault] = []
     if override is not None:
         faults += _override(files, override)
     objects = [o for path in files.values() if (o := _File(path, faults).read()) is not None]
@@ -167,37 +154,31 @@ def builtin() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parent.parent / "mappings"
 
 
-def _override(files: dict[str, Path], folder: Path) -> list[MappingFault]:
+def _override(files: dict[str, Path], folder: Path) -> list[FileFault]:
     if not folder.is_dir():
-        return [MappingFault(str(folder), 0, "TANDEM_MAPPINGS names a folder that is not there")]
+        return [FileFault(str(folder), 0, "TANDEM_MAPPINGS names a folder that is not there")]
     faults = []
     for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
         if path.name in files:
             files[path.name] = path
         else:
             known = ", ".join(sorted(files))
-            faults.append(MappingFault(str(path), 0, f"replaces no mapping; the names are {known}"))
+            faults.append(FileFault(str(path), 0, f"replaces no mapping; the names are {known}"))
     return faults
 
 
-def _across(objects: list[ObjectMap]) -> list[MappingFault]:
+def _across(objects: list[ObjectMap]) -> list[FileFault]:
     """Faults between files: an object mapped twice would give its fields two owners."""
     faults, seen = [], dict[str, str]()
     for one in objects:
         if first := seen.get(one.api_name):
-            faults.append(
-                MappingFault(one.file, 0, f"{one.api_name} is mapped in {first} already; a field has one owner")
-            )
+            faults.append(FileFault(one.file, 0, f"{one.api_name} is mapped in {first} already; a field has one owner"))
         seen.setdefault(one.api_name, one.file)
     return faults
 
 
-class _File:
+class _File(YamlNodes):
     """Reads one file; what is wrong goes to ``faults`` with its line."""
-
-    def __init__(self, path: Path, faults: list[MappingFault]) -> None:
-        self._path = path
-        self._faults = faults
 
     def read(self) -> ObjectMap | None:
         before = len(self._faults)
@@ -218,33 +199,6 @@ class _File:
             if one.source and api_name != FILLED:
                 self._fault(one.line, f"{one.api_name}: from fills fields of {FILLED} only")
         return ObjectMap(api_name or "", record, fields, str(self._path)) if len(self._faults) == before else None
-
-    def _parse(self) -> Node | None:
-        yaml = YAML(typ="safe", pure=True)  # YAML 1.2: "no" is text, not false
-        try:
-            root: Node | None = yaml.compose(self._path.read_text(encoding="utf-8"))
-        except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            self._fault(mark.line + 1 if mark else 0, f"not valid YAML: {error.problem}")
-            return None
-        except (YAMLError, OSError, UnicodeDecodeError) as error:
-            self._fault(0, f"can't be read: {error}")
-            return None
-        if root is None:
-            self._fault(0, "is empty")
-        return root
-
-    def _members(self, node: Node, what: str) -> dict[str, Node] | None:
-        if not isinstance(node, MappingNode):
-            self._fault(self._line(node), f"{what} must be a mapping of names to values")
-            return None
-        members: dict[str, Node] = {}
-        for key, value in node.value:
-            name = str(key.value)
-            if name in members:
-                self._fault(self._line(key), f"{name} stands here twice")
-            members[name] = value
-        return members
 
     def _field(self, api_name: str, node: Node, record: type | None) -> FieldMap | None:
         line = self._line(node)
@@ -340,31 +294,10 @@ class _File:
         if key not in members:
             return False
         node = members[key]
-        if not isinstance(node, ScalarNode) or node.tag != "tag:yaml.org,2002:bool":
+        if not isinstance(node, ScalarNode) or node.tag != f"{TAG}bool":
             self._fault(self._line(node), f"{key} must be true or false")
             return False
         return str(node.value).lower() == "true"
-
-    def _text(self, members: Mapping[str, Node], key: str, line: int) -> str | None:
-        node = members.get(key)
-        if node is None:
-            self._fault(line, f"{key} is missing")
-            return None
-        if not isinstance(node, ScalarNode) or node.tag != "tag:yaml.org,2002:str" or not node.value:
-            self._fault(self._line(node), f"{key} must be text")
-            return None
-        return str(node.value)
-
-    def _known(self, members: Mapping[str, Node], known: set[str]) -> None:
-        for name, node in members.items():
-            if name not in known:
-                self._fault(self._line(node), f"unknown key {name}; known are {', '.join(sorted(known))}")
-
-    def _line(self, node: Any) -> int:
-        return int(node.start_mark.line) + 1
-
-    def _fault(self, line: int, what: str) -> None:
-        self._faults.append(MappingFault(str(self._path), line, what))
 
 
 def _plain_types(annotation: object) -> tuple[type, ...]:
