@@ -12,6 +12,8 @@ from sandbox.stripe.billing import shapes, shapes_money
 from sandbox.stripe.billing.amounts import share
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.kernel import Obj
+from sandbox.stripe.tax import crediting
+from sandbox.stripe.tax.computing import added, totals
 
 if TYPE_CHECKING:
     from sandbox.stripe.billing.engine import Billing
@@ -128,7 +130,9 @@ class Credits:
                 f"You can only create a credit note for open or paid invoices. This invoice is `{invoice['status']}`.",
                 "invoice",
             )
-        note_lines, amount = self._note_lines(invoice, params)
+        note_lines, net = self._note_lines(invoice, params)
+        on_top, within = crediting.sums(note_lines)
+        amount = net if "amount" in params else net + on_top
         open_part, paid_part = self._parts(invoice, amount)
         self._check_given_back(params, paid_part)
         sequence = 1 + len(self.kernel.store.all("credit_note", of=("invoice", invoice["id"])))
@@ -138,9 +142,10 @@ class Credits:
         note.update(
             amount=amount,
             total=amount,
-            total_excluding_tax=amount,
-            subtotal=amount,
-            subtotal_excluding_tax=amount,
+            total_excluding_tax=amount - on_top - within,
+            total_taxes=totals([tax for line in note_lines for tax in line["taxes"]]),
+            subtotal=amount - on_top,
+            subtotal_excluding_tax=amount - on_top - within,
             pre_payment_amount=open_part,
             post_payment_amount=paid_part,
             type="mixed" if open_part and paid_part else "post_payment" if paid_part else "pre_payment",
@@ -161,14 +166,17 @@ class Credits:
         if ("lines" in params) == ("amount" in params):
             raise invalid("You must pass exactly one of `amount` or `lines`.", "amount")
         if "amount" in params:
-            custom = {"unit_amount": params["amount"], "unit_amount_decimal": str(params["amount"])}
-            entry = shapes_money.credit_note_line(self.kernel.new_id("cnli"), params["amount"], 1, custom)
+            taxes = crediting.of_total(invoice, params["amount"])
+            shown = params["amount"] - added(taxes)
+            custom = {"unit_amount": shown, "unit_amount_decimal": str(shown), "taxes": taxes}
+            entry = shapes_money.credit_note_line(self.kernel.new_id("cnli"), shown, 1, custom)
             return [entry], params["amount"]
         entries = [self._note_line(invoice, line, f"lines[{index}]") for index, line in enumerate(params["lines"])]
         return entries, sum(entry["amount"] - entry["discount_amount"] for entry in entries)
 
     def _note_line(self, invoice: Obj, given: dict[str, Any], at: str) -> Obj:
         values: dict[str, Any] = {"type": given["type"], "metadata": dict(given.get("metadata") or {})}
+        crediting.check_line(invoice, given, at)
         if given["type"] == "custom_line_item":
             if "unit_amount" not in given:
                 raise invalid(f"Missing required param: {at}[unit_amount].", f"{at}[unit_amount]", "parameter_missing")
@@ -183,7 +191,9 @@ class Credits:
                 "resource_missing",
             )
         net = source["amount"] - sum(entry["amount"] for entry in source["discount_amounts"])
-        amount = _credited(source, net, given, at)
+        whole = crediting.before_tax(source, net)
+        amount, taxes = crediting.taxed(source, _credited(source, whole, given, at), whole)
+        values.update(taxes=taxes)
         values.update(invoice_line_item=source["id"], description=given.get("description", source["description"]))
         return shapes_money.credit_note_line(self.kernel.new_id("cnli"), amount, given.get("quantity"), values)
 

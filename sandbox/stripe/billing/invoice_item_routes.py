@@ -12,6 +12,8 @@ from sandbox.stripe.billing.engine import Billing, billing_of
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.kernel import Call, Obj, expandable, route
 from sandbox.stripe.params import in_range, merged_metadata
+from sandbox.stripe.tax.codes import check_code
+from sandbox.stripe.tax.computing import check_line
 
 Given = dict[str, Any]
 
@@ -69,6 +71,9 @@ def new_item(billing: Billing, given: Given) -> tuple[Obj, Obj | None]:
             "subscription_details": {"subscription": subscription["id"], "subscription_item": None},
         }
     _fill(billing, item, given)
+    if invoice is not None and invoice["automatic_tax"]["enabled"]:
+        said = item.get("_tax_behavior") or (item["_price"] or {}).get("tax_behavior")
+        check_line(kernel, said, item["amount"], currency, "tax_behavior")
     return item, invoice
 
 
@@ -109,6 +114,11 @@ def _fill(billing: Billing, item: Obj, given: Given) -> None:
         item["description"] = given["description"]
     if "period" in given:
         item["period"] = dict(given["period"])
+    if "tax_behavior" in given:
+        item["_tax_behavior"] = given["tax_behavior"]
+    if "tax_code" in given:
+        check_code(given["tax_code"], "tax_code")
+        item["_tax_code"] = given["tax_code"] or None
     item["metadata"] = merged_metadata(item["metadata"], given.get("metadata"))
     if "quantity" in given or "quantity_decimal" in given:
         quantity = Decimal(given["quantity_decimal"] if "quantity_decimal" in given else given["quantity"])

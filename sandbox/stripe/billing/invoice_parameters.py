@@ -92,6 +92,7 @@ _ITEM: Fields = {
     "quantity": QUANTITY,
     "quantity_decimal": decimal(places=12, min="0"),
     "tax_behavior": TAX_BEHAVIOR,
+    "tax_code": text().clearable(),
     "unit_amount_decimal": decimal(places=12),
 }
 INVOICE_ITEM_CREATE: Fields = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.stripe.billing import discounts, phases, requests
+from sandbox.stripe.billing import discounts, phases
 from sandbox.stripe.billing import invoice_parameters as parameters
 from sandbox.stripe.billing.engine import Billing, billing_of
 from sandbox.stripe.billing.invoices import HOUR_S, require, subscription_parent
@@ -13,6 +13,8 @@ from sandbox.stripe.kernel import Call, Kernel, Obj, expandable, includable, pag
 from sandbox.stripe.params import PAGE, in_range, merged_metadata
 from sandbox.stripe.resources import payment_methods
 from sandbox.stripe.store import Store
+from sandbox.stripe.tax.computing import check_line, invoice_state
+from sandbox.stripe.tax.settings import check_enabled
 
 Given = dict[str, Any]
 
@@ -51,7 +53,7 @@ def create_invoice(call: Call) -> Obj:
     """A draft. Pending items are left out unless `pending_invoice_items_behavior` includes them."""
     billing, given, kernel = billing_of(call.kernel), call.params, call.kernel
     customer = kernel.get("customer", given["customer"], "customer")
-    requests.refuse_tax(given)
+    check_enabled(kernel, given, customer)
     subscription = (
         kernel.get("subscription", given["subscription"], "subscription") if "subscription" in given else None
     )
@@ -95,6 +97,7 @@ def _draft_values(
     kernel = billing.kernel
     values: Given = {
         "auto_advance": given.get("auto_advance", False),
+        "automatic_tax": invoice_state((given.get("automatic_tax") or {}).get("enabled", False)),
         "collection_method": method,
         "metadata": merged_metadata({}, given.get("metadata")),
         "custom_fields": given.get("custom_fields") or customer["invoice_settings"].get("custom_fields"),
@@ -168,6 +171,7 @@ def lines_page(call: Call, lines: list[Obj], owner: str) -> Obj:
 
 
 _DRAFT_ONLY = (
+    "automatic_tax",
     "automatically_finalizes_at",
     "collection_method",
     "custom_fields",
@@ -196,8 +200,10 @@ def update_invoice(call: Call) -> Obj:
             frozen[0],
             "invoice_not_editable",
         )
-    requests.refuse_tax(given)
     customer = kernel.get("customer", invoice["customer"])
+    if check_enabled(kernel, given, customer):
+        for line in invoice["_lines"]:
+            check_line(kernel, line.get("_tax_behavior"), line["amount"], invoice["currency"], "automatic_tax[enabled]")
     discounts.check(kernel, given.get("discounts"), invoice["currency"])
     phases.check_method(kernel, given.get("default_payment_method"), customer, "default_payment_method")
     metadata = merged_metadata(invoice["metadata"], given.get("metadata"))
@@ -227,6 +233,9 @@ def _set_fields(billing: Billing, invoice: Obj, given: Given) -> None:
         invoice["payment_settings"]["payment_method_types"] = (
             given["payment_settings"].get("payment_method_types") or None
         )
+    if "automatic_tax" in given:
+        invoice["automatic_tax"] = invoice_state(given["automatic_tax"]["enabled"])
+        billing.invoices.renew(invoice)
     if "discounts" in given:
         owner = {"customer": invoice["customer"], "currency": invoice["currency"], "invoice": invoice["id"]}
         invoice["discounts"] = discounts.attach(kernel, given["discounts"] or [], owner, now, invoice["discounts"])

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.stripe.billing import lines, shapes_money
 from sandbox.stripe.billing.lines import LineDraft
-from sandbox.stripe.errors import invalid
+from sandbox.stripe.errors import StripeError, invalid
 from sandbox.stripe.kernel import Obj
+from sandbox.stripe.tax.ids import ids_of
+from sandbox.stripe.tax.settings import NO_LOCATION
 
 if TYPE_CHECKING:
     from sandbox.stripe.billing.engine import Billing
@@ -120,7 +122,10 @@ class Invoices:
                     invoice["next_payment_attempt"] = later
             self.wake(invoice)
             return
-        self.finalize(invoice)
+        try:
+            self.finalize(invoice)
+        except StripeError:
+            return  # it said so itself, and stays a draft until somebody finalises it
         if invoice["status"] == "open" and invoice["auto_advance"]:
             self.collect_or_send(invoice)
 
@@ -139,11 +144,14 @@ class Invoices:
         now = self.kernel.now_s()
         customer = self.kernel.get("customer", invoice["customer"])
         invoice.update(shapes_money.customer_copy(customer))
+        numbers = reversed(ids_of(self.kernel, customer["id"]))
+        invoice["customer_tax_ids"] = [{"type": x["type"], "value": x["value"]} for x in numbers]
         if invoice["billing_reason"] == "subscription_cycle":
             self.billing.usage.measure_again(invoice)
         self.renew(invoice)
+        self._check_tax(invoice)
         self._number(invoice, customer)
-        invoice["status"] = "open"
+        invoice["status"], invoice["last_finalization_error"] = "open", None
         invoice["automatically_finalizes_at"] = None
         invoice["next_payment_attempt"] = None
         invoice["status_transitions"]["finalized_at"] = now
@@ -162,6 +170,20 @@ class Invoices:
         self.wake(invoice)
         if invoice["amount_due"] == 0:
             self.paid(invoice)
+
+    def _check_tax(self, invoice: Obj) -> None:
+        """Refuse to finalise an invoice whose tax can't be worked out; it says why and waits as a draft."""
+        if not invoice["automatic_tax"]["enabled"] or invoice["automatic_tax"]["status"] == "complete":
+            return
+        error = {
+            "type": "invalid_request_error", "code": "customer_tax_location_invalid", "message": NO_LOCATION,
+            "param": "automatic_tax[enabled]",
+        }  # fmt: skip
+        with self.kernel.changing(invoice):
+            invoice["last_finalization_error"] = error
+            invoice["automatically_finalizes_at"] = invoice["next_payment_attempt"] = None
+        self.kernel.emit("invoice.finalization_failed", invoice)
+        raise StripeError(400, error["type"], error["code"], NO_LOCATION, error["param"])
 
     def _number(self, invoice: Obj, customer: Obj) -> None:
         with self.kernel.changing(customer):

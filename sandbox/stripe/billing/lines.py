@@ -16,6 +16,7 @@ from sandbox.stripe.billing.amounts import (
     unit_amount,
 )
 from sandbox.stripe.kernel import Kernel, Obj
+from sandbox.stripe.tax import computing
 
 MOST_LINES = 250
 
@@ -43,6 +44,8 @@ class LineDraft:
     discounts_before: list[str] | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     subscription: str | None = None
+    tax_behavior: str | None = None
+    tax_code: str | None = None
 
 
 def item_parent(subscription: str, item: str, invoice_item: str | None = None, credited: Obj | None = None) -> Obj:
@@ -96,6 +99,8 @@ def from_invoice_item(kernel: Kernel, item: Obj) -> LineDraft:
         taken=dict(item["_taken"]) if item.get("_taken") else None,
         metadata=dict(item["metadata"]),
         subscription=owner.get("subscription"),
+        tax_behavior=item.get("_tax_behavior"),
+        tax_code=item.get("_tax_code"),
     )
 
 
@@ -114,6 +119,8 @@ def add(kernel: Kernel, invoice: Obj, draft: LineDraft) -> Obj:
     elif draft.unit_text is not None:
         line["pricing"] = {"type": "price_details", "unit_amount_decimal": draft.unit_text}
     line["_taken"], line["_usage"], line["_discounts_before"] = draft.taken, draft.usage, draft.discounts_before
+    line["_tax_behavior"] = draft.tax_behavior or (draft.price or {}).get("tax_behavior")
+    line["_tax_code"] = draft.tax_code
     invoice["_lines"].append(line)
     return line
 
@@ -138,6 +145,9 @@ def renew_totals(kernel: Kernel, invoice: Obj) -> None:
     _take_own_discounts(kernel, lines, charges, at)
     before = [charge.net for charge in charges]
     apply_discounts(charges, discounts.terms(kernel, invoice["discounts"], at))
+    computing.tax_lines(kernel, invoice, [charge.net for charge in charges])
+    taxes = [tax for line in lines for tax in line["taxes"]]
+    on_top, within = computing.added(taxes), computing.contained(taxes)
     by_discount: dict[str, int] = {}
     for line, charge in zip(lines, charges, strict=True):
         line["discount_amounts"] = [{"discount": id, "amount": taken} for id, taken in charge.taken.items()]
@@ -146,8 +156,10 @@ def renew_totals(kernel: Kernel, invoice: Obj) -> None:
         ]
         for id, taken in charge.taken.items():
             by_discount[id] = by_discount.get(id, 0) + taken
-    invoice["subtotal"] = invoice["subtotal_excluding_tax"] = sum(before)
-    invoice["total"] = invoice["total_excluding_tax"] = sum(charge.net for charge in charges)
+    net = sum(charge.net for charge in charges)
+    invoice["subtotal"], invoice["subtotal_excluding_tax"] = sum(before), sum(before) - within
+    invoice["total"], invoice["total_excluding_tax"] = net + on_top, net - within
+    invoice["total_taxes"] = computing.totals(taxes)
     invoice["total_discount_amounts"] = [{"discount": id, "amount": amount} for id, amount in by_discount.items()]
     invoice["total_pretax_credit_amounts"] = [
         {"type": "discount", "discount": id, "amount": amount} for id, amount in by_discount.items()

@@ -9,6 +9,7 @@ from sandbox.stripe.billing.calendar import Interval, after, longest, period_at
 from sandbox.stripe.billing.parameters import MOST_PHASES
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.kernel import Kernel, Obj
+from sandbox.stripe.tax.settings import state_of
 
 Given = dict[str, Any]
 
@@ -158,6 +159,8 @@ def _fill(kernel: Kernel, made: Obj, given: Given) -> None:
     for key in ("billing_cycle_anchor", "collection_method", "default_payment_method", "proration_behavior"):
         if key in given:
             made[key] = given[key]
+    if "automatic_tax" in given:
+        made["automatic_tax"] = state_of(given["automatic_tax"]["enabled"])
     made["description"] = given.get("description") or None
     made["discounts"] = [shown_spec(spec) for spec in given.get("discounts") or []]
     if "invoice_settings" in given:
@@ -197,7 +200,9 @@ def default_settings(given: Given, base: Obj) -> Obj:
     for key, value in given.items():
         if key == "invoice_settings":
             kept[key] = invoice_settings(value, base["invoice_settings"])
-        elif key != "automatic_tax":
+        elif key == "automatic_tax":
+            kept[key] = state_of(value["enabled"])
+        else:
             kept[key] = None if value == "" else value
     return kept
 
@@ -222,6 +227,7 @@ def from_subscription(kernel: Kernel, subscription: Obj) -> Obj:
     made["discounts"] = discounts.as_specs(kernel, subscription["discounts"])
     made["metadata"] = dict(subscription["metadata"])
     made["_metadata"] = dict(subscription["metadata"])
+    made["automatic_tax"] = dict(subscription["automatic_tax"])
     made["collection_method"] = subscription["collection_method"]
     made["default_payment_method"] = subscription["default_payment_method"]
     made["invoice_settings"] = {

@@ -19,6 +19,7 @@ from sandbox.stripe.billing.update import update
 from sandbox.stripe.errors import StripeError, invalid
 from sandbox.stripe.kernel import Call, Obj, route
 from sandbox.stripe.rendering import shown
+from sandbox.stripe.tax.settings import check_enabled
 
 Given = dict[str, Any]
 
@@ -30,7 +31,8 @@ def create_preview(call: Call) -> Obj:
     if "schedule" in given and "subscription" in given:
         raise invalid("You cannot set both `schedule` and `subscription`.", "schedule", "parameters_exclusive")
     trial = rehearsal(billing_of(call.kernel))
-    requests.refuse_tax(given)
+    named = trial.kernel.store.get("customer", given.get("customer", ""))
+    check_enabled(trial.kernel, given, named)
     _check(trial, given)
     invoice = _upcoming(trial, given)
     if given.get("preview_mode") == "recurring":
@@ -75,6 +77,8 @@ def _of_new_subscription(trial: Billing, given: Given) -> Obj:
     for key in ("billing_mode", "cancel_at", "cancel_at_period_end", "metadata", "proration_behavior", "trial_end"):
         if key in details:
             request[key] = details[key]
+    if "automatic_tax" in given:
+        request["automatic_tax"] = given["automatic_tax"]
     if "start_date" in details:
         _start_at(trial, request, details["start_date"])
     anchor = details.get("billing_cycle_anchor") or {}
@@ -105,6 +109,8 @@ def _of_new_schedule(trial: Billing, given: Given) -> Obj:
     for key in ("billing_mode", "end_behavior"):
         if key in details:
             request[key] = details[key]
+    if "automatic_tax" in given:
+        request["default_settings"] = {"automatic_tax": given["automatic_tax"]}
     if "discounts" in given and given_phases:
         given_phases[0].setdefault("discounts", given["discounts"])
     schedule = schedule_routes.add_schedule(trial, request)
@@ -153,8 +159,9 @@ def _of_subscription(trial: Billing, subscription: Obj, given: Given) -> Obj:
         change = {
             key: value for key, value in details.items() if key not in ("billing_mode", "cancel_now", "start_date")
         }
-        if "discounts" in given:
-            change["discounts"] = given["discounts"]
+        for key in ("automatic_tax", "discounts"):
+            if key in given:
+                change[key] = given[key]
         if change:
             update(trial, subscription, change)
     if subscription["latest_invoice"] != before:

@@ -9,27 +9,16 @@ from sandbox.stripe.billing import discounts, items, phases
 from sandbox.stripe.billing.calendar import DAY_S, Interval, after, longer
 from sandbox.stripe.billing.starts import NewSubscription
 from sandbox.stripe.billing.subscriptions import ENDED
-from sandbox.stripe.errors import StripeError, invalid
+from sandbox.stripe.errors import invalid
 from sandbox.stripe.kernel import Kernel, Obj
+from sandbox.stripe.tax.computing import check_prices
+from sandbox.stripe.tax.settings import check_enabled, state_of
 
 if TYPE_CHECKING:
     from sandbox.stripe.billing.engine import Billing
 
 Given = dict[str, Any]
 LIVE = ("active", "trialing", "past_due", "unpaid", "paused", "incomplete")
-
-
-def refuse_tax(given: Given, at: str = "automatic_tax") -> None:
-    """The account has no tax settings, so automatic tax can't be switched on."""
-    if (given.get("automatic_tax") or {}).get("enabled"):
-        raise StripeError(
-            400,
-            "invalid_request_error",
-            "stripe_tax_inactive",
-            "You must have a valid head office address to enable automatic tax calculation in test mode. Visit"
-            " https://dashboard.stripe.com/test/settings/tax to update it.",
-            at,
-        )
 
 
 def check_currency(billing: Billing, customer: Obj, currency: str) -> None:
@@ -95,7 +84,7 @@ def new_subscription(billing: Billing, given: Given) -> NewSubscription:
     """A creation request, checked; prices from `price_data` are made at the very end."""
     kernel, now = billing.kernel, billing.kernel.now_s()
     customer = customer_of(kernel, given)
-    refuse_tax(given)
+    taxed = check_enabled(kernel, given, customer)
     if not given["items"]:
         raise invalid("Missing required param: items.", "items", "parameter_missing")
     if given.get("payment_behavior") == "pending_if_incomplete":
@@ -120,11 +109,13 @@ def new_subscription(billing: Billing, given: Given) -> NewSubscription:
     check_collection(given.get("collection_method", "charge_automatically"), given.get("days_until_due"))
     terms = [items.item_terms(kernel, item, f"items[{n}]") for n, item in enumerate(given["items"])]
     check_intervals(mode, [term.price for term in terms])
+    if taxed:
+        check_prices(kernel, [term.price for term in terms], "items")
     begin = start if mode["type"] == "flexible" else now
     anchor = _anchor(given, now, trial_end, [term.price for term in terms], begin)
     cancel_at = check_cancel_at(given, now)
     values = _values(given, customer)
-    values.update(billing_mode=mode, cancel_at=cancel_at)
+    values.update(billing_mode=mode, cancel_at=cancel_at, automatic_tax=state_of(taxed))
     if trial_end is not None:
         values.update(trial_start=now, trial_end=trial_end)
     return NewSubscription(

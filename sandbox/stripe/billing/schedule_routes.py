@@ -11,6 +11,8 @@ from sandbox.stripe.billing.subscriptions import ENDED
 from sandbox.stripe.errors import invalid, missing_param
 from sandbox.stripe.kernel import Call, Kernel, Obj, expandable, route
 from sandbox.stripe.params import in_range, merged_metadata
+from sandbox.stripe.tax.computing import check_prices
+from sandbox.stripe.tax.settings import check_enabled
 
 Given = dict[str, Any]
 
@@ -68,13 +70,13 @@ def add_schedule(billing: Billing, given: Given) -> Obj:
 
 def _check_settings(billing: Billing, given: Given, customer: Obj) -> None:
     settings = given.get("default_settings") or {}
-    requests.refuse_tax(settings, "default_settings[automatic_tax]")
+    check_enabled(billing.kernel, settings, customer, "default_settings[automatic_tax]")
     method = settings.get("default_payment_method")
     phases.check_method(billing.kernel, method, customer, "default_settings[default_payment_method]")
     if given.get("end_behavior") in ("none", "renew"):
         raise invalid("Invalid end_behavior: must be one of cancel or release", "end_behavior")
     for number, phase in enumerate(given.get("phases") or []):
-        requests.refuse_tax(phase, f"phases[{number}][automatic_tax]")
+        check_enabled(billing.kernel, phase, customer, f"phases[{number}][automatic_tax]")
 
 
 def _check_phases(billing: Billing, schedule: Obj) -> None:
@@ -86,6 +88,10 @@ def _check_phases(billing: Billing, schedule: Obj) -> None:
     for number, phase in enumerate(schedule["phases"]):
         if phase["end_date"] <= now:
             continue
+        if billing.schedules.setting(schedule, phase, "automatic_tax")["enabled"]:
+            sold = [*phase["items"], *phase["add_invoice_items"]]
+            prices = [billing.kernel.get("price", item["price"]) for item in sold]
+            check_prices(billing.kernel, prices, f"phases[{number}][items]")
         method = billing.schedules.setting(schedule, phase, "collection_method")
         days = billing.schedules.invoice_settings(schedule, phase)["days_until_due"]
         if method == "send_invoice" and days is None:
@@ -114,7 +120,7 @@ def _around_subscription(billing: Billing, given: Given) -> Obj:
     schedule["billing_mode"] = dict(subscription["billing_mode"])
     schedule["metadata"] = merged_metadata({}, given.get("metadata"))
     defaults = schedule["default_settings"]
-    for key in ("collection_method", "default_payment_method", "description"):
+    for key in ("automatic_tax", "collection_method", "default_payment_method", "description"):
         defaults[key] = subscription[key]
     defaults["invoice_settings"] = {
         **defaults["invoice_settings"],

@@ -93,6 +93,7 @@ class Schedules:
                     "schedule": schedule["id"],
                     "billing_mode": dict(schedule["billing_mode"]),
                     "metadata": dict(phase["metadata"]),
+                    "automatic_tax": dict(self.setting(schedule, phase, "automatic_tax")),
                     "collection_method": self.setting(schedule, phase, "collection_method"),
                     "default_payment_method": self.setting(schedule, phase, "default_payment_method"),
                     "description": self.setting(schedule, phase, "description"),
@@ -178,6 +179,7 @@ class Schedules:
         subscription["metadata"] = {key: value for key, value in merged.items() if value != ""}
         for key in ("collection_method", "default_payment_method", "description"):
             subscription[key] = self.setting(schedule, phase, key)
+        subscription["automatic_tax"] = dict(self.setting(schedule, phase, "automatic_tax"))
         subscription["days_until_due"] = settings["days_until_due"]
         subscription["invoice_settings"] = {k: v for k, v in settings.items() if k != "days_until_due"}
         subscription["cancel_at"] = self._cancel_at(schedule, phase)

@@ -15,6 +15,7 @@ from sandbox.stripe.billing.items import ExtraTerms
 from sandbox.stripe.billing.lines import LineDraft
 from sandbox.stripe.billing.starts import INCOMPLETE_S
 from sandbox.stripe.kernel import Obj
+from sandbox.stripe.tax.computing import invoice_state
 
 if TYPE_CHECKING:
     from sandbox.stripe.billing.engine import Billing
@@ -95,6 +96,7 @@ class Subscriptions:
         paused = subscription["pause_collection"]
         return {
             "parent": subscription_parent(subscription, proration_date),
+            "automatic_tax": invoice_state(subscription["automatic_tax"]["enabled"]),
             "collection_method": subscription["collection_method"],
             "_days_until_due": subscription["days_until_due"],
             "auto_advance": not (paused and paused["behavior"] == "keep_as_draft")

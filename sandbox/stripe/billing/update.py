@@ -14,6 +14,8 @@ from sandbox.stripe.billing.subscriptions import ENDED
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.kernel import Obj
 from sandbox.stripe.params import merged_metadata
+from sandbox.stripe.tax.computing import check_prices
+from sandbox.stripe.tax.settings import check_enabled, state_of
 
 Given = dict[str, Any]
 _CANCELLING = ("cancel_at", "cancel_at_period_end")
@@ -58,7 +60,9 @@ def update(billing: Billing, subscription: Obj, given: Given) -> Obj:
 
 def _check(billing: Billing, subscription: Obj, given: Given) -> None:
     kernel, now = billing.kernel, billing.kernel.now_s()
-    requests.refuse_tax(given)
+    customer = kernel.get("customer", subscription["customer"])
+    if check_enabled(kernel, given, customer):
+        check_prices(kernel, [item["price"] for item in subscription["_items"]], "items")
     schedule = billing.schedules.of(subscription)
     if schedule is not None and any(key in given for key in _CANCELLING):
         raise invalid(
@@ -68,7 +72,6 @@ def _check(billing: Billing, subscription: Obj, given: Given) -> None:
         )
     requests.check_cancel_at(given, now)
     _check_trial(subscription, given.get("trial_end", "now"), now)
-    customer = kernel.get("customer", subscription["customer"])
     phases.check_method(kernel, given.get("default_payment_method"), customer, "default_payment_method")
     method = str(given.get("collection_method") or subscription["collection_method"])
     days = given.get("days_until_due", subscription["days_until_due"] if method == "send_invoice" else None)
@@ -178,6 +181,8 @@ def _set_fields(billing: Billing, subscription: Obj, given: Given) -> None:
     for key in ("collection_method", "days_until_due", "default_payment_method", "cancel_at_period_end"):
         if key in given:
             subscription[key] = given[key]
+    if "automatic_tax" in given:
+        subscription["automatic_tax"] = state_of(given["automatic_tax"]["enabled"])
     if subscription["collection_method"] == "charge_automatically":
         subscription["days_until_due"] = None
     if "description" in given:

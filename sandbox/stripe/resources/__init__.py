@@ -11,9 +11,11 @@ from sandbox.stripe.resources import (  # noqa: F401  (imported for their routes
     products,
     webhook_endpoints,
 )
+from sandbox.stripe.tax import ids, registrations, settings  # noqa: F401  (for their routes)
 
 
 def install(kernel: Kernel) -> None:
     """Make a fresh kernel ready for these resources."""
     kernel.store.index_by("price", "product")
+    ids.install(kernel)
     kernel.add(account.new_account(kernel))

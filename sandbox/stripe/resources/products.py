@@ -20,6 +20,7 @@ from sandbox.stripe.params import (
     text,
 )
 from sandbox.stripe.resources.shapes import unset
+from sandbox.stripe.tax.codes import check_code
 
 expandable("product", "default_price", "price")
 
@@ -60,6 +61,7 @@ _LISTS = ("images", "marketing_features")
 
 def new_product(kernel: Kernel, params: dict[str, Any]) -> Obj:
     """Create and store a product from validated parameters; an id that is taken is refused."""
+    check_code(params.get("tax_code"), "tax_code")
     id = params.get("id") or kernel.new_id("prod")
     if kernel.store.get("product", id):
         raise invalid("Product already exists.", "id", "resource_already_exists")
@@ -116,6 +118,7 @@ def update_product(call: Call) -> Obj:
         price = kernel.get("price", price_id, "default_price")
         if price["product"] != product["id"]:
             raise invalid(f"The price '{price_id}' does not belong to the product '{product['id']}'.", "default_price")
+    check_code(call.params.get("tax_code"), "tax_code")
     merged_metadata(product["metadata"], call.params.get("metadata"))
     with kernel.changing(product, "product.updated"):
         before = dict(product)

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from sandbox.stripe import billing, resources
+from sandbox.stripe import billing, resources, tax
 from sandbox.stripe.kernel import Route, routes
 from sandbox.stripe.params import Fields, Kind
 from tests.contracts.stripe_contract import check, find_endpoint
 
-PACKAGES = (resources.__name__, billing.__name__)  # imported for the endpoints that they register
+PACKAGES = (resources.__name__, billing.__name__, tax.__name__)  # imported for the endpoints that they register
 ROUTES = [route for route in routes() if route.handler.__module__.startswith(PACKAGES)]
 SAMPLES = {
     "text": "x",
