@@ -1,4 +1,4 @@
-"""The control port: clock, faults, log, reset. All paths start with a random segment that only the ready file names."""
+"""The control port: clock, faults, log, Stripe accounts, reset. All paths start with a random segment that only the ready file names."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 from sandbox.faults import Fault, FaultRefused
+from sandbox.stripe.accounts import AccountRefused, Accounts
 from sandbox.world import ClockRefused, World, stamp
 
 WORLD_HEADER = "X-Tandem-Sandbox"
@@ -36,11 +37,12 @@ class Control:
             Route("/clock", self._clock, methods=["GET", "POST"]),
             Route("/faults", self._faults, methods=["POST", "DELETE"]),
             Route("/log", self._log, methods=["GET"]),
+            Route("/stripe_accounts", self._stripe_accounts, methods=["GET", "POST"]),
             Route("/reset", self._reset, methods=["POST"]),
         ]
         self.app = Starlette(
             routes=[Mount(self.path, routes=routes)],
-            exception_handlers={_Refused: self._refuse, ClockRefused: self._refuse, FaultRefused: self._refuse},
+            exception_handlers=dict.fromkeys((_Refused, ClockRefused, FaultRefused, AccountRefused), self._refuse),
         )
 
     def _json(self, value: Any, status: int = 200) -> Response:
@@ -65,6 +67,11 @@ class Control:
             self._world.faults.clear()
             return self._json({"faults": []})
         fault = Fault.parse(await _body(request))
+        if fault.account:
+            named = self._accounts().named(fault.account)
+            if named is None:
+                raise FaultRefused(f"there is no Stripe account {fault.account}")
+            fault.account = named.name
         self._world.faults.plant(fault)
         return self._json({"faults": [fault.as_dict()]})
 
@@ -85,6 +92,19 @@ class Control:
 
         headers = {WORLD_HEADER: self._world.id}
         return StreamingResponse(chunks(), media_type="application/x-ndjson", headers=headers)
+
+    async def _stripe_accounts(self, request: Request) -> Response:
+        accounts = self._accounts()
+        if request.method == "POST":
+            return self._json(accounts.add(await _body(request)).as_dict())
+        return self._json({"stripe_accounts": [account.as_dict() for account in accounts]})
+
+    def _accounts(self) -> Accounts:
+        found = (getattr(half, "accounts", None) for half in self._world.halves)
+        accounts = next((each for each in found if isinstance(each, Accounts)), None)
+        if accounts is None:
+            raise _Refused("this sandbox has no Stripe")
+        return accounts
 
     async def _reset(self, request: Request) -> Response:
         self._world.reset()

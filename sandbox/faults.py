@@ -14,7 +14,7 @@ from typing import Any
 
 SYSTEMS = ("stripe", "salesforce")
 KINDS = ("rate_limit", "error_500", "timeout_after_effect", "drop", "delay", "lock", "quota", "expire_token")
-_KEYS = {"system", "kind", "ratio", "next", "match", "delay_s"}
+_KEYS = {"system", "kind", "ratio", "next", "match", "delay_s", "account"}
 _NOT_OF_STRIPE = {"quota", "expire_token"}
 DEFAULT_DELAY_S = 2.0
 LONGEST_DELAY_S = 120.0
@@ -34,6 +34,7 @@ class Fault:
     left: int | None = None
     match: str = ""
     delay_s: float = DEFAULT_DELAY_S
+    account: str = ""
 
     @classmethod
     def parse(cls, data: Any) -> Fault:
@@ -54,15 +55,20 @@ class Fault:
         match = data.get("match", "")
         if not isinstance(match, str):
             raise FaultRefused("match must be text: a part of 'METHOD /path'")
-        return cls(system, kind, _ratio(data), _count(data), match, _delay(data))
+        account = data.get("account", "")
+        if not isinstance(account, str) or (account and system != "stripe"):
+            raise FaultRefused("account must be the name or id of a Stripe account")
+        return cls(system, kind, _ratio(data), _count(data), match, _delay(data), account)
 
-    def hits(self, system: str, target: str) -> bool:
-        """Whether a request ``METHOD /path`` of this system is one this fault is about."""
-        return self.system == system and self.match in target and self.left != 0
+    def hits(self, system: str, target: str, account: str) -> bool:
+        """Whether a request ``METHOD /path`` of this system, made of this account, is one this fault is about."""
+        mine = self.account in ("", account)
+        return self.system == system and mine and self.match in target and self.left != 0
 
     def as_dict(self) -> dict[str, Any]:
         """What ``POST /faults`` answers."""
         shown = {"system": self.system, "kind": self.kind, "ratio": self.ratio, "next": self.left, "match": self.match}
+        shown["account"] = self.account
         return {key: value for key, value in shown.items() if value not in (None, "")}
 
 
@@ -105,11 +111,11 @@ class Faults:
         """No request meets a fault any more. Requests already held stay held."""
         self._planted.clear()
 
-    def pick(self, system: str, method: str, path: str) -> Fault | None:
+    def pick(self, system: str, method: str, path: str, account: str = "") -> Fault | None:
         """The fault this request meets, counted as used; the first planted one that wants it."""
         target = f"{method} {path}"
         for fault in self._planted:
-            if not fault.hits(system, target):
+            if not fault.hits(system, target, account):
                 continue
             if fault.left is not None:
                 fault.left -= 1

@@ -2,7 +2,8 @@
 
 A handler says that a write changed something with :func:`mark_effect`. Faults that only a vendor can word go
 through ``Half.fault_answer`` (see ``world.py``); the others are the connection's and happen here. A half with
-``delays_itself`` finds ``delay_s`` in ``scope["state"]`` and waits by itself.
+``delays_itself`` finds ``delay_s`` in ``scope["state"]`` and waits by itself. A half with ``account_of`` says which of its
+accounts a request is made of.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 from sandbox.answers import Answer
 from sandbox.faults import Fault
 from sandbox.traffic import Line
-from sandbox.world import FaultAnswer, Half, World, stamp
+from sandbox.world import FIRST_ACCOUNT, FaultAnswer, Half, World, stamp
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -111,7 +112,10 @@ class Recorder:
         except ClientGone:
             return
         scope["state"] = state = {"effect": False, "fault": None}
-        fault = None if client == HARNESS else self._world.faults.pick(self._half.name, scope["method"], scope["path"])
+        fault = None
+        if client != HARNESS:
+            asked = scope["method"], scope["path"], self._account_of(headers)
+            fault = self._world.faults.pick(self._half.name, *asked)
         if fault is not None and fault.kind == "drop":
             self._log(scope, headers, client, body, None)
             _abort(scope)
@@ -146,6 +150,10 @@ class Recorder:
             _log.exception("%s: %s %s failed", self._half.name, scope["method"], scope["path"])
             return Answer(500, b"Internal Server Error", {"content-type": "text/plain"})
 
+    def _account_of(self, headers: dict[str, str]) -> str:
+        account_of = getattr(self._half, "account_of", None)
+        return str(account_of(headers)) if account_of is not None else ""
+
     def _dated(self, answer: Answer) -> Answer:
         if "date" in {name.lower() for name in answer.headers}:
             return answer
@@ -163,6 +171,7 @@ class Recorder:
     ) -> None:
         traffic = self._world.traffic
         query = scope.get("query_string", b"").decode("latin-1")
+        account = self._account_of(headers)
         line = Line(
             seq=traffic.next_seq(),
             at=stamp(self._world.now()),
@@ -175,6 +184,7 @@ class Recorder:
             status=None if answer is None else answer.status,
             response=None if answer is None else answer.body,
             effect=effect,
+            account="" if account == FIRST_ACCOUNT else account,
         )
         traffic.add(line)
 

@@ -43,6 +43,8 @@ class Line:
     status: int | None
     response: bytes | None
     effect: bool
+    account: str = ""
+    """The Stripe account that was asked, where it is not the first."""
 
 
 class TrafficLog:
@@ -88,6 +90,8 @@ class TrafficLog:
             "response": _struck(_decoded(line.response)),
             "effect": line.effect,
         }
+        if line.account:
+            shown["account"] = line.account
         text = json.dumps(shown, separators=(",", ":"), default=str)
         for secret in self._secrets:
             text = text.replace(secret, HIDDEN)

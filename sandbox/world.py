@@ -17,6 +17,8 @@ from sandbox.faults import Faults
 from sandbox.traffic import TrafficLog
 
 _SAME_SECOND_LIMIT = 10_000
+FIRST_ACCOUNT = "main"
+"""What the Stripe account is called that every sandbox has."""
 
 
 class ClockRefused(ValueError):

@@ -1,4 +1,4 @@
-"""The HTTP side of the sandbox's Stripe: keys, versions, forms, idempotency, answers.
+"""The HTTP side of the sandbox's Stripe: keys, versions, forms, idempotency, answers. The key selects the account.
 
 Order of checks as at Stripe: API key, endpoint, version, form, idempotency key, parameters, then the handler.
 """
@@ -10,17 +10,16 @@ import base64
 import binascii
 import json
 import logging
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sandbox.answers import Answer
 from sandbox.middleware import Receive, Scope, Send, headers_of, read_body, respond
 from sandbox.stripe import resources
+from sandbox.stripe.accounts import Account, Accounts
 from sandbox.stripe.clocks import clock_behind
 from sandbox.stripe.errors import StripeError, invalid
 from sandbox.stripe.form import MalformedForm, decode_form
-from sandbox.stripe.idempotency import IdempotencyKeys
 from sandbox.stripe.kernel import API_VERSION, Call, Kernel, Route, routes
 from sandbox.stripe.params import read_fields
 from sandbox.stripe.rendering import check_expand, rendered
@@ -32,7 +31,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 class StripeHalf:
-    """A Stripe account in a sandbox, as one half of a :class:`World`."""
+    """The Stripe accounts of a sandbox, as one half of a :class:`World`."""
 
     name = "stripe"
     delays_itself = True
@@ -40,19 +39,13 @@ class StripeHalf:
     def __init__(self, world: World, parts: Sequence[Install] | None = None) -> None:
         """``parts`` make a fresh kernel ready; default is everything, billing included."""
         self._world = world
-        self._parts = _all_parts() if parts is None else parts
-        self.api_key = f"sk_test_{secrets.token_hex(24)}"
-        self.webhook_secret = f"whsec_{secrets.token_hex(24)}"
-        for secret in (self.api_key, self.webhook_secret):
-            world.traffic.hide(secret)
-        self._begin()
+        self.accounts = Accounts(world, _all_parts() if parts is None else parts)
         self._routes = routes()
 
-    def _begin(self) -> None:
-        self.kernel = Kernel(self._world, self.webhook_secret)
-        self.keys = IdempotencyKeys()
-        for install in self._parts:
-            install(self.kernel)
+    @property
+    def kernel(self) -> Kernel:
+        """That of the first account."""
+        return self.accounts.first.kernel
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""
@@ -64,24 +57,30 @@ class StripeHalf:
 
     def ready(self, base_url: str) -> dict[str, Any]:
         """Credentials for the ready file. The secret is the first webhook endpoint's that is created."""
-        return {"api_key": self.api_key, "webhook_secret": self.webhook_secret}
+        first = self.accounts.first
+        return {"api_key": first.api_key, "webhook_secret": first.webhook_secret}
 
     def reset(self) -> None:
-        """Forget all objects, keys and deliveries; the credentials stay."""
-        self.kernel.webhooks.close()
-        self._begin()
+        """Forget all objects, keys, deliveries and added accounts; the first one's credentials stay."""
+        self.accounts.reset()
+
+    def account_of(self, headers: Mapping[str, str]) -> str:
+        """The name of the account that the request's key opens; "" where it opens none."""
+        account = self.accounts.of_key(_api_key(headers.get("authorization", "")))
+        return "" if account is None else account.name
 
     def next_due_s(self) -> int | None:
         """See :class:`Half`."""
-        return self.kernel.next_due_s()
+        return min((due for a in self.accounts if (due := a.kernel.next_due_s()) is not None), default=None)
 
     def run_due(self, at_s: int) -> None:
-        """See :class:`Half`."""
-        self.kernel.run_due(at_s)
+        """See :class:`Half`. Accounts one after the other within the second, in the order in which they came to be."""
+        for account in self.accounts:
+            account.kernel.run_due(at_s)
 
     async def deliver(self) -> None:
         """Return when all queued webhook deliveries were attempted."""
-        await self.kernel.webhooks.delivered()
+        await asyncio.gather(*(account.kernel.webhooks.delivered() for account in self.accounts))
 
     def decode_params(self, query: str, content_type: str, body: bytes) -> Any:
         """Query and form as one tree of strings; what is no form is shown as text."""
@@ -133,7 +132,8 @@ class _Exchange:
         self.query = scope.get("query_string", b"").decode("latin-1")
         self.fault = scope["state"].get("fault")
         self.delay_s = scope["state"].get("delay_s")
-        self.request_id = half.kernel.new_id("req")
+        self.account = half.accounts.first  # until the key has opened another
+        self.request_id = self.account.kernel.new_id("req")
         self.effect = False
 
     async def answer(self) -> Answer:
@@ -154,7 +154,7 @@ class _Exchange:
         return Answer(status, body, headers)
 
     async def _execute(self, extra: dict[str, str]) -> tuple[int, bytes]:
-        self._check_key()
+        self.account = self._opened()
         route, ids = self.half.find_route(self.method, self.path)
         self._check_version()
         given = self._decoded()
@@ -162,7 +162,7 @@ class _Exchange:
         if not key:
             await self._wait()
             return self._run(route, ids, given, None)
-        keys, kernel = self.half.keys, self.half.kernel
+        keys, kernel = self.account.keys, self.account.kernel
         extra["idempotency-key"] = key
         kept = keys.claim(key, self.path, given, self.request_id, kernel.now_s())
         if kept is not None:
@@ -191,7 +191,7 @@ class _Exchange:
         if self.fault == "error_500":
             return 500, _dump(_api_error().body())
         params = read_fields(route.params, given)
-        kernel = self.half.kernel
+        kernel = self.account.kernel
         expand = params.pop("expand", [])
         check_expand(expand)
         call = Call(kernel, route, ids, params, self.request_id, key)
@@ -209,7 +209,7 @@ class _Exchange:
             self.effect = call.effect
         return 200, _dump(rendered(kernel, answered, expand))
 
-    def _check_key(self) -> None:
+    def _opened(self) -> Account:
         given = _api_key(self.headers.get("authorization", ""))
         if given is None:
             message = (
@@ -218,14 +218,16 @@ class _Exchange:
             )
             headers = {"www-authenticate": 'Bearer realm="Stripe"'}
             raise StripeError(401, "invalid_request_error", None, message, storable=False, headers=headers)
-        if not secrets.compare_digest(given.encode(), self.half.api_key.encode()):
+        opened = self.half.accounts.of_key(given)
+        if opened is None:
             struck = f"{given[:8]}{'*' * max(len(given) - 12, 4)}{given[-4:]}" if len(given) > 12 else "****"
             message = f"Invalid API Key provided: {struck}"
             raise StripeError(401, "invalid_request_error", None, message, storable=False)
         account = self.headers.get("stripe-account")
-        if account not in (None, self.half.kernel.account_id):
+        if account not in (None, opened.kernel.account_id):
             message = f"The provided key does not have access to account '{account}' (or that account does not exist)."
             raise StripeError(403, "invalid_request_error", "account_invalid", message, storable=False)
+        return opened
 
     def _check_version(self) -> None:
         version = self.headers.get("stripe-version", API_VERSION)

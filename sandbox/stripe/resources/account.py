@@ -1,4 +1,4 @@
-"""``GET /v1/account``: the one account behind the sandbox's key. A start and a reset each make another one."""
+"""``GET /v1/account``: the account that the key opens. A start and a reset each make another first one."""
 
 from __future__ import annotations
 
