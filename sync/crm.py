@@ -166,7 +166,8 @@ class CrmRow:
     ``fields`` are API names (un-namespaced) to JSON values; Decimals stay Decimal. ``parents`` maps a relationship name
     (``Account__r``, ``Billing_Invoice__r``) to the external key of a row of ours; real Salesforce ids go in ``fields``.
     ``group`` is the Account id: rows of one group travel in one chunk. ``quiet`` names fields that alone never cause
-    a write (As_Of__c).
+    a write (As_Of__c). ``currency`` is that of the row's amounts, three capitals: in an org with several currencies a
+    record without one would count as the org's own, and keep only that one's decimals.
     """
 
     sobject: str
@@ -178,3 +179,4 @@ class CrmRow:
         default_factory=dict
     )  # relationship -> (sobject, key field, key)
     quiet: tuple[str, ...] = ("As_Of__c", "Billing_As_Of__c")
+    currency: str = ""

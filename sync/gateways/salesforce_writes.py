@@ -111,7 +111,7 @@ class Writes:
         if row.sobject not in self._mappings.objects:
             return f"{row.sobject} is not mapped; Tandem does not write it."
         allowed = self._mappings[row.sobject].written()
-        foreign = sorted(f for f in row.fields if f not in allowed and f != CURRENCY)
+        foreign = sorted(f for f in row.fields if f not in allowed)
         if foreign:
             return f"{row.sobject}.{foreign[0]} is not ours to write."
         if row.key_field == "Id":
@@ -159,15 +159,14 @@ class Writes:
     def _record(self, row: CrmRow) -> Json:
         """The record as JSON: the org's names, None as null (which clears), parents by their external ids."""
         written = self._mappings[row.sobject].written()
-        fields = {written[k].api_name: v for k, v in row.fields.items() if k != CURRENCY}
+        fields = {written[k].api_name: v for k, v in row.fields.items()}
         key_field = "Id" if row.key_field == "Id" else written[row.key_field].api_name
         record: Json = {"attributes": {"type": self._names.to_org(row.sobject)}}
         record |= {self._names.to_org(k): v for k, v in {**fields, key_field: row.key}.items()}
         for relationship, (_, parent_field, key) in row.parents.items():
             record[self._names.to_org(relationship)] = {self._names.to_org(parent_field): key}
-        currency = row.fields.get(CURRENCY) or row.fields.get("Currency__c")
-        if row.sobject.endswith("__c") and currency and self._schema.multi_currency:
-            record[CURRENCY] = currency
+        if row.currency and self._schema.multi_currency:
+            record[CURRENCY] = row.currency
         return record
 
 

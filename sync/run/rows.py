@@ -87,13 +87,13 @@ class Rows:
         fields = self._fields(SUBSCRIPTION, record, without=("renewed_by",))
         follower = record.renewed_by
         parent = {"Renewed_By__r": (SUBSCRIPTION, KEY, follower)} if follower else {}
-        return CrmRow(SUBSCRIPTION, KEY, record.billing_key, fields, record.account, parent)
+        return CrmRow(SUBSCRIPTION, KEY, record.billing_key, fields, record.account, parent, currency=record.currency)
 
     def item(self, record: BillingSubscriptionItem) -> CrmRow:
         """An item, under its subscription's row."""
         fields = self._fields(ITEM, record, without=("billing_subscription",))
         parent = {OF_SUBSCRIPTION: (SUBSCRIPTION, KEY, record.billing_subscription)}
-        return CrmRow(ITEM, KEY, record.billing_key, fields, record.account, parent)
+        return CrmRow(ITEM, KEY, record.billing_key, fields, record.account, parent, currency=record.currency)
 
     def left(self, item: CrmRow) -> CrmRow:
         """An item whose price has left its subscription, as it was but for what it is now: none of it, worth nothing."""
@@ -106,20 +106,20 @@ class Rows:
         fields = self._fields(INVOICE, record, without=("billing_subscription",))
         contract = record.billing_subscription
         parent = {"Billing_Subscription__r": (SUBSCRIPTION, KEY, contract)} if contract else {}
-        return CrmRow(INVOICE, KEY, record.billing_key, fields, record.account, parent)
+        return CrmRow(INVOICE, KEY, record.billing_key, fields, record.account, parent, currency=record.currency)
 
     def payment(self, record: BillingPayment) -> CrmRow:
         """A payment or an attempt, under its invoice's row."""
         fields = self._fields(PAYMENT, record, without=("billing_invoice",))
         parent = {"Billing_Invoice__r": (INVOICE, KEY, record.billing_invoice)}
-        return CrmRow(PAYMENT, KEY, record.billing_key, fields, record.account, parent)
+        return CrmRow(PAYMENT, KEY, record.billing_key, fields, record.account, parent, currency=record.currency)
 
     def issue(self, record: BillingIssue) -> CrmRow:
         """Something that people have to look at. When it was opened is only what a new one is given."""
         fields = self._fields(ISSUE, record)
-        return CrmRow(
-            ISSUE, KEY, record.billing_key, fields, record.account or record.billing_key, quiet=("Opened_At__c",)
-        )
+        owner = record.account or record.billing_key
+        quiet = ("Opened_At__c",)
+        return CrmRow(ISSUE, KEY, record.billing_key, fields, owner, quiet=quiet, currency=record.currency.upper())
 
     def told_once(self, record: BillingIssue) -> CrmRow:
         """An issue whose words are those of the day it was opened: no other words alone tell its owner again."""

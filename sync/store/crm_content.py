@@ -41,6 +41,7 @@ def content_of(row: CrmRow) -> dict[str, Any]:
         "group": row.group,
         "parents": {relation: list(parent) for relation, parent in row.parents.items()},
         "quiet": list(row.quiet),
+        "currency": row.currency,
     }
 
 
@@ -48,7 +49,16 @@ def row_from(sobject: str, key: str, content: Mapping[str, Any]) -> CrmRow:
     """The row that `content_of` was made from."""
     parents = {relation: (p[0], p[1], p[2]) for relation, p in content["parents"].items()}
     fields = {name: _restored(value) for name, value in content["fields"].items()}
-    return CrmRow(sobject, content["key_field"], key, fields, content["group"], parents, tuple(content["quiet"]))
+    return CrmRow(
+        sobject,
+        content["key_field"],
+        key,
+        fields,
+        content["group"],
+        parents,
+        tuple(content["quiet"]),
+        content["currency"],
+    )
 
 
 def parents_of(content: Mapping[str, Any]) -> list[str]:
@@ -63,6 +73,7 @@ def hash_of(content: Mapping[str, Any]) -> str:
         "key_field": content["key_field"],
         "fields": {name: _canonical(value) for name, value in content["fields"].items() if name not in quiet},
         "parents": content["parents"],
+        "currency": content["currency"],
     }
     text = json.dumps(said, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

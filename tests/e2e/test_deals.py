@@ -109,6 +109,9 @@ def test_amounts_have_the_decimals_of_their_currency(
     assert (row["Currency__c"], row["Total__c"]) == (currency, major)
     assert world.crm.row("Account", "MRR__c Billing_Currency__c") == {"MRR__c": major, "Billing_Currency__c": currency}
     assert quote_row(world, quote)["Contract_Total__c"] == 12 * major
+    # A record that names no currency is in the org's own, and is cut to that one's decimals.
+    for rows in ("Billing_Subscription__c", "Billing_Subscription_Item__c", "Billing_Invoice__c"):
+        assert world.crm.row(rows, "CurrencyIsoCode") == {"CurrencyIsoCode": currency}
     changes_nothing(tandem)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -111,7 +112,8 @@ def test_none_clears_a_field(world: World) -> None:
 
 def test_amounts_arrive_exactly_and_in_the_records_currency(world: World) -> None:
     account = world.make("Account", Name="Acme")
-    world.org().flush(rows(subscription_row(account, MRR__c=Decimal("83.333"), Currency__c="KWD")), Deadline(30))
+    dinars = replace(subscription_row(account, MRR__c=Decimal("83.333")), currency="KWD")
+    world.org().flush(rows(dinars), Deadline(30))
     row = world.query("SELECT MRR__c, CurrencyIsoCode FROM Billing_Subscription__c")[0]
     assert (str(row["MRR__c"]), row["CurrencyIsoCode"]) == ("83.333", "KWD")
 
