@@ -18,6 +18,8 @@ from sandbox.stripe.accounts import AccountRefused, Accounts
 from sandbox.world import ClockRefused, World, stamp
 
 WORLD_HEADER = "X-Tandem-Sandbox"
+#: On an answer with the log: the last line that there was.
+LAST_SEQ_HEADER = "X-Tandem-Last-Seq"
 _LINES_A_CHUNK = 200
 
 
@@ -79,7 +81,8 @@ class Control:
         after = request.query_params.get("after", "0")
         if not after.isdigit():
             raise _Refused("after must be a seq, a whole number")
-        lines = self._world.traffic.lines(int(after))
+        last = self._world.traffic.next_seq() - 1
+        lines = self._world.traffic.lines(int(after), brief=_flag(request, "brief"))
 
         async def chunks() -> AsyncIterator[str]:
             batch: list[str] = []
@@ -90,7 +93,7 @@ class Control:
                     batch.clear()
             yield "".join(batch)
 
-        headers = {WORLD_HEADER: self._world.id}
+        headers = {WORLD_HEADER: self._world.id, LAST_SEQ_HEADER: str(last)}
         return StreamingResponse(chunks(), media_type="application/x-ndjson", headers=headers)
 
     async def _stripe_accounts(self, request: Request) -> Response:

@@ -71,12 +71,14 @@ class TrafficLog:
         """Forget all lines; secrets stay hidden."""
         self._lines.clear()
 
-    def lines(self, after: int = 0) -> Iterator[str]:
-        """The lines with a ``seq`` above ``after``, each as JSON text without a line end."""
+    def lines(self, after: int = 0, *, brief: bool = False) -> Iterator[str]:
+        """The lines with a ``seq`` above ``after``, each as JSON text without a line end; ``brief`` leaves out what was
+        sent and answered.
+        """
         for line in self._lines[max(after, 0) :]:
-            yield self._render(line)
+            yield self._render(line, brief=brief)
 
-    def _render(self, line: Line) -> str:
+    def _render(self, line: Line, *, brief: bool) -> str:
         shown = {
             "seq": line.seq,
             "at": line.at,
@@ -84,10 +86,10 @@ class TrafficLog:
             "client": line.client,
             "method": line.method,
             "path": line.path,
-            "params": _struck(line.params),
+            "params": None if brief else _struck(line.params),
             "idempotency_key": line.idempotency_key,
             "status": line.status,
-            "response": _struck(_decoded(line.response)),
+            "response": None if brief else _struck(_decoded(line.response)),
             "effect": line.effect,
         }
         if line.account:

@@ -5,7 +5,7 @@ Two clocks (DESIGN 3): columns and arguments named ``*_machine_at`` / ``*_s`` of
 time; ``*_at`` is business time.
 """
 
-from sync.ports.adoption import Adoption, Held, RowCounts
+from sync.ports.adoption import Adoption, Held, Keyed, RowCounts
 from sync.ports.cohorts import Cohorts, Member, Stage
 from sync.ports.identities import Apart, Asked, Identities
 from sync.ports.keeping import Backup, Budgets, Cursors
@@ -74,6 +74,7 @@ __all__ = [
     "FoundRow",
     "Held",
     "Identities",
+    "Keyed",
     "Lane",
     "Ledger",
     "Links",

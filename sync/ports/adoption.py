@@ -39,6 +39,16 @@ class Held:
     currency: str | None = None
 
 
+@dataclass(frozen=True)
+class Keyed:
+    """An object of Stripe that carries a key of ours: of all that is known of it what says whose it is."""
+
+    kind: str
+    id: str
+    status: str
+    metadata: Mapping[str, str]
+
+
 class Adoption(Protocol):
     """How far a backfill is, what it found, and what came of it. A page and the cursor behind it are one transaction."""
 
@@ -65,8 +75,8 @@ class Adoption(Protocol):
     def link(self, new: Sequence[NewLink]) -> int:
         """Those of these links that clash with none that stands are there; returns how many are new."""
 
-    def unlinked_customers(self) -> Sequence[Customer]:
-        """Every living customer without a link, by id."""
+    def unlinked_customers(self, after: str, limit: int) -> Sequence[Customer]:
+        """Living customers without a link, by id, behind this one."""
 
     def emails(self, among: Iterable[str]) -> Mapping[str, Sequence[str]]:
         """The ids of all living customers with these e-mails, by the e-mail in lower case."""
@@ -77,8 +87,8 @@ class Adoption(Protocol):
     def linked_accounts(self, after: str, limit: int) -> Sequence[str]:
         """Ids of Accounts that have a customer, by id, behind this one."""
 
-    def keyed(self, kind: str, name: str) -> Sequence[Fact]:
-        """Every fact of this kind that carries this key in its metadata, the newest first."""
+    def keyed(self, kind: str, name: str) -> Sequence[Keyed]:
+        """Everything of this kind that carries this key in its metadata, the newest first."""
 
     def counts_of(self, kind: str) -> tuple[int, int]:
         """How many living objects of this kind are known, and how many of them belong to a linked customer."""

@@ -5,7 +5,7 @@ our own objects, which carry our keys (BILLING_RULES 5). Nothing is written on e
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -15,8 +15,8 @@ from sync.crm import CrmAccount
 from sync.desired.identity import Ask, Belongs, MakeAccount, Mode, match_account
 from sync.desired.keys import ACCOUNT, DEAL, KEY, PRODUCT, QUOTE
 from sync.errors import Transient
-from sync.facts import Customer, Fact
-from sync.ports import AccountPage, Adoption, Identities, Links, Mark, NewLink, SalesforceGateway, Subjects
+from sync.facts import Customer
+from sync.ports import AccountPage, Adoption, Identities, Keyed, Links, Mark, NewLink, SalesforceGateway, Subjects
 from sync.run.following import payer_of, winners
 from sync.run.identity import named_by_winner
 from sync.run.intake import unit_of
@@ -70,14 +70,14 @@ class Adopting:
             for f in self.adoption.keyed("product", PRODUCT)
         ]
         for kind in ("schedule", "subscription"):
-            by_key: dict[str, list[Fact]] = {}
-            for fact in self.adoption.keyed(kind, DEAL):
-                by_key.setdefault(fact.metadata.get(KEY, ""), []).append(fact)
-            chosen = [(key, _living(facts)) for key, facts in by_key.items() if key]
+            by_key: dict[str, list[Keyed]] = {}
+            for one in self.adoption.keyed(kind, DEAL):
+                by_key.setdefault(one.metadata.get(KEY, ""), []).append(one)
+            chosen = [(key, _living(some)) for key, some in by_key.items() if key]
             found += [
-                NewLink(f"{kind}:{key}", one.metadata.get(QUOTE, ""), kind, one.id, self.livemode)
-                for key, one in chosen
-                if one is not None
+                NewLink(f"{kind}:{key}", alive.metadata.get(QUOTE, ""), kind, alive.id, self.livemode)
+                for key, alive in chosen
+                if alive is not None
             ]
         return sum(self.adoption.link(some) for some in _batches(found, LINKED_AT_ONCE))
 
@@ -85,24 +85,40 @@ class Adopting:
         """Every customer without a link is linked where something proves whose it is, asked about by the next deal run
         where it is a question or gets an Account of its own, and else counted with the reason.
         """
-        unlinked = self.adoption.unlinked_customers()
+        candidates = self._candidates(ask)
         done = Whose()
-        if not unlinked:
+        if candidates is None:
             return done
-        candidates = self._candidates(unlinked, ask)
         taken = self._taken(candidates.by_id)
-        business = {
-            c for some in _batches([c.id for c in unlinked], AT_ONCE) for c in self.adoption.with_business(some)
-        }
         apart = {
             (pair.account_id, pair.customer_id)
             for some in _batches(sorted(candidates.by_id), AT_ONCE)
             for pair in self.identities.apart(accounts=some)
         }
-        mails = [c.email for c in unlinked if c.email]
-        namesakes = {k: v for some in _batches(mails, AT_ONCE) for k, v in self.adoption.emails(some).items()}
+        for some in self._unlinked():
+            self._some(some, candidates, taken, apart, done)
+        return done
+
+    def _unlinked(self) -> Iterator[Sequence[Customer]]:
+        """Every living customer without a link, some at a time."""
+        after = ""
+        while some := self.adoption.unlinked_customers(after, AT_ONCE):
+            yield some
+            after = some[-1].id
+
+    def _some(
+        self,
+        customers: Sequence[Customer],
+        candidates: Candidates,
+        taken: dict[str, str],
+        apart: Collection[tuple[str, str]],
+        done: Whose,
+    ) -> None:
+        """What becomes of these customers. ``taken`` are Accounts with the customer that each has, new ones included."""
+        business = self.adoption.with_business([c.id for c in customers])
+        namesakes = self.adoption.emails([c.email for c in customers if c.email])
         new: list[NewLink] = []
-        for customer in unlinked:
+        for customer in customers:
             if customer.id not in business and not customer.metadata.get(ACCOUNT):
                 done.skipped[NEVER_BOUGHT] += 1
                 continue
@@ -125,17 +141,20 @@ class Adopting:
                     self._look(customer)
                 case _:
                     done.skipped[LEFT if self.mode == "leave" else NOBODY] += 1
-        done.linked = sum(self._link(some) for some in _batches(new, LINKED_AT_ONCE))
-        return done
+        done.linked += sum(self._link(some) for some in _batches(new, LINKED_AT_ONCE))
 
-    def _candidates(
-        self, customers: Sequence[Customer], ask: Callable[[Callable[[], AccountPage]], AccountPage]
-    ) -> Candidates:
-        """The Accounts that may be one of these customers', however many there are in the org."""
+    def _candidates(self, ask: Callable[[Callable[[], AccountPage]], AccountPage]) -> Candidates | None:
+        """The Accounts that may be one of the customers without a link, however many there are in the org; None where
+        there is no such customer.
+        """
         found = Candidates()
-        ids = {c.id for c in customers}
-        mails = {c.email.casefold() for c in customers if c.email}
-        named = {c.metadata[ACCOUNT] for c in customers if c.metadata.get(ACCOUNT)}
+        ids, mails, named = set[str](), set[str](), set[str]()
+        for some in self._unlinked():
+            ids.update(c.id for c in some)
+            mails.update(c.email.casefold() for c in some if c.email)
+            named.update(c.metadata[ACCOUNT] for c in some if c.metadata.get(ACCOUNT))
+        if not ids:
+            return None
         after: str | None = None
         while True:
             page = ask(lambda after=after: self.salesforce.list_payers(after))  # type: ignore[misc]
@@ -145,8 +164,8 @@ class Adopting:
             after = page.after
             if after is None:
                 break
-        for some in _batches(sorted(named - set(found.by_id)), AT_ONCE):
-            for named_id, account in winners(self.salesforce, some).items():
+        for ids_ in _batches(sorted(named - set(found.by_id)), AT_ONCE):
+            for named_id, account in winners(self.salesforce, ids_).items():
                 found.add(account, named_id)
         return found
 
@@ -205,10 +224,10 @@ def _mails(account: CrmAccount) -> set[str]:
     return {mail.casefold() for mail in (account.billing_email, account.person_email) if mail}
 
 
-def _living(facts: Sequence[Fact]) -> Fact | None:
+def _living(some: Sequence[Keyed]) -> Keyed | None:
     """Of objects with one key the one that is not over; of several none: the deal's run knows which it is."""
-    living = [f for f in facts if getattr(f, "status", "") not in OVER] or list(facts)
-    return living[0] if len(living) == 1 or living[0].KIND == "schedule" else None
+    living = [one for one in some if one.status not in OVER] or list(some)
+    return living[0] if len(living) == 1 or living[0].kind == "schedule" else None
 
 
 def _batches(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:

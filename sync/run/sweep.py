@@ -28,6 +28,8 @@ T = TypeVar("T")
 SUBJECT = "reconcile:all"
 #: Accounts of one batch: as many as one query names.
 BATCH = 150
+#: Customers read from the store at once.
+READ_AT_ONCE = 500
 #: Differences that a report keeps word for word; all are counted.
 KEPT = 1000
 
@@ -115,7 +117,7 @@ class Sweep:
         state.save()
         try:
             self._list_stripe(name, state.resumed, keep, say)
-            state.claimed = claims(self.adoption.unlinked_customers())
+            state.claimed = self._claimed()
             accounts = self._accounts(state, keep)
             self._compare(state, [a for a in accounts if a > state.position], len(accounts), heal, keep, say)
             self._again(state, heal)
@@ -141,6 +143,15 @@ class Sweep:
         Listing(reconcile.stripe, self.adoption, reconcile.facts, prefix, None, told).read()
 
     # ------------------------------------------------------------ Accounts
+
+    def _claimed(self) -> dict[str, list[str]]:
+        """Customers that name an Account though no link of ours does, by Account."""
+        found, after = dict[str, list[str]](), ""
+        while some := self.adoption.unlinked_customers(after, READ_AT_ONCE):
+            for account_id, ids in claims(some).items():
+                found.setdefault(account_id, []).extend(ids)
+            after = some[-1].id
+        return found
 
     def _accounts(self, state: _State, keep: Callable[[], None]) -> list[str]:
         """Every Account with anything to do with billing on either side, in order."""

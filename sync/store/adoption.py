@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, String, cast, delete, func, literal, select, type_coerce
+from sqlalchemy import BigInteger, Connection, Engine, String, cast, delete, func, literal, select, type_coerce
 from sqlalchemy.dialects.postgresql import insert
 
 from sync.crm import CrmRow
 from sync.facts import Customer, Fact
-from sync.ports import FoundRow, Held, Lane, NewLink, RowCounts
+from sync.ports import FoundRow, Held, Keyed, Lane, NewLink, RowCounts
 from sync.store.crm_content import SEEN, content_of
 from sync.store.engine import storable
 from sync.store.facts import StoredFacts
@@ -123,12 +123,13 @@ class StoredAdoption:
 
     # ------------------------------------------------------------ whose they are
 
-    def unlinked_customers(self) -> Sequence[Customer]:
-        """Every living customer without a link, by id."""
+    def unlinked_customers(self, after: str, limit: int) -> Sequence[Customer]:
+        """Living customers without a link, by id, behind this one."""
         linked = select(1).where(_l.stripe_account == self._account, _l.stripe_id == _f.id).exists()
-        wanted = select(_f.body).where(self._of("customer"), ~_f.deleted, ~linked).order_by(_f.id)
+        wanted = select(_f.body).where(self._of("customer"), ~_f.deleted, ~linked, _f.id > after)
         with self._engine.begin() as connection:
-            return [Customer.model_validate(row.body) for row in connection.execute(wanted)]
+            rows = connection.execute(wanted.order_by(_f.id).limit(limit))
+            return [Customer.model_validate(row.body) for row in rows]
 
     def emails(self, among: Iterable[str]) -> Mapping[str, Sequence[str]]:
         """The ids of all living customers with these e-mails, by the e-mail in lower case."""
@@ -159,14 +160,15 @@ class StoredAdoption:
         with self._engine.begin() as connection:
             return [str(i) for i in connection.scalars(wanted.order_by(_l.salesforce_id).limit(limit))]
 
-    def keyed(self, kind: str, name: str) -> Sequence[Fact]:
-        """Every fact of this kind that carries this key in its metadata, the newest first."""
+    def keyed(self, kind: str, name: str) -> Sequence[Keyed]:
+        """Everything of this kind that carries this key in its metadata, the newest first."""
+        status, told = _f.body["status"].astext.label("status"), _f.body["metadata"].label("metadata")
         carrying = _f.body["metadata"].has_key(name)
-        wanted = select(_f.id).where(self._of(kind), carrying, ~_f.deleted)
+        wanted = select(_f.id, status, told).where(self._of(kind), carrying, ~_f.deleted)
+        newest_first = (cast(_f.body["created_s"].astext, BigInteger).desc(), _f.id)
         with self._engine.begin() as connection:
-            ids = [str(i) for i in connection.scalars(wanted)]
-        found = self._facts.get(kind, ids)
-        return sorted(found.values(), key=lambda fact: (-fact.created_s, fact.id))
+            rows = connection.execute(wanted.order_by(*newest_first))
+            return [Keyed(kind, row.id, row.status or "", row.metadata) for row in rows]
 
     # ------------------------------------------------------------ what came of it
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
@@ -9,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from sync.desired.differences import Kind
+from sync.desired.compared_deals import DealsView, deals_unlike
+from sync.desired.differences import Difference, Kind
+from sync.facts import Schedule
 from sync.run.sweep import Report
 from tests.e2e.looks import quote_row, settled
 from tests.e2e.people import sell
@@ -154,7 +157,13 @@ def test_a_reconcile_that_was_stopped_goes_on_behind_what_it_has_compared(
 
     with pytest.raises(Stopped):
         sweep.run("test", heal=False, say=stop)
-    before = world.mark()
+    before, held = world.mark(), []
+
+    def counting(view: DealsView) -> list[Difference]:
+        held.append({one.customer for one in gc.get_objects() if isinstance(one, Schedule)})
+        return deals_unlike(view)
+
+    monkeypatch.setattr("sync.run.reconcile.deals_unlike", counting)
     report = sweep.run("test", heal=False, resume=True)
 
     assert "customer: 3 read" in lines
@@ -164,4 +173,5 @@ def test_a_reconcile_that_was_stopped_goes_on_behind_what_it_has_compared(
     assert (report.accounts, report.finished, _told(report)) == (3, True, [
         f"overwritten in Salesforce: account:{accounts[0]} Account {accounts[0]} Payment_Method__c: blank, not mine"
     ])  # fmt: skip
+    assert [len(customers) for customers in held] == [1, 1]  # of what was compared before, only differences are kept
     assert sweep.run("test", heal=False).accounts == 3  # a finished one begins anew

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import threading
 from collections.abc import Iterator
@@ -171,6 +172,11 @@ def test_the_log_has_a_line_for_each_request_with_exactly_the_known_fields(serve
     }
     assert (second["client"], second["params"], second["effect"]) == ("curl/8", {"limit": "3"}, False)
     assert [line["seq"] for line in served.log(after=1)] == [2]
+    answer = control(served, "GET", "/log", params={"after": 1, "brief": 1})
+    [brief] = [json.loads(line) for line in answer.text.splitlines()]
+    assert brief == {**second, "params": None, "response": None}
+    assert answer.headers["X-Tandem-Last-Seq"] == "2"
+    assert control(served, "GET", "/log", params={"brief": "yes"}).status_code == 400
 
 
 def test_garbage_is_logged_as_it_came(served: Served, raw: RawStripe) -> None:

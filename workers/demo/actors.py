@@ -13,6 +13,9 @@ import requests
 HARNESS_NAME = "harness"
 HARNESS = {"X-Tandem-Client": HARNESS_NAME}
 TIMEOUT_S = (3, 60)
+RECORDS_A_CALL = 200
+#: A sequence number that no log reaches.
+NOTHING_AFTER = 10**12
 
 
 class DemoFailed(RuntimeError):
@@ -41,14 +44,21 @@ class Control:
         """Business time is ``to``; all that fell due was billed, collected and delivered once."""
         _checked(requests.post(f"{self.url}/clock", params={"deliver": 1}, json={"now": to}, timeout=(3, 300)))
 
-    def log(self, after: int = 0) -> Iterator[dict[str, Any]]:
-        """The exchanges after this sequence number."""
-        answer = requests.get(f"{self.url}/log", params={"after": after}, timeout=TIMEOUT_S)
-        for line in answer.text.splitlines():
-            if line.strip():
-                record: dict[str, Any] = json.loads(line)
-                if record["seq"] > after:
-                    yield record
+    def log(self, after: int = 0, *, brief: bool = False) -> Iterator[dict[str, Any]]:
+        """The exchanges after this sequence number; ``brief`` leaves out what was sent and answered."""
+        params = {"after": after, "brief": int(brief)}
+        with requests.get(f"{self.url}/log", params=params, timeout=TIMEOUT_S, stream=True) as answer:
+            for line in answer.iter_lines():
+                if line.strip():
+                    record: dict[str, Any] = json.loads(line)
+                    if record["seq"] > after:
+                        yield record
+
+    def last_exchange(self) -> int:
+        """The sequence number of the last exchange so far; 0 where there was none."""
+        answer = requests.get(f"{self.url}/log", params={"after": NOTHING_AFTER}, timeout=TIMEOUT_S)
+        _checked(answer)
+        return int(answer.headers["X-Tandem-Last-Seq"])
 
 
 class Crm:
@@ -71,6 +81,26 @@ class Crm:
     def create(self, sobject: str, **fields: Any) -> str:
         """The id of a new record."""
         return str(_checked(self._http.post(f"{self._base}/sobjects/{sobject}", json=fields, timeout=TIMEOUT_S))["id"])
+
+    def create_all(self, sobject: str, records: Sequence[Mapping[str, Any]]) -> list[str]:
+        """The ids of many new records, in order."""
+        return [str(one["id"]) for one in self._collections("POST", sobject, records)]
+
+    def change_all(self, sobject: str, records: Sequence[Mapping[str, Any]]) -> None:
+        """Each record, named by its ``Id``, has these values now."""
+        self._collections("PATCH", sobject, records)
+
+    def _collections(self, method: str, sobject: str, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        results: list[dict[str, Any]] = []
+        for first in range(0, len(records), RECORDS_A_CALL):
+            some = [{"attributes": {"type": sobject}, **one} for one in records[first : first + RECORDS_A_CALL]]
+            body = {"allOrNone": True, "records": some}
+            results += _checked(
+                self._http.request(method, f"{self._base}/composite/sobjects", json=body, timeout=TIMEOUT_S)
+            )
+        if refused := next((one for one in results if not one["success"]), None):
+            raise DemoFailed(f"{method} {sobject}: {refused['errors']}")
+        return results
 
     def change(self, sobject: str, record_id: str, **fields: Any) -> None:
         """The record has these values now."""
