@@ -52,11 +52,6 @@ class Plan:
         """How many operations of each kind: ``{"create schedule": 1}``."""
         return Counter(f"{_verb(operation)} {operation.ref.kind}" for operation in self.operations)
 
-    @property
-    def moves_money(self) -> bool:
-        """Whether anything in it charges somebody, now or later."""
-        return any(operation.money for operation in self.operations)
-
     def raise_if_unsafe(self) -> None:
         """Raise Unsafe when something was changed outside: DATA-219 for a deal's object, BUG-503 for a catalogue object."""
         if not self.drift:

@@ -62,16 +62,6 @@ def await_ready(ready_file: Path, process: subprocess.Popen[bytes], *, within_s:
     return ready
 
 
-def ready_document(control_url: str) -> dict[str, Any]:
-    """What the sandbox at this control URL says of itself (DESIGN 7). SandboxAway when there is none."""
-    answer = _get(f"{control_url}/ready")
-    try:
-        ready: dict[str, Any] = json.loads(answer.text)
-        return {**ready, "control_url": ready["control_url"]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise SandboxAway(f"what answers at {_shown(control_url)} is no sandbox") from error
-
-
 def world_id(control_url: str) -> str:
     """The id of the world that this sandbox holds now. SandboxAway when there is none."""
     found = _get(f"{control_url}/clock").headers.get(WORLD_HEADER, "")

@@ -34,8 +34,7 @@ from sync.cli import (
 
 EPILOG = (
     "Exit codes: 0 done, 1 some failed, 2 usage or configuration, 3 not found, 4 log-in or right missing, "
-    "5 refused by a guard, 6 a side is away, 7 differences are left."
-    "5 refused by a guard, 6 a side is away, 7 differences found."
+    "5 refused by a guard, 6 a side is away, 7 differences are left, 130 interrupted."
 )
 
 VERBS: tuple[Callable[..., Any], ...] = (

@@ -93,10 +93,6 @@ class DealLine:
             return Fraction(0)
         return monthly_net(self.month_minor(currency) * self.quantity, self, day)
 
-    def lasting_minor(self, currency: str) -> Fraction:
-        """As `monthly_minor`, once every discount that ends has ended."""
-        return self.monthly_minor(currency, date.max)
-
 
 @lru_cache(maxsize=4096)
 def _a_month(unit_price: Decimal, period_months: int | None, currency: str) -> Fraction:

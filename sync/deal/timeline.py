@@ -87,10 +87,6 @@ class Track:
             found.append(cycle)
         return tuple(found)
 
-    def phase_at(self, day: date) -> Phase:
-        """The phase in force on a day of the track's time."""
-        return next(p for p in self.phases if p.start <= day and (p.end is None or day < p.end))
-
 
 def joined(track: Track, cycle: Cycle) -> Cycle:
     """The rest of a cycle that had begun before the track."""

@@ -22,9 +22,3 @@ class Names:
         if not self._prefix:
             return name
         return ".".join(self._prefix + part if _CUSTOM.match(part) else part for part in name.split("."))
-
-    def from_org(self, name: str) -> str:
-        """The opposite of `to_org`."""
-        if not self._prefix:
-            return name
-        return ".".join(part.removeprefix(self._prefix) for part in name.split("."))

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import cast
 
 import redis
 import structlog
@@ -72,18 +72,6 @@ class Rate:
     burst: float
 
 
-class Buckets(Protocol):
-    """Something that grants turns."""
-
-    def take(self, classes: Sequence[str], longest_s: float) -> float:
-        """Seconds to wait before going on (a turn is taken in each class), or minus the seconds needed when that is too
-        long.
-        """
-
-    def hold(self, name: str, seconds: float) -> None:
-        """Nobody gets a turn in this class for ``seconds``."""
-
-
 class LocalBuckets:
     """The buckets of one process."""
 
@@ -94,6 +82,9 @@ class LocalBuckets:
         self._lock = threading.Lock()
 
     def take(self, classes: Sequence[str], longest_s: float) -> float:
+        """Seconds to wait before going on (a turn is taken in each class), or minus the seconds needed when that is too
+        long.
+        """
         with self._lock:
             now = time.monotonic()
             after = {name: self._tokens(name, now) - 1 for name in classes}

@@ -28,7 +28,6 @@ class LateQuote:
 
     quote_id: str
     signed_at: datetime
-    account_unit: str = ""
     code: str | None = None
     message: str | None = None
     sum_minor: int | None = None

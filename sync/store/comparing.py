@@ -81,7 +81,7 @@ class StoredComparing:
             _s.key.is_(None), _s.failed_at.is_not(None), _s.revision > _s.done_revision, _s.wake_at.is_not(None)
         )
         rows = (
-            select(signatures, _s.unit, _s.error_code, _s.error_message, _s.sum_minor, _s.currency)
+            select(signatures, _s.error_code, _s.error_message, _s.sum_minor, _s.currency)
             .select_from(signatures.outerjoin(subjects, _s.key == key))
             .where(signatures.c.signed_at < signed_before, ~billed, lives, _s.error_code.is_distinct_from(BEFORE_START))
             .order_by(signatures.c.signed_at, signatures.c.quote_id)
@@ -89,7 +89,7 @@ class StoredComparing:
         with self._engine.begin() as connection:
             return [
                 LateQuote(
-                    row.quote_id, row.signed_at, row.unit or "", row.error_code, row.error_message, row.sum_minor, row.currency
+                    row.quote_id, row.signed_at, row.error_code, row.error_message, row.sum_minor, row.currency
                 )
                 for row in connection.execute(rows)
             ]  # fmt: skip

@@ -36,10 +36,9 @@ def test_the_text_names_each_write_in_order_and_which_of_them_bill():
     assert lines[-1] == f"create schedule:{QUOTE_ID} (bills)"
 
 
-def test_counts_and_money_are_known():
+def test_counts_are_known():
     plan = a_plan()
     assert plan.counts == {"create customer": 1, "create product": 1, "create price": 1, "create schedule": 1}
-    assert plan.moves_money
 
 
 def test_the_plan_is_json_types_all_through():

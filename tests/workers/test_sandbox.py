@@ -14,7 +14,6 @@ import pytest
 from workers.sandbox import (
     SandboxAway,
     database_of_world,
-    ready_document,
     redis_database_of_world,
     register_webhook,
     sandbox_command,
@@ -65,11 +64,10 @@ def test_a_world_is_known_by_the_header_of_its_answers() -> None:
 @pytest.mark.parametrize(("status", "body"), [(200, "{}"), (404, "no"), (200, "<html>")])
 def test_what_is_no_sandbox_is_told_without_its_secret_path(status: int, body: str) -> None:
     with answering(status, body) as url:
-        for ask in (world_id, ready_document):
-            with pytest.raises(SandboxAway) as error:
-                ask(url)
-            assert "secretsegment" not in str(error.value)
-            assert "127.0.0.1" in str(error.value)
+        with pytest.raises(SandboxAway) as error:
+            world_id(url)
+        assert "secretsegment" not in str(error.value)
+        assert "127.0.0.1" in str(error.value)
 
 
 def test_nobody_there_is_told() -> None:

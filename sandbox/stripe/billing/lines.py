@@ -18,8 +18,6 @@ from sandbox.stripe.billing.amounts import (
 from sandbox.stripe.kernel import Kernel, Obj
 from sandbox.stripe.tax import computing
 
-MOST_LINES = 250
-
 
 @dataclass
 class LineDraft:

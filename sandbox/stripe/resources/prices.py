@@ -40,8 +40,6 @@ PRICE_DATA_RECURRING: Fields = {
     **AMOUNTS,
 }
 """Inline ``price_data`` of a subscription or schedule item."""
-PRICE_DATA: Fields = {**PRICE_DATA_RECURRING, "recurring": struct(RECURRING)}
-"""Inline ``price_data`` where a one-time price will do; of invoice items leave ``recurring`` out."""
 _CREATE: Fields = {
     **AMOUNTS,
     "active": boolean(),
