@@ -24,7 +24,7 @@ from sync.routing import ONE_ACCOUNT, Routes
 SALESFORCE_ID = r"^[A-Za-z0-9]{15}([A-Za-z0-9]{3})?$"
 FILE_SUFFIX = "_FILE"
 #: Secrets of which several may be given at once; their variable is named in the singular.
-SECRET_LISTS = ("STRIPE_WEBHOOK_SECRET", "USAGE_TOKEN")
+SECRET_LISTS = ("STRIPE_WEBHOOK_SECRET", "USAGE_TOKEN", "OPS_TOKEN")
 SHORTEST_TOKEN = 24
 STRIPE_API = "https://api.stripe.com"
 #: BILL_SIGNED_SINCE for an org in which every signed quote is to be billed.
@@ -76,6 +76,7 @@ class Settings(BaseSettings):
         (), validation_alias="stripe_webhook_secret"
     )
     usage_tokens: Annotated[tuple[SecretStr, ...], NoDecode] = Field((), validation_alias="usage_token")
+    ops_tokens: Annotated[tuple[SecretStr, ...], NoDecode] = Field((), validation_alias="ops_token")
     usage_events_per_s: float = Field(10.0, gt=0, description="Of the calls to Stripe, so many a second for usage.")
     stripe_api_base: str = STRIPE_API
     stripe_requests_per_s: float = Field(20.0, gt=0, description="Per endpoint class; Stripe allows 25 by default.")
@@ -148,7 +149,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, dotenv_settings
 
-    @field_validator("stripe_webhook_secrets", "usage_tokens", "quote_signed_statuses", mode="before")
+    @field_validator("stripe_webhook_secrets", "usage_tokens", "ops_tokens", "quote_signed_statuses", mode="before")
     @classmethod
     def _comma_list(cls, value: Any) -> Any:
         """Several values in one variable are separated by commas (two webhook secrets while one is rotated)."""
@@ -168,7 +169,7 @@ class Settings(BaseSettings):
             raise ValueError('is no JSON object of fields by API name, such as {"Industry": "Technology"}')
         return found
 
-    @field_validator("usage_tokens")
+    @field_validator("usage_tokens", "ops_tokens")
     @classmethod
     def _hard_to_guess(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if any(len(token.get_secret_value()) < SHORTEST_TOKEN for token in value):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -17,6 +16,7 @@ from sync.errors import SyncError, Transient
 from sync.run.usage_intake import Taken, UsageIntake
 from sync.usage.rows import DEFAULT_SOURCE, Refusal, UsageRow, read_row
 from workers.bodies import whole_body
+from workers.tokens import Tokens
 
 log = structlog.get_logger()
 
@@ -31,7 +31,7 @@ class UsageEndpoint:
     """The route. ``tokens`` are the secrets that callers may name; ``intake`` is made at the first request that needs it."""
 
     def __init__(self, tokens: Sequence[str], intake: Callable[[], UsageIntake]) -> None:
-        self._tokens = [token.encode() for token in tokens]
+        self._tokens = Tokens(tokens)
         self._make = intake
         self._made: UsageIntake | None = None
         self._turn = asyncio.Semaphore(AT_A_TIME)
@@ -40,7 +40,7 @@ class UsageEndpoint:
         """202 with counts and refusals once the good rows are committed; 422 where all were refused, 400 for no such body,
         401 without the token, 413 for too much, 503 when a side is away: nothing was taken then, come again.
         """
-        if not self._may(request.headers.get("authorization", "")):
+        if not self._tokens.given_by(request.headers.get("authorization", "")):
             return _said(
                 401, "This needs the header Authorization: Bearer and the token.", {"WWW-Authenticate": "Bearer"}
             )
@@ -65,12 +65,6 @@ class UsageEndpoint:
             log.error("usage_not_taken", code=error.code, reason=error.message)
             return _said(500, f"Nothing was taken ({error.code}).")
         return JSONResponse(_told(taken, rows), status_code=202 if taken.accepted or taken.known else 422)
-
-    def _may(self, header: str) -> bool:
-        """Whether the header names one of our tokens; the time it takes says nothing about them."""
-        scheme, _, given = header.partition(" ")
-        named = [hmac.compare_digest(given.strip().encode(), token) for token in self._tokens]
-        return scheme.lower() == "bearer" and any(named)
 
     def _taken(self, rows: Sequence[UsageRow | Refusal]) -> Taken:
         if self._made is None:

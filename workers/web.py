@@ -28,6 +28,7 @@ from sync.notices import NotAnEvent, notice_of_event
 from sync.ports import NewNotice
 from workers.bodies import whole_body
 from workers.metrics import Metrics, row_of
+from workers.ops.endpoint import OpsPages
 from workers.usage import UsageEndpoint
 
 log = structlog.get_logger()
@@ -172,6 +173,7 @@ class Web:
         version: Mapping[str, str],
         gauges_sql: str,
         usage: UsageEndpoint | None = None,
+        ops: OpsPages | None = None,
     ) -> None:
         self._writer = writer
         self._verify = verify
@@ -188,6 +190,7 @@ class Web:
                 Route("/metrics", self.metrics),
                 Route("/version", self.show_version),
                 *([Route("/usage", usage.take, methods=["POST"])] if usage else []),
+                *(ops.routes if ops else []),
             ],
             lifespan=self._lifespan,
         )

@@ -9,24 +9,11 @@ from sync.cli.exits import Misused, NotFound
 from sync.ports import Mark
 from sync.records import Ref
 from sync.run.intake import account_mark, payer_mark, quote_mark, unit_of
+from sync.run.naming import KINDS, NoId, key_of
 
 if TYPE_CHECKING:
     from sync.wiring import Services, Store
 
-KINDS = ("quote", "account", "customer", "subscription", "invoice", "payment", "product", "payer")
-#: Prefixes of ids and the kind of subject that they name (Salesforce's are fixed for standard objects).
-PREFIXES = {
-    "0Q0": "quote",
-    "001": "account",
-    "01t": "product",
-    "cus_": "customer",
-    "sub_sched_": "subscription",
-    "sub_": "subscription",
-    "in_": "invoice",
-    "pi_": "payment",
-    "prod_": "product",
-}
-OF_SALESFORCE = ("quote", "account", "product", "payer")
 #: Kinds that live in Stripe, and how the gateway looks one up.
 IN_STRIPE = {
     "customer": "customer_id",
@@ -34,20 +21,16 @@ IN_STRIPE = {
     "invoice": "invoice_id",
     "payment": "invoice_of",
 }
-SUFFIXES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
-SALESFORCE_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
 
 
 def subject_of(text: str, services: Store) -> str:
     """The subject's key. NotFound for a reference nobody has; Misused for what can name nothing."""
-    kind, colon, rest = text.partition(":")
-    if colon and kind in KINDS and rest:
-        if kind in OF_SALESFORCE and not SALESFORCE_ID.fullmatch(rest):
-            raise Misused(f"{text}: {rest!r} is no id of Salesforce.")
-        return f"{kind}:{_full_id(rest) if kind in OF_SALESFORCE else rest}"
-    for prefix, named in PREFIXES.items():
-        if text.startswith(prefix) and (prefix.endswith("_") or SALESFORCE_ID.fullmatch(text)):
-            return f"{named}:{text if prefix.endswith('_') else _full_id(text)}"
+    try:
+        named = key_of(text)
+    except NoId as error:
+        raise Misused(str(error)) from error
+    if named is not None:
+        return named
     if (found := services.subjects.by_reference(text)) is not None:
         return found.key
     if re.fullmatch(r"[0-9A-Za-z]{4,12}", text):
@@ -99,17 +82,3 @@ def _refuse_unknown(kind: str, id_: str, services: Services) -> None:
     if not services.stripe.read([ref]).found.get(ref):
         what = "invoice that is paid by" if kind == "payment" else kind
         raise NotFound(f"there is no {what} {id_} in Stripe.")
-
-
-def _full_id(text: str) -> str:
-    """A 15-character Salesforce id with the three that make it whole; anything else unchanged. Misused for a mistyped one.
-
-    Each of the three stands for five characters: bit n is set where the n-th of them is a capital (Salesforce, "18-character IDs").
-    """
-    if not SALESFORCE_ID.fullmatch(text):
-        return text
-    blocks = (text[i : i + 5] for i in (0, 5, 10))
-    whole = text[:15] + "".join(SUFFIXES[sum(1 << n for n, c in enumerate(block) if c.isupper())] for block in blocks)
-    if len(text) == 18 and text != whole:
-        raise Misused(f"{text} is no id of Salesforce: its last three characters don't fit the others.")
-    return whole

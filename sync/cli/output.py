@@ -12,6 +12,9 @@ from decimal import Decimal
 from rich.console import Console
 from rich.table import Table
 
+from sync.words import duration as duration
+from sync.words import instant as instant
+
 #: Wide enough that nothing wraps where no person looks; a table takes only what it needs.
 UNWRAPPED = 4000
 
@@ -52,21 +55,6 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[object]], *, right: It
     for row in rows:
         shown.add_row(*("" if cell is None else str(cell) for cell in row))
     return shown
-
-
-def instant(value: datetime | None) -> str:
-    """A moment in UTC to the second, or a dash."""
-    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ") if value else "-"
-
-
-def duration(seconds: float | None) -> str:
-    """So many seconds, as people say it."""
-    if seconds is None:
-        return "-"
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def to_json(value: object) -> object:

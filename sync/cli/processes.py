@@ -23,6 +23,7 @@ def web(host: Host = None, port: Port = None, json: Json = False, yes: Yes = Fal
     """
     from sync import wiring
     from workers import web as server
+    from workers.ops.endpoint import OpsPages
     from workers.stopping import stop_signals
     from workers.usage import UsageEndpoint
 
@@ -43,6 +44,11 @@ def web(host: Host = None, port: Port = None, json: Json = False, yes: Yes = Fal
             usage=UsageEndpoint(
                 [token.get_secret_value() for token in here.settings.usage_tokens],
                 lambda: wiring.usage_intake(here.settings, database_url=here.database_url, redis_url=here.redis_url),
+            ),
+            ops=OpsPages(
+                [token.get_secret_value() for token in here.settings.ops_tokens],
+                lambda: wiring.overview(here.settings, database_url=here.database_url),
+                version=wiring.build_version(),
             ),
         ).app
         address = "http://{}:{}".format(*bound.getsockname()[:2])

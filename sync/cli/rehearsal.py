@@ -10,10 +10,8 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, cast
-
-from sqlalchemy import text
 
 from sync.cli.exits import Refused
 from sync.deal.money import format_amount
@@ -177,9 +175,7 @@ def unlike(rehearsal: Rehearsal, subjects: Mapping[str, str]) -> list[str]:
 
 def machine_s(services: Services) -> int:
     """PostgreSQL's clock in whole seconds: plans age by machine time."""
-    with services.engine.connect() as connection:
-        now: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-    return int(now.astimezone(UTC).timestamp())
+    return int(services.machine_now().timestamp())
 
 
 def _name(digest: str) -> str:

@@ -36,6 +36,16 @@ class RowResult:
     unknown: bool = False  # it may have taken effect all the same, now or until the flush's deadline
 
 
+@dataclass(frozen=True)
+class RefusedRows:
+    """Rows of one object that Salesforce refused under one code; ``message`` is what it said of one of them."""
+
+    code: str
+    sobject: str
+    many: int
+    message: str
+
+
 class Outbox(Protocol):
     """Rows on their way to the CRM, and the hash of what the CRM last acknowledged for each."""
 
@@ -81,6 +91,12 @@ class Outbox(Protocol):
 
     def failed_rows(self) -> Sequence[tuple[OutRow, str, str]]:
         """Rows that wait for a person, with code and message."""
+
+    def refused(self, code: str | None = None) -> Sequence[RefusedRows]:
+        """How many rows wait for a person, by code and object: the most first."""
+
+    def retry_failed(self, code: str | None = None) -> int:
+        """Rows that wait for a person go with the next flush (an operator's replay); returns how many."""
 
 
 @dataclass(frozen=True)

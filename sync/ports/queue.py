@@ -159,8 +159,17 @@ class Subjects(Protocol):
         """
 
     def failures(
-        self, *, code: str | None = None, keys: Sequence[str] = (), since: datetime | None = None
-    ) -> Sequence[SubjectState]: ...
+        self,
+        *,
+        code: str | None = None,
+        keys: Sequence[str] = (),
+        since: datetime | None = None,
+        limit: int | None = None,
+    ) -> Sequence[SubjectState]:
+        """What waits for a person, the longest standing first."""
+
+    def failing(self) -> Sequence[Failing]:
+        """What waits for a person, a row a code: the most first."""
 
     def state(self, key: str) -> SubjectState | None: ...
 
@@ -189,6 +198,16 @@ class SubjectState:
     retry_machine_at: datetime | None
     failed_at: datetime | None  # business time of the failure now standing
     reference: str  # short, said to people: "7F3K"
+
+
+@dataclass(frozen=True)
+class Failing:
+    """What waits for a person under one code. ``sums`` are minor units by currency; ``oldest`` is business time."""
+
+    code: str
+    many: int
+    sums: Mapping[str, int]
+    oldest: datetime | None
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from sync.store.sql import machine_now
 from sync.store.tables import notices
 
 _BIGGEST = 2**63 - 1
+LATELY = 20_000
 _HOW_MANY_WAIT = select(func.count()).select_from(notices).where(notices.c.processed_machine_at.is_(None))
-RECENT = 2000
 
 #: Columns of the insert, in the order of its parameters.
 NOTICE_COLUMNS: tuple[tuple[str, TypeEngine[Any]], ...] = (
@@ -117,7 +117,10 @@ def _insert_notices() -> ReturningInsert[Any]:
 
 
 def last_received(engine: Engine) -> Mapping[str, datetime]:
-    """Machine instant of the newest notice, by source."""
-    newest = select(notices.c.source, func.max(notices.c.received_machine_at).label("at")).group_by(notices.c.source)
+    """Machine instant of the newest notice, by source, as far as the newest `LATELY` tell: there may be millions."""
+    late = (
+        select(notices.c.source, notices.c.received_machine_at).order_by(notices.c.id.desc()).limit(LATELY).subquery()
+    )
+    newest = select(late.c.source, func.max(late.c.received_machine_at).label("at")).group_by(late.c.source)
     with engine.begin() as connection:
         return {row.source: row.at for row in connection.execute(newest)}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Engine, delete, select, tuple_, update
+from sqlalchemy import Engine, delete, func, select, tuple_, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from sync.clock import Deadline
 from sync.crm import CrmRow
 from sync.ports import Flush, OutRow, RowResult
+from sync.ports.outbox import RefusedRows
 from sync.store import flush_claim, flush_results, leases, outbox_put
 from sync.store.backoff import Backoff
 from sync.store.crm_content import row_from
@@ -92,7 +93,6 @@ class StoredOutbox:
             connection.execute(delete(crm_writes).where(same, crm_writes.c.state != "sent"))
 
     def retry_failed(self, code: str | None = None) -> int:
-        """Rows that wait for a person go with the next flush (an operator's replay); returns how many."""
         wanted = crm_writes.c.state == "failed"
         return self._retry(wanted if code is None else wanted & (crm_writes.c.error_code == code))
 
@@ -134,6 +134,20 @@ class StoredOutbox:
         )
         with self._engine.begin() as connection:
             return {row.key: row.salesforce_id for row in connection.execute(known)}
+
+    def refused(self, code: str | None = None) -> Sequence[RefusedRows]:
+        w = crm_writes.c
+        wanted = w.state == "failed" if code is None else (w.state == "failed") & (w.error_code == code)
+        many = func.count().label("many")
+        groups = (
+            select(w.error_code, w.sobject, many, func.min(w.error_message).label("message"))
+            .where(wanted)
+            .group_by(w.error_code, w.sobject)
+            .order_by(many.desc(), w.error_code, w.sobject)
+        )
+        with self._engine.begin() as connection:
+            rows = connection.execute(groups).all()
+        return [RefusedRows(row.error_code or "", row.sobject, row.many, row.message or "") for row in rows]
 
     def failed_rows(self) -> Sequence[tuple[OutRow, str, str]]:
         failed = select(crm_writes).where(crm_writes.c.state == "failed").order_by(crm_writes.c.id)

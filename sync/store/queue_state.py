@@ -10,7 +10,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, Row, Select, bindparam, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from sync.ports import Lane, QueueCounts, SubjectState
+from sync.ports import Failing, Lane, QueueCounts, SubjectState
 from sync.store import claims, inbox
 from sync.store.references import number_of, reference_of
 from sync.store.sql import machine_now, seconds_until
@@ -22,6 +22,12 @@ _FAILED = _s.failed_at.is_not(None) & (_s.revision == _s.done_revision)
 _FAILED_BY_CODE = (
     select(_s.error_code, func.count().label("n")).where(_FAILED).group_by(_s.error_code).order_by(_s.error_code)
 )
+_FAILING = (
+    select(
+        _s.error_code, _s.currency, func.count().label("many"), func.sum(_s.sum_minor).label("total"),
+        func.min(_s.failed_at).label("oldest"),
+    ).where(_FAILED).group_by(_s.error_code, _s.currency).order_by(_s.error_code, _s.currency)
+)  # fmt: skip
 _NEXT_WAKE = select(func.min(_s.wake_at)).where(_s.wake_at > bindparam("now"))
 
 
@@ -47,7 +53,7 @@ def by_reference(connection: Connection, reference: str) -> SubjectState | None:
 
 
 def failures(
-    connection: Connection, *, code: str | None, keys: Sequence[str], since: datetime | None
+    connection: Connection, *, code: str | None, keys: Sequence[str], since: datetime | None, limit: int | None = None
 ) -> list[SubjectState]:
     """Failed subjects that are not due again already."""
     wanted = select(subjects).where(_FAILED)
@@ -58,7 +64,20 @@ def failures(
     if keys:
         numbers = [number for key in keys if (number := number_of(key)) is not None]
         wanted = wanted.where(or_(_s.key.in_(keys), _s.number.in_(numbers)))
-    return [_state(row) for row in connection.execute(wanted.order_by(_s.failed_at, _s.key))]
+    return [_state(row) for row in connection.execute(wanted.order_by(_s.failed_at, _s.key).limit(limit))]
+
+
+def failing(connection: Connection) -> list[Failing]:
+    """Failed subjects that are not due again already, a row a code: the most first."""
+    found: dict[str, Failing] = {}
+    for row in connection.execute(_FAILING):
+        code, before = row.error_code or "BUG-502", found.get(row.error_code or "BUG-502")
+        sums = dict(before.sums) if before else {}
+        if row.currency and row.total is not None:
+            sums[row.currency.upper()] = sums.get(row.currency.upper(), 0) + int(row.total)
+        oldest = min(row.oldest, before.oldest) if before and before.oldest else row.oldest
+        found[code] = Failing(code, row.many + (before.many if before else 0), dict(sorted(sums.items())), oldest)
+    return sorted(found.values(), key=lambda one: (-one.many, one.code))
 
 
 def counts(connection: Connection, now: datetime) -> QueueCounts:

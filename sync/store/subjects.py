@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import Engine
 
 from sync.errors import LeaseLost
-from sync.ports import Claim, Lane, Mark, NewNotice, Notice, Outcome, QueueCounts, SubjectState
+from sync.ports import Claim, Failing, Lane, Mark, NewNotice, Notice, Outcome, QueueCounts, SubjectState
 from sync.store import claims, inbox, leases, marks, outcomes, queue_state, unit_merge
 from sync.store.backoff import Backoff
 
@@ -125,11 +125,20 @@ class StoredSubjects:
             return queue_state.by_reference(connection, reference)
 
     def failures(
-        self, *, code: str | None = None, keys: Sequence[str] = (), since: datetime | None = None
+        self,
+        *,
+        code: str | None = None,
+        keys: Sequence[str] = (),
+        since: datetime | None = None,
+        limit: int | None = None,
     ) -> Sequence[SubjectState]:
         """Subjects that wait for a person, the longest standing first; ``keys`` may be keys or references, ``since`` is business time."""
         with self._engine.begin() as connection:
-            return queue_state.failures(connection, code=code, keys=keys, since=since)
+            return queue_state.failures(connection, code=code, keys=keys, since=since, limit=limit)
+
+    def failing(self) -> Sequence[Failing]:
+        with self._engine.begin() as connection:
+            return queue_state.failing(connection)
 
     def counts(self, now: datetime) -> QueueCounts:
         with self._engine.begin() as connection:

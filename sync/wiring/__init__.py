@@ -1,6 +1,7 @@
 """The composition root: the one place that knows what is real (DESIGN 2)."""
 
 from sync.wiring.choices import zones
+from sync.wiring.overview import overview
 from sync.wiring.services import Services, build
 from sync.wiring.store import Store, backup, open_store, restore, upgrade
 from sync.wiring.vendors import build_version, check_credentials, vendors, webhook_verifier
@@ -16,6 +17,7 @@ __all__ = [
     "check_credentials",
     "check_web",
     "open_store",
+    "overview",
     "restore",
     "upgrade",
     "usage_intake",

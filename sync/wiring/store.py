@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import cast
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, select
 
 from sync.clock import Clock, RemoteClock, SystemClock
 from sync.config import Settings
@@ -67,6 +68,11 @@ class Store:
     def last_notices(self) -> Mapping[str, datetime]:
         """Machine instant of the newest notice by source."""
         return last_received(self.engine)
+
+    def machine_now(self) -> datetime:
+        """PostgreSQL's clock."""
+        with self.engine.connect() as connection:
+            return cast(datetime, connection.scalar(select(func.clock_timestamp())))
 
     def salesforce_calls(self) -> tuple[int, int] | None:
         """(used, allowed) of Salesforce's day as it last told; None when it has not yet."""

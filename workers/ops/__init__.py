@@ -1,0 +1,1 @@
+"""Read-only pages for billing operations, served by the web process below `/ops`."""
