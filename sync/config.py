@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     usage_tokens: Annotated[tuple[SecretStr, ...], NoDecode] = Field((), validation_alias="usage_token")
     ops_tokens: Annotated[tuple[SecretStr, ...], NoDecode] = Field((), validation_alias="ops_token")
     usage_events_per_s: float = Field(10.0, gt=0, description="Of the calls to Stripe, so many a second for usage.")
+    usage_grace_h: float = Field(
+        1.0, ge=0, le=72, description="So many hours use of a time that is over is waited for, where Tandem bills it."
+    )
     stripe_api_base: str = STRIPE_API
     stripe_requests_per_s: float = Field(20.0, gt=0, description="Per endpoint class; Stripe allows 25 by default.")
 

@@ -23,7 +23,7 @@ def taken_over(deal: Deal, paid_through: date) -> Deal:
 def rolled_back(deal: Deal, at: datetime) -> Deal:
     """The deal given back to the system that it came from, on the day of ``at``: it ends, and nothing is billed or credited."""
     change = Change(
-        quote_id=f"{deal.quote_id}:back",
+        quote_id=_back(deal),
         number=f"{deal.number} rolled back",
         kind=Kind.CANCELLATION,
         effective=deal.day_of(at),
@@ -33,6 +33,15 @@ def rolled_back(deal: Deal, at: datetime) -> Deal:
         ends=True,
     )
     return replace(deal, changes=(*deal.changes, change))
+
+
+def is_roll_back(change: Change, deal: Deal) -> bool:
+    """Whether it is how `rolled_back` ends the deal: the other system bills on, also what was used."""
+    return change.quote_id == _back(deal)
+
+
+def _back(deal: Deal) -> str:
+    return f"{deal.quote_id}:back"
 
 
 def check_taken_over(deal: Deal, paid_through: date, now: datetime) -> None:

@@ -28,6 +28,7 @@ class BillingPolicy:
     newest_first: bool = True  # where quantity is taken off: the newest matching line first
     true_up: bool = False  # what rounding leaves of the signed total is made good in the last period
     co_terminate: bool = True  # an amendment ends with its deal
+    usage_grace: timedelta = timedelta(hours=1)  # so long use of a time that is over is waited for, where we bill it
     #: A schedule is not made in the last moments before its start: were it late, Stripe would take it as back-dated.
     start_margin: timedelta = timedelta(minutes=3)
 

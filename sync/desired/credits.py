@@ -12,6 +12,7 @@ from sync.deal.calendar import say, seconds
 from sync.deal.deal import Deal
 from sync.deal.dues import CreditDue
 from sync.desired.keys import KEY, deal_metadata
+from sync.desired.last_use import is_use
 from sync.facts import BalanceTransaction, CreditNote, Invoice
 from sync.records import Desired, Ref, Value
 
@@ -54,6 +55,7 @@ def _give(
     due: CreditDue, subscription: str, deal: Deal, money: Money, left: dict[str, int], found: Credits, now: datetime
 ) -> None:
     covering = [i for i in money.invoices if _is_of(i, subscription, due) and _covers(i, due, deal)]
+    covering = [i for i in covering if not is_use(i.metadata)]  # what was used is owed
     given = sum(n.amount_minor for n in money.notes if _is_for(n.metadata, due) and n.status != "void")
     given -= sum(b.amount_minor for b in money.balances if _is_for(b.metadata, due))
     billed = sum(i.total_minor for i in covering if i.status != "void")

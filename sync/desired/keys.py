@@ -37,6 +37,8 @@ TAKES = "tandem_takes"
 OF_PLAN = ":takes:"
 #: On a deal whose rounding difference is made good in its last period.
 TRUE_UP = "tandem_true_up"
+#: On a line of ours that bills use: how many units.
+USED = "tandem_used"
 QUOTE = "salesforce_quote_id"
 ACCOUNT = "salesforce_account_id"
 OPPORTUNITY = "salesforce_opportunity_id"

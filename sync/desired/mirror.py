@@ -88,7 +88,7 @@ def show(view: AccountView, invoice_ids: frozenset[str]) -> Shown:
 def _subscription(view: AccountView, deal: Contract, renewed_by: str | None) -> BillingSubscription:
     leading = (*deal.subscription_ids, *deal.schedule_ids)[0]
     folder = "subscriptions" if deal.subscription_ids else "subscription_schedules"
-    used = last_usage(view.invoices, deal.subscription_ids, view.prices)
+    used = last_usage(view.invoices, deal.subscription_ids, view.prices, deal.deal)
     return BillingSubscription(
         billing_key=deal.key,
         account=view.account_id,

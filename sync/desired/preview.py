@@ -47,18 +47,20 @@ def preview(
     before: Deal | None = None,
     stripe: str | None = None,
     taken: Sequence[str] = (),
+    used: Sequence[str] = (),
 ) -> Preview:
     """Who pays, the first invoice, every later one, what was signed, what is billed, and what rounding leaves.
 
     For a ``change`` of a deal: what it does to the deal as it was ``before``, with the ``earlier`` forecast.
-    ``taken`` says what the deal takes over; ``customer`` is None where one will be made; ``stripe`` says what Stripe's own
+    ``taken`` says what the deal takes over, ``used`` when use is billed;
+    ``customer`` is None where one will be made; ``stripe`` says what Stripe's own
     preview came to. Nothing else depends on the moment it is written, except that cycles already begun are one invoice on
     the day of ``made``.
     """
     said = [*notes, *_own_notes(deal, customer)]
     if change is not None and before is not None and earlier is not None:
         done = effect(earlier, made, change)
-        body = _changed(deal, before, change, done, made)
+        body = _changed(deal, before, change, done, made, used)
     else:
         done = None
         body = _new(deal, made)
@@ -129,7 +131,7 @@ def _items(deal: Deal) -> list[str]:
 # ------------------------------------------------------------------ a deal that is changed
 
 
-def _changed(deal: Deal, before: Deal, change: Change, done: Effect, made: Forecast) -> list[str]:
+def _changed(deal: Deal, before: Deal, change: Change, done: Effect, made: Forecast, used: Sequence[str]) -> list[str]:
     parts = [_change_headline(deal, change), *_change_lines(deal, change)]
     if change.kind is not Kind.CANCELLATION or change.removes:
         parts.append(f"The running cycle is billed {_PRORATION[change.proration]}")
@@ -139,7 +141,8 @@ def _changed(deal: Deal, before: Deal, change: Change, done: Effect, made: Forec
         f"{'sent back' if credit.refund else 'to the balance'}"
         for credit in done.credits
     ]
-    if not done.stated and not done.credits:
+    parts += used
+    if not done.stated and not done.credits and not used:
         parts.append("Nothing is billed or credited for the running cycle")
     parts += _later_changed(done, deal)
     day = change.effective

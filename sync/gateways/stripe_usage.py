@@ -33,9 +33,7 @@ class Meters:
         answer = self._http.write(METER_EVENT, params, key=key)
         return answer.headers.get("request-id", "")
 
-    def counted(self, meter: Meter, customer: str, start: datetime, end: datetime) -> int | None:
-        if meter.formula != "sum":
-            return None
+    def counted(self, meter: Meter, customer: str, start: datetime, end: datetime) -> int:
         window = {"start_time": int(start.timestamp()), "end_time": int(end.timestamp())}
         found = self._http.listed(READS["meter_summaries"], {"customer": customer, **window}, id=meter.id)
         return int(sum((Decimal(str(one.get("aggregated_value") or 0)) for one in found), Decimal(0)))

@@ -102,5 +102,5 @@ class Metering(Protocol):
     def report(self, meter: Meter, customer: str, row: UsageRow, key: str) -> str:
         """Stripe has counted the row; returns its request id. ``key`` is the idempotency key."""
 
-    def counted(self, meter: Meter, customer: str, start: datetime, end: datetime) -> int | None:
-        """What the meter counted of the customer, whole minutes; None where its sum is no sum of ours."""
+    def counted(self, meter: Meter, customer: str, start: datetime, end: datetime) -> int:
+        """What the meter makes of the customer's events from ``start`` until ``end`` (exclusive), both whole minutes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sync.crm import QuoteGraph
 from sync.deal.calendar import say
@@ -15,8 +15,6 @@ from sync.quotes.amounts import check_deal
 from sync.quotes.dates import read_start
 from sync.quotes.faults import Faults
 from sync.quotes.running import after_the_end, cancelled, check_running
-
-ONE_DAY = timedelta(days=1)
 
 
 def read_cancellation(graph: QuoteGraph, deal: Deal, policy: BillingPolicy, now: datetime, change: Change) -> Deal:
@@ -40,11 +38,6 @@ def read_cancellation(graph: QuoteGraph, deal: Deal, policy: BillingPolicy, now:
         faults.dates("Start_Date__c", effective, deal.opens, detail)
     elif deal.end is not None and effective >= deal.end:
         after_the_end(effective, deal, faults)
-    by_use = any(x.usage is not None and x.start < effective for x in deal.recurring)
-    if by_use and deal.boundary(effective) <= now and effective > deal.opens:
-        feature = "Ending a deal with usage today or in the past"  # what was used since the last invoice would be lost
-        todo = f"Choose {say(deal.day_of(now) + ONE_DAY)} or a later day: all that is used by then is billed"
-        faults.not_covered(feature, "Start_Date__c", say(effective), todo)
     faults.raise_if_any()
     ended = replace(change, effective=effective, ends=True, proration=proration, credit=credit)
     changed = replace(deal, changes=(*deal.changes, ended))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
@@ -49,11 +48,6 @@ def read_removal(line: CrmQuoteLine, at: Reading) -> Removal | None:
         line_end(line, replace(at.frame, ends_with_deal=True), start, faults)
     if start is None or not quantity or months is None or len(faults.found) > before:
         return None
-    if by_use and not _whole_cycle(sold, start, at.deal):
-        feature = "Taking usage off inside its cycle"
-        todo = f"Choose {say(_next_cycle(sold, start, at.deal))}, when its next cycle begins: all that is used by then is billed"
-        faults.not_covered(feature, "Start_Date__c", say(start), todo, line=line)
-        return None
     price = price if price is not None and price.is_finite() else Decimal(0)
     return Removal(line.id, sold, Fraction(price) / months, quantity, start, price)
 
@@ -61,18 +55,6 @@ def read_removal(line: CrmQuoteLine, at: Reading) -> Removal | None:
 def _sold(line: CrmQuoteLine, deal: Deal) -> DealProduct | None:
     """The product as the deal has it, if it was ever billed more than once."""
     return next((x.product for x in deal.recurring if x.product.id == line.product_id), None)
-
-
-def _whole_cycle(sold: DealProduct, day: date, deal: Deal) -> bool:
-    """Whether usage of this product can go on that day: Stripe drops what was used since the last boundary."""
-    mine = [x for x in deal.recurring if x.product.key == sold.key and x.usage is not None and x.start <= day]
-    return all(deal.grid(x).is_boundary(day) for x in mine if x.end is None or day < x.end)
-
-
-def _next_cycle(sold: DealProduct, day: date, deal: Deal) -> date:
-    """The first day after this one on which a cycle of the usage begins."""
-    mine = [x for x in deal.recurring if x.product.key == sold.key and x.usage is not None and x.start <= day]
-    return max(deal.grid(x).at(day).end for x in mine if x.end is None or day < x.end)
 
 
 def check_removed(deal: Deal, change: Change, lines: Sequence[CrmQuoteLine], faults: Faults) -> bool:

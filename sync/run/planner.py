@@ -16,6 +16,7 @@ from sync.deal.timeline import Track, tracks
 from sync.desired.catalog import desire_catalogue
 from sync.desired.credits import Money, desire_credits
 from sync.desired.customer import Linked, check_customer, desire_customer
+from sync.desired.last_use import ready_at, said_uses, uses_of, with_invoices
 from sync.desired.made import Made, begun, made
 from sync.desired.preview import Preview, preview
 from sync.desired.references import catalogue_refs, stated_refs
@@ -33,6 +34,7 @@ from sync.records import Ref
 from sync.run.dealing import Case, Dealing, Signed
 from sync.run.payers import Payer, Payers
 from sync.run.taking import read_takeover
+from sync.run.using import Using
 
 F = TypeVar("F", bound=Fact)
 
@@ -69,6 +71,7 @@ class Planner:
     stripe: StripeGateway
     payers: Payers
     dealing: Dealing
+    using: Using
 
     @property
     def policy(self) -> BillingPolicy:
@@ -110,7 +113,10 @@ class Planner:
         own = desire(deal, now, done, self.policy, put_back=put_back)
         wanted, again = taking.arranged(own, now)
         plain = forecast(deal, now, begun(deal, done))
-        money = self._money(deal, plain, done, customer, now)
+        dues = uses_of(deal, done, now, self.policy.usage_grace)
+        money = self._money(deal, plain, done, customer, now, by_use=any(ready_at(due) <= now for due in dues))
+        uses = with_invoices(deal, dues, money.invoices)
+        by_use = self.using.stated(uses, customer.customer.id, now) if customer and not wanted.waiting else []
         ups = desire_true_ups(plain.true_ups, deal, done, money.invoices, now)
         given_back = desire_credits([*_credits(deal, done, now), *ups.credits], deal, money, now)
         matched = customer.customer if customer else None
@@ -123,6 +129,7 @@ class Planner:
                 *wanted.objects,
                 *ups.objects,
                 *given_back.objects,
+                *by_use,
             )
         )
         facts = [*snapshot.all(), *objects, *taking.facts, *money.invoices, *money.notes, *money.balances]
@@ -130,7 +137,7 @@ class Planner:
         foreseen, taken = taking.shown(plain, own, now)
         earlier = forecast(case.before, now, begun(case.before, done)) if case.before else None
         changed = foreseen if case.changed is deal else forecast(case.changed, now, begun(case.changed, done))
-        wakes = [at for at in (wanted.wake_at, given_back.wake_at, ups.wake_at) if at is not None]
+        wakes = [wanted.wake_at, given_back.wake_at, ups.wake_at, uses.wake_at(now)]
         known = {ref: found.remote_id for ref, found in actual.items()}
         plan = diff(desired, actual)
         said = self.hold(case, foreseen, known) if shown_only and not done else None
@@ -141,7 +148,7 @@ class Planner:
             changed=changed,
             customer=customer,
             payer=payer,
-            wanted=replace(wanted, wake_at=min(wakes, default=None)),
+            wanted=replace(wanted, wake_at=min((at for at in wakes if at is not None), default=None)),
             plan=replace(plan, complete=plan.complete and not again),
             known=known,
             objects=objects,
@@ -154,6 +161,7 @@ class Planner:
                 before=case.before,
                 stripe=said,
                 taken=taken if case.before is None else (),
+                used=said_uses(dues, case.change.quote_id, deal),
             ),
         )
 
@@ -171,7 +179,14 @@ class Planner:
         return held_against(answer.invoice, track, case.deal, made) if answer is not None else None
 
     def _money(
-        self, deal: Deal, made: Forecast, done: Mapping[str, Made], customer: Linked | None, now: datetime
+        self,
+        deal: Deal,
+        made: Forecast,
+        done: Mapping[str, Made],
+        customer: Linked | None,
+        now: datetime,
+        *,
+        by_use: bool,
     ) -> Money:
         """The invoices on which the deal may have stated amounts, and, where something is to be given back, what was."""
         if customer is None:
@@ -180,7 +195,7 @@ class Planner:
         good = {up.track: up.amount for up in made.true_ups if up.at <= now}
         due = [key for key, ours in since.items() if key in good or any(at <= now for at in _moments(ours))]
         subscriptions = tuple(s.id for key in due if key in done and (s := done[key].subscription))
-        alone = any(key not in done for key in due)  # its time is over: stated without a subscription
+        alone = by_use or any(key not in done for key in due)  # its time is over: stated without a subscription
         if not subscriptions and not alone:
             return Money()
         refs = [Ref("invoices_of_customer", customer.customer.id)] if alone else [*stated_refs(subscriptions)]

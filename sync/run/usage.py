@@ -178,7 +178,8 @@ class UsageRun:
         """
         start = row.row.happened_at.replace(second=0, microsecond=0)
         meter = self.intake.meter(row.event)
-        counted = self.metering.counted(meter, row.customer, start, start + MINUTE) if meter else None
+        sums = meter is not None and meter.formula == "sum"
+        counted = self.metering.counted(meter, row.customer, start, start + MINUTE) if meter and sums else None
         beside = self.store.around(row.customer, row.event, start, start + MINUTE)
         sure = sum(r.row.quantity for r in beside if r.state == "sent")
         unsure = sum(r.row.quantity for r in beside if r.state in ("sending", "unknown"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 from sync.config import EVER, Settings
@@ -34,6 +34,7 @@ def policy_of(settings: Settings) -> BillingPolicy:
         whole_months=settings.proration_precision == "month",
         newest_first=settings.removal_order == "newest first",
         co_terminate=settings.co_termination,
+        usage_grace=timedelta(hours=settings.usage_grace_h),
     )
 
 

@@ -33,6 +33,7 @@ from sync.run.sweep import Sweep
 from sync.run.telling import Telling
 from sync.run.usage import UsageRun
 from sync.run.usage_intake import UsageIntake
+from sync.run.using import Using
 from sync.run.won import WonNotBilled
 from sync.store.adoption import StoredAdoption
 from sync.wiring.choices import new_accounts, start_of, zones
@@ -55,7 +56,8 @@ def pipeline_of(
     payers = Payers(
         stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, identities=store.identities
     )
-    planner = Planner(stripe=stripe, payers=payers, dealing=dealing)
+    using = Using(stripe=stripe, metering=stripe.meters)
+    planner = Planner(stripe=stripe, payers=payers, dealing=dealing, using=using)
     promise = PromiseCheck(dealing=dealing, facts=store.facts, outbox=store.outbox, rows=rows)
     opportunities = Opportunities(promises=store.promises, outbox=store.outbox, rows=rows)
     quotes = QuoteRun(

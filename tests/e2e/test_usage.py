@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from tests.e2e.book import Book, by_day
-from tests.e2e.looks import changes_nothing, quote_row
+from tests.e2e.looks import changes_nothing, quote_row, settled
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
 
 pytestmark = pytest.mark.long
 
 
+TIERS = [(100, "0.10", None), (None, "0.05", None)]
 MONTHLY: dict[str, Any] = {"Billing_Frequency__c": "Monthly"}
 
 
@@ -54,29 +56,49 @@ def test_use_is_billed_beside_shorter_cycles(world: World, tandem: Tandem) -> No
     changes_nothing(tandem)
 
 
-def test_usage_that_would_be_lost_is_not_taken_off_inside_its_cycle(world: World, tandem: Tandem) -> None:
+def test_what_was_used_until_a_last_day_inside_a_cycle_is_billed_once_to_the_unit(world: World, tandem: Tandem) -> None:
     world.at("2026-01-10")
     book = Book(world, tandem)
-    seat, call = book.product("Seat"), book.by_use("call", [(None, "0.50", None)])
-    both = [(seat, 10, "10.00", {}), (call, 1, "0", {})]
-    for who in ("taken off", "ended at once"):
-        book.sell(who, both, Start_Date__c="2026-02-01", Term_Months__c=6, **MONTHLY)
-    book.live("2026-01-11", "2026-02-16")
+    seat, call = book.product("Seat"), book.by_use("call", TIERS)
+    dearer = book.by_use("dear call", [(None, "2.00", None)])
+    world.crm.change("Product2", dearer["id"], Meter_Event__c="call")
+    for who in ("today", "before", "too late", "taken off", "dearer", "alone"):
+        lines = [(call, 1, "0", {})] if who == "alone" else [(seat, 10, "10.00", {}), (call, 1, "0", {})]
+        book.sell(who, lines, Start_Date__c="2026-02-01", Term_Months__c=6, **MONTHLY)
+    book.live("2026-01-11", "2026-02-03")
+    off, none = (call, 1, "0", {"Change__c": "Remove"}), {"Credit_Policy__c": "None"}
+    book.change("taken off", [off], Start_Date__c="2026-02-16", **none)
+    swap = book.change("dearer", [off, (dearer, 1, "0", MONTHLY)], Start_Date__c="2026-02-16", **none)
+    settled(tandem)
+    assert "What is used of call until 15 Feb 2026 is billed" in quote_row(world, swap)["Billing_Preview__c"]
+
+    world.at("2026-02-11")
     for who in book.deals:
-        book.used(who, "call", 100, "2026-02-11T00:00:00")
-    now: dict[str, Any] = {"Start_Date__c": "2026-02-16", "Credit_Policy__c": "None"}
-    refused = [
-        book.change("taken off", [(call, 1, "0", {"Change__c": "Remove"})], **now),
-        book.change("ended at once", kind="Cancellation", **now),
-    ]
-    before = world.mark()
-    tandem.drain()
-    rows = [quote_row(world, quote) for quote in refused]
-    assert [row["Billing_Code__c"] for row in rows] == ["CONF-311", "CONF-311"]
-    assert "Choose 1 Mar 2026, when its next cycle begins" in rows[0]["Billing_Message__c"]
-    assert "Choose 17 Feb 2026 or a later day" in rows[1]["Billing_Message__c"]
-    assert [e for e in world.writes(before) if e.system == "stripe"] == []
-    world.at("2026-03-01T02:00")
-    tandem.drain()
-    # February's 100 calls at 0.50, and March's 10 seats: what was used is billed
-    assert [book.billed(who)[-1][1] for who in book.deals] == [15_000, 15_000]
+        book.used(who, "call", 150, "2026-02-11T00:00:00")
+    world.at("2026-02-16T09:00")
+    for who in book.deals:
+        book.used(who, "call", 1_000, "2026-02-15T23:59:59")
+        book.used(who, "call", 10_000, "2026-02-16T00:00:00")  # no service any more, but of the dearer ones
+    ends: dict[str, Any] = {"kind": "Cancellation", **none}
+    book.change("today", Start_Date__c="2026-02-16", **ends)
+    book.change("alone", Start_Date__c="2026-02-16", **ends)
+    book.change("before", Start_Date__c="2026-02-12", **ends)
+    settled(tandem)
+    book.used("today", "call", 7, "2026-02-15T12:00:00")  # it comes late, and is waited for
+    book.live("2026-02-16T12:00", "2026-03-01")
+    book.change("too late", Start_Date__c="2026-02-20", **ends)  # all of February was billed this night
+    book.live("2026-03-01T10:00", "2026-03-02", "2026-04-02")
+
+    first, used = ("2026-02-01", 10_000), 100 * 10 + 1_050 * 5  # by hand: 1,150 calls, the first 100 at 0.10, then 0.05
+    assert book.billed("today") == [first, ("2026-02-16", used + 7 * 5)]
+    assert book.billed("alone") == [("2026-02-16", used)]
+    assert book.billed("before") == [first, ("2026-02-16", 100 * 10 + 50 * 5)]
+    assert book.billed("too late") == [first, ("2026-03-01", 10_000 + used + 10_000 * 5)]
+    assert book.billed("taken off") == [first, ("2026-02-16", used), ("2026-03-01", 10_000), ("2026-04-01", 10_000)]
+    assert by_day(book.billed("dearer")) == [
+        first, ("2026-02-16", used), ("2026-03-01", 10_000 + 10_000 * 200), ("2026-04-01", 10_000),
+    ]  # fmt: skip
+    for who in book.deals:
+        assert book.shown(who) == book.billed(who), who
+    assert book.row("today", "Status__c Last_Usage__c Last_Usage_Amount__c") == ("Canceled", 1_157, Decimal("62.85"))
+    changes_nothing(tandem)
