@@ -113,6 +113,9 @@ class Settings(BaseSettings):
     credit_policy: Literal["None", "Balance", "Refund"] = "Balance"
     removal_order: Literal["newest first", "oldest first"] = "newest first"
     co_termination: bool = True
+    automatic_tax: bool = Field(False, description="Stripe works out tax for the deals that are made from now on.")
+    tax_behavior: Literal["exclusive", "inclusive", "unspecified"] = "exclusive"
+    default_tax_code: str = Field("", pattern=r"^(txcd_[0-9]{8})?$", description="Of products that have none.")
     self_serve_accounts: Literal["match", "create", "leave"] = "match"
     mirror_invoices: Literal["all", "open", "none"] = "all"
     mirror_months: int = Field(0, ge=0, le=1200, description="Older invoices get no row; 0 for all.")
@@ -221,6 +224,8 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _one_world(self) -> Settings:
         faults = []
+        if self.automatic_tax and self.tax_behavior == "unspecified":
+            faults.append("TAX_BEHAVIOR must be exclusive or inclusive with AUTOMATIC_TAX: Stripe refuses the rest")
         if self.lease_s <= self.call_deadline_s:
             faults.append("LEASE_S must be longer than CALL_DEADLINE_S: a call has to end inside its lease")
         if self.tandem_sandbox_url:

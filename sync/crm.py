@@ -30,6 +30,10 @@ class CrmAccount:
     state: str | None = None
     postal_code: str | None = None
     country: str | None = None
+    state_code: str | None = None  # where the org keeps states and countries as picklists
+    country_code: str | None = None
+    tax_number: str | None = None
+    tax_exempt: str | None = None  # None, Exempt, Reverse
     master_record_id: str | None = None
     is_deleted: bool = False
 

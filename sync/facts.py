@@ -89,6 +89,8 @@ class Customer(Fact):
     balance_minor: int = 0  # negative = credit in the customer's favour
     payment_method: str | None = None  # "visa •••• 4242, 12/2030" of the default method, if known
     delinquent: bool = False
+    address: dict[str, str] = {}  # the parts that are filled, under Stripe's names
+    tax_exempt: str = "none"  # none exempt reverse
 
 
 class Item(BaseModel):
@@ -264,7 +266,14 @@ class Invoice(Fact):
     collection_method: str = ""
     auto_advance: bool | None = None  # Stripe finalises and collects it by itself
     subtotal_minor: int = 0
-    tax_minor: int = 0
+    tax_minor: int = 0  # all of it, what is part of the prices too
+    added_tax_minor: int = 0  # what comes on top of the prices
+    tax_status: str | None = None  # complete failed requires_location_inputs; None without automatic tax
+    tax_disabled: str | None = None  # why Stripe switched automatic tax off
+    tax_reasons: tuple[str, ...] = ()  # standard_rated reverse_charge not_collecting ..., each once
+    country: str | None = None  # where the customer was when it was last worked out
+    finalization_error: str | None = None  # Stripe's own words
+    finalization_error_code: str | None = None
     total_minor: int = 0
     amount_due_minor: int = 0
     amount_paid_minor: int = 0
@@ -289,6 +298,11 @@ class Invoice(Fact):
     more_lines: bool = False
     last_error: str | None = None  # of the payment intent: Stripe's own words
     last_error_code: str | None = None
+
+    @property
+    def before_tax_minor(self) -> int:
+        """The total without the tax that comes on top: what is held against what was signed."""
+        return self.total_minor - self.added_tax_minor
 
 
 class CreditNote(Fact):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sync import facts
-from sync.desired.keys import AS_PLANNED, KEY
+from sync.desired.keys import AS_PLANNED, KEY, PARTS
 from sync.facts import Fact
 from sync.records import Fields, Ref, Value
 
@@ -96,7 +96,7 @@ def _compare(fact: Fact) -> dict[str, Value]:
     if isinstance(fact, facts.Coupon):
         return {"percent_off": fact.percent_off, "duration": fact.duration, "amount_off": fact.amount_off_minor}
     if isinstance(fact, facts.Customer):
-        return {"name": fact.name, "email": fact.email, "metadata": dict(fact.metadata)}
+        return _customer(fact)
     if isinstance(fact, facts.Schedule):
         return _schedule(fact)
     if isinstance(fact, facts.Subscription):
@@ -108,6 +108,17 @@ def _compare(fact: Fact) -> dict[str, Value]:
     if isinstance(fact, facts.Invoice):
         return _invoice(fact)
     return {}
+
+
+def _customer(customer: facts.Customer) -> dict[str, Value]:
+    address = dict(customer.address)
+    return {
+        "name": customer.name,
+        "email": customer.email,
+        "metadata": dict(customer.metadata),
+        "address": {part: address.get(part, "") for part in PARTS},
+        "tax_exempt": customer.tax_exempt,
+    }
 
 
 def _price(price: facts.Price) -> dict[str, Value]:

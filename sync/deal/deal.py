@@ -11,6 +11,7 @@ from sync.deal.calendar import boundary, business_day, months_between
 from sync.deal.changes import Change, Piece, fold
 from sync.deal.cycles import Grid, grid
 from sync.deal.lines import Charge, DealLine, DealProduct
+from sync.deal.taxation import Taxation
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Payer:
     email: str
     website: str | None = None
     address: tuple[tuple[str, str], ...] = ()  # Stripe's names: line1, city, state, postal_code, country
+    tax_exempt: str | None = None  # None Exempt Reverse, as the Account says; None where it says nothing
+    tax_number: str | None = None  # as the Account has it
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Deal:
     whole_months: bool = False  # proration precision "month": a part month counts whole
     renews: str | None = None  # the key of the deal that this one renews
     paid_through: date | None = None  # the last day that the system it came from was paid for: a migrated deal
+    tax: Taxation | None = None  # None: no automatic tax
     takes: str | None = (
         None  # the key of the row in the CRM in which it goes on: of a self-serve plan that it takes over
     )

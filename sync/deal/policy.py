@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sync.deal.changes import Credit, Proration
+from sync.deal.taxation import Taxation
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class BillingPolicy:
     true_up: bool = False  # what rounding leaves of the signed total is made good in the last period
     co_terminate: bool = True  # an amendment ends with its deal
     usage_grace: timedelta = timedelta(hours=1)  # so long use of a time that is over is waited for, where we bill it
+    tax: Taxation | None = None  # of deals made from now on; None: no automatic tax
     #: A schedule is not made in the last moments before its start: were it late, Stripe would take it as back-dated.
     start_margin: timedelta = timedelta(minutes=3)
 

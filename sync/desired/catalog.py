@@ -33,7 +33,7 @@ def desire_catalogue(deal: Deal) -> tuple[Desired, ...]:
                 coupons[coupon_ref(off)] = _coupon(off)
             if item.usage:
                 meters[meter_ref(item.usage)] = _meter(item.usage, item.product)
-    products = tuple(_product(product) for product in deal.products.values())
+    products = tuple(_product(product, deal) for product in deal.products.values())
     return (*products, *meters.values(), *prices.values(), *coupons.values())
 
 
@@ -82,6 +82,8 @@ def _content(item: DealItem, deal: Deal) -> str:
     text = f"{item.product.key}|{deal.currency}|{item.priced.unit:f}|{cycle}"
     if item.monthly is not None:
         text += f"|worth-{_monthly(item):f}"
+    if deal.tax is not None:
+        text += f"|tax-{deal.tax.behavior}"
     return text if item.usage is None else f"{text}|{_usage(item, deal)}"
 
 
@@ -103,10 +105,25 @@ def _monthly(item: DealItem) -> Decimal:
     return unit_amount_decimal(item.monthly)
 
 
-def _product(product: DealProduct) -> Desired:
+def is_tax_code(text: str) -> bool:
+    """Whether this can be one of Stripe's tax codes."""
+    return _TAX_CODE.fullmatch(text) is not None
+
+
+def tax_fields(product: DealProduct, deal: Deal) -> dict[str, Value]:
+    """What a line that stands on no price says of its tax; nothing without automatic tax."""
+    if deal.tax is None:
+        return {}
+    code = deal.tax.code_of(product.tax_code)
+    said: dict[str, Value] = {"tax_behavior": deal.tax.behavior}
+    return {**said, "tax_code": code} if code else said
+
+
+def _product(product: DealProduct, deal: Deal) -> Desired:
     fields: dict[str, Value] = {"name": product.name}
-    if product.tax_code and _TAX_CODE.fullmatch(product.tax_code):
-        fields["tax_code"] = product.tax_code
+    code = deal.tax.code_of(product.tax_code) if deal.tax else product.tax_code
+    if code and is_tax_code(code):
+        fields["tax_code"] = code
     metadata = {KEY: product.key, PRODUCT: product.id}
     compare = {**fields, "active": True}
     return Desired(
@@ -134,6 +151,8 @@ def _price(item: DealItem, ref: Ref, deal: Deal) -> Desired:
         metadata[MONTHLY] = f"{_monthly(item):f}"
     what: dict[str, Value] = {"product": Ref("product", item.product.key), "currency": deal.currency.lower()}
     create: dict[str, Value] = {**what, "lookup_key": ref.key, "metadata": metadata, **_amounts(item, deal)}
+    if deal.tax is not None:
+        create["tax_behavior"] = deal.tax.behavior
     unit, count = item.interval or (None, 1)
     if unit:
         recurring: dict[str, Value] = {"interval": unit, "interval_count": count}

@@ -10,6 +10,7 @@ from sync.crm import CrmAccount
 from sync.deal.deal import Deal, Payer
 from sync.desired.evidence import confirmation, same_email
 from sync.desired.keys import ACCOUNT, DEAL, KEY
+from sync.desired.taxed_customer import tax_parts
 from sync.errors import Refusal
 from sync.facts import Customer, Fact, Schedule, Subscription
 from sync.records import Desired, Ref, Value
@@ -210,14 +211,19 @@ def having_email(facts: Iterable[Fact], email: str) -> tuple[Customer, ...]:
 # ------------------------------------------------------------------ the customer object
 
 
-def desire_customer(payer: Payer, matched: Customer | None) -> Desired:
-    """The payer as a Stripe customer. One that is adopted only gets what is missing or has changed in the CRM."""
+def desire_customer(payer: Payer, matched: Customer | None, *, taxed: bool = False) -> Desired:
+    """The payer as a Stripe customer. One that is adopted only gets what is missing or has changed in the CRM; a ``taxed``
+    one also what its tax rests on.
+    """
     ref = Ref("customer", payer.account_id)
-    metadata = {KEY: payer.account_id, ACCOUNT: payer.account_id}
+    parts, more = tax_parts(payer, matched) if taxed else ({}, {})
+    metadata = {KEY: payer.account_id, ACCOUNT: payer.account_id, **more}
     create: dict[str, Value] = {"name": payer.name, "email": payer.email, "metadata": metadata}
     if payer.address:
         create["address"] = dict(payer.address)
-    compare: dict[str, Value] = {"name": payer.name, "metadata": metadata}
+    if "tax_exempt" in parts:
+        create["tax_exempt"] = parts["tax_exempt"]
+    compare: dict[str, Value] = {"name": payer.name, "metadata": metadata, **parts}
     if matched is None or (matched.email or "").casefold() != payer.email.casefold():
         compare["email"] = payer.email
     update = {part: {part: value} for part, value in compare.items()}

@@ -39,6 +39,12 @@ OF_PLAN = ":takes:"
 TRUE_UP = "tandem_true_up"
 #: On a line of ours that bills use: how many units.
 USED = "tandem_used"
+#: On a deal with automatic tax: whether tax comes on top of its prices (exclusive) or is part of them (inclusive).
+TAX = "tandem_tax"
+#: On a customer: the digest of the address that we wrote. Another address than that is somebody else's.
+ADDRESS = "tandem_address"
+#: The parts of an address, under Stripe's names.
+PARTS = ("line1", "line2", "city", "state", "postal_code", "country")
 QUOTE = "salesforce_quote_id"
 ACCOUNT = "salesforce_account_id"
 OPPORTUNITY = "salesforce_opportunity_id"

@@ -25,6 +25,7 @@ from sync.desired.keys import (
     RENEWS,
     SETTLED,
     TAKES,
+    TAX,
     TERM_END,
     TRIAL_FROM,
     TRUE_UP,
@@ -43,6 +44,7 @@ from sync.desired.schedules import (
     window,
 )
 from sync.desired.stated import desire_stated
+from sync.desired.taxed import automatic
 from sync.facts import Schedule
 from sync.records import Desired, Ref, Value
 
@@ -145,6 +147,7 @@ class PlannedObject:
             "metadata": self._metadata(),
             **payment_settings(self.deal.terms),
         }
+        create |= automatic(self.deal)
         if self.deal.terms.days_until_due is not None:
             create["days_until_due"] = self.deal.terms.days_until_due
         if fields := custom_fields(self.deal):
@@ -314,6 +317,8 @@ class PlannedObject:
             found[TERM_END] = deal.end.isoformat()
         if deal.true_up:
             found[TRUE_UP] = "1"
+        if deal.tax is not None:
+            found[TAX] = deal.tax.behavior
         if deal.trial_from is not None:
             found[TRIAL_FROM] = deal.trial_from.isoformat()
         if deal.ends_on is not None:
@@ -323,7 +328,7 @@ class PlannedObject:
 
     def _default_settings(self) -> Mapping[str, Value]:
         terms = self.deal.terms
-        settings: dict[str, Value] = {"collection_method": terms.collection_method}
+        settings: dict[str, Value] = {"collection_method": terms.collection_method, **automatic(self.deal)}
         invoice: dict[str, Value] = {}
         if terms.days_until_due is not None:
             invoice["days_until_due"] = terms.days_until_due

@@ -69,7 +69,7 @@ def billed(
         known = found.get(key, BilledDeal(currency=invoice.currency))
         metered = (x.net_minor for x in invoice.lines if is_metered(x, prices))
         found[key] = BilledDeal(
-            known.minor + invoice.total_minor - invoice.tax_minor - invoice.credited_minor,
+            known.minor + invoice.before_tax_minor - invoice.credited_minor,
             known.by_use_minor + sum(metered),
             known.currency,
         )

@@ -19,6 +19,7 @@ from sync.deal.money import exponent, format_amount, format_exact, to_major
 from sync.deal.pricing import DealItem, arr_minor, mrr_minor
 from sync.deal.timeline import tracks
 from sync.desired.customer import Linked
+from sync.desired.tax_words import amounts_are, beside
 
 _CYCLE_WORDS = {1: "monthly", 3: "quarterly", 6: "every six months", 12: "annually"}
 _PRORATION = {
@@ -71,7 +72,7 @@ def preview(
         *body[1:],
         *(f"Note: {note}" for note in said),
         *([stripe] if stripe else []),
-        "Before tax. Worked out by Tandem; a preview by Stripe covers one invoice only.",
+        f"{amounts_are(deal.tax)} Worked out by Tandem; a preview by Stripe covers one invoice only.",
     ]
     return Preview("\n".join(parts), _data(deal, made, customer, said, done))
 
@@ -239,7 +240,7 @@ def _usage(name: str, usage: Usage, item: DealItem, deal: Deal) -> str:
 
 def _invoice(title: str, invoice: ForecastInvoice, deal: Deal) -> str:
     due = f", due {say(invoice.due)}" if invoice.due else ""
-    text = f"{title} {say(invoice.day)}: {format_amount(invoice.total, deal.currency)}{due}"
+    text = f"{title} {say(invoice.day)}: {format_amount(invoice.total, deal.currency)}{beside(deal.tax)}{due}"
     recurring = [line for line in invoice.lines if line.recurring]
     if not invoice.stated or not recurring:
         return text

@@ -11,8 +11,10 @@ from sync.deal.calendar import say, seconds
 from sync.deal.deal import Deal
 from sync.deal.dues import Due, DueLine, Stated
 from sync.deal.timeline import Track
+from sync.desired.catalog import tax_fields
 from sync.desired.keys import deal_metadata, item_metadata
 from sync.desired.paying import payment_settings
+from sync.desired.taxed import automatic, on_taxed_invoice
 from sync.records import Desired, Ref, Value
 
 #: Stripe's limit of items on one invoice.
@@ -34,7 +36,7 @@ def desire_stated(
         if due.at <= now and due.lines:
             invoice = Ref("invoice", due.key)
             yield _invoice(invoice, due, track, deal, custom_fields, alone=alone)
-            for n, line in enumerate(due.lines, start=1):
+            for n, line in enumerate(on_taxed_invoice(due.lines, deal), start=1):
                 yield item_desired(invoice, n, line, deal)
 
 
@@ -49,6 +51,7 @@ def _invoice(ref: Ref, due: Due, track: Track, deal: Deal, custom_fields: Value,
         "auto_advance": False,
         "metadata": deal_metadata(deal, ref.key),
         **payment_settings(deal.terms),
+        **automatic(deal),
     }
     if not alone:
         create["subscription"] = Ref("subscription", track.key)
@@ -79,6 +82,7 @@ def item_desired(invoice: Ref, number: int, line: DueLine, deal: Deal, *, invoic
         "description": f"{what} (from {say(line.start)})" if line.recurring else what,
         "period": {"start": seconds(deal.boundary(line.start)), "end": seconds(deal.boundary(line.end))},
         "discountable": False,
+        **tax_fields(line.item.product, deal),
         "metadata": {**deal_metadata(deal, ref.key), **item_metadata(line.item)},
     }
     return Desired(ref, create=create, compare={"amount": line.amount}, money=True)

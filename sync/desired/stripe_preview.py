@@ -16,6 +16,8 @@ from sync.deal.forecast import Forecast
 from sync.deal.money import format_amount, unit_amount_decimal
 from sync.deal.pricing import DealItem
 from sync.deal.timeline import Phase, Track, tracks
+from sync.desired.tax_words import estimate
+from sync.desired.taxed import automatic
 from sync.errors import Unsafe
 from sync.facts import Invoice
 from sync.records import Value
@@ -41,6 +43,7 @@ def request(track: Track, deal: Deal, customer: str, products: Collection[str]) 
     return {
         "customer": customer,
         "currency": deal.currency.lower(),
+        **automatic(deal),
         "schedule_details": {
             "billing_mode": {"type": "flexible", "flexible": {"proration_discounts": "itemized"}},
             "end_behavior": "cancel",
@@ -71,6 +74,8 @@ def _item(item: DealItem, deal: Deal) -> Mapping[str, Value]:
         "product": item.product.key,
         "unit_amount_decimal": unit_amount_decimal(Fraction(item.priced.net, item.quantity)),
     }
+    if deal.tax is not None:
+        data["tax_behavior"] = deal.tax.behavior
     if item.interval is not None:
         data["recurring"] = {"interval": item.interval[0], "interval_count": item.interval[1]}
     return {"price_data": data, "quantity": item.quantity}
@@ -79,9 +84,10 @@ def _item(item: DealItem, deal: Deal) -> Mapping[str, Value]:
 def held_against(invoice: Invoice, track: Track, deal: Deal, made: Forecast) -> str:
     """In words that Stripe and our forecast agree. Raises Unsafe (BUG-503) with both numbers where they don't."""
     ours = sum(i.total for i in made.invoices if i.track == track.key and not i.stated and i.day == track.start)
-    theirs = invoice.total_minor - invoice.tax_minor
+    theirs = invoice.before_tax_minor
     if ours == theirs:
-        return f"Stripe's own preview of that invoice agrees: {format_amount(theirs, deal.currency)}"
+        said = f"Stripe's own preview of that invoice agrees: {format_amount(theirs, deal.currency)}"
+        return said if deal.tax is None else said + estimate(invoice, deal.tax)
     numbers = f"{format_amount(theirs, deal.currency)}, ours is {format_amount(ours, deal.currency)}"
     what = f"Stripe's preview of the first invoice of quote {deal.number} is {numbers}"
     raise Unsafe(

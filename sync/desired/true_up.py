@@ -17,6 +17,7 @@ from sync.desired.keys import KEY, TRUE_UP
 from sync.desired.made import Made
 from sync.desired.objects import custom_fields
 from sync.desired.stated import desire_stated, item_desired
+from sync.desired.taxed import as_taxed
 from sync.facts import Invoice
 from sync.records import Desired, Ref
 
@@ -40,7 +41,7 @@ def as_settled(deal: Deal, done: Mapping[str, Made]) -> Deal:
         return deal
     sources = (source for mine in done.values() for source in (mine.schedule, mine.subscription) if source is not None)
     on = any(source.metadata.get(TRUE_UP) for source in sources)
-    return deal if on == deal.true_up else replace(deal, true_up=on)
+    return as_taxed(deal if on == deal.true_up else replace(deal, true_up=on), done)
 
 
 def desire_true_ups(
@@ -74,7 +75,8 @@ def _make_good(
     mine = [i for i in invoices if i.subscription == subscription]
     draft = next((i for i in mine if _takes_it(i, up, now)), None)
     begun = any(i.metadata.get(KEY) == up.key for i in mine)
-    if draft is not None and not begun:
+    takes_it = up.amount > 0 or deal.tax is None  # with automatic tax an item below zero can't be added
+    if draft is not None and not begun and takes_it:
         found.objects.append(item_desired(Ref("invoice", up.key), 1, line, deal, invoice_id=draft.id))
     elif up.amount > 0:
         track = next(t for t in tracks(deal) if t.key == up.track)

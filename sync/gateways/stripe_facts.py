@@ -5,6 +5,7 @@ new enum values and fields.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -138,6 +139,8 @@ def _customer(obj: Json) -> Customer:
         balance_minor=int_of(obj.get("balance")) or 0,
         payment_method=method_words(method) if isinstance(method, Mapping) else None,
         delinquent=bool(obj.get("delinquent")),
+        address={str(name): str(value) for name, value in part(obj, "address").items() if value},
+        tax_exempt=str(obj.get("tax_exempt") or "none"),
     )
 
 
@@ -290,6 +293,22 @@ def _last_error(obj: Json) -> Json:
     return {}
 
 
+def _taxes(obj: Json) -> dict[str, Any]:
+    """What an invoice says of its tax, and why it could not be finalised."""
+    taxes, automatic = rows(obj.get("total_taxes")), part(obj, "automatic_tax")
+    error = part(obj, "last_finalization_error")
+    return {
+        "tax_minor": sum(int_of(t.get("amount")) or 0 for t in taxes),
+        "added_tax_minor": sum(int_of(t.get("amount")) or 0 for t in taxes if t.get("tax_behavior") != "inclusive"),
+        "tax_status": automatic.get("status") if automatic.get("enabled") else None,
+        "tax_disabled": automatic.get("disabled_reason"),
+        "tax_reasons": tuple(sorted({str(t["taxability_reason"]) for t in taxes if t.get("taxability_reason")})),
+        "country": part(obj, "customer_address").get("country"),
+        "finalization_error": error.get("message"),
+        "finalization_error_code": error.get("code"),
+    }
+
+
 def _invoice(obj: Json) -> Invoice:
     """An invoice whose ``payments`` are expanded and whose embedded lists are complete (`stripe_reads` sees to both)."""
     lines = rows(need(obj, "lines", Mapping))
@@ -309,7 +328,7 @@ def _invoice(obj: Json) -> Invoice:
         collection_method=need(obj, "collection_method", str),
         auto_advance=obj.get("auto_advance"),
         subtotal_minor=need(obj, "subtotal", int),
-        tax_minor=sum(int_of(t.get("amount")) or 0 for t in rows(obj.get("total_taxes"))),
+        **_taxes(obj),
         total_minor=need(obj, "total", int),
         amount_due_minor=need(obj, "amount_due", int),
         amount_paid_minor=need(obj, "amount_paid", int),

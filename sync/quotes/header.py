@@ -72,7 +72,15 @@ def read_payer(graph: QuoteGraph, faults: Faults) -> Payer | None:
         if not email:
             continue
         if _EMAIL.fullmatch(email):
-            return Payer(account.id, account.name.strip(), email, account.website, _address(account))
+            return Payer(
+                account.id,
+                account.name.strip(),
+                email,
+                account.website,
+                _address(account),
+                (account.tax_exempt or "").strip() or None,
+                (account.tax_number or "").strip() or None,
+            )
         detail = f"{faults.quote}: {place} is no e-mail address. Correct it."
         faults.add("DATA-201", detail, record_id=record_id, field=_field(place), also=also)
         return None
@@ -162,11 +170,11 @@ def _address(account: CrmAccount) -> tuple[tuple[str, str], ...]:
     """The Account's address under Stripe's names. Stripe takes a country by its two letters only: where the org keeps
     names (picklists off), it is left out, because an invoice without a country is better than no invoice.
     """
-    country = (account.country or "").strip().upper()
+    country = (account.country_code or account.country or "").strip().upper()
     parts = (
         ("line1", account.street),
         ("city", account.city),
-        ("state", account.state),
+        ("state", account.state_code or account.state),
         ("postal_code", account.postal_code),
         ("country", country if re.fullmatch(r"[A-Z]{2}", country, re.ASCII) else None),
     )

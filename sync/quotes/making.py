@@ -119,6 +119,7 @@ def _deal(
         opportunity_id=quote.opportunity_id,
         rounding=policy.rounding_step,
         true_up=policy.true_up,
+        tax=policy.tax,
         billing_day=term.billing_day,
         trial_from=term.trial_from,
         newest_first=policy.newest_first,

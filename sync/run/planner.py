@@ -23,13 +23,14 @@ from sync.desired.references import catalogue_refs, stated_refs
 from sync.desired.stripe_preview import first_track, held_against, request
 from sync.desired.subscription import Wanted, desire
 from sync.desired.takeover import check_takeover, row_of
+from sync.desired.taxed_customer import check_taxed
 from sync.desired.true_up import as_settled, desire_true_ups
 from sync.diff import diff
 from sync.errors import Refused
 from sync.facts import BalanceTransaction, CreditNote, Fact, Invoice, Schedule, Subscription
 from sync.observed import actuals
 from sync.plan import Plan
-from sync.ports import StripeGateway
+from sync.ports import Snapshot, StripeGateway
 from sync.records import Ref
 from sync.run.dealing import Case, Dealing, Signed
 from sync.run.payers import Payer, Payers
@@ -104,10 +105,14 @@ class Planner:
         done = made(deal, objects)
         taking = read_takeover(self.stripe, deal, objects, done, now)
         refusals = check_customer(deal, _of(objects, Subscription), _of(objects, Schedule))
+        if not done:
+            refusals += check_taxed(deal, customer.customer if customer else None, takes_over=bool(taking.takeover))
         if refusals := (*refusals, *check_takeover(deal, taking.takeover, objects, now)):
             raise Refused(refusals)
         deal = replace(deal, takes=row_of(taking.takeover, deal, objects))
-        deal = as_settled(deal, done)
+        sold, deal = deal, as_settled(deal, done)
+        if deal.tax != sold.tax and not shown_only:
+            snapshot = Snapshot({**snapshot.found, **self.stripe.read(catalogue_refs(deal)).found})
         before, alone = (as_settled(one, done) if one else None for one in (case.before, case.alone))
         case = replace(case, deal=deal, before=before, alone=alone)
         own = desire(deal, now, done, self.policy, put_back=put_back)
@@ -124,7 +129,7 @@ class Planner:
             ()
             if wanted.waiting
             else (
-                *(() if payer.aside else (desire_customer(deal.payer, matched),)),
+                *(() if payer.aside else (desire_customer(deal.payer, matched, taxed=deal.tax is not None),)),
                 *(() if shown_only else desire_catalogue(deal)),
                 *wanted.objects,
                 *ups.objects,

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from sync.config import EVER, Settings
 from sync.deal.changes import Credit, Proration
 from sync.deal.policy import BillingPolicy
+from sync.deal.taxation import Taxation
 from sync.desired.new_account import NewAccounts
 from sync.ports import SalesforceGateway
 from sync.run.start import Start
@@ -35,6 +36,7 @@ def policy_of(settings: Settings) -> BillingPolicy:
         newest_first=settings.removal_order == "newest first",
         co_terminate=settings.co_termination,
         usage_grace=timedelta(hours=settings.usage_grace_h),
+        tax=Taxation(settings.tax_behavior, settings.default_tax_code or None) if settings.automatic_tax else None,
     )
 
 

@@ -86,6 +86,8 @@ DESIGN: dict[str, dict[str, str]] = {
     "Account": {
         "Billing_Email__c": "Email",
         "Billing_Timezone__c": "Text(40)",
+        "Tax_Id__c": "Text(40)",
+        "Tax_Exempt__c": "Picklist: None, Exempt, Reverse",
         "Stripe_Customer_Id__c": "Text(255), external id",
         "Billing_Channel__c": CHANNEL,
         "Billing_Health__c": "Picklist: Good, Past Due, Canceled, No Billing, Under Review",
@@ -207,7 +209,7 @@ FILLED_IN_BY_PEOPLE = {
     "QuoteLineItem": list(DESIGN["QuoteLineItem"])[:10],
     "Product2": list(DESIGN["Product2"])[:5],
     "Product_Price_Tier__c": list(DESIGN["Product_Price_Tier__c"]),
-    "Account": ["Billing_Email__c", "Billing_Timezone__c"],
+    "Account": ["Billing_Email__c", "Billing_Timezone__c", "Tax_Id__c", "Tax_Exempt__c"],
 }
 
 

@@ -28,7 +28,7 @@ def test_billed_is_what_stands_without_tax_and_less_credits() -> None:
     use = Line(amount_minor=500, price="use", quantity=5)
     stated = invoice(700, subscription=None, metadata={"tandem_deal": "Q1"}, status="open")
     left_out = [invoice(9_999, status=s) for s in ("draft", "void")] + [invoice(9_999, subscription="sub_2")]
-    taxed = invoice(12_000, tax_minor=2_000, credited_minor=1_000, lines=(use,))
+    taxed = invoice(12_000, tax_minor=2_000, added_tax_minor=2_000, credited_minor=1_000, lines=(use,))
     found = billed([SUBSCRIPTION], [taxed, stated, *left_out], PRICES)
     assert found == {"Q1": BilledDeal(9_700, 500, "usd")}
     assert billed([SUBSCRIPTION], [], {}) == {"Q1": BilledDeal(0, 0, "usd")}

@@ -1,0 +1,121 @@
+"""Where a taxed customer is and how it is taxed: what Stripe must know before the first invoice, and whose it is.
+
+The address in Stripe is ours as long as it is the one that we wrote. One that the customer or somebody else entered stays,
+unless it does not say enough for tax to be worked out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sync import catalogue
+from sync.deal.deal import Deal, Payer
+from sync.desired.catalog import is_tax_code
+from sync.desired.keys import ADDRESS, PARTS
+from sync.errors import Refusal
+from sync.facts import Customer
+from sync.records import Value
+
+#: Account.Tax_Exempt__c -> Stripe's `tax_exempt`. Blank on the Account leaves it as it is.
+EXEMPT = {"None": "none", "Exempt": "exempt", "Reverse": "reverse"}
+_ZIP = re.compile(r"\d{5}(-\d{4})?\Z")
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """What an address lacks: a field of the Account, and how it should be filled."""
+
+    field: str
+    words: str
+
+
+def lacking(address: Mapping[str, str]) -> Lacking | None:
+    """What Stripe Tax needs and does not find; None where it can place the customer (reference: Stripe, tax/invoicing)."""
+    country = address.get("country")
+    if not country:
+        return Lacking("BillingCountry", "BillingCountry as two letters (DE, US)")
+    if country == "US" and not _ZIP.match(address.get("postal_code", "")):
+        return Lacking("BillingPostalCode", "BillingPostalCode with five digits")
+    if country == "CA" and not (address.get("state") or address.get("postal_code")):
+        return Lacking("BillingState", "BillingState or BillingPostalCode")
+    return None
+
+
+def _is_ours(payer: Payer, customer: Customer) -> bool:
+    """Whether the address in Stripe may be written: nobody but us wrote it, or it says too little."""
+    there = dict(customer.address)
+    ours = customer.metadata.get(ADDRESS) == digest(there) or there == dict(payer.address)
+    return ours or lacking(there) is not None
+
+
+def address_used(payer: Payer, customer: Customer | None) -> Mapping[str, str]:
+    """The address by which the customer will be taxed."""
+    if customer is None or (payer.address and _is_ours(payer, customer)):
+        return dict(payer.address)
+    return dict(customer.address)
+
+
+def digest(address: Mapping[str, str]) -> str:
+    """A short name of an address."""
+    return hashlib.sha256(json.dumps(address, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def tax_parts(payer: Payer, customer: Customer | None) -> tuple[dict[str, Value], dict[str, str]]:
+    """The parts of the customer that tax rests on, as compared and sent, and the metadata that goes with them. ``customer``
+    is None where one is made.
+    """
+    parts: dict[str, Value] = {}
+    metadata: dict[str, str] = {}
+    if payer.address and (customer is None or _is_ours(payer, customer)):
+        address = dict(payer.address)
+        parts["address"] = {part: address.get(part, "") for part in PARTS}
+        metadata[ADDRESS] = digest(address)
+    if payer.tax_exempt in EXEMPT:
+        parts["tax_exempt"] = EXEMPT[payer.tax_exempt]
+    return parts, metadata
+
+
+def check_taxed(deal: Deal, customer: Customer | None, *, takes_over: bool = False) -> tuple[Refusal, ...]:
+    """Why a deal that is not in Stripe yet can't be taxed, before any write: its customer can't be placed (DATA-202), a value
+    means nothing to Stripe (CONF-304), or it would credit a self-serve plan on a taxed invoice, which takes nothing below
+    zero (CONF-311).
+    """
+    if deal.tax is None:
+        return ()
+    refused = []
+    if takes_over:
+        feature = "Taking over a self-serve plan with automatic tax"
+        detail = f"Quote {deal.number}: {deal.payer.name} runs a plan bought without a quote. End it in Stripe first."
+        refused.append(_refusal("CONF-311", detail, deal, "AccountId", feature=feature))
+    where = f"Quote {deal.number}, Account {deal.payer.name}"
+    missing = lacking(address_used(deal.payer, customer))
+    if missing is not None:
+        detail = f"{where}: fill {missing.words}; the country decides what tax there is."
+        refused.append(_refusal("DATA-202", detail, deal, missing.field, account=deal.payer.name, where=missing.words))
+    if deal.payer.tax_exempt is not None and deal.payer.tax_exempt not in EXEMPT:
+        detail = f"{where}: choose None, Exempt or Reverse, or leave it blank."
+        slots = {"value": deal.payer.tax_exempt, "where": "Account.Tax_Exempt__c"}
+        refused.append(_refusal("CONF-304", detail, deal, "Tax_Exempt__c", **slots))
+    for product in deal.products.values():
+        if product.tax_code and not is_tax_code(product.tax_code):
+            detail = (
+                f"Product {product.name}: write one of Stripe's tax codes (txcd_ and eight digits), or leave it blank."
+            )
+            refused.append(
+                catalogue.refusal(
+                    "CONF-304", detail, record_id=product.id, field="Tax_Code__c", blocked_on=(deal.quote_id, product.id),
+                    value=product.tax_code, where="Product2.Tax_Code__c",
+                )
+            )  # fmt: skip
+    return tuple(refused)
+
+
+def _refusal(code: str, detail: str, deal: Deal, field_name: str, **slots: str) -> Refusal:
+    blocked = (deal.quote_id, deal.payer.account_id)
+    return catalogue.refusal(
+        code, detail, record_id=deal.payer.account_id, field=field_name, blocked_on=blocked, **slots
+    )
