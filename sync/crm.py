@@ -161,6 +161,8 @@ class QuoteGraph:
     lines: tuple[CrmQuoteLine, ...]
     account: CrmAccount | None
     products: Mapping[str, CrmProduct] = field(default_factory=dict)
+    #: What says on which of several Stripe accounts it is billed, by ``Quote.Field`` and ``Account.Field``; never signed.
+    routed_by: Mapping[str, object] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)

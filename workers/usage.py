@@ -13,7 +13,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from sync.errors import SyncError, Transient
-from sync.run.usage_intake import Taken, UsageIntake
+from sync.run.usage_intake import Taken
+from sync.run.usage_intakes import Intakes
 from sync.usage.rows import DEFAULT_SOURCE, Refusal, UsageRow, read_row
 from workers.bodies import whole_body
 from workers.tokens import Tokens
@@ -30,10 +31,10 @@ RETRY_AFTER_S = 5
 class UsageEndpoint:
     """The route. ``tokens`` are the secrets that callers may name; ``intake`` is made at the first request that needs it."""
 
-    def __init__(self, tokens: Sequence[str], intake: Callable[[], UsageIntake]) -> None:
+    def __init__(self, tokens: Sequence[str], intake: Callable[[], Intakes]) -> None:
         self._tokens = Tokens(tokens)
         self._make = intake
-        self._made: UsageIntake | None = None
+        self._made: Intakes | None = None
         self._turn = asyncio.Semaphore(AT_A_TIME)
 
     async def take(self, request: Request) -> Response:

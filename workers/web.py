@@ -174,17 +174,19 @@ class Web:
         gauges_sql: str,
         usage: UsageEndpoint | None = None,
         ops: OpsPages | None = None,
+        accounts: Mapping[str, tuple[Verify, Callable[[], str]]] | None = None,
     ) -> None:
+        """``accounts`` are by name what ``verify`` and ``source`` are, where there are several Stripe accounts."""
         self._writer = writer
-        self._verify = verify
-        self._ask_source = source
-        self._known_source = ""
+        self._senders = {"": (verify, source), **(accounts or {})}
+        self._sources: dict[str, str] = {}
         self._version = version
         self._gauges_sql = gauges_sql
         self._metrics = Metrics(version)
         self.app = Starlette(
             routes=[
                 Route("/webhooks/stripe", self.webhook, methods=["POST"]),
+                *([Route("/webhooks/stripe/{name}", self.webhook, methods=["POST"])] if accounts else []),
                 Route("/livez", self.livez),
                 Route("/readyz", self.readyz),
                 Route("/metrics", self.metrics),
@@ -201,14 +203,19 @@ class Web:
         await self._writer.close()
 
     async def webhook(self, request: Request) -> Response:
-        """200 when stored (or known, or of a type we don't use), 400 when it isn't Stripe's, 503 when the store is down."""
+        """200 when stored (or known, or of a type we don't use), 400 when it isn't Stripe's, 404 when no account has the name
+        in the path, 503 when the store is down.
+        """
+        name = request.path_params.get("name", "")
+        if name not in self._senders:
+            return self._answer("unknown", "no_account", 404, "No Stripe account has this name here.")
         try:
             body = await whole_body(request, MAX_BODY_BYTES)
         except ClientDisconnect:
             return self._answer("unknown", "hung_up", 400, "")
         if body is None:
             return self._answer("unknown", "too_large", 400, "The body is too large.")
-        if not self._verify(body, request.headers.get("stripe-signature", "")):
+        if not self._senders[name][0](body, request.headers.get("stripe-signature", "")):
             return self._answer(
                 "unknown", "bad_signature", 400, "The signature doesn't match, is missing, or is too old (CONF-306)."
             )
@@ -218,7 +225,7 @@ class Web:
         except (ValueError, RecursionError):
             return self._answer("unknown", "bad_body", 400, "This is no Stripe event: the body is not JSON.")
         try:
-            notice = notice_of_event(event, await self._source(), body=text)
+            notice = notice_of_event(event, await self._source(name), body=text)
         except NotAnEvent as error:
             return self._answer("unknown", "bad_body", 400, f"This is no Stripe event: {error}.")
         except StoreDown:
@@ -229,15 +236,15 @@ class Web:
             return self._answer(_label(notice.type), "store_down", 503, "The store is down; please send it again.")
         return self._answer(_label(notice.type), "stored", 200, "")
 
-    async def _source(self) -> str:
+    async def _source(self, name: str) -> str:
         """Whose events these are, asked once. Raises StoreDown while that can't be known."""
-        if not self._known_source:
+        if name not in self._sources:
             try:
-                self._known_source = await asyncio.to_thread(self._ask_source)
+                self._sources[name] = await asyncio.to_thread(self._senders[name][1])
             except Exception as error:
                 log.error("source_not_known", error=type(error).__name__)
                 raise StoreDown("whose events these are can't be known now") from error
-        return self._known_source
+        return self._sources[name]
 
     def _answer(self, type_: str, result: str, status: int, text: str) -> Response:
         self._metrics.count_webhook(type_, result)

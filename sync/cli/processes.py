@@ -31,14 +31,20 @@ def web(host: Host = None, port: Port = None, json: Json = False, yes: Yes = Fal
     with places.place(start=False, process="web") as here, stop_signals() as stop:
         wiring.check_credentials(here.settings)
         wiring.check_web(here.settings, database_url=here.database_url)
-        verify = wiring.webhook_verifier(here.settings)
         store = wiring.web_store(here.settings, database_url=here.database_url)
+        several = wiring.webhook_accounts(here.settings, database_url=here.database_url)
+        verify, source = (
+            (several[0].verify, several[0].source)
+            if several
+            else (wiring.webhook_verifier(here.settings), store.source)
+        )
         bound = _listen(host or here.settings.host, here.settings.port if port is None else port)
         writer = server.NoticeWriter(store.dsn, store.insert_sql, store.columns)
         app = server.Web(
             writer=writer,
             verify=verify,
-            source=store.source,
+            source=source,
+            accounts={one.name: (one.verify, one.source) for one in several},
             version={"version": wiring.build_version()},
             gauges_sql=store.gauges_sql,
             usage=UsageEndpoint(

@@ -20,7 +20,7 @@ from sync.usage.rows import DEFAULT_SOURCE, Refusal, UsageRow
 
 if TYPE_CHECKING:
     from sync.ports.usage import UsageState
-    from sync.run.usage_intake import UsageIntake
+    from sync.run.usage_intakes import Intakes
     from sync.wiring import Services
 
 #: Rows that are judged and committed together.
@@ -71,7 +71,7 @@ def import_(
         raise Misused(f"{file}: {error}") from error
 
 
-def _imported(out: Out, intake: UsageIntake, rows: Iterator[tuple[int, UsageRow | Refusal]], *, apply: bool) -> int:
+def _imported(out: Out, intake: Intakes, rows: Iterator[tuple[int, UsageRow | Refusal]], *, apply: bool) -> int:
     accepted = known = done = 0
     refused: list[tuple[int, str, Refusal]] = []
     while batch := list(islice(rows, BATCH)):
@@ -186,9 +186,10 @@ def _decide(identifiers: Sequence[str], state: UsageState, *, apply: bool, json:
         if apply:
             if state == "waiting":
                 agreed(f"Send {len(there)} events again? What Stripe counted already is counted twice.", yes=yes)
-            run = services.pipeline.usage
-            assert run is not None
-            run.settled(services.usage.decided(there, state))
+            for one in services.everywhere:
+                run = one.pipeline.usage
+                assert run is not None
+                run.settled(one.usage.decided(there, state))
             names = [f"{source}:{identifier}" for source, identifier in there]
             services.audit.write(
                 actor=getpass.getuser(),
@@ -202,10 +203,10 @@ def _decide(identifiers: Sequence[str], state: UsageState, *, apply: bool, json:
     return Exit.DONE if len(there) == len(keys) else Exit.SOME_FAILED
 
 
-def _intake(services: Services) -> UsageIntake:
-    run = services.pipeline.usage
-    assert run is not None
-    return run.intake
+def _intake(services: Services) -> Intakes:
+    from sync.run.usage_intakes import Intakes
+
+    return Intakes([run.intake for one in services.everywhere if (run := one.pipeline.usage) is not None])
 
 
 def _key(name: str) -> tuple[str, str]:

@@ -62,7 +62,7 @@ class LateChange:
 
 def to_json(graph: QuoteGraph) -> Mapping[str, object]:
     """The graph as JSON types; `from_json` gives an equal one back."""
-    return dict(_GRAPH.dump_python(graph, mode="json"))
+    return dict(_GRAPH.dump_python(graph, mode="json", exclude={"routed_by"}))
 
 
 def from_json(data: Mapping[str, object]) -> QuoteGraph:

@@ -52,10 +52,12 @@ class Shown:
     overdue: frozenset[str] = frozenset()  # invoices that count as overdue now, in whatever currency
 
 
-def show(view: AccountView, invoice_ids: frozenset[str]) -> Shown:
+def show(view: AccountView, invoice_ids: frozenset[str], whole: AccountView | None = None) -> Shown:
     """Every row of the Account and its contracts, and of the invoices named. ``invoices`` of the view feed the sums
-    whether named or not.
+    whether named or not. ``whole`` is the Account on every Stripe account, where it has customers on several: its own row
+    says the same, whichever of them shows it.
     """
+    whole = whole or view
     deals = contracts(view.subscriptions, view.schedules, view.terms)
     by_object = {i: d.key for d in deals for i in (*d.subscription_ids, *d.schedule_ids)} | {
         d.key: d.key for d in deals
@@ -64,12 +66,13 @@ def show(view: AccountView, invoice_ids: frozenset[str]) -> Shown:
     followers = {d.renews: d.key for d in deals if d.renews}
     back = MoneyBack(view.refunds, view.disputes, view.notes, view.invoices, view.zone)
     given = {i.id: back.of(i) for i in named}
-    account = summary_of(view, deals)
+    all_deals = deals if whole is view else contracts(whole.subscriptions, whole.schedules, whole.terms)
+    account = summary_of(whole, all_deals)
     issues = issues_of(view.invoices, view.charges, back, view.now)
-    others = second_currencies_of(view, deals, account.billing_currency or "")
+    others = second_currencies_of(whole, all_deals, account.billing_currency or "")
     return Shown(
         account=account,
-        customer=next(iter(view.customers), None),
+        customer=next(iter(whole.customers), None),
         issues=tuple(
             shown(i, view.account_id, contract_of(i.invoice, by_object) if i.invoice else None)
             for i in (*issues.standing, *others.standing)

@@ -27,13 +27,19 @@ class SalesforceOrg:
     """One org. Thread-safe; one for each process."""
 
     def __init__(
-        self, http: SalesforceHttp, mappings: Mappings, names: Names, *, signed_statuses: Sequence[str]
+        self,
+        http: SalesforceHttp,
+        mappings: Mappings,
+        names: Names,
+        *,
+        signed_statuses: Sequence[str],
+        routed_by: Sequence[str] = (),
     ) -> None:
         self._http = http
         self._mappings = mappings
         self._names = names
         self._schema = Schema(http, names)
-        self._reads = Reads(http, mappings, names, self._schema, signed_statuses=signed_statuses)
+        self._reads = Reads(http, mappings, names, self._schema, signed_statuses=signed_statuses, routed_by=routed_by)
         self._lists = Lists(http, mappings, names, self._schema, self._reads)
         self._standing = StandingReads(
             mappings, names, self._schema, self._reads, self._lists, signed_statuses=signed_statuses
@@ -70,6 +76,13 @@ class SalesforceOrg:
 
     def billing_timezones(self) -> Mapping[str, str]:
         return self._reads.billing_timezones()
+
+    def routed_by(self, account_ids: Sequence[str]) -> Mapping[str, Mapping[str, object]]:
+        return self._reads.routed_by(account_ids)
+
+    def unknown_routing_fields(self) -> Sequence[str]:
+        """Of the fields by which Stripe accounts are chosen, those that the log-in can't see, as ``Quote.Field``."""
+        return self._reads.unknown_routing_fields()
 
     def list_quotes(self, after: str | None = None) -> QuotePage:
         return self._lists.quotes(after)
@@ -147,8 +160,11 @@ def connect(
     signed_statuses: Sequence[str] = ("Accepted",),
     call_deadline_s: float = 30.0,
     proxy: str | None = None,
+    routed_by: Sequence[str] = (),
 ) -> SalesforceOrg:
-    """A gateway to the org; nothing is called yet. Raises Terminal CONF-307 for credentials that can't work."""
+    """A gateway to the org; nothing is called yet. ``routed_by`` are fields that choose among several Stripe accounts, as
+    ``Quote.Field`` and ``Account.Field``. Raises Terminal CONF-307 for credentials that can't work.
+    """
     transport = Transport(user_agent=user_agent, call_deadline_s=call_deadline_s, proxy=proxy)
     http = SalesforceHttp(Tokens(credentials, transport), transport, api_version=api_version)
-    return SalesforceOrg(http, mappings, Names(namespace), signed_statuses=signed_statuses)
+    return SalesforceOrg(http, mappings, Names(namespace), signed_statuses=signed_statuses, routed_by=routed_by)

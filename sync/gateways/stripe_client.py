@@ -47,6 +47,15 @@ class StripeAccount:
         return self._account
 
     @property
+    def is_known(self) -> bool:
+        """Whether it was said which account this is."""
+        return self._account is not None
+
+    def known_as(self, account: str) -> None:
+        """It is this account, as far as is known while it does not answer."""
+        self._account = account
+
+    @property
     def calls(self) -> int:
         """Requests that this process has begun."""
         return self._http.calls

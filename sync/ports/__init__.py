@@ -29,6 +29,7 @@ from sync.ports.listing import (
 )
 from sync.ports.outbox import Flush, Outbox, OutRow, RowResult
 from sync.ports.queue import (
+    EVERY,
     Again,
     Claim,
     Done,
@@ -37,6 +38,7 @@ from sync.ports.queue import (
     Failing,
     Lane,
     Mark,
+    Moved,
     NewNotice,
     Notice,
     Outcome,
@@ -49,6 +51,7 @@ from sync.ports.stripe import EventPage, Previewed, Snapshot, StripeGateway
 
 __all__ = [
     "EVER",
+    "EVERY",
     "FACT_KINDS",
     "MARKED_KINDS",
     "ROW_KINDS",
@@ -82,6 +85,7 @@ __all__ = [
     "Links",
     "Mark",
     "Member",
+    "Moved",
     "NewLink",
     "NewNotice",
     "Notice",

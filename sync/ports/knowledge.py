@@ -36,6 +36,9 @@ class Links(Protocol):
 
     def by_salesforce_id(self, ids: Iterable[str], stripe_kind: str | None = None) -> Sequence[NewLink]: ...
 
+    def elsewhere(self, stripe_id: str) -> bool:
+        """Whether this id is linked on another Stripe account."""
+
     def remove(self, key: str) -> None: ...
 
     def replace(self, links: Iterable[NewLink]) -> None:

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 Lane = Literal["deal", "mirror", "bulk"]
+#: Of a mark: whatever Stripe account the subject may be on.
+EVERY = "every"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Mark:
     unit: str  # "unit:<account or customer>"; mirror subjects may carry ""
     settle_s: float = 0.0
     hint_created_s: int | None = None
+    stripe_account: str | None = None  # None: the one whose queue it is given to; a known quote stays where it is
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,14 @@ class Again:
     after_s: float | None = None
 
 
-Outcome = Done | Failed | Again
+@dataclass(frozen=True)
+class Moved:
+    """It is another Stripe account's (named as in `Mark`) and is due there, as it was here."""
+
+    stripe_account: str
+
+
+Outcome = Done | Failed | Again | Moved
 
 
 class Subjects(Protocol):
@@ -166,17 +176,19 @@ class Subjects(Protocol):
         since: datetime | None = None,
         limit: int | None = None,
     ) -> Sequence[SubjectState]:
-        """What waits for a person, the longest standing first."""
+        """What waits for a person, on whatever Stripe account, the longest standing first."""
 
     def failing(self) -> Sequence[Failing]:
         """What waits for a person, a row a code: the most first."""
 
-    def state(self, key: str) -> SubjectState | None: ...
+    def state(self, key: str) -> SubjectState | None:
+        """Of this Stripe account; a quote wherever it is."""
 
     def mark_blocked_on(self, record_ids: Iterable[str], *, reason: str) -> int:
         """Mark due every failed subject that waits for one of these records."""
 
-    def counts(self, now: datetime) -> QueueCounts: ...
+    def counts(self, now: datetime) -> QueueCounts:
+        """Of every Stripe account."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +210,7 @@ class SubjectState:
     retry_machine_at: datetime | None
     failed_at: datetime | None  # business time of the failure now standing
     reference: str  # short, said to people: "7F3K"
+    stripe_account: str = ""  # '' for the one that the store began with
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,11 @@ class SalesforceGateway(Protocol):
     def billing_timezones(self) -> Mapping[str, str]:
         """The billing time zone of every Account that has one of its own."""
 
+    def routed_by(self, account_ids: Sequence[str]) -> Mapping[str, Mapping[str, object]]:
+        """What these Accounts say in the fields that choose among several Stripe accounts, by ``Account.Field``; Accounts
+        that are gone are absent. Empty where the rules look at no Account.
+        """
+
     def create_account(self, fields: Mapping[str, object], contact: Mapping[str, object] | None = None) -> str:
         """The id of an Account made now, with its Contact if one is given: both or none. OutcomeUnknown when there was
         no answer.

@@ -107,7 +107,7 @@ def _poll(pipeline: Pipeline) -> tuple[int, Transient | None]:
     reads: tuple[Callable[[], int], ...] = (
         lambda: changes.poll_salesforce("hot"),
         lambda: changes.poll_salesforce("cold"),
-        changes.poll_stripe,
+        *(one.changes.poll_stripe for one in pipeline.everywhere),
     )
     new, away = 0, None
     for read in reads:

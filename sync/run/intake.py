@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 
-from sync.ports import Mark, Notice
+from sync.ports import EVERY, Mark, Notice
 
 #: Event families whose object leads to a subject of the mirror. Others are stored and make nothing due: the invoice's
 #: own
@@ -14,6 +16,7 @@ INVOICE_KINDS = frozenset({"invoice", "invoice_payment"})
 PAYMENT_KINDS = frozenset({"refund", "dispute", "credit_note"})
 PAYMENT_TYPES = frozenset({"charge.refunded"})
 QUOTE_LINES = "QuoteLineItem"
+ONE: Mapping[str, str] = MappingProxyType({})
 
 
 def unit_of(account_or_customer: str) -> str:
@@ -21,10 +24,13 @@ def unit_of(account_or_customer: str) -> str:
     return f"unit:{account_or_customer}"
 
 
-def route(notice: Notice, *, settle_s: float) -> Iterable[Mark]:
-    """The subjects that this notice makes due; nothing for types that we don't use."""
+def route(notice: Notice, *, settle_s: float, accounts: Mapping[str, str] = ONE) -> Iterable[Mark]:
+    """The subjects that this notice makes due; nothing for types that we don't use. ``accounts`` are the Stripe accounts by
+    the source of their notices, where there are several: what one says is due there.
+    """
     if notice.source.startswith("stripe:"):
-        return _route_event(notice, settle_s)
+        account = accounts.get(notice.source)
+        return (replace(mark, stripe_account=account) for mark in _route_event(notice, settle_s))
     if notice.source.startswith("salesforce:"):
         return _route_record(notice)
     return ()
@@ -59,9 +65,9 @@ def _route_record(notice: Notice) -> Iterable[Mark]:
     elif notice.object_kind == QUOTE_LINES and notice.related.get("QuoteId"):
         yield quote_mark(notice.related["QuoteId"], notice.related.get("AccountId", ""))
     elif notice.object_kind == "Account":
-        yield account_mark(notice.object_id)
+        yield replace(account_mark(notice.object_id), stripe_account=EVERY)
         if notice.related.get("MasterRecordId"):
-            yield payer_mark(notice.object_id)
+            yield replace(payer_mark(notice.object_id), stripe_account=EVERY)
 
 
 def quote_mark(quote_id: str, account_id: str) -> Mark:

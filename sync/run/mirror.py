@@ -84,6 +84,8 @@ class Mirror:
     opportunities: Opportunities
     mirrored: Mirrored = field(default_factory=Mirrored)
     batch: int = 200
+    #: Where there are several Stripe accounts, what an Account's row is summed over.
+    whole: Callable[[Mapping[str, AccountView]], Mapping[str, AccountView]] = dict
     #: Subjects of the lane bulk that are no objects of Stripe, by kind: each is run alone.
     apart: Mapping[str, Callable[[Claim, Due], Outcome]] = field(default_factory=dict)
 
@@ -266,6 +268,16 @@ class Mirror:
         """The rows of these Accounts: of those in ``whole`` with every invoice that is known, of the others with the
         invoices that were read.
         """
+        views = self.views(accounts)
+        whole_of = self.whole(views) if views else {}
+        shown = {}
+        for account_id, view in views.items():
+            named = {i.id for i in view.invoices} if account_id in whole else read.invoices
+            shown[account_id] = show(view, self._with_rows(view, named), whole_of.get(account_id, view))
+        return shown
+
+    def views(self, accounts: Mapping[str, Sequence[str]]) -> dict[str, AccountView]:
+        """All that is known of these Accounts' billing on this Stripe account."""
         everyone = [c for ids in accounts.values() for c in ids]
         if not everyone:
             return {}
@@ -291,9 +303,8 @@ class Mirror:
         zones = self.zone_of(accounts)
         live = {c for c in everyone if is_live([*subscriptions[c], *schedules[c]])}
         rivals = with_rivals(accounts, live, self.identities)
-        shown = {}
-        for account_id, ids in accounts.items():
-            view = AccountView(
+        return {
+            account_id: AccountView(
                 account_id=account_id,
                 zone=zones[account_id],
                 now=now,
@@ -310,9 +321,8 @@ class Mirror:
                 products=products,
                 under_review=account_id in rivals,
             )
-            named = {i.id for i in view.invoices} if account_id in whole else read.invoices
-            shown[account_id] = show(view, self._with_rows(view, named))
-        return shown
+            for account_id, ids in accounts.items()
+        }
 
     def _with_rows(self, view: AccountView, named: Container[str]) -> frozenset[str]:
         """Those of the named invoices that get a row, or have one already."""

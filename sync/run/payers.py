@@ -55,11 +55,16 @@ class Payers:
     links: Links
     facts: Facts
     identities: Identities
+    several: bool = False  # Stripe accounts
 
     def find(
         self, graph: QuoteGraph, account: CrmAccount, deal: Deal, needs: Sequence[Ref], keep: Callable[[], None]
     ) -> tuple[Payer, Snapshot]:
         """The payer, and what was read of ``needs`` with it. ``graph`` is the quote that made the deal."""
+        if self.several and account.stripe_customer_id and self.links.elsewhere(account.stripe_customer_id):
+            account = replace(
+                account, stripe_customer_id=None
+            )  # the record shows one customer, on another Stripe account
         linked = self.links.by_salesforce_id([account.id], "customer")
         held = next((link for link in linked if link.key == payer_of(account.id)), None)
         aside = [link for link in linked if link is not held]

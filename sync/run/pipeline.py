@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
 
 from sync.clock import Clock
 from sync.errors import LeaseLost, SyncError, Terminal, Transient
-from sync.ports import Again, Claim, Done, Due, Failed, Outbox, Outcome, Subjects
+from sync.ports import Again, Claim, Done, Due, Failed, Mark, Notice, Outbox, Outcome, Subjects
 from sync.run.changes import Changes
 from sync.run.flush import Flusher
 from sync.run.identity import Identity
@@ -48,10 +49,20 @@ class Pipeline:
     won: WonNotBilled
     settle_s: float = 1.0
     usage: UsageRun | None = None
+    name: str = ""  # of the Stripe account, where there are several
+    #: The work of the other Stripe accounts. What is there once (notices, Salesforce, rows for it) is done by the first.
+    others: tuple[Pipeline, ...] = ()
+    accounts: Mapping[str, str] = field(default_factory=dict)  # Stripe accounts by the source of their notices
+
+    @property
+    def everywhere(self) -> tuple[Pipeline, ...]:
+        """The work of every Stripe account, this one's first."""
+        return (self, *self.others)
 
     def poll(self) -> int:
         """Both change sources are read to their head and taken in; returns how many notices were new."""
-        return self.changes.poll_salesforce("hot") + self.changes.poll_salesforce("cold") + self.changes.poll_stripe()
+        new = self.changes.poll_salesforce("hot") + self.changes.poll_salesforce("cold")
+        return new + sum(one.changes.poll_stripe() for one in self.everywhere)
 
     def take_in(self) -> int:
         """Stored notices are marks, and what was to wake by now is due; returns how many notices there were.
@@ -60,21 +71,27 @@ class Pipeline:
         """
         taken = 0
         for _ in range(MOST_INTAKES):
-            some = self.subjects.intake(lambda notice: route(notice, settle_s=self.settle_s), NOTICES_A_TIME)
+            some = self.subjects.intake(self._route, NOTICES_A_TIME)
             taken += some
             if some < NOTICES_A_TIME:
                 break
         self.subjects.wake_due(self.clock.now())
         return taken
 
+    def _route(self, notice: Notice) -> Iterable[Mark]:
+        return route(notice, settle_s=self.settle_s, accounts=self.accounts)
+
     def step(self, runs: Counter[str], *, stop_at: int, again: Counter[str] | None = None) -> int:
-        """Take in, then one deal unit, or if no deal is due one mirror batch and one bulk batch; returns how many
-        subjects ran. So what many deals make due in the mirror is read together. A subject of the deal lane that came
+        """Take in, then one deal unit, or if no deal is due one mirror batch and one bulk batch, of every Stripe account;
+        returns how many subjects ran. So what many deals make due in the mirror is read together. A subject of the deal lane that came
         through ``stop_at`` times and is due once more is stopped (BUG-503).
         """
         self.take_in()
-        ran = self.run_deal(runs, stop_at=stop_at, again=again)
-        return ran or self.run_mirror(again=again) + self.run_mirror("bulk", again=again) + self.send_usage()
+        ran = sum(one.run_deal(runs, stop_at=stop_at, again=again) for one in self.everywhere)
+        return ran or sum(
+            one.run_mirror(again=again) + one.run_mirror("bulk", again=again) + one.send_usage()
+            for one in self.everywhere
+        )
 
     def run_deal(self, runs: Counter[str] | None = None, *, stop_at: int = 0, again: Counter[str] | None = None) -> int:
         """Run one unit of the deal lane, all its due subjects; returns how many ran. ``runs`` counts each that ran,

@@ -31,6 +31,7 @@ from sync.ports import (
     Failed,
     Ledger,
     Links,
+    Moved,
     NewLink,
     Outbox,
     Outcome,
@@ -50,6 +51,7 @@ from sync.run.lost import close_found
 from sync.run.marks import history_marks
 from sync.run.planner import Planner, Worked
 from sync.run.promise import PromiseCheck, broken, holds
+from sync.run.routing import Routing
 from sync.run.start import DECIDED, Start, is_billed
 from sync.run.telling import QuoteTry, Telling, at_stake, messages, shown
 
@@ -77,6 +79,8 @@ class QuoteRun:
     telling: Telling
     decisions: Decisions
     start: Start = field(default_factory=Start)
+    routing: Routing | None = None  # where there are several Stripe accounts
+    stripe_account: str = ""
 
     def run(self, claim: Claim, due: Due) -> Outcome:
         """The quote is billed as signed and says so, or says what a person must do. Raises Transient for what will
@@ -89,6 +93,9 @@ class QuoteRun:
             return Done()
         if graph is None or (graph.quote.is_deleted and promise is None):
             return Done() if promise is None else self._deleted(promise)
+        if self.routing and (there := self.routing.of(graph)) != self.stripe_account:
+            log.info("quote_routed", salesforce_id=due.id, stripe_account=there)
+            return Moved(there)
         if promise is None and not self.planner.policy.is_signed(graph.quote.status):
             return self._unsigned(claim, graph, fence)
         return self._signed(claim, due, graph, promise, fence)

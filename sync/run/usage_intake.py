@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from sync.clock import Clock
 from sync.facts import Customer, Fact, Invoice, Meter, Price, Schedule, Subscription
@@ -20,6 +21,7 @@ from sync.usage.standing import Known, is_current, meter_meant, unbillable
 
 #: Machine seconds for which the list of meters is believed when a name is in it.
 METERS_FRESH_S = 60.0
+UNKNOWN: Final = "unknown_customer"
 DIFFERS = Refusal("differs", "this identifier was reported before with another customer, event, quantity or time.")
 
 
@@ -172,7 +174,7 @@ def _name(row: UsageRow) -> str:
 
 def _unknown(row: UsageRow) -> Refusal:
     kind = "customer" if row.customer else "account" if row.account else "subscription"
-    return Refusal("unknown_customer", f'{kind} "{_name(row)}" has no customer in Stripe.')
+    return Refusal(UNKNOWN, f'{kind} "{_name(row)}" has no customer in Stripe.')
 
 
 def _differing(good: Mapping[int, NewUsage]) -> dict[int, Refusal]:

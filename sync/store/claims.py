@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Text, bindparam, func, select, update
+from sqlalchemy import BigInteger, Connection, Row, Select, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.elements import ColumnElement
@@ -33,37 +33,37 @@ def unit_free() -> ColumnElement[bool]:
     return units.c.lease_until_machine_at.is_(None) | (units.c.lease_until_machine_at <= machine_now())
 
 
-def claim_unit(connection: Connection, lane: Lane, lease_s: float, unit: str | None) -> Claim | None:
-    """Lease the unit due longest; None when every unit with something due in this lane is busy, or none is due.
+def claim_unit(connection: Connection, lane: Lane, lease_s: float, unit: str | None, account: str = "") -> Claim | None:
+    """Lease the unit due longest on this Stripe account; None when every unit with something due in this lane is busy, or none is due.
 
     The unit that looked due may have been finished by another between our look and our lock: then the next one is tried.
     """
     passed_over: list[str] = []
-    while (chosen := connection.scalar(_longest_due(lane, unit, tuple(passed_over)))) is not None:
-        rows = connection.execute(_due_of_unit(), {"chosen": chosen, "of_lane": lane}).all()
+    while (chosen := connection.scalar(_longest_due(lane, account, unit, tuple(passed_over)))) is not None:
+        rows = connection.execute(_due_of_unit(), {"chosen": chosen, "of_lane": lane, "on": account}).all()
         if rows:
             token = _next_token(connection)
             lease = {"lease_token": token, "lease_until_machine_at": in_seconds(lease_s)}
             connection.execute(update(units).where(units.c.unit == chosen).values(lease))
-            return Claim(lane, chosen, token, _hold(connection, token, [row.key for row in rows], lease_s))
+            return Claim(lane, chosen, token, _hold(connection, token, [row.number for row in rows], lease_s))
         passed_over.append(chosen)
     return None
 
 
-def claim_batch(connection: Connection, lane: Lane, limit: int, lease_s: float) -> Claim | None:
-    """Lease up to ``limit`` due subjects, those due longest first; None when none is due."""
-    rows = connection.execute(_due_longest_first(lane, limit)).all()
+def claim_batch(connection: Connection, lane: Lane, limit: int, lease_s: float, account: str = "") -> Claim | None:
+    """Lease up to ``limit`` subjects due on this Stripe account, those due longest first; None when none is due."""
+    rows = connection.execute(_due_longest_first(lane, account, limit)).all()
     if not rows:
         return None
     token = _next_token(connection)
-    return Claim(lane, "", token, _hold(connection, token, [row.key for row in rows], lease_s))
+    return Claim(lane, "", token, _hold(connection, token, [row.number for row in rows], lease_s))
 
 
 @lru_cache(maxsize=32)
-def _due_longest_first(lane: Lane, limit: int) -> Select[Any]:
+def _due_longest_first(lane: Lane, account: str, limit: int) -> Select[Any]:
     return (
-        select(subjects.c.key)
-        .where(subjects.c.lane == lane, claimable())
+        select(subjects.c.number)
+        .where(subjects.c.lane == lane, subjects.c.stripe_account == account, claimable())
         .order_by(subjects.c.ready_machine_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -73,19 +73,20 @@ def _due_longest_first(lane: Lane, limit: int) -> Select[Any]:
 @lru_cache(maxsize=1)
 def _due_of_unit() -> Select[Any]:
     return (
-        select(subjects.c.key)
-        .where(subjects.c.unit == bindparam("chosen"), subjects.c.lane == bindparam("of_lane"), claimable())
+        select(subjects.c.number)
+        .where(subjects.c.unit == bindparam("chosen"), subjects.c.lane == bindparam("of_lane"))
+        .where(subjects.c.stripe_account == bindparam("on"), claimable())
         .order_by(subjects.c.key)
         .with_for_update()
     )
 
 
 @lru_cache(maxsize=32)
-def _longest_due(lane: Lane, unit: str | None, passed_over: tuple[str, ...]) -> Select[Any]:
+def _longest_due(lane: Lane, account: str, unit: str | None, passed_over: tuple[str, ...]) -> Select[Any]:
     wanted = (
         select(units.c.unit)
         .join(subjects, subjects.c.unit == units.c.unit)
-        .where(subjects.c.lane == lane, claimable(), unit_free())
+        .where(subjects.c.lane == lane, subjects.c.stripe_account == account, claimable(), unit_free())
         .order_by(subjects.c.ready_machine_at)
         .limit(1)
         .with_for_update(of=units, skip_locked=True, key_share=True)
@@ -99,9 +100,9 @@ def _next_token(connection: Connection) -> int:
     return int(connection.scalar(_NEXT_TOKEN) or 0)
 
 
-def _hold(connection: Connection, token: int, keys: list[str], lease_s: float) -> tuple[Due, ...]:
+def _hold(connection: Connection, token: int, numbers: list[int], lease_s: float) -> tuple[Due, ...]:
     """Lease these locked subjects; the try is counted before anything is called."""
-    rows = connection.execute(_leased(lease_s), {"keys": keys, "token": token})
+    rows = connection.execute(_leased(lease_s), {"numbers": numbers, "token": token})
     return tuple(_due(row) for row in sorted(rows, key=lambda row: str(row.key)))
 
 
@@ -110,7 +111,7 @@ def _leased(lease_s: float) -> ReturningUpdate[Any]:
     s = subjects.c
     return (
         update(subjects)
-        .where(s.key == func.any(bindparam("keys", type_=ARRAY(Text))))
+        .where(s.number == func.any(bindparam("numbers", type_=ARRAY(BigInteger))))
         .values(
             attempts=s.attempts + 1,
             lease_token=bindparam("token"),

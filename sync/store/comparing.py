@@ -27,8 +27,8 @@ _s = subjects.c
 class StoredComparing:
     """`sync.ports.comparing.Comparing` in PostgreSQL, for one Stripe account. ``now`` gives business time."""
 
-    def __init__(self, engine: Engine, *, stripe_account: str, now: Callable[[], datetime]) -> None:
-        self._engine, self._account, self._now = engine, stripe_account, now
+    def __init__(self, engine: Engine, *, stripe_account: str, now: Callable[[], datetime], part: str = "") -> None:
+        self._engine, self._account, self._now, self._part = engine, stripe_account, now, part
 
     def states(self, keys: Iterable[str]) -> Mapping[str, SubjectState]:
         with self._engine.begin() as connection:
@@ -72,8 +72,7 @@ class StoredComparing:
         p, link = promises.c, links.c
         frozen = and_(p.quote_id == signatures.c.quote_id, p.frozen_at.is_not(None))
         made = and_(
-            link.salesforce_id == p.deal_key, link.stripe_kind.in_(("schedule", "subscription")),
-            link.stripe_account == self._account,
+            link.salesforce_id == p.deal_key, link.stripe_kind.in_(("schedule", "subscription"))
         )  # fmt: skip
         billed = exists(select(1).select_from(promises.join(links, made)).where(frozen))
         # A quote that was un-accepted before anything was billed is done with: no failure, nothing due, no wake.
@@ -95,7 +94,7 @@ class StoredComparing:
             ]  # fmt: skip
 
     def last_report(self) -> tuple[datetime, Mapping[str, object]] | None:
-        mine = (runs.c.subject == "reconcile:all") & (runs.c.outcome == "done")
+        mine = (runs.c.subject == "reconcile:all") & (runs.c.outcome == "done") & (runs.c.stripe_account == self._part)
         newest = select(runs.c.closed_machine_at, runs.c.plan).where(mine).order_by(runs.c.id.desc()).limit(1)
         with self._engine.begin() as connection:
             row = connection.execute(newest).one_or_none()

@@ -32,10 +32,13 @@ class StoredLedger:
         *,
         lease_s: float = leases.LEASE_S,
         call_deadline_s: float = leases.CALL_DEADLINE_S,
+        stripe_account: str = "",
     ) -> None:
+        """Of the operations of one Stripe account: '' for the one that the store began with, others by their ids."""
         leases.check_durations(lease_s, call_deadline_s)
         self._engine = engine
         self._links = links
+        self._account = stripe_account
         self._lease_s = lease_s
         self._call_deadline_s = call_deadline_s
 
@@ -46,6 +49,7 @@ class StoredLedger:
     ) -> int:
         row = {
             "subject": subject,
+            "stripe_account": self._account,
             "unit": claim.unit,
             "lane": claim.lane,
             "token": claim.token,
@@ -72,18 +76,19 @@ class StoredLedger:
     # ---------------------------------------------------------------- operations
 
     def last(self, ref: Ref, verb: str, action: str, payload_hash: str) -> OpState | None:
-        same = (_of(ref)) & (_o.verb == verb) & (_o.action == action) & (_o.payload_hash == payload_hash)
+        same = (self._of(ref)) & (_o.verb == verb) & (_o.action == action) & (_o.payload_hash == payload_hash)
         with self._engine.begin() as connection:
             row = connection.execute(select(operations).where(same).order_by(_o.id.desc()).limit(1)).one_or_none()
         return _op_state(row) if row else None
 
     def revision(self, ref: Ref) -> int:
         with self._engine.begin() as connection:
-            return connection.scalar(select(func.max(_o.revision)).where(_of(ref))) or 0
+            return connection.scalar(select(func.max(_o.revision)).where(self._of(ref))) or 0
 
     def plan_operation(self, run_id: int, operation: Operation, *, revision: int, key: str, payload_hash: str) -> int:
         row = {
             "run_id": run_id,
+            "stripe_account": self._account,
             "ref_kind": operation.ref.kind,
             "ref_key": operation.ref.key,
             "verb": str(operation.verb),
@@ -96,7 +101,7 @@ class StoredLedger:
             "remote_id": operation.remote_id,
         }
         with self._engine.begin() as connection:
-            _refuse_other_content(connection, key, payload_hash, operation.ref)
+            self._refuse_other_content(connection, key, payload_hash, operation.ref)
             return int(connection.execute(insert(operations).values(row).returning(_o.id)).scalar_one())
 
     def sent(self, op_id: int, claim: Claim, *, now: datetime) -> None:
@@ -105,7 +110,8 @@ class StoredLedger:
             leases.renew(connection, claim, self._lease_s)
             key = select(_o.key).where(_o.id == op_id).scalar_subquery()
             other = operations.alias("other")
-            first = select(func.min(other.c.first_sent_at)).where(other.c.key == key).scalar_subquery()
+            same = (other.c.key == key) & (other.c.stripe_account == self._account)
+            first = select(func.min(other.c.first_sent_at)).where(same).scalar_subquery()
             values = {
                 "state": "sent",
                 "first_sent_at": func.coalesce(first, now),
@@ -118,13 +124,13 @@ class StoredLedger:
     def done(self, op_id: int, claim: Claim, sent: Sent, *, link: NewLink | None) -> None:
         with self._engine.begin() as connection:
             leases.confirm(connection, claim)
-            _done(connection, op_id, sent.remote_id, request_id=sent.request_id, replayed=sent.replayed)
+            self._done(connection, op_id, sent.remote_id, request_id=sent.request_id, replayed=sent.replayed)
             if link is not None:
                 self._links.add_on(connection, link)
 
     def adopted(self, op_id: int, remote_id: str) -> None:
         with self._engine.begin() as connection:
-            _done(connection, op_id, remote_id, request_id=None, replayed=False)
+            self._done(connection, op_id, remote_id, request_id=None, replayed=False)
 
     def failed(self, op_id: int, *, code: str, message: str, request_id: str | None) -> None:
         with self._engine.begin() as connection:
@@ -140,7 +146,9 @@ class StoredLedger:
         pairs = sorted({(ref.kind, ref.key) for ref in refs})
         if not pairs:
             return ()
-        still_open = select(operations).where(_o.state.in_(_OPEN), tuple_(_o.ref_kind, _o.ref_key).in_(pairs))
+        still_open = select(operations).where(
+            _o.stripe_account == self._account, _o.state.in_(_OPEN), tuple_(_o.ref_kind, _o.ref_key).in_(pairs)
+        )
         with self._engine.begin() as connection:
             return tuple(_op_state(row) for row in connection.execute(still_open.order_by(_o.id)))
 
@@ -157,32 +165,38 @@ class StoredLedger:
         with self._engine.begin() as connection:
             return timeline.of(connection, subject_or_id, limit)
 
+    # ---------------------------------------------------------------- of this Stripe account
 
-def _of(ref: Ref) -> Any:
-    return (_o.ref_kind == ref.kind) & (_o.ref_key == ref.key)
+    def _of(self, ref: Ref) -> Any:
+        return (_o.ref_kind == ref.kind) & (_o.ref_key == ref.key) & (_o.stripe_account == self._account)
 
+    def _keyed(self, key: Any) -> Any:
+        """Stripe keeps idempotency keys for each account by itself."""
+        return (_o.key == key) & (_o.stripe_account == self._account)
 
-def _refuse_other_content(connection: Connection, key: str, payload_hash: str, ref: Ref) -> None:
-    """BUG-501 when this key was planned for other content. The lock makes two planners of one key look one after the other."""
-    connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
-    other = select(_o.id).where(_o.key == key, _o.payload_hash != payload_hash).limit(1)
-    if connection.scalar(other) is not None:
-        raise Unsafe("BUG-501", f"We were about to repeat a step for {ref} with different content and stopped.")
+    def _refuse_other_content(self, connection: Connection, key: str, payload_hash: str, ref: Ref) -> None:
+        """BUG-501 when this key was planned for other content. The lock makes two planners of one key look one after the other."""
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
+        other = select(_o.id).where(self._keyed(key), _o.payload_hash != payload_hash).limit(1)
+        if connection.scalar(other) is not None:
+            raise Unsafe("BUG-501", f"We were about to repeat a step for {ref} with different content and stopped.")
+
+    def _done(
+        self, connection: Connection, op_id: int, remote_id: str, *, request_id: str | None, replayed: bool
+    ) -> None:
+        """The operation took effect. Earlier tries under the same key had that same effect, so they are closed with it."""
+        values = {"state": "done", "remote_id": remote_id, "closed_machine_at": machine_now(), "error_code": None}
+        own = {**values, "request_id": func.coalesce(request_id, _o.request_id), "replayed": replayed}
+        _move(connection, op_id, ("planned", *_OPEN), own)
+        key = select(_o.key).where(_o.id == op_id).scalar_subquery()
+        earlier = update(operations).where(self._keyed(key), _o.id != op_id, _o.state.in_(_OPEN))
+        connection.execute(earlier.values(values))
 
 
 def _move(connection: Connection, op_id: int, states: tuple[str, ...], values: dict[str, Any]) -> bool:
     """Change the row if it is in one of ``states``; says whether it was. What is done or failed stays so: a late word undoes nothing."""
     moved = update(operations).where(_o.id == op_id, _o.state.in_(states)).values(values).returning(_o.id)
     return connection.scalar(moved) is not None
-
-
-def _done(connection: Connection, op_id: int, remote_id: str, *, request_id: str | None, replayed: bool) -> None:
-    """The operation took effect. Earlier tries under the same key had that same effect, so they are closed with it."""
-    values = {"state": "done", "remote_id": remote_id, "closed_machine_at": machine_now(), "error_code": None}
-    own = {**values, "request_id": func.coalesce(request_id, _o.request_id), "replayed": replayed}
-    _move(connection, op_id, ("planned", *_OPEN), own)
-    key = select(_o.key).where(_o.id == op_id).scalar_subquery()
-    connection.execute(update(operations).where(_o.key == key, _o.id != op_id, _o.state.in_(_OPEN)).values(values))
 
 
 def _error(code: str, message: str, request_id: str | None) -> dict[str, Any]:

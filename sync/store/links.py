@@ -59,6 +59,11 @@ class StoredLinks:
         found = self._find(_BY_SALESFORCE_ID, ids)
         return [link for link in found if stripe_kind is None or link.stripe_kind == stripe_kind]
 
+    def elsewhere(self, stripe_id: str) -> bool:
+        wanted = select(_l.key).where(_l.stripe_id == stripe_id, _l.stripe_account != self._account).limit(1)
+        with self._engine.begin() as connection:
+            return connection.scalar(wanted) is not None
+
     def remove(self, key: str) -> None:
         with self._engine.begin() as connection:
             connection.execute(delete(links).where(self._mine(), _l.key == key))

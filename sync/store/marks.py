@@ -6,20 +6,43 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Float, Text, Update, bindparam, case, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Float,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
+from sqlalchemy.sql.elements import ColumnElement
 
-from sync.ports import Mark
+from sync.ports import EVERY, Mark
 from sync.store.sql import machine_now, seconds, told
 from sync.store.tables import LANES, subjects, units
 
 _URGENCY = {lane: rank for rank, lane in enumerate(LANES)}
 _s = subjects.c
+#: Everybody locks subjects in this order: nobody waits in a circle.
+IN_ORDER = (_s.key, _s.stripe_account)
+#: A quote has one subject, on the Stripe account that bills it, so it is known by its key alone.
+QUOTE = "quote:"
 #: Asked by every step and every read of changes, mostly for nothing, so made once.
-_WOKEN = select(_s.key).where(_s.wake_at <= bindparam("now")).order_by(_s.key).with_for_update()
+_WOKEN = select(_s.number).where(_s.wake_at <= bindparam("now")).order_by(*IN_ORDER).with_for_update()
 _LOCKED = (
-    select(_s.key).where(_s.key == func.any(bindparam("keys", type_=ARRAY(Text)))).order_by(_s.key).with_for_update()
+    select(_s.number)
+    .where(_s.key == func.any(bindparam("keys", type_=ARRAY(Text))))
+    .order_by(*IN_ORDER)
+    .with_for_update()
 )
 _LIVING = (
     select(units.c.unit, units.c.merged_into)
@@ -28,10 +51,10 @@ _LIVING = (
     .with_for_update(read=True, key_share=True)
 )
 _BLOCKED = (
-    select(_s.key)
+    select(_s.number)
     .where(_s.failed_at.is_not(None), _s.revision == _s.done_revision)
     .where(_s.blocked_on.op("&&")(bindparam("ids", type_=ARRAY(Text))))
-    .order_by(_s.key)
+    .order_by(*IN_ORDER)
     .with_for_update()
 )
 
@@ -52,17 +75,31 @@ def checked(marks: Iterable[Mark]) -> list[Mark]:
     return sound
 
 
+def placed(marks: Iterable[Mark], own: str, all_: Sequence[str]) -> list[Mark]:
+    """The marks, each naming its Stripe account: ``own`` where it says none, every one where it says so."""
+    return [
+        replace(mark, stripe_account=account)
+        for mark in marks
+        for account in (
+            all_ if mark.stripe_account == EVERY else [own if mark.stripe_account is None else mark.stripe_account]
+        )
+    ]
+
+
 def together(marks: Sequence[Mark]) -> list[Mark]:
     """One mark a subject, by key: the most urgent lane, the shortest settling, whatever unit and hint are known."""
-    merged: dict[str, Mark] = {}
+    merged: dict[tuple[str, str], Mark] = {}
     for mark in marks:
-        known = merged.get(mark.key)
-        merged[mark.key] = mark if known is None else _both(known, mark)
-    return [merged[key] for key in sorted(merged)]
+        name = (mark.key, "" if mark.key.startswith(QUOTE) else mark.stripe_account or "")
+        known = merged.get(name)
+        merged[name] = mark if known is None else _both(known, mark)
+    return [merged[name] for name in sorted(merged)]
 
 
 def raise_due(connection: Connection, marks: Iterable[Mark], *, reason: str, settle_max_s: float) -> int:
-    """Raise the revision of each subject, creating those that are new; returns how many subjects were marked."""
+    """Raise the revision of each subject, creating those that are new; returns how many subjects were marked. A mark that
+    names no Stripe account is for the one that the store began with; a known quote is marked where it is.
+    """
     wanted = together(checked(marks))
     if not wanted:
         return 0
@@ -90,26 +127,27 @@ def set_wake(connection: Connection, mark: Mark, at: datetime) -> None:
     _create_units(connection, {mark.unit for mark in wanted if mark.unit})
     _create_subjects(connection, _under_living_units(connection, wanted))
     s = subjects.c
-    leased = select(s.key).where(s.key == mark.key, s.lease_token.is_not(None)).with_for_update()
+    mine = _is(s.key, s.stripe_account, literal(mark.key), literal(mark.stripe_account or ""))
+    leased = select(s.number).where(mine, s.lease_token.is_not(None)).with_for_update()
     _again(connection, list(connection.scalars(leased)), "wake told during a run", uses_wake=False)
-    connection.execute(update(subjects).where(s.key == mark.key).values(wake_at=func.least(s.wake_at, at)))
+    connection.execute(update(subjects).where(mine).values(wake_at=func.least(s.wake_at, at)))
 
 
 def raise_where_blocked_on(connection: Connection, record_ids: Sequence[str], reason: str) -> int:
     """Mark every subject that failed and waits for one of these records."""
-    keys = list(connection.scalars(_BLOCKED, {"ids": sorted(set(record_ids))}))
-    return _again(connection, keys, reason, uses_wake=False)
+    numbers = list(connection.scalars(_BLOCKED, {"ids": sorted(set(record_ids))}))
+    return _again(connection, numbers, reason, uses_wake=False)
 
 
-def _again(connection: Connection, keys: Sequence[str], reason: str, *, uses_wake: bool) -> int:
+def _again(connection: Connection, numbers: Sequence[int], reason: str, *, uses_wake: bool) -> int:
     """Raise known, locked subjects in the lane and unit that they have."""
-    if not keys:
+    if not numbers:
         return 0
     s = subjects.c
     pending = s.revision > s.done_revision
     connection.execute(
         update(subjects)
-        .where(s.key == func.any(list(keys)))
+        .where(s.number == func.any(list(numbers)))
         .values(
             revision=s.revision + 1,
             reason=reason,
@@ -120,7 +158,12 @@ def _again(connection: Connection, keys: Sequence[str], reason: str, *, uses_wak
             wake_at=None if uses_wake else s.wake_at,
         )
     )
-    return len(keys)
+    return len(numbers)
+
+
+def _is(key: ColumnElement[str], account: ColumnElement[str], of: Any, on: Any) -> ColumnElement[bool]:
+    """Whether this subject is the one called ``of`` on the Stripe account ``on``."""
+    return and_(key == of, or_(account == on, key.startswith(QUOTE)))
 
 
 def _both(first: Mark, second: Mark) -> Mark:
@@ -160,6 +203,7 @@ def _create_subjects(connection: Connection, marks: Sequence[Mark]) -> None:
     """Subjects never heard of, with nothing due yet. Known ones are filtered first, so that they use up no number."""
     given = {
         "given_key": [mark.key for mark in marks],
+        "given_account": [mark.stripe_account or "" for mark in marks],
         "given_lane": [mark.lane for mark in marks],
         "given_unit": [mark.unit for mark in marks],
     }
@@ -168,20 +212,23 @@ def _create_subjects(connection: Connection, marks: Sequence[Mark]) -> None:
 
 @lru_cache(maxsize=1)
 def _new_subjects() -> Insert:
-    given = told("given", key=Text(), lane=Text(), unit=Text())
-    missing = ~select(1).where(subjects.c.key == given.c.key).exists()
-    rows = select(given.c.key, given.c.lane, given.c.unit).where(missing).order_by(given.c.key)
-    return insert(subjects).from_select(["key", "lane", "unit"], rows).on_conflict_do_nothing()
+    s, given = subjects.c, told("given", key=Text(), account=Text(), lane=Text(), unit=Text())
+    missing = ~select(1).where(_is(s.key, s.stripe_account, given.c.key, given.c.account)).exists()
+    rows = select(given.c.key, given.c.account, given.c.lane, given.c.unit).where(missing)
+    rows = rows.order_by(given.c.key, given.c.account)
+    names = ["key", "stripe_account", "lane", "unit"]
+    return insert(subjects).from_select(names, rows).on_conflict_do_nothing()
 
 
 def _lock(connection: Connection, keys: Sequence[str]) -> None:
-    """Everybody locks subjects in the order of their keys: nobody waits in a circle."""
+    """Locked on whatever Stripe account, so that a quote that moves meanwhile is waited for."""
     connection.execute(_LOCKED, {"keys": list(keys)})
 
 
 def _raise(connection: Connection, marks: Sequence[Mark], reason: str, settle_max_s: float) -> None:
     said = {
         "said_key": [mark.key for mark in marks],
+        "said_account": [mark.stripe_account or "" for mark in marks],
         "said_lane": [mark.lane for mark in marks],
         "said_unit": [mark.unit for mark in marks],
         "said_settle_s": [float(min(mark.settle_s, settle_max_s)) for mark in marks],
@@ -193,7 +240,7 @@ def _raise(connection: Connection, marks: Sequence[Mark], reason: str, settle_ma
 @lru_cache(maxsize=8)
 def _raised(settle_max_s: float) -> Update:
     s = subjects.c
-    said = told("said", key=Text(), lane=Text(), unit=Text(), settle_s=Float(), hint=BigInteger())
+    said = told("said", key=Text(), account=Text(), lane=Text(), unit=Text(), settle_s=Float(), hint=BigInteger())
     now = machine_now()
     pending = s.revision > s.done_revision
     unseen = s.revision > func.greatest(s.done_revision, func.coalesce(s.lease_revision, 0))
@@ -209,7 +256,7 @@ def _raised(settle_max_s: float) -> Update:
     more_urgent = case(_URGENCY, value=said.c.lane) < case(_URGENCY, value=s.lane)
     return (
         update(subjects)
-        .where(s.key == said.c.key)
+        .where(_is(s.key, s.stripe_account, said.c.key, said.c.account))
         .values(
             revision=s.revision + 1,
             reason=bindparam("why", type_=Text),

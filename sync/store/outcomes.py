@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Float, bindparam, case, func, literal, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from sync.ports import Again, Claim, Done, Failed, Outcome
+from sync.ports import Again, Claim, Done, Failed, Moved, Outcome
 from sync.store.backoff import Backoff
 from sync.store.engine import storable
 from sync.store.sql import in_seconds, machine_now, seconds
@@ -35,28 +35,38 @@ def record(
     claimed = {due.key for due in claim.subjects}
     if strangers := outcomes.keys() - claimed:
         raise ValueError(f"outcomes for subjects that were not claimed: {', '.join(sorted(strangers))}")
-    _done(connection, {k: o for k, o in outcomes.items() if isinstance(o, Done)})
-    _failed(connection, {k: o for k, o in outcomes.items() if isinstance(o, Failed)}, now)
+    _done(connection, claim, {k: o for k, o in outcomes.items() if isinstance(o, Done)})
+    _failed(connection, claim, {k: o for k, o in outcomes.items() if isinstance(o, Failed)}, now)
+    _moved(connection, claim, {k: o for k, o in outcomes.items() if isinstance(o, Moved)})
     _again(connection, claim, {k: o for k, o in outcomes.items() if isinstance(o, Again)}, backoff, now)
-    give_back(connection, sorted(claimed - outcomes.keys()))
+    give_back(connection, claim, sorted(claimed - outcomes.keys()))
 
 
-def give_back(connection: Connection, keys: Sequence[str]) -> None:
-    """The subjects are as before they were claimed: the try is not counted."""
+def give_back(connection: Connection, claim: Claim, keys: Sequence[str]) -> None:
+    """These subjects of the claim are as before it: the try is not counted."""
     if keys:
         s = subjects.c
         fewer = {"attempts": func.greatest(s.attempts - 1, 0), **_FREE}
-        connection.execute(update(subjects).where(s.key == func.any(list(keys))).values(fewer))
+        mine = (s.key == func.any(list(keys))) & (s.lease_token == claim.token)
+        connection.execute(update(subjects).where(mine).values(fewer))
 
 
-def _done(connection: Connection, outcomes: Mapping[str, Done]) -> None:
+def _moved(connection: Connection, claim: Claim, outcomes: Mapping[str, Moved]) -> None:
+    """Due as it is, on another Stripe account, as if it had been marked there."""
+    values = {**_FREE, **_NOTHING_WRONG, "attempts": 0, "stripe_account": bindparam("there")}
+    for key, moved in sorted(outcomes.items()):
+        connection.execute(_one().values(values), {"of": key, "by": claim.token, "there": moved.stripe_account})
+
+
+def _done(connection: Connection, claim: Claim, outcomes: Mapping[str, Done]) -> None:
     if outcomes:
         values = {"done_revision": subjects.c.lease_revision, "attempts": 0, **_NOTHING_WRONG, **_FREE}
         statement = _one().values(**values, wake_at=bindparam("wakes"))
-        connection.execute(statement, [{"of": key, "wakes": done.wake_at} for key, done in sorted(outcomes.items())])
+        said = [{"of": key, "by": claim.token, "wakes": done.wake_at} for key, done in sorted(outcomes.items())]
+        connection.execute(statement, said)
 
 
-def _failed(connection: Connection, outcomes: Mapping[str, Failed], now: datetime) -> None:
+def _failed(connection: Connection, claim: Claim, outcomes: Mapping[str, Failed], now: datetime) -> None:
     if not outcomes:
         return
     statement = _one().values(
@@ -77,6 +87,7 @@ def _failed(connection: Connection, outcomes: Mapping[str, Failed], now: datetim
     parameters = [
         {
             "of": key,
+            "by": claim.token,
             "code": failed.code,
             "message": storable(failed.message),
             "blocked": [storable(record_id) for record_id in failed.blocked_on],
@@ -101,7 +112,7 @@ def _again(
     s = subjects.c
     tries = {row.key: row for row in connection.execute(_series(sorted(outcomes), claim, backoff.give_up_s))}
     spent = {key: again for key, again in outcomes.items() if tries[key].spent}
-    _failed(connection, {key: Failed(again.code, again.message) for key, again in spent.items()}, now)
+    _failed(connection, claim, {key: Failed(again.code, again.message) for key, again in spent.items()}, now)
     moved_on = s.revision > s.lease_revision
     later = in_seconds(bindparam("pause", type_=Float()))
     statement = _one().values(
@@ -119,6 +130,7 @@ def _again(
     parameters = [
         {
             "of": key,
+            "by": claim.token,
             "tries": tries[key].attempts,
             "pause": backoff.pause_s(tries[key].attempts, again.after_s),
             "code": again.code,
@@ -132,7 +144,7 @@ def _again(
 
 
 def _one() -> Any:
-    return update(subjects).where(subjects.c.key == bindparam("of"))
+    return update(subjects).where(subjects.c.key == bindparam("of"), subjects.c.lease_token == bindparam("by"))
 
 
 def _series(keys: Sequence[str], claim: Claim, give_up_s: float) -> Any:
@@ -145,7 +157,8 @@ def _series(keys: Sequence[str], claim: Claim, give_up_s: float) -> Any:
         .exists()
     )
     tries = case((took_a_step, func.least(s.attempts, 1)), else_=s.attempts)
-    return select(s.key, tries.label("attempts"), spent.label("spent")).where(s.key == func.any(list(keys)))
+    mine = (s.key == func.any(list(keys))) & (s.lease_token == claim.token)
+    return select(s.key, tries.label("attempts"), spent.label("spent")).where(mine)
 
 
 def _stands_since(code: ColumnElement[Any], now: datetime) -> ColumnElement[Any]:

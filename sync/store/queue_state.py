@@ -12,6 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from sync.ports import Failing, Lane, QueueCounts, SubjectState
 from sync.store import claims, inbox
+from sync.store.marks import QUOTE
 from sync.store.references import number_of, reference_of
 from sync.store.sql import machine_now, seconds_until
 from sync.store.tables import LANES, subjects, units
@@ -31,9 +32,10 @@ _FAILING = (
 _NEXT_WAKE = select(func.min(_s.wake_at)).where(_s.wake_at > bindparam("now"))
 
 
-def state(connection: Connection, key: str) -> SubjectState | None:
-    """One subject as it stands, or None when it was never heard of."""
-    row = connection.execute(select(subjects).where(_s.key == key)).one_or_none()
+def state(connection: Connection, key: str, account: str = "") -> SubjectState | None:
+    """One subject of this Stripe account as it stands, a quote of any; None when it was never heard of."""
+    mine = (_s.stripe_account == account) | _s.key.startswith(QUOTE)
+    row = connection.execute(select(subjects).where(_s.key == key, mine)).one_or_none()
     return _state(row) if row else None
 
 
@@ -154,4 +156,5 @@ def _state(row: Row[Any]) -> SubjectState:
         retry_machine_at=row.retry_machine_at,
         failed_at=row.failed_at,
         reference=reference_of(row.number),
+        stripe_account=row.stripe_account,
     )

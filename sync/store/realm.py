@@ -12,13 +12,16 @@ from sqlalchemy.dialects.postgresql import insert
 from sync.errors import Unsafe
 from sync.store.tables import installation
 
+#: Before the name of a Stripe account, where there are several.
+NAMED = "stripe:"
+
 
 def pin(connection: Connection, realm: Mapping[str, str]) -> None:
     """The store belongs to ``realm``. Unsafe CONF-308 when it belongs to another, or when a mark that it carries is missing."""
     stored = dict(_row(connection).realm or {})
     differing = sorted(name for name, value in stored.items() if realm.get(name) != value)
     if differing:
-        told = "; ".join(f"{name} is {stored[name]}, not {realm.get(name, 'given')}" for name in differing)
+        told = "; ".join(_told(name, stored[name], realm.get(name)) for name in differing)
         raise Unsafe("CONF-308", f"This store belongs to another pair of systems: {told}. Nothing is written.")
     if dict(realm) != stored:
         connection.execute(update(installation).values(realm=dict(realm)))
@@ -58,3 +61,13 @@ def _row(connection: Connection) -> Row[Any]:
         connection.execute(insert(installation).values(singleton=True).on_conflict_do_nothing())
         row = connection.execute(wanted).one()
     return row
+
+
+def _told(mark: str, stored: str, given: str | None) -> str:
+    """One difference. The accounts of STRIPE_ACCOUNTS are marked ``stripe:`` and their names."""
+    name = mark.removeprefix(NAMED)
+    if name == mark:
+        return f"{mark} is {stored}, not {given or 'given'}"
+    if given is None:
+        return f"Stripe account {name} ({stored}) is not given any more; accounts may be added, never taken away or renamed"
+    return f"Stripe account {name} is {stored}, not {given}; an account is never exchanged for another"

@@ -32,9 +32,13 @@ class StoredSubjects:
         settle_max_s: float = 5.0,
         backoff: Backoff | None = None,
         backoff_cap_s: float | None = None,
+        stripe_account: str = "",
+        stripe_accounts: Sequence[str] = ("",),
     ) -> None:
+        """Claims and marks what is due on ``stripe_account`` ('' for the one that the store began with), of ``stripe_accounts``."""
         leases.check_durations(lease_s, call_deadline_s)
         self._engine = engine
+        self._account, self._accounts = stripe_account, tuple(stripe_accounts)
         self._now = now
         self._lease_s = lease_s
         self._settle_max_s = settle_max_s
@@ -53,13 +57,13 @@ class StoredSubjects:
             if not taken:
                 return 0
             wanted, faults = _routed(taken, route)
-            marks.raise_due(connection, wanted, reason="notice", settle_max_s=self._settle_max_s)
+            marks.raise_due(connection, self._placed(wanted), reason="notice", settle_max_s=self._settle_max_s)
             inbox.processed(connection, [notice.id for notice in taken], faults)
             return len(taken)
 
     def mark(self, marks_: Iterable[Mark], *, reason: str) -> int:
         with self._engine.begin() as connection:
-            return marks.raise_due(connection, marks_, reason=reason, settle_max_s=self._settle_max_s)
+            return marks.raise_due(connection, self._placed(marks_), reason=reason, settle_max_s=self._settle_max_s)
 
     def wake_due(self, now: datetime) -> int:
         with self._engine.begin() as connection:
@@ -67,22 +71,26 @@ class StoredSubjects:
 
     def wake(self, mark: Mark, at: datetime) -> None:
         with self._engine.begin() as connection:
-            marks.set_wake(connection, mark, at)
+            for one in self._placed([mark]):
+                marks.set_wake(connection, one, at)
 
     def mark_blocked_on(self, record_ids: Iterable[str], *, reason: str) -> int:
         with self._engine.begin() as connection:
             return marks.raise_where_blocked_on(connection, list(record_ids), reason)
+
+    def _placed(self, marks_: Iterable[Mark]) -> list[Mark]:
+        return marks.placed(marks_, self._account, self._accounts)
 
     # ---------------------------------------------------------------- holding
 
     def claim_unit(self, lane: Lane, unit: str | None = None) -> Claim | None:
         """As the port says; ``unit`` asks for that one only."""
         with self._engine.begin() as connection:
-            return claims.claim_unit(connection, lane, self._lease_s, unit)
+            return claims.claim_unit(connection, lane, self._lease_s, unit, self._account)
 
     def claim_batch(self, lane: Lane, limit: int = 200) -> Claim | None:
         with self._engine.begin() as connection:
-            return claims.claim_batch(connection, lane, limit, self._lease_s)
+            return claims.claim_batch(connection, lane, limit, self._lease_s, self._account)
 
     def renew(self, claim: Claim) -> None:
         with self._engine.begin() as connection:
@@ -102,7 +110,7 @@ class StoredSubjects:
                 # Whoever took it counts its own tries; there is nothing of ours left to give back.
                 _log.info("lease_lost_before_release", unit=claim.unit, lane=claim.lane)
                 return
-            outcomes.give_back(connection, [due.key for due in claim.subjects])
+            outcomes.give_back(connection, claim, [due.key for due in claim.subjects])
             leases.let_go(connection, claim)
 
     def merge_units(self, into: str, other: str, *, claim: Claim | None = None) -> None:
@@ -117,7 +125,7 @@ class StoredSubjects:
 
     def state(self, key: str) -> SubjectState | None:
         with self._engine.begin() as connection:
-            return queue_state.state(connection, key)
+            return queue_state.state(connection, key, self._account)
 
     def by_reference(self, reference: str) -> SubjectState | None:
         """The subject that people know by this reference ("7F3K")."""

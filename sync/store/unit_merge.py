@@ -28,9 +28,9 @@ def merge(connection: Connection, into: str, other: str, *, token: int | None) -
         _hold_both(connection, [target, source], token)
     connection.execute(update(units).where(units.c.merged_into == source).values(merged_into=target))
     connection.execute(update(units).where(units.c.unit == source).values(merged_into=target))
-    keys = select(subjects.c.key).where(subjects.c.unit == source).order_by(subjects.c.key).with_for_update()
-    moved = list(connection.scalars(keys))
-    connection.execute(update(subjects).where(subjects.c.key.in_(moved)).values(unit=target))
+    of_source = select(subjects.c.number).where(subjects.c.unit == source)
+    moved = list(connection.scalars(of_source.order_by(subjects.c.key, subjects.c.stripe_account).with_for_update()))
+    connection.execute(update(subjects).where(subjects.c.number.in_(moved)).values(unit=target))
 
 
 def _living(connection: Connection, unit: str) -> str:

@@ -6,7 +6,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, DateTime, Engine, Row, Text, and_, case, func, or_, select, true, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Engine,
+    Row,
+    Text,
+    and_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -27,8 +42,10 @@ SET_ASIDE: tuple[UsageState, ...] = ("refused", "unknown")
 class StoredUsageEvents:
     """`sync.ports.usage.UsageStore` in PostgreSQL. ``backoff_cap_s`` shortens every pause but one that was asked for."""
 
-    def __init__(self, engine: Engine, *, backoff_cap_s: float | None = None) -> None:
+    def __init__(self, engine: Engine, *, backoff_cap_s: float | None = None, stripe_account: str = "") -> None:
+        """Takes in and sends what is counted on ``stripe_account`` ('' for the one that the store began with)."""
         self._engine = engine
+        self._account = stripe_account
         self._backoff = Backoff(cap_s=backoff_cap_s)
 
     def add(self, found: Sequence[NewUsage]) -> Sequence[Literal["new", "known", "differs"]]:
@@ -47,8 +64,9 @@ class StoredUsageEvents:
             named=(Text(), [n.row.account or n.row.subscription or n.row.customer for n in ordered]),
         )
         names = ["source", "identifier", "event", "customer", "quantity", "happened_at", "named"]
-        rows = select(*(given.c[name] for name in names)).order_by(given.c.source, given.c.identifier)
-        store = insert(usage_events).from_select(names, rows)
+        rows = select(literal(self._account), *(given.c[name] for name in names))
+        rows = rows.order_by(given.c.source, given.c.identifier)
+        store = insert(usage_events).from_select(["stripe_account", *names], rows)
         unless = store.on_conflict_do_nothing(index_elements=[_u.source, _u.identifier])
         with self._engine.begin() as connection:
             added = connection.execute(unless.returning(_u.source, _u.identifier))
@@ -66,7 +84,10 @@ class StoredUsageEvents:
     def claim(self, limit: int, now: datetime) -> Sequence[StoredUsage]:
         may_go = or_(_u.retry_machine_at.is_(None), _u.retry_machine_at <= machine_now())
         unsent = _u.state.in_(("waiting", "sending"))
-        chosen = select(_u.id).where(unsent, may_go).order_by(_u.id).limit(limit).with_for_update(skip_locked=True)
+        mine = _u.stripe_account == self._account
+        chosen = (
+            select(_u.id).where(mine, unsent, may_go).order_by(_u.id).limit(limit).with_for_update(skip_locked=True)
+        )
         taken = {"state": "sending", "tries": _u.tries + 1, "first_sent_at": func.coalesce(_u.first_sent_at, now)}
         take = update(usage_events).where(_u.id.in_(chosen)).values(**taken).returning(*usage_events.c)
         with self._engine.begin() as connection:
@@ -172,7 +193,8 @@ class StoredUsageEvents:
 
     def decided(self, keys: Sequence[tuple[str, str]], state: UsageState) -> Sequence[StoredUsage]:
         """Of these, those that waited for a person: they are to be sent once more (``waiting``) or never (``dropped``)."""
-        chosen = and_(tuple_(_u.source, _u.identifier).in_(list(keys)), _u.state.in_(SET_ASIDE))
+        mine = _u.stripe_account == self._account
+        chosen = and_(mine, tuple_(_u.source, _u.identifier).in_(list(keys)), _u.state.in_(SET_ASIDE))
         values: dict[str, Any] = {"state": state, "tries": 0, "revision": _u.revision + 1, "first_sent_at": None}
         if state == "waiting":
             values |= {"error_code": None, "error_message": None}

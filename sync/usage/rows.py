@@ -31,7 +31,7 @@ _PRINTABLE = re.compile(r"[\x20-\x7e]+\Z")
 
 Reason = Literal[
     "incomplete", "unknown_column", "bad_source", "bad_identifier", "bad_quantity", "bad_timestamp", "late", "early",
-    "differs", "unknown_customer", "unknown_meter", "not_billed", "period_billed", "refused_by_stripe", "outcome_unknown",
+    "differs", "unknown_customer", "several_customers", "unknown_meter", "not_billed", "period_billed", "refused_by_stripe", "outcome_unknown",
 ]  # fmt: skip
 
 

@@ -5,12 +5,13 @@ from sync.wiring.overview import overview
 from sync.wiring.services import Services, build
 from sync.wiring.store import Store, backup, open_store, restore, upgrade
 from sync.wiring.vendors import build_version, check_credentials, vendors, webhook_verifier
-from sync.wiring.web import WebStore, check_web, usage_intake, web_store
+from sync.wiring.web import WebhookAccount, WebStore, check_web, usage_intake, web_store, webhook_accounts
 
 __all__ = [
     "Services",
     "Store",
     "WebStore",
+    "WebhookAccount",
     "backup",
     "build",
     "build_version",
@@ -23,6 +24,7 @@ __all__ = [
     "usage_intake",
     "vendors",
     "web_store",
+    "webhook_accounts",
     "webhook_verifier",
     "zones",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import time as clock_time
 from datetime import timedelta
 
@@ -28,7 +29,9 @@ from sync.run.planner import Planner
 from sync.run.promise import PromiseCheck
 from sync.run.quote import QuoteRun
 from sync.run.reconcile import Reconcile
+from sync.run.routing import Routing
 from sync.run.rows import Rows
+from sync.run.several import StripeSide, Whole
 from sync.run.sweep import Sweep
 from sync.run.telling import Telling
 from sync.run.usage import UsageRun
@@ -36,8 +39,23 @@ from sync.run.usage_intake import UsageIntake
 from sync.run.using import Using
 from sync.run.won import WonNotBilled
 from sync.store.adoption import StoredAdoption
-from sync.wiring.choices import new_accounts, start_of, zones
+from sync.wiring.choices import new_accounts, start_of
 from sync.wiring.store import DRAIN_BACKOFF_S, Store
+
+ZoneOf = Callable[[Iterable[str]], Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Among:
+    """One of several Stripe accounts. ``part`` is what its work is kept under (`sync.ports.Mark`), ``rule`` and ``home`` say
+    on which a quote is billed, and which an Account belongs to; ``sides`` are all of them once all are wired.
+    """
+
+    name: str
+    part: str
+    rule: Callable[[Mapping[str, object]], str]
+    home: Callable[[Mapping[str, object]], str]
+    sides: list[StripeSide]
 
 
 def pipeline_of(
@@ -48,14 +66,19 @@ def pipeline_of(
     policy: BillingPolicy,
     *,
     drain: bool,
+    zone_of: ZoneOf,
+    among: Among | None = None,
 ) -> Pipeline:
-    """Every run, joined to the store and both gateways. ``drain``: nothing settles, and back-off is short."""
+    """Every run, joined to the store and both gateways. ``drain``: nothing settles, and back-off is short. ``among`` is
+    given where there are several Stripe accounts.
+    """
     rows = Rows(mappings)
     writer = Writer(stripe=stripe, ledger=store.ledger, clock=store.clock, installation=store.cursors.installation())
     dealing = Dealing(salesforce=salesforce, promises=store.promises, policy=policy, cohorts=store.cohorts)
     payers = Payers(
-        stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, identities=store.identities
-    )
+        stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, identities=store.identities,
+        several=among is not None,
+    )  # fmt: skip
     using = Using(stripe=stripe, metering=stripe.meters)
     planner = Planner(stripe=stripe, payers=payers, dealing=dealing, using=using)
     promise = PromiseCheck(dealing=dealing, facts=store.facts, outbox=store.outbox, rows=rows)
@@ -67,7 +90,8 @@ def pipeline_of(
             facts=store.facts, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock,
             opportunities=opportunities,
         ),
-        decisions=store.decisions, start=start_of(store),
+        decisions=store.decisions, start=start_of(store), stripe_account=among.part if among else "",
+        routing=Routing(among.rule, store.promises, store.subjects, salesforce) if among else None,
     )  # fmt: skip
     merges = Merges(
         stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, promises=store.promises, identities=store.identities,
@@ -79,9 +103,12 @@ def pipeline_of(
     )  # fmt: skip
     mirror = Mirror(
         stripe=stripe, facts=store.facts, links=store.links, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock,
-        zone_of=zones(salesforce, policy.billing_timezone), promise=promise, identities=store.identities,
+        zone_of=zone_of, promise=promise, identities=store.identities,
         opportunities=opportunities, mirrored=Mirrored(store.settings.mirror_invoices, store.settings.mirror_months),
+        whole=Whole(among.part, lambda: among.sides, salesforce, among.home) if among else dict,
     )  # fmt: skip
+    if among:
+        among.sides.append(StripeSide(among.part, mirror, store.links))
     pausing = Pausing(store.cursors)
     reconcile = Reconcile(
         stripe=stripe, salesforce=salesforce, facts=store.facts, links=store.links, promises=store.promises,
@@ -112,7 +139,7 @@ def pipeline_of(
             clock=store.clock, after=timedelta(hours=store.settings.won_not_billed_h),
         ),
         flusher=Flusher(salesforce=salesforce, outbox=store.outbox, budgets=store.budgets, pausing=pausing), pausing=pausing,
-        settle_s=0.0 if drain else store.settings.settle_s,
+        settle_s=0.0 if drain else store.settings.settle_s, name=among.name if among else "",
     )  # fmt: skip
 
 

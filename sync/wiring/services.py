@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 
 import redis
 
@@ -15,12 +15,14 @@ from sync.gateways import salesforce_gateway, stripe_client
 from sync.run.adopting import Adopting
 from sync.run.backfill import Backfill
 from sync.run.pipeline import Pipeline
+from sync.run.several import StripeSide
 from sync.run.signed_quotes import SignedQuotes
 from sync.store.adoption import StoredAdoption
-from sync.wiring.choices import policy_of
-from sync.wiring.pipeline import pipeline_of
-from sync.wiring.store import Store, open_store
-from sync.wiring.vendors import REDIS_TIMEOUT_S, answered, salesforce_of, stripe_of
+from sync.wiring.accounts import asked, check_fields, parted, realm_of, rules
+from sync.wiring.choices import policy_of, zones
+from sync.wiring.pipeline import Among, pipeline_of
+from sync.wiring.store import Store, open_store, store_of
+from sync.wiring.vendors import REDIS_TIMEOUT_S, answered, salesforce_of
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,15 @@ class Services(Store):
     salesforce: salesforce_gateway.SalesforceOrg
     pipeline: Pipeline
     redis_client: redis.Redis | None
+    name: str = ""  # of the Stripe account in STRIPE_ACCOUNTS
+    part: str = ""  # what its work is kept under
+    #: The same for every other Stripe account, on the same store.
+    others: tuple[Services, ...] = ()
+
+    @property
+    def everywhere(self) -> tuple[Services, ...]:
+        """The equipment for every Stripe account, the one that the store began with first."""
+        return (self, *self.others)
 
     def backfill(self, say: Callable[[str], None] = lambda _: None) -> Backfill:
         """What adopts what both sides have already."""
@@ -69,22 +80,42 @@ def build(settings: Settings, *, database_url: str, redis_url: str | None, drain
     places = endpoints(settings)
     mappings = mapping.load(settings.tandem_mappings)
     bell = redis.Redis.from_url(redis_url, socket_timeout=REDIS_TIMEOUT_S) if redis_url else None
-    stripe = stripe_of(settings, places, bell)
     salesforce = salesforce_of(settings, places, mappings)
-    answered(lambda: stripe.account)
+    found, away = asked(settings, places, bell)
     answered(lambda: salesforce.organization_id)
-    store = open_store(settings, database_url=database_url, drain=drain, stripe_account=stripe.account)
-    store.cursors.pin_realm(
-        {"salesforce": salesforce.organization_id, "stripe": stripe.account, "livemode": str(stripe.livemode)}
-    )
+    opened = open_store(settings, database_url=database_url, drain=drain)
+    accounts = parted(found, away, opened.cursors.realm())
+    opened.cursors.pin_realm(realm_of(accounts, salesforce))
+    check_fields(settings, salesforce)
     policy = policy_of(settings)
-    pipeline = pipeline_of(store, stripe, salesforce, mappings, policy, drain=drain)
-    return Services(
-        **{f.name: getattr(store, f.name) for f in fields(Store)},
-        policy=policy,
-        mappings=mappings,
-        stripe=stripe,
-        salesforce=salesforce,
-        pipeline=pipeline,
-        redis_client=bell,
-    )
+    zone_of = zones(salesforce, policy.billing_timezone)
+    parts = [one.part for one in accounts]
+    rule, home = rules(places, accounts)
+    sides: list[StripeSide] = []
+    made: list[Services] = []
+    for one in accounts:
+        store = store_of(
+            settings, opened.engine, opened.clock, one.stripe.account, drain=drain, part=one.part, parts=parts
+        )
+        among = Among(one.name, one.part, rule, home, sides) if len(accounts) > 1 else None
+        pipeline = pipeline_of(
+            store, one.stripe, salesforce, mappings, policy, drain=drain, zone_of=zone_of, among=among
+        )
+        made.append(
+            Services(
+                **{f.name: getattr(store, f.name) for f in fields(Store)}, policy=policy, mappings=mappings,
+                stripe=one.stripe, salesforce=salesforce, pipeline=pipeline, redis_client=bell, name=one.name,
+                part=one.part,
+            )
+        )  # fmt: skip
+    return _joined(made)
+
+
+def _joined(made: Sequence[Services]) -> Services:
+    """The first, with the others beside it."""
+    first, *others = made
+    if not others:
+        return first
+    sources = {one.stripe.source: one.part for one in made}
+    pipeline = replace(first.pipeline, others=tuple(one.pipeline for one in others), accounts=sources)
+    return replace(first, pipeline=pipeline, others=tuple(others))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -87,14 +87,29 @@ def open_store(
     """
     engine = make_engine(database_url)
     schema.check_schema(engine)
-    cursors = StoredCursors(engine)
-    account = stripe_account or cursors.realm().get("stripe", "")
-    audit = StoredAudit(engine, now=lambda: clock.now())
     clock: Clock = (
         RemoteClock(f"{settings.tandem_sandbox_url.rstrip('/')}/clock")
         if settings.tandem_sandbox_url
         else SystemClock()
     )
+    account = stripe_account or StoredCursors(engine).realm().get("stripe", "")
+    return store_of(settings, engine, clock, account, drain=drain)
+
+
+def store_of(
+    settings: Settings,
+    engine: Engine,
+    clock: Clock,
+    account: str,
+    *,
+    drain: bool = False,
+    part: str = "",
+    parts: Sequence[str] = ("",),
+) -> Store:
+    """What the store keeps of one Stripe account. ``part`` of all ``parts`` is what its own work is kept under: '' for the
+    account that the store began with, the id of any other.
+    """
+    cursors, audit = StoredCursors(engine), StoredAudit(engine, now=clock.now)
     lease_s, deadline_s = settings.lease_s, settings.call_deadline_s
     backoff = DRAIN_BACKOFF_S if drain else None
     links = StoredLinks(engine, stripe_account=account)
@@ -103,9 +118,15 @@ def open_store(
         engine=engine,
         clock=clock,
         subjects=StoredSubjects(
-            engine, now=clock.now, backoff_cap_s=backoff, lease_s=lease_s, call_deadline_s=deadline_s
+            engine,
+            now=clock.now,
+            backoff_cap_s=backoff,
+            lease_s=lease_s,
+            call_deadline_s=deadline_s,
+            stripe_account=part,
+            stripe_accounts=parts,
         ),
-        ledger=StoredLedger(engine, links, lease_s=lease_s, call_deadline_s=deadline_s),
+        ledger=StoredLedger(engine, links, lease_s=lease_s, call_deadline_s=deadline_s, stripe_account=part),
         links=links,
         facts=StoredFacts(engine, stripe_account=account),
         promises=StoredPromises(engine, now=clock.now),
@@ -122,9 +143,9 @@ def open_store(
         cohorts=StoredCohorts(engine),
         pauses=StoredPauses(engine),
         audit=audit,
-        comparing=StoredComparing(engine, stripe_account=account, now=clock.now),
+        comparing=StoredComparing(engine, stripe_account=account, now=clock.now, part=part),
         decisions=StoredDecisions(engine, audit),
-        usage=StoredUsageEvents(engine, backoff_cap_s=backoff),
+        usage=StoredUsageEvents(engine, backoff_cap_s=backoff, stripe_account=part),
     )
 
 

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 
 import redis
 import structlog
 
 from sync import mapping
-from sync.config import ConfigFault, Endpoints, Settings
+from sync.config import ConfigFault, Endpoints, Settings, StripeCredentials
 from sync.endpoints import endpoints
 from sync.errors import Transient
 from sync.gateways import salesforce_auth, salesforce_gateway, stripe_client
 from sync.gateways.stripe_budget import Rate
 from sync.gateways.stripe_signature import verifier
+from sync.routing import SOBJECTS
 
 log = structlog.get_logger()
 
 REDIS_TIMEOUT_S = 5.0
+FORGERIES = "; webhooks can't be told from forgeries"
 #: How often a side that does not answer at the start is asked who it is, and the machine seconds before the second time.
 WHO_TRIES, WHO_PAUSE_S, WHO_LONGEST_S = 5, 0.2, 2.0
 
@@ -31,7 +33,9 @@ def vendors(
     """Both gateways without a store; nothing is called yet."""
     places = endpoints(settings)
     bell = redis.Redis.from_url(redis_url, socket_timeout=REDIS_TIMEOUT_S) if redis_url else None
-    return stripe_of(settings, places, bell), salesforce_of(settings, places, mapping.load(settings.tandem_mappings))
+    return stripe_of(settings, places, places.stripe[0], bell), salesforce_of(
+        settings, places, mapping.load(settings.tandem_mappings)
+    )
 
 
 def answered(who: Callable[[], str]) -> None:
@@ -48,10 +52,12 @@ def answered(who: Callable[[], str]) -> None:
             return
 
 
-def stripe_of(settings: Settings, places: Endpoints, bell: redis.Redis | None) -> stripe_client.StripeAccount:
+def stripe_of(
+    settings: Settings, places: Endpoints, account: StripeCredentials, bell: redis.Redis | None
+) -> stripe_client.StripeAccount:
     """The Stripe account of these credentials; nothing is called yet."""
-    key = places.stripe_api_key.get_secret_value()
-    rate = Rate(per_s=settings.stripe_requests_per_s, burst=max(1, int(settings.stripe_requests_per_s)))
+    key = account.api_key.get_secret_value()
+    rate = Rate(per_s=account.requests_per_s, burst=max(1, int(account.requests_per_s)))
     return stripe_client.connect(
         api_key=key, api_base=places.stripe_url, user_agent=_user_agent(), bucket=hashlib.sha256(key.encode()).hexdigest()[:12],
         redis_client=bell, account_rate=rate, endpoint_rate=rate,
@@ -75,6 +81,7 @@ def salesforce_of(
     return salesforce_gateway.connect(
         credentials=credentials, mappings=mappings, user_agent=_user_agent(), api_version=places.salesforce_api_version,
         namespace=settings.salesforce_namespace, signed_statuses=settings.quote_signed_statuses, call_deadline_s=settings.call_deadline_s,
+        routed_by=[f"{sobject}.{field}" for sobject in SOBJECTS for field in places.routes.fields(sobject)],
     )  # fmt: skip
 
 
@@ -98,14 +105,24 @@ def webhook_verifier(settings: Settings) -> Callable[[bytes, str], bool]:
     if not secrets and settings.tandem_sandbox_url:
         secrets = endpoints(settings).stripe_webhook_secrets
     if not secrets:
-        raise ConfigFault(["STRIPE_WEBHOOK_SECRET: is not set; webhooks can't be told from forgeries"])
+        raise ConfigFault([f"STRIPE_WEBHOOK_SECRET: is not set{FORGERIES}"])
     return verifier([s.get_secret_value() for s in secrets])
+
+
+def webhook_verifiers(settings: Settings) -> Mapping[str, Callable[[bytes, str], bool]]:
+    """The same for each account of STRIPE_ACCOUNTS, by its name, with its own secrets alone; none without that file."""
+    if not settings.stripe_accounts:
+        return {}
+    accounts = endpoints(settings).stripe
+    if missing := [one.missing for one in accounts if not one.webhook_secrets]:
+        raise ConfigFault([f"{each}{FORGERIES}" for each in missing])
+    return {one.name: verifier([s.get_secret_value() for s in one.webhook_secrets]) for one in accounts}
 
 
 def check_credentials(settings: Settings) -> None:
     """All that the processes need to speak to both vendors is there. ConfigFault names everything that is missing."""
     faults: list[str] = []
-    for look in (endpoints, webhook_verifier):
+    for look in (endpoints, webhook_verifiers if settings.stripe_accounts else webhook_verifier):
         try:
             look(settings)
         except ConfigFault as error:

@@ -68,9 +68,10 @@ def changes_nothing(tandem: Tandem) -> None:
 def everything_due(tandem: Tandem) -> int:
     """Every subject of the store is due: as if all that was ever said were said again. Returns how many there are."""
     with tandem.services.engine.connect() as connection:
-        rows = connection.execute(text("SELECT key, lane, unit FROM subjects")).all()
+        rows = connection.execute(text("SELECT key, lane, unit, stripe_account FROM subjects")).all()
     assert rows, "nothing was ever heard of"
-    return tandem.services.subjects.mark([Mark(r.key, r.lane, r.unit) for r in rows], reason="said_again")
+    marks = [Mark(r.key, r.lane, r.unit, stripe_account=r.stripe_account) for r in rows]
+    return tandem.services.subjects.mark(marks, reason="said_again")
 
 
 def _told(world: World, after: int) -> list[str]:

@@ -13,6 +13,7 @@ usage_events = Table(
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("source", Text, nullable=False),
+    Column("stripe_account", Text, nullable=False, server_default=""),
     Column("identifier", Text, nullable=False),
     Column("event", Text, nullable=False),
     Column("customer", Text, nullable=False),

@@ -9,9 +9,12 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    PrimaryKeyConstraint,
     Table,
     Text,
     UniqueConstraint,
+    func,
+    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -40,7 +43,8 @@ Index("notices_unprocessed", notices.c.id, postgresql_where=notices.c.processed_
 subjects = Table(
     "subjects",
     metadata,
-    Column("key", Text, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("stripe_account", Text, nullable=False, server_default=""),  # '' for the account that the store began with
     Column("number", BigInteger, Identity(always=True), nullable=False, unique=True),
     Column("lane", Text, nullable=False),
     words("unit"),
@@ -63,6 +67,7 @@ subjects = Table(
     Column("lease_token", BigInteger),
     Column("lease_revision", BigInteger),  # the revision that the holder saw
     stamp("lease_until_machine_at"),
+    PrimaryKeyConstraint("key", "stripe_account"),
     one_of("lane", LANES),
     CheckConstraint("lane <> 'deal' OR unit <> ''", name="deal_has_unit"),
     CheckConstraint("done_revision <= revision AND attempts >= 0", name="counts_sane"),
@@ -70,6 +75,12 @@ subjects = Table(
 )
 _PENDING = subjects.c.revision > subjects.c.done_revision
 _FAILED = subjects.c.failed_at.is_not(None)
+Index(
+    "subjects_one_of_quote",  # a quote is billed on one Stripe account
+    subjects.c.key,
+    unique=True,
+    postgresql_where=func.left(subjects.c.key, 6) == literal_column("'quote:'"),
+)
 Index("subjects_due", subjects.c.lane, subjects.c.ready_machine_at, postgresql_where=_PENDING)
 Index("subjects_due_of_unit", subjects.c.unit, postgresql_where=_PENDING)
 Index("subjects_waking", subjects.c.wake_at, postgresql_where=subjects.c.wake_at.is_not(None))
