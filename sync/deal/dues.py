@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import cached_property
 from itertools import takewhile
 from typing import TypeVar
 
@@ -15,10 +16,11 @@ from sync.deal.changes import Change, Credit, Piece, Removal
 from sync.deal.cycles import Cycle, CycleKind
 from sync.deal.deal import Deal
 from sync.deal.lines import DealLine
-from sync.deal.pricing import DealItem, agreeing, item
+from sync.deal.pricing import DealItem, item
 from sync.deal.proration import rest_of_cycle
 from sync.deal.settled import Begun, Settled, settled
-from sync.deal.timeline import Track, cycle_items
+from sync.deal.timeline import Track, cycle_items, tracks
+from sync.deal.unused import unused
 
 L = TypeVar("L", DealLine, Removal)
 
@@ -123,12 +125,22 @@ class _Step:
 
     def _quotes_before(self) -> frozenset[str]:
         """The other quotes that were taken in before this one, also those that leave this track alone: what they take
-        off elsewhere isn't here to be taken.
+        off elsewhere isn't here to be taken. A track that was made later was brought this one with the quote that made it.
         """
-        return frozenset(c.quote_id for c in takewhile(lambda c: c is not self.change, self.deal.changes))
+        taken_in = [c.quote_id for c in self.deal.changes]
+        last = (
+            taken_in.index(self.track.opened_by) + 1 if self._precedes_track else taken_in.index(self.change.quote_id)
+        )
+        return frozenset(taken_in[:last]) - {self.change.quote_id}
 
-    def _pieces(self, quotes: Iterable[str], adds: int = 0, removes: int = 0, *, ended: bool = False) -> list[Piece]:
-        """The track's pieces with these quotes, and so many of this quote's own lines, the earliest first."""
+    @property
+    def _precedes_track(self) -> bool:
+        """Whether the quote was taken in before the one that made the track."""
+        first = next(c for c in self.deal.changes if c.quote_id in (self.track.opened_by, self.change.quote_id))
+        return first is self.change and self.change.quote_id != self.track.opened_by
+
+    def _there(self, quotes: Iterable[str], adds: int = 0, removes: int = 0, *, ended: bool = False) -> _There:
+        """The pieces with these quotes, and so many of this quote's own lines, the earliest first."""
         chosen = set(quotes)
         own = self.change if ended else _partly(self.change, removes, adds)
         changes = tuple(
@@ -137,7 +149,17 @@ class _Step:
             if c.quote_id in chosen or c.quote_id == self.change.quote_id
         )
         pieces = replace(self.deal, changes=changes).pieces
-        return [p for p in pieces if p.line.id in self.track.line_ids]
+        earlier = self._earlier_lines
+        return _There(
+            [p for p in pieces if p.line.id in self.track.line_ids], [p for p in pieces if p.line.id in earlier]
+        )
+
+    @cached_property
+    def _earlier_lines(self) -> frozenset[str]:
+        """The lines of the objects of this frequency that the deal had before this one."""
+        before = takewhile(lambda track: track.key != self.track.key, tracks(self.deal))
+        same = (track.line_ids for track in before if track.cycle_months == self.track.cycle_months)
+        return frozenset[str]().union(*same)
 
     # ------------------------------------------------------------------ the quote that opens the track
 
@@ -157,8 +179,8 @@ class _Step:
         the quote was signed, which leaves that out; or it was paid elsewhere.
         """
         deal = self.deal
-        there = self._pieces(self._quotes_before(), adds=len(self.change.adds), removes=len(self.change.removes))
-        pieces = [p for p in there if p.change.quote_id == self.change.quote_id]
+        there = self._there(self._quotes_before(), adds=len(self.change.adds), removes=len(self.change.removes))
+        pieces = [p for p in there.here if p.change.quote_id == self.change.quote_id]
         signed_on = deal.day_of(self.change.signed_at)
         for cycle in begun_cycles(self.track, self.mine.plain):
             paid = deal.paid_elsewhere(cycle.start)
@@ -194,13 +216,15 @@ class _Step:
     def _joined(self, n: int, line: DealLine, *, opening: bool) -> list[DueLine]:
         if line.id in self.track.once_ids:
             return self._once(line)
-        if line.id not in self.track.line_ids or line.usage is not None:
+        if line.usage is not None:
             return []
         starts = self.deal.boundary(line.start)
         late = starts <= self.mine.at
         quotes = self._quotes_by(line.start)
-        before = self._pieces(quotes, adds=n - 1)  # what the quote takes off comes after what it adds: it may need it
-        after = self._pieces(quotes, adds=n)
+        # What the quote takes off comes after what it adds: it may need it.
+        before, after = (self._there(quotes, adds=adds).here for adds in (n - 1, n))
+        if line.id not in self.track.line_ids:
+            return self._spared(line, before, after) if late else []
         beside = [p for p in before if p.runs(line.start)]
         if _quantity(after, line.start) == _quantity(beside, line.start):
             return []  # everything ended before it began
@@ -215,6 +239,18 @@ class _Step:
             return []
         shown = item([piece], self.deal, line.start, self.deal.grid(line).at(line.start))
         return [DueLine(shown, amount, line.start, end)]
+
+    def _spared(self, line: DealLine, before: Sequence[Piece], after: Sequence[Piece]) -> list[DueLine]:
+        """What this object is billed more in cycles that have begun where a line that came late is on another one: what an
+        earlier quote took off here, it takes off that line now.
+        """
+        amount = self._cycles(after) - self._cycles(before)
+        spared = [p for p in after if p not in before and p.line.usage is None]
+        if amount <= 0 or not spared:
+            return []
+        day = min(p.cut for p in before if p not in after and p.cut)
+        shown = item(spared[:1], self.deal, spared[0].start, self.deal.grid(spared[0].line).at(spared[0].start))
+        return [DueLine(shown, amount, max(line.start, day), self.mine.plain)]
 
     def _once(self, line: DealLine) -> list[DueLine]:
         """What is charged once, unless the deal ends before its day."""
@@ -246,16 +282,15 @@ class _Step:
 
     def _cut_before(self, n: int, line: DealLine) -> CreditDue | None:
         """A line that comes late is billed to its end; where a Cancellation was there already, the rest is given back.
-        A removal that was there takes off what it took off before, whatever line that is now.
+        A removal that was there and takes off this line now gives it back by this line's cycle.
         """
         at = self.mine.at
         if line.id not in self.track.line_ids or line.usage is not None or self.deal.boundary(line.start) > at:
             return None
         quotes = self._quotes_by(line.start)
-        before, after = self._pieces(quotes, adds=n - 1), self._pieces(quotes, adds=n)
-        ended, before_it = ([p for p in some if p.cut_by is None or p.cut_by.ends] for some in (after, before))
-        amount = self._unused(ended, at) - self._unused(before_it, at)
-        cuts = [p for p in ended if p.line.id == line.id and p.cut is not None and p.cut > p.start]
+        before, after = self._there(quotes, adds=n - 1), self._there(quotes, adds=n)
+        amount = self._unused(after, at) - self._unused(before, at)
+        cuts = [p for p in after.here if p.line.id == line.id and p.cut is not None and p.cut > p.start]
         if amount <= 0 or not cuts:
             return None
         day = min(p.cut for p in cuts if p.cut)
@@ -268,16 +303,19 @@ class _Step:
         deal, starts = self.deal, self.deal.boundary(day)
         quotes = self._quotes_by(day)
         adds = len(self.change.adds)
-        before = self._pieces(quotes, adds=adds, removes=removes if ended else removes - 1)
-        after = self._pieces(quotes, adds=adds, removes=removes, ended=ended)
+        before = self._there(quotes, adds=adds, removes=removes if ended else removes - 1)
+        after = self._there(quotes, adds=adds, removes=removes, ended=ended)
         until = max(starts, self.mine.at)
-        cut = [p for p in after if p.cut_line == line_id and deal.boundary(p.start) <= until]
+        # What another quote takes off here only because this one takes something off elsewhere is this one's too.
+        shifted = [p for p in after.here if p.cut is not None and p not in before.here]
+        cut = [p for p in after.here if p.cut_line == line_id] or shifted
+        cut = [p for p in cut if deal.boundary(p.start) <= until]
         if not cut:
             return None
         # Of another quote's removal too where this one takes what that would have taken: the difference is this one's.
         amount = self._unused(after, until) - self._unused(before, until)
-        if starts <= self.mine.at:
-            amount += self._cycles(before) - self._cycles(after)
+        if starts <= self.mine.at and not self._precedes_track:
+            amount += self._cycles(before.here) - self._cycles(after.here)
         if amount <= 0:
             return None
         key = f"{self.track.key}:{self.change.quote_id}:{line_id}:credit"
@@ -288,43 +326,16 @@ class _Step:
         refund = self.change.credit is Credit.REFUND
         return CreditDue(key, self.change.quote_id, max(starts, self.mine.at), amount, day, end, refund)
 
-    def _unused(self, pieces: Sequence[Piece], until: datetime) -> int:
-        """What is given back by then for the cycles in which these pieces were cut, whoever cut them."""
-        found: dict[str, list[Piece]] = {}
-        for piece in pieces:
-            never = piece.cut_by is not None and piece.cut_by.ends and not self.deal.began(piece)
-            if piece.cut_by is not None and piece.cut_by.credit is not Credit.NONE and not never:
-                day = piece.cut_by.effective if piece.cut_by.ends else piece.cut or piece.start
-                if self.deal.boundary(max(day, piece.start)) <= until:
-                    found.setdefault(piece.cut_line, []).append(piece)
-        return sum(self._unused_by(cut, pieces) for cut in found.values())
+    def _unused(self, pieces: _There, until: datetime) -> int:
+        return unused(pieces.here, pieces.apart, self.deal, until)
 
-    def _unused_by(self, cut: Sequence[Piece], pieces: Sequence[Piece]) -> int:
-        change = cut[0].cut_by
-        assert change is not None
-        day = change.effective if change.ends else cut[0].cut or cut[0].start
-        left = [p for p in pieces if p.runs(day)]
-        whole = [replace(p, cut=None, cut_by=None, cut_line="") for p in cut]
-        # What had begun by the time this came, though after its day: the rest of a cycle in which it began was stated.
-        later = (p for p in whole if p.start > day)
-        amount = sum(rest_of_cycle(p, (), p.start, self.deal, p.change.joins_by) for p in later)
-        paid = [p for p in whole if p.start <= day and self._billed(p, day) > 0]  # not what policy None left out
-        for group in agreeing(paid, self.deal.currency, day):
-            gone = replace(group[0], quantity=sum(p.quantity for p in group))  # one item, rounded once
-            unused = rest_of_cycle(gone, left, day, self.deal, change.proration)
-            amount += min(unused, sum(self._billed(p, day) for p in group))
-        return amount
 
-    def _billed(self, piece: Piece, day: date) -> int:
-        """What was billed for this piece in the cycle that ``day`` is in: a credit is never more."""
-        cycle = self.deal.grid(piece.line).at(day)
-        if piece.start > cycle.start:
-            return rest_of_cycle(piece, (), piece.start, self.deal, piece.change.joins_by)
-        base = self.deal.base
-        past = base.skip_past and cycle.end <= self.deal.day_of(base.signed_at)
-        if past or self.deal.paid_elsewhere(cycle.start):
-            return 0
-        return item([piece], self.deal, cycle.start, cycle).priced.net
+@dataclass(frozen=True)
+class _There:
+    """The pieces of one Stripe object, and those on the deal's earlier objects of its frequency."""
+
+    here: Sequence[Piece]
+    apart: Sequence[Piece] = ()
 
 
 def _partly(change: Change, removes: int, adds: int) -> Change:

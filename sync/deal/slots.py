@@ -98,13 +98,18 @@ def _parted(slot: Slot, pieces: Iterable[Piece], change: Change, deal: Deal) -> 
     """
     mine = {line.id for line in slot.lines}
     reached: date | None = None
-    for piece in sorted((p for p in pieces if p.line.id in mine and p.last != p.start), key=lambda p: p.start):
+    for piece in sorted((p for p in pieces if p.line.id in mine and _was(p, deal)), key=lambda p: p.start):
         if reached is not None and piece.start > reached and deal.boundary(piece.start) > change.accepted_at:
             return _with_lines([x for x in slot.lines if x.start < piece.start], deal), _with_lines(
                 [x for x in slot.lines if x.start >= piece.start], deal
             )
         reached = max(reached or piece.start, piece.last or date.max)
     return slot, None
+
+
+def _was(piece: Piece, deal: Deal) -> bool:
+    """Whether the piece ever was: also what was taken off from its first day on once that had come."""
+    return piece.last != piece.start or deal.began(piece)
 
 
 def _with_lines(lines: Sequence[DealLine], deal: Deal) -> Slot:

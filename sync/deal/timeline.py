@@ -172,7 +172,9 @@ def _track(slot: Slot, index: int, deal: Deal, once: Sequence[DealItem]) -> Trac
 def _phases(track: Track, pieces: Sequence[Piece], deal: Deal, once: Sequence[DealItem]) -> tuple[Phase, ...]:
     """The time of these pieces, cut wherever one begins, ends or loses a discount, and where cycles change length."""
     every, pieces = pieces, [piece for piece in pieces if piece.last != piece.start]
-    start = min(piece.start for piece in pieces or every)
+    start = min(
+        piece.start for piece in every if deal.began(piece)
+    )  # also what was taken off from its first day on later
     if not pieces:
         return (Phase(start, start, (), tuple(once)),)
     lasts = [piece.last for piece in pieces]

@@ -365,6 +365,10 @@ class Oracle:
             known = self._before(paper, day)
             if paper.proration == "Stripe":
                 made.leave(at, self.terms.step)
+            elif self.terms.at(day) <= paper.arrived and _on_two_objects([*known, paper]):
+                made.leave(
+                    at, self.terms.step * len(self._spans(at))
+                )  # whole cycles are given back as they were billed
             folded = fold([*known, without]), fold([*known, with_it])
             for often in sorted({p.line.cycle for p in folded[1] if p.line.cycle}):  # what one has too much is its own
                 before, after = ([p for p in some if p.line.cycle == often] for some in folded)
@@ -416,6 +420,18 @@ class Oracle:
         return 0 if self._skipped(cycle) else net([part], cycle.months, cycle.start, self.terms)
 
 
+def _on_two_objects(papers: Sequence[Paper]) -> bool:
+    """Whether lines that agree stand on two Stripe objects: one that came later begins earlier, and what is there never
+    moves.
+    """
+    lines = [(x, p) for p in papers for x in p.adds if x.cycle]
+    return any(
+        q.arrived > p.arrived and y.start < x.start and alike(Part(x, 1, p), FAR) == alike(Part(y, 1, q), FAR)
+        for x, p in lines
+        for y, q in lines
+    )
+
+
 def _day_of(part: Part) -> date:
     """The day on which a part was taken off; of a Cancellation that of the end, though it had not begun by then."""
     assert part.by is not None
@@ -444,7 +460,7 @@ def unlike(bill: Bill, found: Iterable[Charge], given: Mapping[datetime, int]) -
         extra = there.get(key, Counter()) - wanted.get(key, Counter())
         missing = wanted.get(key, Counter()) - there.get(key, Counter())
         rest = _sum(extra) - _sum(missing)
-        apart = extra.total() > missing.total() > 0
+        apart = there.get(key, Counter()).total() > wanted.get(key, Counter()).total() > 0
         free = bill.free.get(key[0], 0) + (bill.step * (extra.total() + 1) if apart else 0)
         if missing and rest < -free:
             wrong.append(f"missing {key}: {sorted(missing.elements())}, found {sorted(extra.elements())}")

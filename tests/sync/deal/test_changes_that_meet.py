@@ -197,3 +197,101 @@ def test_units_that_were_not_billed_in_a_cycle_are_not_given_back_beside_those_t
     made = lived(cancelled(added, day("2026-05-25")), EARLY)
     alone = lived(cancelled(monthly(), day("2026-05-25")), EARLY)
     assert credits(made) == credits(alone) != []
+
+
+def _signed_sum(of: Deal) -> int:
+    """Invoices less credits, once all is over."""
+    made = lived(of, at("2027-12-31"))
+    return made.total - made.credited
+
+
+def _sold_again() -> Deal:
+    """3 from 24 January, all taken off on the 27th: what follows is another Stripe object."""
+    start, end = day("2026-01-24"), day("2026-04-24")
+    base = deal(line("L1", 3, "99.00", start=start, end=end), start=start, end=end)
+    gone = (taken("R0", 3, "99.00", day("2026-01-27")),)
+    return amended(base, "A0", day("2026-01-27"), removes=gone, accepted_at=at("2026-01-08"))
+
+
+def _more(to: Deal, name: str, start: str, quantity: int, came: str) -> Deal:
+    added = line(f"L{name}", quantity, "99.00", start=day(start), end=day("2026-04-24"))
+    return amended(to, name, day(start), added, signed_at=at(start), accepted_at=at(came))
+
+
+def _less(to: Deal, name: str, start: str, quantity: int, came: str) -> Deal:
+    gone = (taken(f"R{name}", quantity, "99.00", day(start)),)
+    return amended(to, name, day(start), removes=gone, signed_at=at(start), accepted_at=at(came))
+
+
+def test_what_is_given_back_of_lines_that_agree_is_rounded_once_whatever_objects_they_stand_on() -> None:
+    """14 x 0.112 a month from 18 December: 11 months and 21 days are 18.3306, less 3 months of 1.568: 18.33 - 4.70."""
+    start, end = day("2026-09-09"), day("2027-12-09")
+
+    def yearly(name: str, quantity: int, first: str) -> DealLine:
+        return line(name, quantity, "1.68", per=15, every=12, start=day(first), end=end, product=ADD_ON)
+
+    made = deal(line("L1", 7, "84.00", start=start, end=end), start=start, end=end)
+    made = amended(made, "A", day("2026-12-16"), yearly("L2", 3, "2026-12-16"), accepted_at=at("2027-02-23"))
+    made = amended(made, "B", day("2026-11-03"), yearly("L3", 11, "2026-11-03"), accepted_at=at("2027-04-27"))
+    assert len(tracks(made)) == 3  # what is there never moves, so the one that begins earlier is an object of its own
+
+    given = lived(cancelled(made, day("2026-12-18"), accepted_at=at("2027-05-07")), at("2027-05-07")).credits
+
+    assert sum(credit.amount for credit in given if credit.key.startswith("Q1#")) == 1_833 - 470
+
+
+def test_what_begins_an_object_and_is_taken_off_from_its_first_day_on_is_never_billed_twice() -> None:
+    made = _more(_sold_again(), "B", "2026-02-02", 2, "2026-02-09")
+    made = _more(made, "C", "2026-02-06", 2, "2026-03-03")
+    before = lived(made, at("2026-03-10")).invoices
+    made = _less(made, "D", "2026-02-02", 2, "2026-03-21")
+
+    after = lived(made, at("2026-03-21")).invoices
+
+    assert [(i.day, i.total) for i in after if i.stated] == [(i.day, i.total) for i in before if i.stated]
+    # 3 to the 27th, and 2 from 6 February on: 2 months and 18 days
+    assert _signed_sum(made) == 29_700 - 27_340 + 51_317
+
+
+def test_a_late_removal_credits_what_another_now_takes_off_on_another_object() -> None:
+    made = _more(_sold_again(), "B", "2026-02-08", 2, "2026-01-28")
+    made = _less(made, "C", "2026-02-15", 2, "2026-03-07")  # takes both of B
+    made = _more(made, "D", "2026-02-06", 2, "2026-03-11")
+    made = _less(made, "E", "2026-02-14", 1, "2026-03-26")  # takes one of B, so that C takes one of D
+
+    months = {"2026-02-06": (2, 18), "2026-02-08": (2, 16), "2026-02-14": (2, 10), "2026-02-15": (2, 9)}
+    signed = [(2, "2026-02-06"), (2, "2026-02-08"), (-1, "2026-02-14"), (-2, "2026-02-15")]
+    worth = sum(round(n * 9_900 * (months[d][0] + months[d][1] * 12 / 365)) for n, d in signed)
+    assert _signed_sum(made) == 29_700 - 27_340 + worth
+
+
+def test_what_a_late_line_spares_on_another_object_is_billed_there() -> None:
+    """4 of 10 monthly seats are taken off from July on; then 4 of the same price come, billed by the year, from June: those
+    are the newest, so they are what was taken off, and the ten went on.
+    """
+    changed = amended(
+        monthly(), "R", day("2026-07-01"), removes=(taken("R1", 4, "50.00", day("2026-07-01")),),
+        accepted_at=at("2026-06-20"), signed_at=at("2026-06-20"),
+    )  # fmt: skip
+    yearly = line("L2", 4, "600.00", per=12, every=12, start=day("2026-06-01"), end=NEXT_MAY)
+    changed = amended(changed, "A", day("2026-06-01"), yearly, accepted_at=at("2026-09-05"), signed_at=at("2026-05-20"))
+
+    made = lived(changed, at("2027-12-31"))
+
+    assert [(i.day.isoformat(), i.total) for i in made.invoices if i.stated] == [
+        ("2026-09-05", 3 * 20_000), ("2026-09-05", 11 * 20_000),
+    ]  # fmt: skip
+    assert credits(made) == [("2026-09-05", 10 * 20_000)]
+    assert made.total - made.credited == 12 * 50_000 + 20_000
+
+
+def test_what_comes_after_a_cancellation_that_ends_it_is_given_back_from_that_day_on_too() -> None:
+    """The rest of a year, 10 months and 11 days of 200.00, is billed at once; what is after 15 July is given back."""
+    ended = cancelled(monthly(), day("2026-07-16"), accepted_at=at("2026-06-10"))
+    for came in ("2026-06-25", "2026-08-05"):
+        yearly = line("L2", 4, "600.00", per=12, every=12, start=day("2026-06-20"), end=NEXT_MAY)
+        changed = amended(ended, "A", day("2026-06-20"), yearly, accepted_at=at(came), signed_at=at("2026-05-20"))
+        made = lived(changed, at("2027-12-31"))
+        more = [(i.day.isoformat(), i.total) for i in made.invoices if i.track != "Q1"]
+        given = [amount for when, amount in credits(made)]
+        assert (more, given) == ([(came, 207_233)], [24_658, 189_863])
