@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from sandbox.answers import Answer
 from sandbox.middleware import mark_effect
-from sandbox.salesforce import batches, composite, describe, housekeeping, single
+from sandbox.salesforce import batches, composite, describe, housekeeping, single, trees
 from sandbox.salesforce.bulk import BulkJobs
 from sandbox.salesforce.calls import Call, CsvText, Reply, Router, check_version
 from sandbox.salesforce.errors import SalesforceError, locked, not_found
@@ -71,7 +71,7 @@ class SalesforceHalf:
         self._router = Router()
         Cursors().add_routes(self._router)
         BulkJobs().add_routes(self._router)
-        for part in (describe, housekeeping, batches, single):
+        for part in (describe, housekeeping, batches, trees, single):
             part.add_routes(self._router)
         composite.add_routes(self._router)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -134,9 +134,10 @@ class SalesforceHttp:
         what: str,
         writing: bool = False,
         deadline: Deadline | None = None,
+        fits: Callable[[Answer], bool] = lambda _: False,
     ) -> Answer:
-        """A successful answer of ``path`` below the version (or of a full ``/services/data/...`` path). Raises what
-        `salesforce_errors` sorts.
+        """A successful answer of ``path`` below the version (or of a full ``/services/data/...`` path), or one that
+        ``fits`` the question all the same. Raises what `salesforce_errors` sorts.
         """
         url = path if path.startswith("/services/data/") else self.root + path
         if "//" in url or ".." in url.split("?")[0]:
@@ -144,7 +145,7 @@ class SalesforceHttp:
         content = json_text(body).encode() if body is not None else None
         request = _Request(method, url, content, params or {}, headers or {}, what, writing)
         answer = self._with_token(request, deadline or self.deadline())
-        if not answer.ok or (answer.body and answer.json() is None):
+        if not (answer.ok or fits(answer)) or (answer.body and answer.json() is None):
             request_id = answer.headers.get("x-request-id") or answer.headers.get("sforce-request-id")
             raise of_call(answer.status, answer.json(), what=what, writing=writing, request_id=request_id)
         return answer

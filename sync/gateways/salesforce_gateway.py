@@ -19,7 +19,7 @@ from sync.gateways.salesforce_reads import Reads, Schema
 from sync.gateways.salesforce_standing import StandingReads
 from sync.gateways.salesforce_writes import Writes
 from sync.mapping import Mappings
-from sync.ports import AccountPage, ChangePage, OutRow, QuotePage, RowKind, RowPage, RowResult
+from sync.ports import AccountPage, ChangePage, NewAccount, OutRow, QuotePage, RowKind, RowPage, RowResult
 from sync.ports.standing import BilledPage, Leading, Standing
 
 
@@ -101,6 +101,9 @@ class SalesforceOrg:
 
     def create_account(self, fields: Mapping[str, object], contact: Mapping[str, object] | None = None) -> str:
         return self._writes.create_account(fields, contact)
+
+    def create_accounts(self, new: Sequence[NewAccount]) -> Sequence[str | None]:
+        return self._writes.create_accounts(new)
 
     def changes(self, heat: Literal["hot", "cold"], cursor: Mapping[str, object] | None) -> ChangePage:
         return self._changes.read(heat, cursor)

@@ -16,13 +16,15 @@ from sync.gateways.salesforce_client import HEAVY_PARTS, Part, PartAnswer, Sales
 from sync.gateways.salesforce_errors import first_error, of_call, sorted_error
 from sync.gateways.salesforce_reads import Schema
 from sync.mapping import Mappings
-from sync.ports import OutRow, RowResult
+from sync.ports import NewAccount, OutRow, RowResult
 
 Json = dict[str, Any]
 Key = tuple[str, str]  # (object, external key)
 
 #: Records in one Collections call.
 RECORDS = 200
+#: How often a call with new Accounts is sent without those that were refused, in all.
+PLANTED_AGAIN = 3
 #: Parents before children.
 ORDER = (
     "Account",
@@ -91,6 +93,45 @@ class Writes:
             raise of_call(answer.status, answer.body, what=part.what, writing=True)
         made = answers[0].body
         return checked_id(str(made.get("id")) if isinstance(made, dict) else "")
+
+    def create_accounts(self, new: Sequence[NewAccount]) -> Sequence[str | None]:
+        """As `sync.ports.SalesforceGateway.create_accounts` says: trees, each Account with its Contact, all of a call or
+        none of it; one in which some are refused is sent again without them, a few times.
+        """
+        made: dict[int, str] = {}
+        for some in _filling(new):
+            left = dict(some)
+            for _ in range(PLANTED_AGAIN):
+                refused = self._plant(left, made) if left else set[int]()
+                left = {n: one for n, one in left.items() if n not in refused}
+                if not refused:
+                    break
+        return [made.get(n) for n in range(len(new))]
+
+    def _plant(self, new: Mapping[int, NewAccount], made: dict[int, str]) -> set[int]:
+        """One call: ``made`` has the ids of the Accounts, or returned are those for which it was refused."""
+        records = [self._tree(n, fields, contact) for n, (fields, contact) in new.items()]
+        path = f"/composite/tree/{self._names.to_org('Account')}"
+        answer = self._http.call(
+            "POST", path, body={"records": records}, what="Account", writing=True, fits=lambda a: a.status == 400
+        )
+        body = answer.json()
+        results = body.get("results") if isinstance(body, dict) else None
+        if not isinstance(results, list) or (answer.status == 400) != bool(body.get("hasErrors")):
+            raise of_call(answer.status, body, what="Account", writing=True)
+        numbers = {str(r.get("referenceId")): r for r in results if isinstance(r, dict)}
+        if answer.status == 400:
+            return {n for n in new if {f"account{n}", f"contact{n}"} & numbers.keys()} or set(new)
+        made.update({n: checked_id(str(numbers[f"account{n}"].get("id"))) for n in new})
+        return set()
+
+    def _tree(self, n: int, fields: Mapping[str, object], contact: Mapping[str, object] | None) -> Json:
+        def node(sobject: str, fields: Mapping[str, object]) -> Json:
+            attributes = {"type": self._names.to_org(sobject), "referenceId": f"{sobject.lower()}{n}"}
+            return {"attributes": attributes, **{self._names.to_org(k): v for k, v in fields.items()}}
+
+        below = {"Contacts": {"records": [node("Contact", contact)]}} if contact is not None else {}
+        return {**node("Account", fields), **below}
 
     def _creation(self, sobject: str, fields: Mapping[str, object], **references: str) -> Part:
         """A new record. What a customer typed is no reference: Composite would take ``@{`` for one."""
@@ -168,6 +209,21 @@ class Writes:
         if row.currency and self._schema.multi_currency:
             record[CURRENCY] = row.currency
         return record
+
+
+def _filling(new: Sequence[NewAccount]) -> Iterator[list[tuple[int, NewAccount]]]:
+    """New Accounts by their number, as many as fit into one call with their Contacts."""
+    some: list[tuple[int, NewAccount]] = []
+    size = 0
+    for n, one in enumerate(new):
+        own = 1 if one[1] is None else 2
+        if size + own > RECORDS:
+            yield some
+            some, size = [], 0
+        some.append((n, one))
+        size += own
+    if some:
+        yield some
 
 
 def _once_each(rows: Sequence[OutRow]) -> tuple[list[OutRow], dict[int, int]]:

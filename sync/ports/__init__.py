@@ -46,7 +46,7 @@ from sync.ports.queue import (
     Subjects,
     SubjectState,
 )
-from sync.ports.salesforce import Change, ChangePage, SalesforceGateway
+from sync.ports.salesforce import Change, ChangePage, NewAccount, SalesforceGateway
 from sync.ports.stripe import EventPage, Previewed, Snapshot, StripeGateway
 
 __all__ = [
@@ -86,6 +86,7 @@ __all__ = [
     "Mark",
     "Member",
     "Moved",
+    "NewAccount",
     "NewLink",
     "NewNotice",
     "Notice",

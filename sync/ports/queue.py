@@ -70,12 +70,15 @@ class Due:
 
 @dataclass(frozen=True)
 class Claim:
-    """A lease on a unit (deal lane) or on a batch of subjects (mirror lane). ``token`` is the fence."""
+    """A lease on a unit (deal lane) or on a batch of subjects (mirror lane). ``token`` is the fence; ``others`` are further
+    units that are held with it.
+    """
 
     lane: Lane
     unit: str
     token: int
     subjects: tuple[Due, ...]
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,9 @@ class Subjects(Protocol):
         """Lease the unit that has been due longest in ``lane`` with all its due subjects of that lane, or None. A
         busy unit is passed over and costs no attempt.
         """
+
+    def with_company(self, claim: Claim, kind: str, limit: int) -> Claim:
+        """The claim with up to ``limit`` more units of its lane in which nothing but subjects of this kind is due."""
 
     def claim_batch(self, lane: Lane, limit: int = 200) -> Claim | None:
         """Lease up to ``limit`` due, settled subjects of ``lane`` (mirror, bulk), whatever their unit; no unit lock."""

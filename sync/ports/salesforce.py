@@ -10,6 +10,9 @@ from sync.clock import Deadline
 from sync.crm import CrmAccount, QuoteGraph
 from sync.ports.outbox import OutRow, RowResult
 
+#: The fields of a new Account, and those of its Contact, None where there is none.
+NewAccount = tuple[Mapping[str, object], Mapping[str, object] | None]
+
 
 @dataclass(frozen=True)
 class Change:
@@ -73,6 +76,11 @@ class SalesforceGateway(Protocol):
     def create_account(self, fields: Mapping[str, object], contact: Mapping[str, object] | None = None) -> str:
         """The id of an Account made now, with its Contact if one is given: both or none. OutcomeUnknown when there was
         no answer.
+        """
+
+    def create_accounts(self, new: Sequence[NewAccount]) -> Sequence[str | None]:
+        """The ids of Accounts made now, each with its Contact or neither, in order; None for those that were refused, of
+        which `create_account` says why. OutcomeUnknown when there was no answer.
         """
 
     def changes(self, heat: Literal["hot", "cold"], cursor: Mapping[str, object] | None) -> ChangePage:

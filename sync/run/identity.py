@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -13,10 +13,11 @@ import structlog
 from sync.clock import Clock
 from sync.crm import CrmAccount
 from sync.desired.customer import having_email
-from sync.desired.identity import Ask, Belongs, MakeAccount, Mode, match_account
+from sync.desired.evidence import same_email
+from sync.desired.identity import Answer, Ask, Belongs, MakeAccount, Mode, match_account
 from sync.desired.keys import ACCOUNT
 from sync.desired.new_account import NewAccounts, new_account
-from sync.facts import Customer
+from sync.facts import Customer, Fact
 from sync.ports import (
     Asked,
     Claim,
@@ -65,25 +66,40 @@ class Identity:
         """
         if due.kind == "payer":
             return self.merges.run(claim, due)
-        fence = self.facts.fence()
-        found = self.stripe.read([Ref("customer_id", due.id)]).one(Ref("customer_id", due.id))
-        customer = found if isinstance(found, Customer) else Customer(id=due.id, deleted=True)
-        self._tell_who_waits(customer)  # before it is stored that this was seen
-        self.facts.put([customer], fence)
-        link = self.links.by_stripe_id([due.id]).get(due.id)
-        if link is not None:
-            if customer.deleted:
-                self._retire(link)
-            self.subjects.mark([account_mark(link.salesforce_id)], reason="customer_changed")
-            return Done()
-        if customer.deleted or not self._has_business(customer):
-            return Done()
-        return Done(self._next_look()) if self.mode == "leave" else self._match(claim, customer)
+        customer = self.looked_at([due])[due.id]
+        outcome = self.settled([customer]).get(customer.id)
+        return outcome if outcome is not None else self.matched(claim, customer)
 
-    def _tell_who_waits(self, customer: Customer) -> None:
-        """Whoever is asked about this customer asks again once it is not as it was read last."""
-        if self.facts.get("customer", [customer.id]).get(customer.id, customer) != customer:
-            self.subjects.mark_blocked_on([customer.id], reason="customer_changed")
+    def looked_at(self, due: Sequence[Due]) -> dict[str, Customer]:
+        """These customers as Stripe has them now, by id, and stored; quotes that wait for one that changed are due."""
+        fence = self.facts.fence()
+        known = self.facts.get("customer", [d.id for d in due])
+        hints = {Ref("customer_id", d.id): at for d in due if (at := _created_s(d, known)) is not None}
+        found = self.stripe.read([Ref("customer_id", d.id) for d in due], hints)
+        customers = {}
+        for one in due:
+            there = found.one(Ref("customer_id", one.id))
+            customers[one.id] = there if isinstance(there, Customer) else Customer(id=one.id, deleted=True)
+        changed = [i for i, customer in customers.items() if known.get(i, customer) != customer]
+        if changed:  # before it is stored that this was seen
+            self.subjects.mark_blocked_on(changed, reason="customer_changed")
+        self.facts.put(customers.values(), fence)
+        return customers
+
+    def settled(self, customers: Sequence[Customer]) -> dict[str, Outcome]:
+        """What becomes of those of these customers for whom nobody in the CRM has to be looked for, by id."""
+        links = self.links.by_stripe_id([c.id for c in customers])
+        for link in (links[c.id] for c in customers if c.deleted and c.id in links):
+            self._retire(link)
+        if links:
+            self.subjects.mark([account_mark(x.salesforce_id) for x in links.values()], reason="customer_changed")
+        found: dict[str, Outcome] = {c.id: Done() for c in customers if c.id in links or c.deleted}
+        left = [c for c in customers if c.id not in found]
+        business = self._with_business(left)
+        found |= {c.id: Done() for c in left if c.id not in business}
+        if self.mode == "leave":
+            found |= {i: Done(self._next_look()) for i in business}
+        return found
 
     def _retire(self, link: NewLink) -> None:
         """A customer that is gone pays no more, and what it paid stays on its Account's records. Its deals say so."""
@@ -98,48 +114,56 @@ class Identity:
         """The mirror sees by this wake that nobody knew the customer, and asks again sooner only while it is billed."""
         return self.clock.now() + LOOK_AGAIN_AFTER
 
-    def _has_business(self, customer: Customer) -> bool:
-        """Whether there is anything to show: a contact who never bought is no customer of the CRM."""
-        return bool(customer.metadata.get(ACCOUNT)) or any(
-            self.facts.of_customers(kind, [customer.id]) for kind in ("subscription", "schedule", "invoice")
-        )
+    def _with_business(self, customers: Sequence[Customer]) -> set[str]:
+        """Those of whom there is anything to show: a contact who never bought is no customer of the CRM."""
+        found = {c.id for c in customers if c.metadata.get(ACCOUNT)}
+        for kind in ("subscription", "schedule", "invoice"):
+            left = [c.id for c in customers if c.id not in found]
+            if left:
+                found.update(getattr(f, "customer", "") for f in self.facts.of_customers(kind, left))
+        return found
 
-    def _match(self, claim: Claim, customer: Customer) -> Outcome:
-        accounts = self._accounts(customer)
-        there = {a.id: a for a in accounts.values()}
-        answer = match_account(
-            named_by_winner(customer, accounts),
+    def matched(self, claim: Claim, customer: Customer) -> Outcome:
+        answer = self.answer(customer, self.accounts([customer]))
+        if isinstance(answer, MakeAccount):
+            fields, contact = new_account(customer, self.new_accounts)
+            self.subjects.renew(claim)  # whoever took over meanwhile may have made it
+            account_id = self.salesforce.create_account(fields, contact)
+            return self.link(claim, customer, account_id, "made for it")
+        return self.brought_about(claim, customer, answer)
+
+    def answer(self, customer: Customer, accounts: Mapping[str, CrmAccount]) -> Answer:
+        """Whose it is, as far as can be said. ``accounts`` as `accounts` gives them."""
+        mine = _may_be(customer, accounts)
+        there = {a.id: a for a in mine.values()}
+        return match_account(
+            named_by_winner(customer, mine),
             list(there.values()),
             self._taken(there),
             self.mode,
             self._namesakes(customer, there) if there else (),
             {pair.account_id for pair in self.identities.apart(customers=[customer.id])},
         )
+
+    def brought_about(self, claim: Claim, customer: Customer, answer: Answer) -> Outcome:
+        """The customer is linked, people are asked, or it is looked up again later."""
         match answer:
             case Belongs(account_id, evidence):
-                return self._link(claim, customer, account_id, evidence)
-            case MakeAccount():
-                fields, contact = new_account(customer, self.new_accounts)
-                self.subjects.renew(claim)  # whoever took over meanwhile may have made it
-                account_id = self.salesforce.create_account(fields, contact)
-                return self._link(claim, customer, account_id, "made for it")
+                return self.link(claim, customer, account_id, evidence)
             case Ask():
                 return self._asked(customer, answer)
             case _:
                 return Done(self._next_look())
 
-    def _accounts(self, customer: Customer) -> dict[str, CrmAccount]:
-        """The Accounts that the customer may be, by the id under which they are known; of one that was merged, the one
+    def accounts(self, customers: Sequence[Customer]) -> dict[str, CrmAccount]:
+        """The Accounts that these customers may be, by the id under which they are known; of one that was merged, the one
         that it became.
         """
-        found = self.salesforce.find_accounts(
-            stripe_customer_ids=[customer.id], emails=[customer.email] if customer.email else []
-        )
+        emails = list(dict.fromkeys(c.email for c in customers if c.email))
+        found = self.salesforce.find_accounts(stripe_customer_ids=[c.id for c in customers], emails=emails)
         accounts = {a.id: a for a in found}
-        named = customer.metadata.get(ACCOUNT)
-        if named and named not in accounts:
-            accounts |= winners(self.salesforce, [named])
-        return accounts
+        named = {i for c in customers if (i := c.metadata.get(ACCOUNT)) and i not in accounts}
+        return accounts | (dict(winners(self.salesforce, sorted(named))) if named else {})
 
     def _taken(self, accounts: Iterable[str]) -> dict[str, str]:
         links = self.links.by_key([payer_of(a) for a in accounts])
@@ -165,16 +189,35 @@ class Identity:
         refusal = question.refusal
         return Failed(refusal.code, refusal.message, blocked_on=refusal.blocked_on)
 
-    def _link(self, claim: Claim, customer: Customer, account_id: str, evidence: str) -> Outcome:
+    def link(self, claim: Claim, customer: Customer, account_id: str, evidence: str) -> Outcome:
         """Customer and Account are one unit and one link from now on, and all that is known of the customer is shown."""
         self.subjects.merge_units(unit_of(account_id), unit_of(customer.id), claim=claim)
         # Only now nobody else works on the Account: a deal may have given it a customer since it was looked at.
         if self._taken([account_id]).get(account_id, customer.id) != customer.id:
-            return self._match(claim, customer)
+            return self.matched(claim, customer)
         self.links.add(NewLink(payer_of(account_id), account_id, "customer", customer.id, customer.livemode))
         self.subjects.mark(history_marks(self.facts, customer.id, account_id), reason="customer_linked")
         log.info("customer_linked", stripe_id=customer.id, salesforce_id=account_id, evidence=evidence)
         return Done()
+
+
+def _created_s(due: Due, known: Mapping[str, Fact]) -> int | None:
+    """When Stripe made the customer, if that is known."""
+    fact = known.get(due.id)
+    return (fact.created_s or None) if fact is not None else due.hint_created_s
+
+
+def _may_be(customer: Customer, accounts: Mapping[str, CrmAccount]) -> dict[str, CrmAccount]:
+    """Those of these Accounts that this customer may be: its metadata names them, or they carry its id or its e-mail."""
+    named = customer.metadata.get(ACCOUNT)
+    return {
+        i: a
+        for i, a in accounts.items()
+        if i == named
+        or (a.stripe_customer_id or "").strip() == customer.id
+        or same_email(customer.email, a.billing_email)
+        or same_email(customer.email, a.person_email)
+    }
 
 
 def named_by_winner(customer: Customer, accounts: Mapping[str, CrmAccount]) -> Customer:

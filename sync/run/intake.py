@@ -40,7 +40,9 @@ def _route_event(notice: Notice, settle_s: float) -> Iterable[Mark]:
     kind, related = notice.object_kind, notice.related
     customer = related.get("customer", "")
     if kind == "customer":
-        yield Mark(f"customer:{notice.object_id}", "deal", unit_of(notice.object_id))
+        yield Mark(
+            f"customer:{notice.object_id}", "deal", unit_of(notice.object_id), hint_created_s=notice.object_created_s
+        )
     elif kind in SUBSCRIPTION_KINDS:
         yield _mirror(f"subscription:{notice.object_id}", customer, settle_s, notice.object_created_s)
     elif kind in INVOICE_KINDS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -17,6 +17,7 @@ from sync.run.flush import Flusher
 from sync.run.identity import Identity
 from sync.run.intake import route
 from sync.run.mirror import Mirror, count_again
+from sync.run.newcomers import AT_ONCE, Newcomers
 from sync.run.nightly import Nightly
 from sync.run.pausing import Pausing
 from sync.run.quote import QuoteRun
@@ -28,6 +29,7 @@ log = structlog.get_logger()
 #: Notices taken in by one transaction, and how many transactions before work goes on whatever still comes.
 NOTICES_A_TIME = 500
 MOST_INTAKES = 20
+CUSTOMER = "customer"
 #: When a customer is looked at again whose Account may not be made now (business time).
 AFTER_A_PAUSE = timedelta(minutes=10)
 
@@ -102,7 +104,10 @@ class Pipeline:
             return 0
         outcomes: dict[str, Outcome] = {}
         try:
-            for due in claim.subjects:
+            claim = self._with_company(claim)
+            if claim.others and not _turning(claim, runs, again, stop_at):
+                outcomes = self._newcomers(claim, runs)
+            for due in (d for d in claim.subjects if d.key not in outcomes):
                 if runs is not None:
                     runs[due.key] += 1
                     came_through = runs[due.key] - (again[due.key] if again else 0)
@@ -127,10 +132,35 @@ class Pipeline:
         """Send one batch of usage, if any waits; returns how many rows are settled."""
         return self.usage.run_once() if self.usage and not self.pausing.stands("stripe") else 0
 
+    def _with_company(self, claim: Claim) -> Claim:
+        """Customers that nothing else is due for are found out about together."""
+        alone = all(d.kind == CUSTOMER for d in claim.subjects)
+        held = self.identity.mode == "create" and self.pausing.stands("salesforce")
+        return self.subjects.with_company(claim, CUSTOMER, AT_ONCE - 1) if alone and not held else claim
+
+    def _newcomers(self, claim: Claim, runs: Counter[str] | None) -> dict[str, Outcome]:
+        """The outcomes of many customers; none where they can't be looked at together, so that each is tried alone."""
+        try:
+            found = Newcomers(self.identity).run(claim, self._guarded)
+        except LeaseLost:
+            raise
+        except Transient as error:
+            log.warning("run_postponed", code=error.code, reason=error.message)
+            found = {d.key: Again(error.code, error.message, error.retry_after_s) for d in claim.subjects}
+        except Exception:
+            log.exception("customers_apart", customers=len(claim.subjects))
+            return {}
+        if runs is not None:
+            runs.update(found.keys())
+        return found
+
     def _run(self, claim: Claim, due: Due) -> Outcome:
+        return self._guarded(due, lambda: self._by_kind(claim, due))
+
+    def _guarded(self, due: Due, work: Callable[[], Outcome]) -> Outcome:
         with structlog.contextvars.bound_contextvars(subject=due.key, attempt=due.attempts):
             try:
-                return self._by_kind(claim, due)
+                return work()
             except LeaseLost:
                 raise
             except Transient as error:
@@ -158,6 +188,13 @@ class Pipeline:
                 return self.quotes.run(claim, due)
             case _:
                 raise Terminal("BUG-502", f"{due.key} has no place in the deal lane; it is set aside.")
+
+
+def _turning(claim: Claim, runs: Counter[str] | None, again: Counter[str] | None, stop_at: int) -> bool:
+    """Whether one of these may be going round in circles: then each is counted and stopped by itself."""
+    if runs is None or not stop_at:
+        return False
+    return any(runs[d.key] - (again[d.key] if again else 0) >= stop_at for d in claim.subjects)
 
 
 def _circle(due: Due, times: int) -> Failed:

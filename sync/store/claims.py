@@ -5,6 +5,7 @@ Idle workers and each step of a drain ask this, mostly for nothing, so statement
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -48,6 +49,47 @@ def claim_unit(connection: Connection, lane: Lane, lease_s: float, unit: str | N
             return Claim(lane, chosen, token, _hold(connection, token, [row.number for row in rows], lease_s))
         passed_over.append(chosen)
     return None
+
+
+def with_company(
+    connection: Connection, claim: Claim, kind: str, limit: int, lease_s: float, account: str = ""
+) -> Claim:
+    """The claim with up to ``limit`` more free units of its lane in which nothing but subjects of ``kind`` is due, all on
+    this Stripe account.
+    """
+    units_ = list(dict.fromkeys(connection.scalars(_with_only(claim.lane, f"{kind}:", limit, account))))
+    if not units_:
+        return claim
+    s = subjects.c
+    mine = s.unit.in_(units_) & (s.lane == claim.lane) & (s.stripe_account == account) & claimable()
+    rows = connection.execute(select(s.key, s.number).where(mine).order_by(s.key).with_for_update()).all()
+    if not rows or not all(row.key.startswith(f"{kind}:") for row in rows):
+        return claim  # something else became due since: whoever asks next finds it
+    lease = {"lease_token": claim.token, "lease_until_machine_at": in_seconds(lease_s)}
+    connection.execute(update(units).where(units.c.unit.in_(units_)).values(lease))
+    more = _hold(connection, claim.token, [row.number for row in rows], lease_s)
+    return replace(claim, subjects=(*claim.subjects, *more), others=(*claim.others, *units_))
+
+
+def _with_only(lane: Lane, prefix: str, limit: int, account: str) -> Select[Any]:
+    s, other = subjects.c, subjects.alias("other")
+    something_else = (
+        select(1)
+        .where(
+            other.c.unit == units.c.unit, other.c.lane == lane, other.c.revision > other.c.done_revision,
+            (other.c.stripe_account != account) | ~other.c.key.startswith(prefix, autoescape=True),
+        )
+        .exists()
+    )  # fmt: skip
+    return (
+        select(units.c.unit)
+        .join(subjects, s.unit == units.c.unit)
+        .where(s.lane == lane, s.stripe_account == account, s.key.startswith(prefix, autoescape=True))
+        .where(claimable(), unit_free(), ~something_else)
+        .order_by(s.ready_machine_at)
+        .limit(limit)
+        .with_for_update(of=units, skip_locked=True, key_share=True)
+    )
 
 
 def claim_batch(connection: Connection, lane: Lane, limit: int, lease_s: float, account: str = "") -> Claim | None:

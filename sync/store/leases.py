@@ -27,8 +27,9 @@ def check_durations(lease_s: float, call_deadline_s: float) -> None:
 
 def confirm(connection: Connection, claim: Claim) -> None:
     """The claim still stands and keeps standing until this transaction ends; LeaseLost when another holds any of it."""
-    if claim.unit and claim.unit not in set(connection.scalars(_MY_UNITS, {"token": claim.token})):
-        raise LeaseLost(claim.unit)
+    wanted = {claim.unit, *claim.others} - {""}
+    if wanted and (lost := wanted - set(connection.scalars(_MY_UNITS, {"token": claim.token}))):
+        raise LeaseLost(min(lost))
     kept = set(connection.scalars(_MY_SUBJECTS, {"token": claim.token}))
     if kept != {due.key for due in claim.subjects}:
         raise LeaseLost(claim.unit or f"{len(claim.subjects)} subjects of lane {claim.lane}")

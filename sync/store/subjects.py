@@ -88,6 +88,11 @@ class StoredSubjects:
         with self._engine.begin() as connection:
             return claims.claim_unit(connection, lane, self._lease_s, unit, self._account)
 
+    def with_company(self, claim: Claim, kind: str, limit: int) -> Claim:
+        with self._engine.begin() as connection:
+            leases.confirm(connection, claim)
+            return claims.with_company(connection, claim, kind, limit, self._lease_s, self._account)
+
     def claim_batch(self, lane: Lane, limit: int = 200) -> Claim | None:
         with self._engine.begin() as connection:
             return claims.claim_batch(connection, lane, limit, self._lease_s, self._account)

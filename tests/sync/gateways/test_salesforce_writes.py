@@ -364,6 +364,40 @@ def test_a_name_that_looks_like_a_reference_is_only_a_name(world: World) -> None
     assert [c["Name"] for c in world.query(CONTACTS)] == ["Ada @ {part0.id}"]
 
 
+def test_accounts_are_made_together_with_their_contacts_and_without_those_that_are_refused(world: World) -> None:
+    org = world.org()
+    new = [
+        ({"Name": f"Birch {n}", "Stripe_Customer_Id__c": f"cus_{n}"}, {"LastName": f"@{{part{n}}}", "Email": email})
+        for n, email in enumerate(["a@birch.example", "no address", "c@birch.example"])
+    ]
+    alone = ({"Name": "Alone", "Stripe_Customer_Id__c": "cus_alone"}, None)
+
+    made = org.create_accounts([*new, alone])
+
+    assert [bool(id_) for id_ in made] == [True, False, True, True]
+    assert sorted(c["AccountId"] for c in world.query(CONTACTS)) == sorted([made[0], made[2]])
+    assert {c["Name"] for c in world.query(CONTACTS)} == {"@{part0}", "@{part2}"}  # a tree knows no references
+    assert [a["Name"] for a in world.query("SELECT Name FROM Account ORDER BY Name")] == ["Alone", "Birch 0", "Birch 2"]
+    assert len([e for e in world.log("salesforce") if "/composite/tree/Account" in e["path"]]) == 2
+    assert org.create_accounts([]) == []
+
+
+def test_more_accounts_than_one_call_takes_go_in_several(world: World) -> None:
+    new = [({"Name": f"A{n}"}, {"LastName": f"C{n}"}) for n in range(101)]
+
+    made = world.org().create_accounts(new)
+
+    assert len({*made} - {None}) == 101
+    assert len([e for e in world.log("salesforce") if "/composite/tree/Account" in e["path"]]) == 2
+
+
+def test_accounts_that_no_org_takes_say_why(world: World) -> None:
+    with pytest.raises(SyncError) as caught:
+        world.org().create_accounts([({"Name": "A", "Nothing__c": 1}, None)])
+
+    assert "Nothing__c" in caught.value.message
+
+
 def test_an_empty_flush_makes_no_call(world: World) -> None:
     assert world.org().flush([], Deadline(30)) == ({}, None)
     assert world.log("salesforce") == []

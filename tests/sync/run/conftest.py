@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 from sync import mapping
 from sync.crm import CrmAccount, CrmRow
 from sync.deal.policy import BillingPolicy
+from sync.errors import Terminal
 from sync.facts import Customer, Fact, Schedule, Subscription
 from sync.ports import ChangePage, EventPage, Mark, RowResult, Snapshot
 from sync.records import Ref
@@ -107,6 +108,7 @@ class FakeSalesforce:
     cursors: list[Any] = field(default_factory=list)
     meanwhile: Callable[[], object] = lambda: None
     dies: bool = False
+    refuses: str = ""
 
     def has(self, *accounts: CrmAccount) -> None:
         self.there.update({a.id: a for a in accounts})
@@ -128,6 +130,8 @@ class FakeSalesforce:
         ]
 
     def create_account(self, fields: Mapping[str, Any], contact: Mapping[str, Any] | None = None) -> str:
+        if fields["Name"] == self.refuses:
+            raise Terminal("DATA-220", f"A rule stopped {self.refuses}.")
         self.made.append(fields)
         self.contacts += [contact] if contact else []
         id_ = f"001MADE{len(self.made)}"
@@ -142,6 +146,12 @@ class FakeSalesforce:
             self.dies = False
             raise KeyboardInterrupt
         return id_
+
+    def create_accounts(self, new: Sequence[Any]) -> Sequence[str | None]:
+        self.calls.append("create_accounts")
+        return [
+            None if fields["Name"] == self.refuses else self.create_account(fields, contact) for fields, contact in new
+        ]
 
     def changes(self, heat: str, cursor: Mapping[str, object] | None) -> ChangePage:
         self.cursors.append((heat, cursor))
