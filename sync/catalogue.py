@@ -116,7 +116,7 @@ _ROWS: tuple[tuple[str, Kind, str, str, str], ...] = (
     (
         "DATA-213",
         _D,
-        "We found {count} billing customers that may be {account}. Billing will choose; nothing is created.",
+        "We found {count} that may be {account}. Billing will choose; nothing is created.",
         "ops rep",
         "Answer on the quote (Customer_Choice__c): the customer's id, or New.",
     ),

@@ -55,13 +55,15 @@ class Group:
 def failures(code: Code = None, since: Since = None, json: Json = False, yes: Yes = False) -> int:
     """List what waits for a person, grouped by code and cause: the most first.
 
+    With --since only records that have billing of their own: of rows that Salesforce refused nobody knows the business time.
+
     For example:
       tandem failures
       tandem failures --code CONF-301 --since 24h --json
     """
     with places.store() as store:
         found = store.subjects.failures(code=code, since=since_of(since, store.clock.now()))
-        rows = [] if code else store.outbox.failed_rows()
+        rows = [] if since else [row for row in store.outbox.failed_rows() if code in (None, row[1])]
         usage = [g for g in store.usage.set_aside_of() if not since and code in (None, g.code)]
         show(Out(json), grouped(found), rows, usage)
     return 0
@@ -103,8 +105,8 @@ def show(
     lines += [(g.code, g.many, "", instant(g.oldest), g.example, f"{g.customer}: {g.message}") for g in usage]
     headings = ("CODE", "COUNT", "SUM", "OLDEST", "FOR EXAMPLE", "CAUSE")
     out.answer("failures", value, table(headings, lines, right=("COUNT", "SUM")))
-    for code in sorted({g.code for g in groups}):
-        out.say(f"{code}: {catalogue.entry(code).fix} Then: tandem replay --code {code}")
+    for code in sorted({g.code for g in groups} | {code for code, _, _ in refused}):
+        out.say(f"{code}: {catalogue.entry(code).fix} If it does not go on by itself: tandem replay --code {code}")
     for code in sorted({g.code for g in usage}):
         out.say(f"{code}: see `tandem usage status`; then `tandem usage retry` or `tandem usage drop`.")
 

@@ -48,9 +48,10 @@ class Out:
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[object]], *, right: Iterable[str] = ()) -> Table:
-    """Rows under headings; those in ``right`` stand at the right of their column."""
-    shown, at_right = Table(box=None, pad_edge=False, show_edge=False, header_style="bold"), set(right)
-    for name in columns:
+    """Rows under headings, if there are any; those in ``right`` stand at the right of their column."""
+    names, at_right = list(columns), set(right)
+    shown = Table(box=None, pad_edge=False, show_edge=False, header_style="bold", show_header=any(names))
+    for name in names:
         shown.add_column(name, justify="right" if name in at_right else "left", overflow="fold")
     for row in rows:
         shown.add_row(*("" if cell is None else str(cell) for cell in row))

@@ -17,6 +17,7 @@ from sync.cli.exits import Refused
 from sync.deal.money import format_amount
 from sync.errors import SyncError, Transient
 from sync.plan import Plan
+from sync.ports.outbox import RefusedRows
 
 if TYPE_CHECKING:
     from sync.wiring import Services
@@ -82,11 +83,14 @@ class Rehearsal:
 
     subjects: tuple[Rehearsed, ...]
     as_of: datetime
+    rows: tuple[RefusedRows, ...] = ()  # that Salesforce refused, and that would be sent again
+    rows_of: str | None = None  # the code whose rows go along, "" for all, None for none
 
     @property
     def digest(self) -> str:
         """Of the whole, whatever the order."""
         lines = sorted(f"{s.key} {s.digest}" for s in self.subjects)
+        lines += [f"rows {self.rows_of}"] if self.rows else []
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 
     @property
@@ -128,6 +132,7 @@ class Rehearsal:
             "stripe_calls": self.stripe_calls,
             "salesforce_calls": self.salesforce_calls,
             "sums_minor": self.sums,
+            "rows": [{"code": r.code, "object": r.sobject, "count": r.many, "message": r.message} for r in self.rows],
         }
 
 
@@ -153,19 +158,30 @@ def keep(services: Services, rehearsal: Rehearsal) -> None:
         "as_of": rehearsal.as_of.isoformat(),
         "machine_s": machine_s(services),
         "subjects": {s.key: s.digest for s in rehearsal.subjects},
+        "rows_of": rehearsal.rows_of if rehearsal.rows else None,
     }
     services.cursors.put(_name(rehearsal.digest), value)
 
 
 def reviewed(services: Services, digest: str) -> tuple[datetime, Mapping[str, str]]:
     """The business instant and the subjects' digests of a kept rehearsal. Refused when unknown or older than half an hour."""
+    kept = _kept(services, digest)
+    subjects = cast("Mapping[str, str]", kept["subjects"])
+    return datetime.fromisoformat(str(kept["as_of"])), subjects
+
+
+def rows_reviewed(services: Services, digest: str) -> str | None:
+    """The code whose refused rows go along with a kept rehearsal, "" for all of them, None for none. Refused as `reviewed`."""
+    return cast("str | None", _kept(services, digest).get("rows_of"))
+
+
+def _kept(services: Services, digest: str) -> Mapping[str, object]:
     kept = services.cursors.get(_name(digest))
     if kept is None:
         raise Refused(f"no plan {digest} was rehearsed here.")
     if machine_s(services) - float(str(kept["machine_s"])) > VALID_S:
         raise Refused(f"plan {digest} is older than {VALID_S // 60} minutes: rehearse again.")
-    subjects = cast("Mapping[str, str]", kept["subjects"])
-    return datetime.fromisoformat(str(kept["as_of"])), subjects
+    return kept
 
 
 def unlike(rehearsal: Rehearsal, subjects: Mapping[str, str]) -> list[str]:

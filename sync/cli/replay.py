@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,16 +16,37 @@ from sync.cli.failures import Code, Since
 from sync.cli.naming import mark_of, subject_of
 from sync.cli.options import Apply, Json, PlanDigest, Yes, agreed
 from sync.cli.output import Out
-from sync.cli.rehearsal import Rehearsal, keep, rehearse, reviewed, unlike
+from sync.cli.rehearsal import Rehearsal, keep, rehearse, reviewed, rows_reviewed, unlike
 from sync.cli.since import since_of
 from sync.cli.sync import exit_of, show
 from sync.ports import Mark
+from sync.ports.outbox import RefusedRows
 
 if TYPE_CHECKING:
     from sync.wiring import Services
 
 #: More than this many are applied only with a person's agreement.
 ASK_ABOVE = 50
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the options choose."""
+
+    code: str | None
+    since: str | None
+    everything: bool
+    plan: str | None
+
+    @property
+    def chooses(self) -> bool:
+        """Whether an option says which records are meant."""
+        return bool(self.code or self.since or self.everything)
+
+    @property
+    def rows_of(self) -> str | None:
+        """The code whose refused rows are meant too, "" for all, None for none."""
+        return (self.code or "") if self.chooses and not self.since else None
 
 
 def replay(
@@ -42,7 +64,8 @@ def replay(
 ) -> int:
     """Make failed records due again: say first what that would do, with counts, calls and the sum of money.
 
-    The workers do the rest. Running it twice does no harm: what is as it should be stays so.
+    The workers do the rest. Running it twice does no harm: what is as it should be stays so. With --code or --all, rows
+    that Salesforce refused go again too.
 
     For example:
       tandem replay --code CONF-301 --since 24h
@@ -51,9 +74,12 @@ def replay(
     """
     out = Out(json)
     with places.services() as services:
-        keys = chosen(services, subjects or (), code=code, since=since, everything=everything, plan=plan)
+        asked = Asked(code, since, everything, plan)
+        keys, rows = chosen(services, subjects or (), asked), refused_rows(services, asked)
+        if not (keys or rows):
+            raise NotFound("nothing that waits for a person matches.")
         as_of, seen = reviewed(services, plan) if plan else (None, None)
-        rehearsal = rehearse(services, keys, as_of=as_of)
+        rehearsal = replace(rehearse(services, keys, as_of=as_of), rows=tuple(rows), rows_of=asked.rows_of)
         if not apply:
             keep(services, rehearsal)
             show(out, rehearsal)
@@ -68,32 +94,31 @@ def replay(
             out.say(rehearsal.headline)
             agreed(f"Replay {len(go)} records?", yes=yes)
         marked = make_due(services, [mark_of(key, services) for key in go], rate=rate, out=out)
-        _audit(services, rehearsal, go, changed, plan)
-        return _told(out, rehearsal, marked, changed)
+        again = sum(services.outbox.retry_failed(refused) for refused in sorted({one.code for one in rows}))
+        _audit(services, rehearsal, go, changed, plan, again)
+        return _told(out, rehearsal, marked, changed, again)
 
 
-def chosen(
-    services: Services,
-    named: Sequence[str],
-    *,
-    code: str | None,
-    since: str | None,
-    everything: bool,
-    plan: str | None,
-) -> list[str]:
-    """The keys that are meant, in the order in which they failed. NotFound when there are none; Misused when nothing was said."""
+def chosen(services: Services, named: Sequence[str], asked: Asked) -> list[str]:
+    """The keys that are meant, in the order in which they failed. Misused when nothing was said, or too much."""
     if named:
-        if code or since or everything:
+        if asked.chooses:
             raise Misused("give subjects, or --code, --since, --all: not both.")
         return list(dict.fromkeys(subject_of(name, services) for name in named))
-    if not (code or since or everything):
-        if plan is None:
+    if not asked.chooses:
+        if asked.plan is None:
             raise Misused("say which: subjects, --code, --since, --all, or --plan DIGEST.")
-        return list(reviewed(services, plan)[1])
-    found = services.subjects.failures(code=code, since=since_of(since, services.clock.now()))
-    if not found:
-        raise NotFound("nothing that waits for a person matches.")
+        return list(reviewed(services, asked.plan)[1])
+    found = services.subjects.failures(code=asked.code, since=since_of(asked.since, services.clock.now()))
     return [state.key for state in found]
+
+
+def refused_rows(services: Services, asked: Asked) -> Sequence[RefusedRows]:
+    """The rows that Salesforce refused and that are meant: of the code, or all; never by --since, which is business time."""
+    rows_of = asked.rows_of
+    if not asked.chooses and asked.plan is not None:
+        rows_of = rows_reviewed(services, asked.plan)
+    return services.outbox.refused(rows_of or None) if rows_of is not None else ()
 
 
 def make_due(services: Services, marks: Sequence[Mark], *, rate: int, out: Out) -> int:
@@ -109,19 +134,23 @@ def make_due(services: Services, marks: Sequence[Mark], *, rate: int, out: Out) 
 
 
 def _audit(
-    services: Services, rehearsal: Rehearsal, go: Sequence[str], changed: Sequence[str], plan: str | None
+    services: Services, rehearsal: Rehearsal, go: Sequence[str], changed: Sequence[str], plan: str | None, rows: int
 ) -> None:
     detail = {
         "subjects": list(go),
         "skipped": list(changed),
         "plan": plan or rehearsal.digest,
         "sums_minor": rehearsal.sums,
+        "rows": rows,
     }
     target = go[0] if len(go) == 1 else f"{len(go)} subjects"
     services.audit.write(actor=getpass.getuser(), action="replay", target=target, detail=detail)
 
 
-def _told(out: Out, rehearsal: Rehearsal, marked: int, changed: Sequence[str]) -> int:
+def _told(out: Out, rehearsal: Rehearsal, marked: int, changed: Sequence[str], again: int) -> int:
     lines = [f"{marked} due again", *(f"skipped, not as reviewed: {key}" for key in changed), rehearsal.headline]
-    out.answer("replay", {**rehearsal.to_json(), "marked": marked, "skipped": list(changed)}, lines)
+    if again:
+        lines.append(f"{again} rows go to Salesforce again")
+    value = {**rehearsal.to_json(), "marked": marked, "skipped": list(changed), "rows_marked": again}
+    out.answer("replay", value, lines)
     return Exit.REFUSED if changed else Exit.DONE

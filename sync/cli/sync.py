@@ -60,6 +60,10 @@ def show(out: Out, rehearsal: Rehearsal) -> None:
             lines += [f"  {line}" for line in one.plan.text().splitlines()]
         elif one.message:
             lines.append(f"  {one.message}")
+    lines += [
+        f"{row.many} of {row.sobject} that Salesforce refused: sent again ({row.code}: {row.message})"
+        for row in rehearsal.rows
+    ]
     out.answer("rehearsal", rehearsal.to_json(), [*lines, rehearsal.headline])
 
 

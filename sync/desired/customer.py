@@ -186,7 +186,7 @@ class _Asker:
             record_id=self.quote_id,
             field="Customer_Choice__c",
             blocked_on=(self.account.id, *ids),
-            count=str(len(ids)),
+            count=f"{len(ids)} billing customer{'' if len(ids) == 1 else 's'}",
             account=self.account.name,
         )
         seen = tuple(c for c in self.looked.seen if c.id not in self.looked.apart)

@@ -119,7 +119,7 @@ def _ask(customer: Customer, accounts: Sequence[CrmAccount], evidence: str) -> A
         record_id=ids[0],
         field="Stripe_Customer_Id__c",
         blocked_on=ids,
-        count=str(len(ids)),
-        account=accounts[0].name,
+        count="1 billing customer",
+        account=accounts[0].name if len(accounts) == 1 else f"any of {len(accounts)} Accounts",
     )
     return Ask(refusal, tuple(accounts), evidence)

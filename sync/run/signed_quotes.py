@@ -17,11 +17,11 @@ from sync.desired.preview import cannot_bill
 from sync.desired.quote_status import QuoteView, quote_fields
 from sync.errors import Refused
 from sync.ports import Adoption, Change, Cohorts, Facts, FoundRow, Held, Outbox, QuotePage, Subjects
+from sync.quotes.roughly import roughly
 from sync.run.changes import Changes
 from sync.run.intake import unit_of
 from sync.run.rows import Rows
 from sync.run.start import CODE, DECIDED, Start
-from sync.run.telling import as_it_stands
 
 #: What a quote and its lines show of ours, by attribute.
 SHOWN = (
@@ -107,7 +107,7 @@ class SignedQuotes:
                 done.undecided += 1
                 done.ids.add(quote.id)
                 done.first = [*done.first, f"{quote.number} {quote.name}"][:20]
-                minor, currency = as_it_stands(graph)
+                minor, currency = roughly(graph)
                 done.sums.update({currency.upper(): minor} if currency and minor is not None else {})
             else:
                 done.due += 1
@@ -134,7 +134,7 @@ class SignedQuotes:
 
     def _held(self, graph: QuoteGraph, seen_at: datetime) -> Held:
         quote = graph.quote
-        minor, currency = as_it_stands(graph)
+        minor, currency = roughly(graph)
         message = self.start.refusal(quote).message
         return Held(quote.id, unit_of(quote.account_id or quote.id), seen_at, CODE, message, minor, currency)
 

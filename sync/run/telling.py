@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from fractions import Fraction
 
 from sync.clock import Clock
 from sync.crm import QuoteGraph
 from sync.deal.effect import effect
 from sync.deal.forecast import line_amounts
-from sync.deal.money import minor, round_half_away
 from sync.desired.keys import DEAL
 from sync.desired.preview import cannot_bill
 from sync.desired.quote_status import QuoteView, Shown, line_fields, quote_fields
 from sync.errors import SyncError, Terminal, Transient
 from sync.ports import Claim, Due, Facts, Mark, Outbox, Promise, Subjects
+from sync.quotes.roughly import roughly
 from sync.records import Ref
 from sync.run.dealing import Signed
 from sync.run.intake import account_mark, unit_of
@@ -160,19 +159,7 @@ def messages(error: SyncError) -> list[str]:
 
 
 def at_stake(run: QuoteTry) -> tuple[int | None, str | None]:
-    """The money that waits behind a refused quote: its contract total, else what its lines come to as they stand."""
+    """The money that waits behind a refused quote: its contract total, else what its lines come to as far as they say."""
     if run.worked:
         return run.worked.forecast.total, run.worked.deal.currency
-    return as_it_stands(run.graph)
-
-
-def as_it_stands(graph: QuoteGraph) -> tuple[int | None, str | None]:
-    """What a quote's lines come to, in minor units, and in what; None where it names no currency."""
-    currency = graph.quote.currency
-    if currency is None:
-        return None, None
-    lines = [
-        line for line in graph.lines if line.quantity is not None and line.unit_price is not None and not line.optional
-    ]
-    total = sum((minor(line.unit_price or 0, currency) * Fraction(line.quantity or 0) for line in lines), Fraction(0))
-    return round_half_away(total), currency
+    return roughly(run.graph)

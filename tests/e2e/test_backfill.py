@@ -216,7 +216,7 @@ def test_what_was_signed_before_the_start_is_billed_by_a_decision_and_never_by_s
     [report] = reports
     assert not any(w.startswith("stripe") for w in written)
     assert (report.quotes.billed, report.quotes.due, report.quotes.undecided) == (0, 0, 2)
-    assert report.quotes.sums == {"USD": 100_000}
+    assert report.quotes.sums == {"USD": 1_200_000}
     assert not report.complete
     assert quote_row(world, old)["Billing_Code__c"] == "DATA-229"
     assert {(key, code) for key, code, _ in tandem.drain().failed} == {

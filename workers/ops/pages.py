@@ -97,7 +97,7 @@ def story(name: str, found: Story) -> str:
             "Said",
         )
         parts += [heading("What was done"), table(headings, [_entry(one) for one in found.entries])]
-        parts.append(line(f"The newest {len(found.entries)} at most; `tandem timeline` has more.", quiet=True))
+        parts.append(line("The newest only, where there are many; `tandem timeline` has more.", quiet=True))
     else:
         parts.append(line("No run of it was recorded so far."))
     return page(name, *parts)

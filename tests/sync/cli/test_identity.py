@@ -37,9 +37,9 @@ def test_a_question_is_listed_answered_and_what_waited_goes_on(
     assert (listed["code"], listed["accounts"]) == ("DATA-213", {account: "Acme"})
     assert listed["customers"] == {right: "A. Smith <ap@acme.example>", wrong: "B. Jones <ap@acme.example>"}
     assert "2 customers have the billing e-mail" in listed["evidence"]
-    assert (listed["sum_minor"], listed["currency"], listed["age_s"]) == (50000, "USD", 0)
+    assert (listed["sum_minor"], listed["currency"], listed["age_s"]) == (600000, "USD", 0)
     text = tandem("identity", "list").out
-    for words in (right, wrong, account, "500.00 USD", f"customer:{right}"):
+    for words in (right, wrong, account, "6,000.00 USD", f"customer:{right}"):
         assert words in text
 
     rehearsed = tandem("identity", "keep-apart", account, wrong, "--json")

@@ -241,6 +241,36 @@ def test_replay_skips_and_lists_what_is_not_as_reviewed(tandem: Tandem, crm: Crm
     assert first
 
 
+def test_rows_that_salesforce_refused_go_again_by_a_replay_of_their_code(
+    tandem: Tandem, crm: Crm, sandbox: Served
+) -> None:
+    def withhold(*fields: str) -> None:
+        url = f"{sandbox.ready['salesforce']['url']}/tandem-sandbox/settings"
+        headers = {"X-Tandem-Client": "harness", "Authorization": str(crm._http.headers["Authorization"])}
+        requests.post(url, json={"withheld": list(fields)}, headers=headers, timeout=10).raise_for_status()
+
+    withhold("Billing_Subscription__c")
+    signed(crm, "Acme", seats(crm))
+    tandem("drain")
+    [row] = tandem("failures", "--code", "CONF-302", "--json").json["rows"]
+    assert row["object"] == "Billing_Subscription__c"
+    assert tandem("failures", "--code", "DATA-201", "--json").json["rows"] == []
+    assert "tandem replay --code CONF-302" in tandem("failures").err
+    withhold()
+
+    rehearsed = tandem("replay", "--code", "CONF-302")
+
+    assert "1 of Billing_Subscription__c that Salesforce refused: sent again" in rehearsed.out
+    assert crm.query("SELECT Id FROM Billing_Subscription__c") == []
+    digest = re.search(r"--plan (\w+)", rehearsed.err)
+    assert digest
+    assert tandem("replay", "--apply", "--plan", digest[1], "--json").json["rows_marked"] == 1
+    assert tandem("drain").code == 0
+    assert len(crm.query("SELECT Id FROM Billing_Subscription__c")) == 1
+    assert tandem("failures").out.strip() == "nothing waits for a person"
+    assert tandem("replay", "--all").code == 3
+
+
 def test_replay_wants_to_be_told_what(tandem: Tandem) -> None:
     assert tandem("replay").code == 2
     assert tandem("replay", "7F3K", "--all").code == 2
