@@ -4,7 +4,7 @@ and stated; an invoice that stands is never measured again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -48,17 +48,25 @@ class Uses:
         found = self.invoices.get(due.key)
         return found is not None and found.status != "draft"
 
+    def is_ahead(self, due: UseDue, now: datetime) -> bool:
+        """Whether it is not due yet."""
+        return ready_at(due) > now
+
     def wake_at(self, now: datetime) -> datetime | None:
         """When the next one falls due."""
-        return min((ready_at(d) for d in self.dues if ready_at(d) > now), default=None)
+        return min((ready_at(d) for d in self.dues if self.is_ahead(d, now)), default=None)
 
-    def asked(self, now: datetime) -> tuple[Asked, ...]:
-        """What has to be measured for those that are due: nothing that stands on a draft already."""
+    def items(self, due: UseDue) -> tuple[tuple[str, Used], ...]:
+        """What its items are, by their natural keys."""
+        return tuple((f"{due.key}:{n}", one) for n, one in enumerate(due.used, start=1))
+
+    def asked(self, now: datetime, held: Container[str] = ()) -> tuple[Asked, ...]:
+        """What has to be measured for those that are due, but for the ``held``: nothing that stands on a draft already."""
         return tuple(
             asked(one, self.deal)
             for due in self.due(now)
-            for n, one in enumerate(due.used, start=1)
-            if _amount_on(self.invoices.get(due.key), item_key(due, n)) is None
+            for key, one in self.items(due)
+            if due.key not in held and _amount_on(self.invoices.get(due.key), key) is None
         )
 
     def desire(self, now: datetime, counted: Mapping[Asked, int]) -> list[Desired]:
@@ -69,8 +77,8 @@ class Uses:
         draft = self.invoices.get(due.key)
         lines: list[DueLine] = []
         units: list[int] = []
-        for n, one in enumerate(due.used, start=1):
-            there = _amount_on(draft, item_key(due, n))
+        for key, one in self.items(due):
+            there = _amount_on(draft, key)
             many = counted.get(asked(one, self.deal))
             if there is None and many is None:
                 return ()
@@ -107,11 +115,6 @@ def is_use(metadata: Mapping[str, str]) -> bool:
 def ready_at(due: UseDue) -> datetime:
     """When its sum is read: Stripe has counted by then whatever was reported in time."""
     return due.at + SUMMED_WITHIN
-
-
-def item_key(due: UseDue, number: int) -> str:
-    """The natural key of one item of such an invoice."""
-    return f"{due.key}:{number}"
 
 
 def asked(used: Used, deal: Deal) -> Asked:

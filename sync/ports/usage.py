@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from sync.errors import Transient
 from sync.facts import Meter
 from sync.usage.rows import UsageRow
+from sync.usage.windows import Window
 
 UsageState = Literal["waiting", "sending", "sent", "refused", "unknown", "dropped"]
 
@@ -91,6 +92,18 @@ class UsageStore(Protocol):
 
     def accounts_of_rows(self, names: Iterable[str]) -> Mapping[str, str]:
         """Account id by Billing_Key__c, or by record id, of rows of Billing_Subscription__c."""
+
+
+class UsageWindows(Protocol):
+    """Times that are over whose use we bill ourselves."""
+
+    def keep(self, deal: str, windows: Sequence[Window]) -> None:
+        """Of this deal there are these; others of it are gone unless they were stated."""
+
+    def of_customers(self, customers: Iterable[str]) -> Sequence[Window]: ...
+
+    def unsettled(self, customer: str, event: str, start: datetime, end: datetime, since: datetime) -> bool:
+        """Whether a use of this time was taken in that Stripe has not, or got after ``since``."""
 
 
 class Metering(Protocol):

@@ -35,7 +35,7 @@ from sync.records import Ref
 from sync.run.dealing import Case, Dealing, Signed
 from sync.run.payers import Payer, Payers
 from sync.run.taking import read_takeover
-from sync.run.using import Using
+from sync.run.using import Measured, Using
 
 F = TypeVar("F", bound=Fact)
 
@@ -58,6 +58,7 @@ class Worked:
     known: Mapping[Ref, str]
     objects: tuple[Fact, ...]
     preview: Preview
+    use: Measured
 
     @property
     def deal(self) -> Deal:
@@ -121,7 +122,7 @@ class Planner:
         dues = uses_of(deal, done, now, self.policy.usage_grace)
         money = self._money(deal, plain, done, customer, now, by_use=any(ready_at(due) <= now for due in dues))
         uses = with_invoices(deal, dues, money.invoices)
-        by_use = self.using.stated(uses, customer.customer.id, now) if customer and not wanted.waiting else []
+        use = self.using.measured(uses, customer.customer.id, now) if customer else Measured()
         ups = desire_true_ups(plain.true_ups, deal, done, money.invoices, now)
         given_back = desire_credits([*_credits(deal, done, now), *ups.credits], deal, money, now)
         matched = customer.customer if customer else None
@@ -134,7 +135,7 @@ class Planner:
                 *wanted.objects,
                 *ups.objects,
                 *given_back.objects,
-                *by_use,
+                *use.objects,
             )
         )
         facts = [*snapshot.all(), *objects, *taking.facts, *money.invoices, *money.notes, *money.balances]
@@ -142,7 +143,7 @@ class Planner:
         foreseen, taken = taking.shown(plain, own, now)
         earlier = forecast(case.before, now, begun(case.before, done)) if case.before else None
         changed = foreseen if case.changed is deal else forecast(case.changed, now, begun(case.changed, done))
-        wakes = [wanted.wake_at, given_back.wake_at, ups.wake_at, uses.wake_at(now)]
+        wakes = [wanted.wake_at, given_back.wake_at, ups.wake_at, use.wake_at]
         known = {ref: found.remote_id for ref, found in actual.items()}
         plan = diff(desired, actual)
         said = self.hold(case, foreseen, known) if shown_only and not done else None
@@ -156,6 +157,7 @@ class Planner:
             wanted=replace(wanted, wake_at=min((at for at in wakes if at is not None), default=None)),
             plan=replace(plan, complete=plan.complete and not again),
             known=known,
+            use=use,
             objects=objects,
             preview=preview(
                 case.changed,

@@ -226,6 +226,7 @@ class QuoteRun:
             worked = self._work(claim, run, now)
             run.worked = worked
             worked.plan.raise_if_unsafe()
+            self.planner.using.keep(worked.deal, worked.use)
             self.planner.payers.settle(worked.payer, worked.deal.payer.account_id, run.graph.quote.id)
             found = close_found(self.ledger, worked.plan, worked.known)
             if not worked.plan.operations:

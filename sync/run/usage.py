@@ -122,7 +122,7 @@ class UsageRun:
 
     def _still_billable(self, rows: Sequence[StoredUsage], now: datetime) -> list[StoredUsage]:
         """Those whose period is still open; the others are set aside. What may be in Stripe already is not judged again."""
-        judged = self.intake.judged({r.id: r.row for r in rows if r.tries == 1}, now)
+        judged = self.intake.judged({r.id: r.row for r in rows if r.tries == 1}, now, accepted=True)
         good = []
         for row in rows:
             why = judged.get(row.id)

@@ -8,12 +8,13 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from sync.clock import Clock
 from sync.facts import Customer, Fact, Invoice, Meter, Price, Schedule, Subscription
 from sync.ports import Facts, Links, NewLink, StripeGateway
-from sync.ports.usage import Metering, NewUsage, UsageStore
+from sync.ports.usage import Metering, NewUsage, UsageStore, UsageWindows
 from sync.records import Ref
 from sync.run.reading import typed
 from sync.usage.rows import Refusal, UsageRow, timely
@@ -45,6 +46,7 @@ class UsageIntake:
     facts: Facts
     links: Links
     store: UsageStore
+    windows: UsageWindows
     clock: Clock
     _meters: tuple[float, Sequence[Meter]] = field(default=(float("-inf"), ()))
 
@@ -67,8 +69,13 @@ class UsageIntake:
         known = len(rows) - accepted - len(refused)
         return Taken(accepted, known, sorted(refused.items(), key=lambda each: each[0]))
 
-    def judged(self, rows: Mapping[int, UsageRow], now: datetime) -> dict[int, NewUsage | Refusal]:
-        """By number: who is billed for it by which event, or why nobody is. What the store denies is asked of Stripe."""
+    def judged(
+        self, rows: Mapping[int, UsageRow], now: datetime, *, accepted: bool = False
+    ) -> dict[int, NewUsage | Refusal]:
+        """By number: who is billed for it by which event, or why nobody is. What the store denies is asked of Stripe.
+        ``accepted``: they were taken in before.
+        """
+        of = partial(self._of, now=now, accepted=accepted)
         found: dict[int, NewUsage | Refusal] = {n: late for n, row in rows.items() if (late := timely(row, now))}
         customers = self._customers([row for n, row in rows.items() if n not in found])
         named = {n: customers.get(_name(row), "") for n, row in rows.items() if n not in found}
@@ -76,7 +83,7 @@ class UsageIntake:
         unsure = {}
         for n, customer in named.items():
             known = stored.get(customer)
-            answer = self._of(rows[n], known) if known and is_current(known, int(now.timestamp())) else None
+            answer = of(rows[n], known) if known and is_current(known, int(now.timestamp())) else None
             if isinstance(answer, NewUsage):
                 found[n] = answer
             else:
@@ -84,7 +91,7 @@ class UsageIntake:
         live = self._live({c for c in unsure.values() if c})
         for n, customer in unsure.items():
             known = live.get(customer)
-            found[n] = self._of(rows[n], known) if known else _unknown(rows[n])
+            found[n] = of(rows[n], known) if known else _unknown(rows[n])
         return found
 
     def meter(self, event: str) -> Meter | None:
@@ -93,11 +100,11 @@ class UsageIntake:
 
     # ------------------------------------------------------------------
 
-    def _of(self, row: UsageRow, known: Known) -> NewUsage | Refusal:
+    def _of(self, row: UsageRow, known: Known, now: datetime, accepted: bool) -> NewUsage | Refusal:
         meter = meter_meant(row, known, self._active(row.event))
         if isinstance(meter, Refusal):
             return meter
-        return unbillable(row, meter, known) or NewUsage(row, meter.event_name, known.customer)
+        return unbillable(row, meter, known, now, accepted=accepted) or NewUsage(row, meter.event_name, known.customer)
 
     def _active(self, event: str) -> Sequence[Meter]:
         read_at, known = self._meters
@@ -153,10 +160,12 @@ class UsageIntake:
     def _known(self, customers: set[str], facts: Sequence[Fact]) -> dict[str, Known]:
         subscriptions = [f for f in facts if isinstance(f, Subscription)]
         drafts = [f for f in facts if isinstance(f, Invoice) and f.status == "draft"]
+        windows = self.windows.of_customers(customers) if customers else ()
         prices = self._prices({line.price for draft in drafts for line in draft.lines if line.price})
         return {
             c: Known(
-                c, [s for s in subscriptions if s.customer == c], [d for d in drafts if d.customer == c], prices
+                c, [s for s in subscriptions if s.customer == c], [d for d in drafts if d.customer == c], prices,
+                [w for w in windows if w.customer == c],
             )
             for c in customers
         }  # fmt: skip

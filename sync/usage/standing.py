@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sync.desired.keys import PRODUCT
 from sync.facts import Invoice, Meter, Price, Subscription
 from sync.usage.rows import Refusal, UsageRow
+from sync.usage.windows import Window
 
 #: Subscriptions that never bill anything.
 NEVER_BILLS = ("incomplete_expired",)
@@ -19,12 +21,15 @@ NEVER_BILLS = ("incomplete_expired",)
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of one customer: subscriptions (ended ones too), draft invoices, and the prices of their lines by id."""
+    """What is known of one customer: subscriptions (ended ones too), draft invoices, the prices of their lines by id, and
+    times that are over whose use we bill ourselves.
+    """
 
     customer: str
     subscriptions: Sequence[Subscription]
     drafts: Sequence[Invoice]
     prices: Mapping[str, Price]
+    windows: Sequence[Window] = ()
 
 
 def is_current(known: Known, now_s: int) -> bool:
@@ -51,8 +56,11 @@ def meter_meant(row: UsageRow, known: Known, meters: Iterable[Meter]) -> Meter |
     return Refusal("unknown_meter", f"{known.customer} is billed for product {row.product} {many}.")
 
 
-def unbillable(row: UsageRow, meter: Meter, known: Known) -> Refusal | None:
-    """Why no invoice would ever show this use; None where one will."""
+def unbillable(row: UsageRow, meter: Meter, known: Known, now: datetime, *, accepted: bool = False) -> Refusal | None:
+    """Why no invoice would ever show this use; None where one will. ``accepted``: it was taken in before."""
+    ours = [w for w in known.windows if w.covers(meter.event_name, row.happened_at)]
+    if any(w.takes(now, accepted=accepted) for w in ours):
+        return None
     at_s = int(row.happened_at.timestamp())
     over = False
     for subscription in known.subscriptions:
@@ -67,6 +75,13 @@ def unbillable(row: UsageRow, meter: Meter, known: Known) -> Refusal | None:
     if any(_still_measures(draft, meter, at_s, known.prices) for draft in known.drafts):
         return None
     stamp = row.happened_at.isoformat().replace("+00:00", "Z")
+    if ours:
+        until, closed = (
+            f"{max(at):%Y-%m-%d %H:%MZ}" for at in zip(*((w.end_at, w.closes_at) for w in ours), strict=True)
+        )
+        return Refusal(
+            "period_billed", f"what {known.customer} used until {until} could be reported until {closed}: it is billed."
+        )
     if over:
         return Refusal(
             "period_billed",

@@ -79,7 +79,7 @@ def pipeline_of(
         stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, identities=store.identities,
         several=among is not None,
     )  # fmt: skip
-    using = Using(stripe=stripe, metering=stripe.meters)
+    using = Using(stripe=stripe, metering=stripe.meters, windows=store.windows)
     planner = Planner(stripe=stripe, payers=payers, dealing=dealing, using=using)
     promise = PromiseCheck(dealing=dealing, facts=store.facts, outbox=store.outbox, rows=rows)
     opportunities = Opportunities(promises=store.promises, outbox=store.outbox, rows=rows)
@@ -151,5 +151,6 @@ def usage_intake_of(store: Store, stripe: stripe_client.StripeAccount) -> UsageI
         facts=store.facts,
         links=store.links,
         store=store.usage,
+        windows=store.windows,
         clock=store.clock,
     )

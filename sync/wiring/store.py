@@ -32,6 +32,7 @@ from sync.store.pauses import StoredPauses
 from sync.store.promises import StoredPromises
 from sync.store.subjects import StoredSubjects
 from sync.store.usage import StoredUsageEvents
+from sync.store.usage_windows import StoredUsageWindows
 from sync.wiring.vendors import build_version
 
 #: A drain waits for what passes by itself, so its back-off is short (DESIGN 6).
@@ -60,6 +61,7 @@ class Store:
     comparing: StoredComparing
     decisions: StoredDecisions
     usage: StoredUsageEvents
+    windows: StoredUsageWindows
 
     def close(self) -> None:
         """Disconnect from PostgreSQL."""
@@ -146,6 +148,7 @@ def store_of(
         comparing=StoredComparing(engine, stripe_account=account, now=clock.now, part=part),
         decisions=StoredDecisions(engine, audit),
         usage=StoredUsageEvents(engine, backoff_cap_s=backoff, stripe_account=part),
+        windows=StoredUsageWindows(engine),
     )
 
 

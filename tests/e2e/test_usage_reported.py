@@ -210,3 +210,34 @@ def test_a_use_counts_once_although_the_process_died_before_or_after_it_was_sent
     tandem.drain()
     assert world.crm.row("Billing_Issue__c", "Status__c", told)["Status__c"] == "Closed"
     assert command("import", str(file), "--apply")[1]["known"] == 2
+
+
+@pytest.mark.long
+def test_what_is_reported_late_of_a_deal_that_was_ended_today_is_billed_and_what_comes_later_is_refused(
+    world: World, tandem: Tandem, usage: Book, command: Callable[..., Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "late.csv"
+
+    def report(name: str, quantity: int, at: str = "2026-06-15T23:59:59Z") -> list[str]:
+        """The reasons for which it is refused."""
+        row = f"{name},resolution,{usage.accounts['acme']},{quantity},{at}"
+        file.write_text(f"identifier,event,account,quantity,timestamp\n{row}\n")
+        return [refused["reason"] for refused in command("import", str(file), "--apply")[1]["refused"]]
+
+    world.at("2026-06-16T09:00")
+    usage.used("acme", "resolution", 150, "2026-06-10T12:00:00")
+    usage.change("acme", kind="Cancellation", Start_Date__c="2026-06-16", Credit_Policy__c="None")
+    settled(tandem)
+    world.at("2026-06-16T09:59")
+    assert report("in time", 100) == []
+    assert report("after the end", 1, "2026-06-16T00:00:00Z") == ["period_billed"]
+    world.at("2026-06-16T10:15")
+    assert report("too late", 1) == ["period_billed"]
+    settled(tandem)  # what was taken in goes to Stripe, and the invoice waits until Stripe has summed it
+    assert usage.billed("acme") == [("2026-06-01", SEATS)]
+    world.at("2026-06-16T10:26")
+    settled(tandem)
+    assert usage.billed("acme") == [("2026-06-01", SEATS), ("2026-06-16", 150 * 99)]  # 250, of which 100 are free
+    assert report("after that", 1) == ["period_billed"]
+    assert usage.row("acme", "Last_Usage__c Status__c") == (250, "Canceled")
+    changes_nothing(tandem)

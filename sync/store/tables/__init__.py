@@ -11,7 +11,7 @@ from sync.store.tables.decisions import audit, cohorts, kept_apart, pauses, ques
 from sync.store.tables.knowledge import facts, promises, signatures
 from sync.store.tables.ledger import OPERATION_STATES, links, operations, runs
 from sync.store.tables.standing import allowances, budgets, cursors, inputs_acted_on, installation, leaders
-from sync.store.tables.usage import USAGE_STATES, usage_events
+from sync.store.tables.usage import USAGE_STATES, usage_events, usage_windows
 from sync.store.tables.work import notices, subjects, units
 
 __all__ = [
@@ -45,4 +45,5 @@ __all__ = [
     "subjects",
     "units",
     "usage_events",
+    "usage_windows",
 ]

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Identity, Index, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Identity,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from sync.store.tables.columns import metadata, one_of, stamp, words
 
@@ -38,3 +50,19 @@ _UNSENT = usage_events.c.state.in_(("waiting", "sending"))
 Index("usage_unsent", usage_events.c.id, postgresql_where=_UNSENT)
 Index("usage_of_customer", usage_events.c.customer, usage_events.c.event, usage_events.c.happened_at)
 Index("usage_set_aside", usage_events.c.id, postgresql_where=usage_events.c.state.in_(("refused", "unknown")))
+
+#: Times that are over whose use we bill ourselves, and until when it may be reported.
+usage_windows = Table(
+    "usage_windows",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("deal", Text, nullable=False),
+    Column("customer", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    stamp("start_at", nullable=False),
+    stamp("end_at", nullable=False),
+    stamp("closes_at", nullable=False),
+    Column("stated", Boolean, nullable=False, server_default=text("false")),
+)
+Index("usage_windows_of_deal", usage_windows.c.deal)
+Index("usage_windows_of_customer", usage_windows.c.customer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from sync.facts import Invoice, Item, Line, Meter, Price, Subscription
 from sync.usage.files import NotUsage, read_file
 from sync.usage.rows import Refusal, UsageRow, read_row, timely
 from sync.usage.standing import Known, is_current, meter_meant, unbillable
+from sync.usage.windows import Window
 
 NOON = datetime(2026, 6, 20, 12, tzinfo=UTC)
 GOOD = {
@@ -121,13 +123,14 @@ def plan(start: str = "2026-06-01", end: str = "2026-07-01", **more: object) -> 
     return Subscription(id="sub_1", customer="cus_1", items=(item,), **first)  # type: ignore[arg-type]
 
 
-def known(*plans: Subscription, drafts: tuple[Invoice, ...] = ()) -> Known:
-    return Known("cus_1", plans, drafts, {PRICE.id: PRICE})
+def known(*plans: Subscription, drafts: tuple[Invoice, ...] = (), windows: tuple[Window, ...] = ()) -> Known:
+    return Known("cus_1", plans, drafts, {PRICE.id: PRICE}, windows)
 
 
-def why(at: str, of: Known) -> str | None:
-    found = unbillable(row(datetime.fromtimestamp(stamp(at), UTC)), METER, of)
-    return found and found.reason
+def why(at: str, of: Known, now: str = "2026-06-20", *, accepted: bool = False) -> str | None:
+    then = datetime.fromtimestamp(stamp(now), UTC)
+    found = unbillable(row(datetime.fromtimestamp(stamp(at), UTC)), METER, of, then, accepted=accepted)
+    return found.reason if found else None
 
 
 def test_a_use_is_billed_in_the_period_that_runs_and_in_one_whose_invoice_is_a_draft() -> None:
@@ -144,7 +147,21 @@ def test_nothing_bills_what_is_used_after_the_end_or_by_another_meter() -> None:
     assert [why(day, known(ended)) for day in ("2026-06-10", "2026-06-15")] == ["period_billed", "not_billed"]
     assert why("2026-06-10", known(plan(status="incomplete_expired"))) == "not_billed"
     other = Known("cus_1", [plan()], (), {})
-    assert unbillable(row(), Meter(id="mtr_2", event_name="call", status="active"), other) is not None
+    assert (
+        unbillable(row(), Meter(id="mtr_2", event_name="call", status="active"), other, row().happened_at) is not None
+    )
+
+
+def test_of_a_time_that_ended_inside_a_cycle_use_is_taken_until_its_window_closes() -> None:
+    ended = plan(status="canceled", ended_at_s=stamp("2026-06-15"))
+    first, end, closes = (datetime.fromtimestamp(stamp(day), UTC) for day in ("2026-06-01", "2026-06-15", "2026-06-18"))
+    window = Window("Q1:Q2:2026-06-15:use:1", "Q1", "cus_1", "call", first, end, closes)
+    late = known(ended, windows=(window,))
+    assert [why("2026-06-14", late, now) for now in ("2026-06-17", "2026-06-18")] == [None, "period_billed"]
+    assert why("2026-06-15", late, "2026-06-17") == "not_billed"  # there was no service any more
+    assert why("2026-06-14", late, "2026-06-18", accepted=True) is None  # its invoice waits for it
+    stated = known(ended, windows=(replace(window, stated=True),))
+    assert why("2026-06-14", stated, "2026-06-17", accepted=True) == "period_billed"
 
 
 def test_what_was_known_before_a_period_ended_is_not_believed() -> None:
