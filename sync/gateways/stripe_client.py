@@ -93,6 +93,9 @@ class StripeAccount:
     def events(self, cursor: Mapping[str, object] | None, *, undelivered_only: bool = False) -> EventPage:
         return self._events.read(cursor, self.source, undelivered_only=undelivered_only)
 
+    def events_head(self) -> Mapping[str, object]:
+        return self._events.head()
+
     def list_facts(self, kind: FactKind, after: str | None = None, span: Span = EVER) -> FactPage:
         return self._lists.page(kind, after, span)
 

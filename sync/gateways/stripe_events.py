@@ -40,6 +40,11 @@ class Events:
             return self._first(source)
         return self._after(cursor, source)
 
+    def head(self) -> Mapping[str, object]:
+        """A cursor from which only what comes from now on is read, but for the overlap; blank where there is no event."""
+        newest_first, _ = self._list()
+        return _page(newest_first, "", more=False, start=newest_first[-1]["id"]).cursor if newest_first else {}
+
     def _list(self, **params: object) -> tuple[list[Json], bool]:
         """A page, newest first as Stripe gives it, and whether there is more."""
         return _members(self._http.get(READS["events"], {"limit": PAGE, **params}))

@@ -80,5 +80,8 @@ class StripeGateway(Protocol):
 
     def events(self, cursor: Mapping[str, object] | None, *, undelivered_only: bool = False) -> EventPage: ...
 
+    def events_head(self) -> Mapping[str, object]:
+        """A cursor of `events` from which only what comes from now on is read, and a few minutes before it."""
+
     def preview(self, payload: Mapping[str, object]) -> Previewed | None:
         """Stripe's create_preview: the one invoice that would be made next, or None when there would be none."""

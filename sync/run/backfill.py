@@ -121,6 +121,8 @@ class Backfill:
         listing = Listing(
             self.stripe, self.adoption, self.facts, f"{NAME}stripe:", state.since_s, self.say
         )  # fmt: skip
+        if since is None:  # else an older invoice may have been paid, of which only an event tells
+            self.signed.changes.begin_with_what_comes()
         self._see_rows()
         found = listing.read()
         self.adopting.objects()

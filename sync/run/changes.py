@@ -40,6 +40,14 @@ class Changes:
             more = page.more
         return new
 
+    def begin_with_what_comes(self) -> None:
+        """Of Stripe's events only those from now on are read; nothing where they were read before. For who reads every list
+        afterwards: what older events told of stands in the lists.
+        """
+        name = f"stripe:{self.stripe.account}:events"
+        if self.cursors.get(name) is None:
+            self.cursors.put(name, self.stripe.events_head())
+
     def poll_salesforce(self, heat: Literal["hot", "cold"]) -> int:
         """Every changed record up to the head is a stored notice, or known to look as it did when last acted on.
         Returns how many were new.

@@ -165,6 +165,42 @@ def mortal(backfill: Backfill, *, pages: int) -> Backfill:
     )  # fmt: skip
 
 
+@dataclass
+class Busy:
+    """A Stripe account in which something happens once a list was read."""
+
+    side: Any
+    kind: str
+    happens: Callable[[], object]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.side, name)
+
+    def list_facts(self, kind: Any, *more: Any) -> Any:
+        page = self.side.list_facts(kind, *more)
+        if kind == self.kind:
+            self.kind = ""
+            self.happens()
+        return page
+
+
+def test_events_of_before_are_not_read_again_and_what_happens_meanwhile_is_not_lost(
+    world: World, make_tandem: Callable[..., Tandem]
+) -> None:
+    history(world)
+    tandem = make_tandem()
+    backfill = tandem.services.backfill()
+    busy = Busy(backfill.stripe, "subscription", lambda: self_serve(world, "Dogwood"))
+
+    assert replace(backfill, stripe=busy).run().complete
+    settled(tandem)
+
+    with tandem.services.engine.begin() as connection:
+        told = connection.scalar(text("SELECT count(*) FROM notices WHERE source LIKE 'stripe:%'"))
+    assert 0 < (told or 0) < len(world.stripe.all("events")) / 2
+    assert len(world.crm.rows("Billing_Subscription__c", "Id")) == 3
+
+
 def test_what_salesforce_refuses_is_no_success_and_follows_once_it_is_mended(
     world: World, make_tandem: Callable[..., Tandem]
 ) -> None:

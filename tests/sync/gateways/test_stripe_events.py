@@ -43,6 +43,21 @@ def test_a_long_first_reading_begins_with_the_oldest(world: World) -> None:
     assert seen == made
 
 
+def test_who_begins_at_the_head_reads_what_comes_and_a_few_minutes_before(world: World) -> None:
+    stripe = world.stripe()
+    assert stripe.events_head() == {}
+    make_customers(world, 150)
+    world.clock("2026-03-02T00:00:00Z")
+    last = make_customers(world, 2)
+
+    head = dict(stripe.events_head())
+    new = make_customers(world, 120)
+    seen, _ = read_to_the_head(stripe, head)
+
+    assert seen[-122:] == [*last, *new]
+    assert len(seen) <= 122
+
+
 def test_later_readings_bring_what_is_new_and_a_little_overlap(world: World) -> None:
     stripe = world.stripe()
     make_customers(world, 3)

@@ -88,6 +88,9 @@ class FakeStripe:
         self.cursors.append((cursor, undelivered_only))
         return self.pages.pop(0)
 
+    def events_head(self) -> Mapping[str, object]:
+        return {"id": "evt_head"}
+
 
 def _intents(fact: Fact, kind: str) -> set[str | None]:
     if kind == "charges_of":

@@ -123,5 +123,15 @@ def test_events_are_stored_before_the_cursor_moves(place: Place, monkeypatch: py
     assert place.stripe.cursors[1:] == [(None, True), ({"id": "evt_1"}, True)]
 
 
+def test_who_begins_with_what_comes_goes_on_where_events_were_read_before(place: Place) -> None:
+    changes(place).begin_with_what_comes()
+    assert place.cursors.get("stripe:acct_1:events") == {"id": "evt_head"}
+    place.cursors.put("stripe:acct_1:events", {"id": "evt_9"})
+
+    changes(place).begin_with_what_comes()
+
+    assert place.cursors.get("stripe:acct_1:events") == {"id": "evt_9"}
+
+
 def _fails(*_: object, **__: object) -> None:
     raise Transient("TEMP-406", "the store is away")
