@@ -70,6 +70,16 @@ TOLD: Mapping[str, Told] = MappingProxyType(
         "rows": Told("tandem_crm_rows", "gauge", "Rows on their way to Salesforce.", ("state",)),
         "usage": Told("tandem_usage_events", "gauge", "Usage that Stripe has not taken, by state.", ("state",)),
         "write_lag": Told("tandem_writeback_lag_seconds", "gauge", "Age of the oldest row on its way to Salesforce."),
+        "unlike": Told("tandem_preview_mismatch_total", "counter", "Invoices found unlike what was promised."),
+        "migrated": Told(
+            "tandem_migrated_subscribers_ratio", "gauge", "Part of the contracts in cohorts that is cut over."
+        ),
+        "migrated_money": Told(
+            "tandem_migrated_revenue_ratio",
+            "gauge",
+            "Part of the money in cohorts that is cut over, by what the old system would bill next.",
+            ("currency",),
+        ),
         "quota": Told("tandem_salesforce_quota_used_ratio", "gauge", "Used part of Salesforce's daily allowance."),
         "last_event": Told(
             "tandem_last_event_timestamp_seconds", "gauge", "Machine time of the newest notice.", ("source",)

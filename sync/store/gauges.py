@@ -101,6 +101,18 @@ FROM reconciled, jsonb_array_elements(plan -> 'drift') AS one
 UNION ALL
 SELECT 'reconciled', ARRAY[]::text[], NULL, extract(epoch FROM closed_machine_at)::float8, NULL FROM reconciled
 UNION ALL
+SELECT 'unlike', ARRAY[]::text[], NULL, count(*)::float8, NULL FROM (
+    SELECT key FROM crm_rows WHERE sobject = 'Billing_Issue__c' AND key LIKE 'BUG-503:%'
+    UNION SELECT key FROM crm_writes WHERE sobject = 'Billing_Issue__c' AND key LIKE 'BUG-503:%'
+) AS issues
+UNION ALL
+SELECT 'migrated', ARRAY[]::text[], NULL, (count(*) FILTER (WHERE stage = 'cut'))::float8 / count(*), NULL
+FROM cohorts HAVING count(*) > 0
+UNION ALL
+SELECT 'migrated_money', ARRAY[upper(currency)], NULL,
+       (coalesce(sum(legacy_minor) FILTER (WHERE stage = 'cut'), 0) / sum(legacy_minor))::float8, NULL
+FROM cohorts GROUP BY upper(currency) HAVING sum(legacy_minor) > 0
+UNION ALL
 SELECT 'quota', ARRAY[]::text[], NULL, used::float8 / allowed, NULL FROM allowances WHERE name = 'salesforce' AND allowed > 0
 UNION ALL
 SELECT 'paused', ARRAY[known.scope], NULL, count(p.scope)::float8, NULL

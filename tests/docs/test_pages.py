@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 import typer.main
+from ruamel.yaml import YAML
 
 from sync.cli.application import application
 from sync.cli.exits import Exit
 from sync.config import Settings
 from sync.gateways.stripe_operations import rights
 from tests.docs.pages import DOCS, PAGES, ROOT, anchors, code_of, named, text_of
+from workers.metrics import TOLD
 
 OPERATIONS = DOCS / "operations.md"
 DECISIONS = sorted((DOCS / "decisions").glob("*.md"))
@@ -108,6 +110,21 @@ def test_the_metrics_explained_are_those_that_web_serves() -> None:
 
     assert len(served) > 15
     assert explained == served
+
+
+def test_the_alert_rules_ask_for_metrics_and_values_of_labels_that_there_are() -> None:
+    rules = YAML(typ="safe").load(text_of(DOCS / "alerts.yaml"))["groups"][0]["rules"]
+    served = {told.name: set(told.labels) for told in TOLD.values()} | {"tandem_webhooks_total": {"type", "result"}}
+
+    assert len(rules) > 12
+    for rule in rules:
+        asked = re.findall(r"(tandem_\w+)(?:\{([^}]*)\})?", rule["expr"])
+        assert asked, rule["alert"]
+        for metric, labels in asked:
+            assert set(re.findall(r"(\w+)=", labels)) <= served[metric], rule["expr"]
+        assert rule["annotations"]["summary"]
+        assert rule["annotations"]["action"]
+    assert set(re.findall(r"`tandem ([a-z]+)", text_of(DOCS / "alerts.yaml"))) <= verbs()
 
 
 def test_the_log_events_explained_are_those_that_are_logged() -> None:

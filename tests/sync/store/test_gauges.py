@@ -199,6 +199,33 @@ def test_a_pause_that_is_over_is_none(told: Told) -> None:
     assert told.numbers("paused") == {("all",): 1, ("salesforce",): 0, ("stripe",): 1}
 
 
+def test_how_far_cohorts_are_is_told_in_contracts_and_in_money(told: Told) -> None:
+    assert told.numbers("migrated") == told.numbers("migrated_money") == {}
+    for quote, minor, currency, stage in (
+        ("q1", 300, "usd", "cut"),
+        ("q2", 100, "USD", "equal"),
+        ("q3", 0, "EUR", "planned"),
+    ):
+        told.run(
+            "INSERT INTO cohorts (quote_id, cohort, paid_through, legacy_minor, currency, stage) "
+            f"VALUES ('{quote}', 'C1', '2026-01-01', {minor}, '{currency}', '{stage}')"
+        )
+
+    assert told.numbers("migrated") == {(): pytest.approx(1 / 3)}
+    assert told.numbers("migrated_money") == {("USD",): 0.75}
+
+
+def test_an_invoice_that_was_unlike_its_preview_is_counted_once_also_after_it_was_settled(told: Told) -> None:
+    assert told.numbers("unlike") == {(): 0}
+    told.run(
+        "INSERT INTO crm_rows (sobject, key, hash) VALUES ('Billing_Issue__c', 'BUG-503:in_1', 'h')",
+        'INSERT INTO crm_writes (sobject, key, "group", content, hash, fence) '
+        "VALUES ('Billing_Issue__c', 'BUG-503:in_1', '001A', '{}', 'h2', 2), ('Billing_Issue__c', 'BUG-503:in_2', '001A', '{}', 'h', 2)",
+    )
+
+    assert told.numbers("unlike") == {(): 2}
+
+
 def test_the_used_part_of_the_allowance_is_told_once_salesforce_has_told_it(told: Told) -> None:
     told.run("INSERT INTO allowances (name, used, allowed) VALUES ('salesforce', 150, 1000), ('other', 1, 1)")
     assert told.numbers("quota") == {(): 0.15}
