@@ -234,8 +234,11 @@ class Line(BaseModel):
     """One line of an invoice. ``amount_minor`` is before discounts and taxes that are added."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    id: str = ""
     amount_minor: int
     discount_minor: int = 0  # what its discounts take off, of the line's own and of the invoice's
+    added_tax_minor: int = 0  # on top of it
+    included_tax_minor: int = 0  # part of it
     quantity: int | None = None
     description: str | None = None
     price: str | None = None
@@ -323,6 +326,7 @@ class CreditNote(Fact):
     refund_minor: int = 0
     out_of_band_minor: int = 0
     refunds: tuple[tuple[str, int], ...] = ()
+    lines: tuple[tuple[str, int], ...] = ()  # of the invoice, each with what is credited of it, before tax on top
     reason: str | None = None
 
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sync.deal.calendar import say, seconds
 from sync.deal.deal import Deal
 from sync.deal.dues import CreditDue
+from sync.desired.credit_lines import BEFORE_TAX, Credited, before_tax, credited, with_tax, worth
 from sync.desired.keys import KEY, deal_metadata
 from sync.desired.last_use import is_use
 from sync.facts import BalanceTransaction, CreditNote, Invoice
@@ -56,9 +57,10 @@ def _give(
 ) -> None:
     covering = [i for i in money.invoices if _is_of(i, subscription, due) and _covers(i, due, deal)]
     covering = [i for i in covering if not is_use(i.metadata)]  # what was used is owed
-    given = sum(n.amount_minor for n in money.notes if _is_for(n.metadata, due) and n.status != "void")
-    given -= sum(b.amount_minor for b in money.balances if _is_for(b.metadata, due))
-    billed = sum(i.total_minor for i in covering if i.status != "void")
+    notes = [n for n in money.notes if _is_for(n.metadata, due) and n.status != "void"]
+    given = sum(worth(n.metadata, n.amount_minor) for n in notes)
+    given += sum(worth(b.metadata, -b.amount_minor) for b in money.balances if _is_for(b.metadata, due))
+    billed = sum(i.before_tax_minor for i in covering if i.status != "void")
     rest = min(due.amount, billed) - given
     if rest > 0 and any(i.status == "draft" for i in covering):
         found.wake_at = now + DRAFT_LASTS
@@ -66,18 +68,21 @@ def _give(
     for invoice in sorted(covering, key=lambda i: (i.created_s, i.id), reverse=True):
         part = min(rest, left[invoice.id])
         if part > 0:
-            left[invoice.id] -= part
-            rest -= part
-            found.objects.append(_note(due, invoice, part, deal))
+            note = credited(invoice, part, f"Not used from {say(due.start)}", _span(due, deal), money.notes)
+            left[invoice.id] -= note.amount
+            rest -= note.amount
+            if note.amount:
+                found.objects.append(_note(due, invoice, note, deal))
     if rest > 0:
-        found.objects.append(_balance(due, rest, deal))
+        found.objects.append(_balance(due, rest, with_tax(rest, covering), deal))
 
 
 def _creditable(invoice: Invoice) -> int:
     """What a credit note may still take off: of an open invoice what is due, of a paid one what was not credited yet."""
     if invoice.status == "open":
-        return invoice.amount_remaining_minor if not invoice.amount_paid_minor else 0
-    return max(0, invoice.total_minor - invoice.credited_minor) if invoice.status == "paid" else 0
+        return before_tax(invoice, invoice.amount_remaining_minor) if not invoice.amount_paid_minor else 0
+    left = max(0, invoice.total_minor - invoice.credited_minor) if invoice.status == "paid" else 0
+    return before_tax(invoice, left)
 
 
 def _is_of(invoice: Invoice, subscription: str, due: CreditDue) -> bool:
@@ -88,41 +93,38 @@ def _is_of(invoice: Invoice, subscription: str, due: CreditDue) -> bool:
 
 
 def _covers(invoice: Invoice, due: CreditDue, deal: Deal) -> bool:
-    first, last = seconds(deal.boundary(due.start)), seconds(deal.boundary(due.end))
+    first, last = _span(due, deal)
     return any(line.period_start_s < last and first < line.period_end_s for line in invoice.lines)
+
+
+def _span(due: CreditDue, deal: Deal) -> tuple[int, int]:
+    return seconds(deal.boundary(due.start)), seconds(deal.boundary(due.end))
 
 
 def _is_for(metadata: dict[str, str], due: CreditDue) -> bool:
     return metadata.get(KEY, "").startswith(f"{due.key}:")
 
 
-def _note(due: CreditDue, invoice: Invoice, amount: int, deal: Deal) -> Desired:
+def _note(due: CreditDue, invoice: Invoice, note: Credited, deal: Deal) -> Desired:
     ref = Ref("creditnote", f"{due.key}:{invoice.id}")
     create: dict[str, Value] = {
         "invoice": invoice.id,
-        "lines": [
-            {
-                "type": "custom_line_item",
-                "description": f"Not used from {say(due.start)}",
-                "quantity": 1,
-                "unit_amount": amount,
-            }
-        ],
-        "metadata": deal_metadata(deal, ref.key),
+        "lines": list(note.lines),
+        "metadata": {**deal_metadata(deal, ref.key), **note.metadata},
     }
     if invoice.status == "paid":
         sent_back = due.refund and any(p.status == "paid" and not p.out_of_band for p in invoice.payments)
-        create["refund_amount" if sent_back else "credit_amount"] = amount
+        create["refund_amount" if sent_back else "credit_amount"] = note.total
     return Desired(ref, create=create, money=True)
 
 
-def _balance(due: CreditDue, amount: int, deal: Deal) -> Desired:
+def _balance(due: CreditDue, amount: int, total: int, deal: Deal) -> Desired:
     ref = Ref("balance", f"{due.key}:balance")
     create: dict[str, Value] = {
         "customer": Ref("customer", deal.payer.account_id),
-        "amount": -amount,
+        "amount": -total,
         "currency": deal.currency.lower(),
         "description": f"Not used from {say(due.start)}",
-        "metadata": deal_metadata(deal, ref.key),
+        "metadata": {**deal_metadata(deal, ref.key), **({} if amount == total else {BEFORE_TAX: str(amount)})},
     }
     return Desired(ref, create=create, money=True)

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from sync.deal.money import to_major
 from sync.desired import quote_status
+from sync.desired.credit_lines import credited_before_tax
 from sync.desired.keys import DEAL
 from sync.desired.last_usage import BILLED, is_metered
 from sync.facts import Invoice, Price, Schedule, Subscription
@@ -69,7 +70,7 @@ def billed(
         known = found.get(key, BilledDeal(currency=invoice.currency))
         metered = (x.net_minor for x in invoice.lines if is_metered(x, prices))
         found[key] = BilledDeal(
-            known.minor + invoice.before_tax_minor - invoice.credited_minor,
+            known.minor + invoice.before_tax_minor - credited_before_tax(invoice),
             known.by_use_minor + sum(metered),
             known.currency,
         )

@@ -14,6 +14,7 @@ from fractions import Fraction
 
 from sync.deal.calendar import add_months, instant, seconds
 from sync.deal.money import format_amount, round_half_away
+from sync.desired.credit_lines import Credited, before_tax, credited
 from sync.desired.keys import KEY, OF_PLAN, deal_metadata
 from sync.desired.takeover import Takeover
 from sync.desired.worth import Terms, charge, of_items
@@ -110,6 +111,8 @@ def foreseen(takeover: Takeover, read: Read, first: int, terms: Terms) -> Given:
     owed = sum(one.amount for one in found if one.is_owed)
     paid = sum(one.amount for one in found if not one.is_owed)
     paid += sum(_to_come(plan, takeover, terms) for plan in takeover.plans)
+    if takeover.deal.tax is not None:
+        return Given(to_balance=paid, off_open=owed)
     return Given(on_first=min(first, paid), to_balance=max(0, paid - first), off_open=owed)
 
 
@@ -139,7 +142,8 @@ def _billed(some: Sequence[Unused]) -> list[Unused]:
     for one in (one for one in some if one.amount > 0):
         kept = one.amount - min(back, one.amount)
         back -= one.amount - kept
-        amount = min(kept, max(0, one.invoice.total_minor - one.invoice.credited_minor))
+        left_of_it = max(0, one.invoice.total_minor - one.invoice.credited_minor)
+        amount = min(kept, before_tax(one.invoice, left_of_it))
         left += [replace(one, amount=amount)] if amount else []
     return left
 
@@ -203,7 +207,8 @@ def said_credit(given: Given, left: int, takeover: Takeover) -> list[str]:
             f"Its unused time is credited on the first invoice: {amount(given.on_first)}, which leaves {amount(left)}"
         )
     if given.to_balance:
-        lines.append(f"{amount(given.to_balance)} more of its unused time goes to the customer's balance")
+        more = " more" if given.on_first else ""
+        lines.append(f"{amount(given.to_balance)}{more} of its unused time goes to the customer's balance")
     if given.off_open:
         lines.append(f"Its open invoices are lowered by {amount(given.off_open)} for time that is not used")
     return lines or ["No unused time of it was billed, so nothing is credited"]
@@ -225,9 +230,16 @@ def desire_credit(takeover: Takeover, stated: Sequence[Desired], read: Read, now
         if one.key in there:
             _rest(one, there[one.key][1], takeover, read, given)
         elif not _is_given(one, read):
-            _give(one, target, takeover, given)
-            waits = waits or (target is None and not one.is_owed)
+            _give(one, target, takeover, read, given)
+            waits = waits or _waits(one, target, takeover)
     return replace(given, wake_at=_next_look(takeover, now) if waits else None)
+
+
+def _waits(one: Unused, target: _Target | None, takeover: Takeover) -> bool:
+    """Whether the credit can't be given yet: there is no first invoice to put it on, or its own is a draft."""
+    if takeover.deal.tax is not None:
+        return one.invoice.status == "draft"
+    return target is None and not one.is_owed
 
 
 def _next_look(takeover: Takeover, now: datetime) -> datetime:
@@ -310,11 +322,16 @@ def _is_given(one: Unused, read: Read) -> bool:
     return notes or any(b.metadata.get(KEY) == one.key for b in read.balances)
 
 
-def _give(one: Unused, target: _Target | None, takeover: Takeover, given: Given) -> None:
+def _give(one: Unused, target: _Target | None, takeover: Takeover, read: Read, given: Given) -> None:
     first = target.fact if target else None
     if one.is_owed:
-        given.objects.append(_note(one, one.invoice, takeover))
-        given.off_open += one.amount
+        given.off_open += _noted(one, one.invoice, takeover, read, given)
+    elif takeover.deal.tax is not None:
+        # With automatic tax no invoice takes a credit: the balance pays the first one, tax given back with it.
+        if one.invoice.status == "paid":
+            given.to_balance += _noted(one, one.invoice, takeover, read, given)
+        elif one.invoice.status != "draft":
+            _balance(one.key, one.amount, takeover, given)
     elif target is None:
         return
     elif target.open and target.room > 0:
@@ -325,8 +342,7 @@ def _give(one: Unused, target: _Target | None, takeover: Takeover, given: Given)
         if part < one.amount:
             _balance(f"{one.key}:rest", one.amount - part, takeover, given)
     elif first and first.status == "open" and not first.amount_paid_minor and first.amount_remaining_minor > one.amount:
-        given.objects.append(_note(one, first, takeover))
-        given.on_first += one.amount
+        given.on_first += _noted(one, first, takeover, read, given)
     else:
         _balance(one.key, one.amount, takeover, given)
 
@@ -354,19 +370,27 @@ def _item(one: Unused, amount: int, invoice: Ref | str, takeover: Takeover) -> D
     return Desired(ref, create=create, money=True)
 
 
-def _note(one: Unused, invoice: Invoice, takeover: Takeover) -> Desired:
+def _noted(one: Unused, invoice: Invoice, takeover: Takeover, read: Read, given: Given) -> int:
+    """A credit note on this invoice is among what is given; what no line of it can give goes to the balance. Returns what the
+    note gives.
+    """
+    note = credited(invoice, one.amount, _words(one), (takeover.at_s, one.end_s), read.notes)
+    if note.amount:
+        given.objects.append(_note(one, invoice, note, takeover))
+    if note.amount < one.amount:
+        _balance(f"{one.key}:rest" if note.amount else one.key, one.amount - note.amount, takeover, given)
+    return note.amount
+
+
+def _note(one: Unused, invoice: Invoice, note: Credited, takeover: Takeover) -> Desired:
     ref = Ref("creditnote", one.key)
-    line: Mapping[str, Value] = {
-        "type": "custom_line_item",
-        "description": _words(one),
-        "quantity": 1,
-        "unit_amount": one.amount,
-    }
     create: dict[str, Value] = {
         "invoice": invoice.id,
-        "lines": [line],
-        "metadata": deal_metadata(takeover.deal, ref.key),
+        "lines": list(note.lines),
+        "metadata": {**deal_metadata(takeover.deal, ref.key), **note.metadata},
     }
+    if invoice.status == "paid":
+        create["credit_amount"] = note.total
     return Desired(ref, create=create, money=True)
 
 

@@ -79,18 +79,13 @@ def tax_parts(payer: Payer, customer: Customer | None) -> tuple[dict[str, Value]
     return parts, metadata
 
 
-def check_taxed(deal: Deal, customer: Customer | None, *, takes_over: bool = False) -> tuple[Refusal, ...]:
-    """Why a deal that is not in Stripe yet can't be taxed, before any write: its customer can't be placed (DATA-202), a value
-    means nothing to Stripe (CONF-304), or it would credit a self-serve plan on a taxed invoice, which takes nothing below
-    zero (CONF-311).
+def check_taxed(deal: Deal, customer: Customer | None) -> tuple[Refusal, ...]:
+    """Why a deal that is not in Stripe yet can't be taxed, before any write: its customer can't be placed (DATA-202), or a
+    value means nothing to Stripe (CONF-304).
     """
     if deal.tax is None:
         return ()
     refused = []
-    if takes_over:
-        feature = "Taking over a self-serve plan with automatic tax"
-        detail = f"Quote {deal.number}: {deal.payer.name} runs a plan bought without a quote. End it in Stripe first."
-        refused.append(_refusal("CONF-311", detail, deal, "AccountId", feature=feature))
     where = f"Quote {deal.number}, Account {deal.payer.name}"
     missing = lacking(address_used(deal.payer, customer))
     if missing is not None:

@@ -37,6 +37,7 @@ from sync.gateways.stripe_json import (
     part,
     ref_id,
     rows,
+    tax_sum,
 )
 from sync.gateways.stripe_money_facts import balance, charge, credit_note, dispute, method_words, refund
 
@@ -231,8 +232,12 @@ def _line(obj: Json) -> Line:
     parent = part(obj, "parent")
     details = part(parent, "subscription_item_details") or part(parent, "invoice_item_details")
     period = part(obj, "period")
+    taxes = rows(obj.get("taxes"))
     return Line(
+        id=str(obj.get("id") or ""),
         amount_minor=need(obj, "amount", int, of="a line of an invoice"),
+        added_tax_minor=tax_sum(taxes, included=False),
+        included_tax_minor=tax_sum(taxes, included=True),
         discount_minor=sum(int_of(d.get("amount")) or 0 for d in rows(obj.get("discount_amounts"))),
         quantity=int_of(obj.get("quantity")),
         description=obj.get("description"),
@@ -298,8 +303,8 @@ def _taxes(obj: Json) -> dict[str, Any]:
     taxes, automatic = rows(obj.get("total_taxes")), part(obj, "automatic_tax")
     error = part(obj, "last_finalization_error")
     return {
-        "tax_minor": sum(int_of(t.get("amount")) or 0 for t in taxes),
-        "added_tax_minor": sum(int_of(t.get("amount")) or 0 for t in taxes if t.get("tax_behavior") != "inclusive"),
+        "tax_minor": tax_sum(taxes, included=False) + tax_sum(taxes, included=True),
+        "added_tax_minor": tax_sum(taxes, included=False),
         "tax_status": automatic.get("status") if automatic.get("enabled") else None,
         "tax_disabled": automatic.get("disabled_reason"),
         "tax_reasons": tuple(sorted({str(t["taxability_reason"]) for t in taxes if t.get("taxability_reason")})),

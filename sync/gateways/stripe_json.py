@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -95,3 +95,8 @@ def coupons_of(discounts: object) -> tuple[str, ...]:
             coupon = ref_id(part(part(entry, "discount"), "source").get("coupon"))
         found.append(coupon or "unknown")  # a promotion code alone: there is a discount, we can't say which
     return tuple(found)
+
+
+def tax_sum(taxes: Iterable[Json], *, included: bool) -> int:
+    """What these taxes come to: those that are part of the amount, or those on top of it."""
+    return sum(int_of(t.get("amount")) or 0 for t in taxes if (t.get("tax_behavior") == "inclusive") is included)

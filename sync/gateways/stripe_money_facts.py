@@ -89,6 +89,11 @@ def credit_note(obj: Json) -> CreditNote:
         refund_minor=sent_back,
         out_of_band_minor=outside,
         refunds=tuple((id_, amount) for r, amount in linked if (id_ := ref_id(r.get("refund")))),
+        lines=tuple(
+            (id_, (int_of(x.get("amount")) or 0) - (int_of(x.get("discount_amount")) or 0))
+            for x in rows(obj.get("lines"))
+            if (id_ := x.get("invoice_line_item"))
+        ),
         reason=obj.get("reason"),
     )
 

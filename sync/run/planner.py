@@ -107,7 +107,7 @@ class Planner:
         taking = read_takeover(self.stripe, deal, objects, done, now)
         refusals = check_customer(deal, _of(objects, Subscription), _of(objects, Schedule))
         if not done:
-            refusals += check_taxed(deal, customer.customer if customer else None, takes_over=bool(taking.takeover))
+            refusals += check_taxed(deal, customer.customer if customer else None)
         if refusals := (*refusals, *check_takeover(deal, taking.takeover, objects, now)):
             raise Refused(refusals)
         deal = replace(deal, takes=row_of(taking.takeover, deal, objects))

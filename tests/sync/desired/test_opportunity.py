@@ -30,7 +30,7 @@ def test_billed_is_what_stands_without_tax_and_less_credits() -> None:
     left_out = [invoice(9_999, status=s) for s in ("draft", "void")] + [invoice(9_999, subscription="sub_2")]
     taxed = invoice(12_000, tax_minor=2_000, added_tax_minor=2_000, credited_minor=1_000, lines=(use,))
     found = billed([SUBSCRIPTION], [taxed, stated, *left_out], PRICES)
-    assert found == {"Q1": BilledDeal(9_700, 500, "usd")}
+    assert found == {"Q1": BilledDeal(9_867, 500, "usd")}  # 10,000 before tax, less 833 of the credit of 1,000; and 700
     assert billed([SUBSCRIPTION], [], {}) == {"Q1": BilledDeal(0, 0, "usd")}
 
 
