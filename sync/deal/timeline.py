@@ -100,8 +100,9 @@ def tracks(deal: Deal) -> tuple[Track, ...]:
     """
     known: tuple[Track, ...] | None = deal.__dict__.get("_tracks")
     if known is None:
-        once = _once_from_start(deal)
-        found = [_track(slot, index, deal, once) for index, slot in enumerate(slots(deal))]
+        needed = slots(deal)
+        shares = _shares(needed, deal)
+        found = [_track(slot, index, deal, shares.get(index, ())) for index, slot in enumerate(needed)]
         known = _with_once(tuple(track for track in found if track is not None), deal)
         deal.__dict__["_tracks"] = known  # worked out once: a deal never changes
     return known
@@ -129,10 +130,25 @@ def without_stub(track: Track, deal: Deal) -> Track:
 
 
 def _with_once(found: tuple[Track, ...], deal: Deal) -> tuple[Track, ...]:
-    """The first track takes what is charged once on any other day than the first invoice's."""
+    """What is charged once on any other day than the first invoice's goes to the first track that is there by then, or
+    else to the one that will be there first.
+    """
     first = {line.id for track in found for made in track.phases[0].once for line in made.lines}
-    later = frozenset(line.id for line in deal.once if line.id not in first)
-    return (replace(found[0], once_ids=later), *found[1:]) if found and later else found
+    taken: dict[str, set[str]] = {}
+    for line in deal.once if found else ():
+        if line.id not in first:
+            there = next((t for t in found if t.start <= line.start), min(found, key=lambda t: t.start))
+            taken.setdefault(there.key, set()).add(line.id)
+    return tuple(replace(t, once_ids=frozenset(taken[t.key])) if t.key in taken else t for t in found)
+
+
+def _shares(needed: Sequence[Slot], deal: Deal) -> dict[int, tuple[DealItem, ...]]:
+    """Which objects take how many of the one-time lines that come with the deal's first invoice."""
+    once = _once_from_start(deal)
+    own = [
+        n for n, slot in enumerate(needed) if slot.change.quote_id == deal.base.quote_id and slot.start == deal.start
+    ]
+    return {n: once[at * MAX_ITEMS : (at + 1) * MAX_ITEMS] for at, n in enumerate(own)}
 
 
 def _once_from_start(deal: Deal) -> tuple[DealItem, ...]:
@@ -164,9 +180,7 @@ def _track(slot: Slot, index: int, deal: Deal, once: Sequence[DealItem]) -> Trac
         return None
     by = grid(deal.start, slot.ends, slot.cycle_months, deal.billing_day)
     bare = Track(key, slot.cycle_months, by, ids, (), slot.change.quote_id)
-    own = slot.change.quote_id == deal.base.quote_id
-    share = once[index * MAX_ITEMS : (index + 1) * MAX_ITEMS] if own and slot.start == deal.start else ()
-    return replace(bare, phases=_phases(bare, pieces, deal, share))
+    return replace(bare, phases=_phases(bare, pieces, deal, once))
 
 
 def _phases(track: Track, pieces: Sequence[Piece], deal: Deal, once: Sequence[DealItem]) -> tuple[Phase, ...]:

@@ -104,7 +104,8 @@ class PlannedObject:
         if schedule is not None:
             found.append(schedule)
         ours = stated(self.track, self.deal, self.begun, self.now)
-        return [*found, *desire_stated(self.track, self.deal, ours, self.now, custom_fields(self.deal))]
+        fields = custom_fields(self.deal)
+        return [*found, *desire_stated(self.track, self.deal, ours, self.now, fields, runs_from=self.start)]
 
     @property
     def _runs_by(self) -> Schedule | None:

@@ -27,15 +27,25 @@ def begun_key(track: Track) -> str:
 
 
 def desire_stated(
-    track: Track, deal: Deal, ours: Stated, now: datetime, custom_fields: Value, *, alone: bool = False
+    track: Track,
+    deal: Deal,
+    ours: Stated,
+    now: datetime,
+    custom_fields: Value,
+    *,
+    alone: bool = False,
+    runs_from: datetime | None = None,
 ) -> Iterable[Desired]:
     """For each invoice that is due by now: the draft for the track's subscription, its items, and that it is finalised.
-    ``alone``: there is no subscription, its time is over; the metadata says of what deal the invoice is.
+
+    ``alone``: there is no subscription, its time is over. ``runs_from``: there is none before. Then the metadata alone
+    says of what deal the invoice is.
     """
     for due in ours.dues:
         if due.at <= now and due.lines:
             invoice = Ref("invoice", due.key)
-            yield _invoice(invoice, due, track, deal, custom_fields, alone=alone)
+            early = runs_from is not None and due.at < runs_from
+            yield _invoice(invoice, due, track, deal, custom_fields, alone=alone or early)
             for n, line in enumerate(on_taxed_invoice(due.lines, deal), start=1):
                 yield item_desired(invoice, n, line, deal)
 

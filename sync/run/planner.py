@@ -198,11 +198,12 @@ class Planner:
         """The invoices on which the deal may have stated amounts, and, where something is to be given back, what was."""
         if customer is None:
             return Money()
-        since = {key: stated(track, deal, begun(deal, done).get(key), now) for key, track in _by_key(deal).items()}
+        by_key = _by_key(deal)
+        since = {key: stated(track, deal, begun(deal, done).get(key), now) for key, track in by_key.items()}
         good = {up.track: up.amount for up in made.true_ups if up.at <= now}
         due = [key for key, ours in since.items() if key in good or any(at <= now for at in _moments(ours))]
         subscriptions = tuple(s.id for key in due if key in done and (s := done[key].subscription))
-        alone = by_use or any(key not in done for key in due)  # its time is over: stated without a subscription
+        alone = by_use or any(key not in done or _early(since[key], by_key[key], deal) for key in due)
         if not subscriptions and not alone:
             return Money()
         refs = [Ref("invoices_of_customer", customer.customer.id)] if alone else [*stated_refs(subscriptions)]
@@ -215,6 +216,11 @@ class Planner:
 
 def _by_key(deal: Deal) -> Mapping[str, Track]:
     return {track.key: track for track in tracks(deal)}
+
+
+def _early(ours: Stated, track: Track, deal: Deal) -> bool:
+    """Whether something is due before there is a subscription: it is stated without one, as where all time is over."""
+    return any(due.at < deal.boundary(track.start) for due in ours.dues)
 
 
 def _moments(ours: Stated) -> list[datetime]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -108,4 +109,25 @@ def test_a_billing_day_makes_a_first_and_a_last_piece_by_days(world: World, tand
         total = Decimal(sum(amount for _, amount in invoices)) / 100
         row = quote_row(world, book.deals[who])
         assert (row["Contract_Total__c"], row["Billing_Status__c"]) == (total, "Ended"), who
+    changes_nothing(tandem)
+
+
+def test_a_fee_is_billed_on_its_day_before_anything_runs_or_beside_what_does(world: World, tandem: Tandem) -> None:
+    """Monthly lines come first in Stripe, so the deal's own object is the one that begins last here."""
+    world.at("2026-02-10")
+    book = Book(world, tandem)
+    support, seat, fee = book.product("Support"), book.product("Seat"), book.product("Set-up")
+    later = {"Billing_Frequency__c": "Monthly", "Start_Date__c": "2026-06-01"}
+    once = (fee, 1, "500.00", {"Charge_Type__c": "One-Time"})
+    terms: dict[str, Any] = {"Start_Date__c": "2026-03-01", "Term_Months__c": 12, "Billing_Frequency__c": "Annual"}
+    book.sell("beside", [(support, 1, "10.00", later), (seat, 1, "100.00", {}), once], **terms)
+    book.sell("after a trial", [(support, 1, "10.00", later), (seat, 1, "100.00", {}), once], Trial_Days__c=31, **terms)
+    book.sell("before", [(support, 1, "10.00", later), once], **terms)
+    book.live("2026-02-11", "2026-03-01", "2026-04-01", "2026-07-02")
+    tens = [("2026-06-01", 1_000), ("2026-07-01", 1_000)]
+    assert book.billed("beside") == [("2026-03-01", 170_000), *tens]
+    assert book.billed("after a trial") == [("2026-03-01", 0), ("2026-04-01", 170_000), *tens]
+    assert book.billed("before") == [("2026-03-01", 50_000), *tens]
+    for who in ("beside", "after a trial", "before"):
+        assert book.shown(who) == book.billed(who), who
     changes_nothing(tandem)

@@ -27,10 +27,12 @@ class StripeAnswers:
         self.facts: dict[str, facts.Fact] = {}
         self.ids: dict[Ref, str] = {}
         self.writes: list[Operation] = []
+        self.now_s = 0  # of the last plan
 
     # -------------------------------------------------------------- a deal run, pure
 
     def plan(self, deal: Deal, now: datetime) -> Plan:
+        self.now_s = int(now.timestamp())
         read = tuple(self.facts.values())
         customer = self.customer(deal)
         wanted = self.want(deal, now)
@@ -198,6 +200,7 @@ class StripeAnswers:
         )
         fact = facts.Subscription(
             id=self._new_id("sub"),
+            created_s=self.now_s,
             customer=p["customer"],
             status="active",
             currency="usd",
