@@ -12,6 +12,8 @@ from decimal import Decimal
 
 #: How every id of a Quote begins.
 QUOTE_PREFIX = "0Q0"
+#: What a record sends to Stripe by the mappings' ``to:``: (``customer.metadata.region``, its value), blank ones too.
+Sent = tuple[tuple[str, str | bool | None], ...]
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class CrmAccount:
     tax_exempt: str | None = None  # None, Exempt, Reverse
     master_record_id: str | None = None
     is_deleted: bool = False
+    sent: Sent = ()
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,9 @@ class CrmTier:
 
 @dataclass(frozen=True)
 class CrmProduct:
-    """What is sold: a Product2. ``tiers`` are read only where ``tier_mode`` is filled."""
+    """What is sold: a Product2. ``tiers`` are read only where ``tier_mode`` is filled; ``adopted`` is the Stripe product
+    that it is, where that is not the one that Tandem makes for it.
+    """
 
     id: str
     name: str
@@ -65,6 +70,8 @@ class CrmProduct:
     stripe_product_id: str | None = None
     is_deleted: bool = False
     tiers: tuple[CrmTier, ...] = ()
+    sent: Sent = ()
+    adopted: str | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +142,7 @@ class CrmQuote:
     billing_request: str | None = None  # Check, Start, Retry, Cancel, Refresh
     customer_choice: str | None = None
     is_deleted: bool = False
+    sent: Sent = ()
     # ours, as the CRM shows them now (display only, never evidence)
     billing_status: str | None = None
     billing_code: str | None = None

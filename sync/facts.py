@@ -47,6 +47,7 @@ class Product(Fact):
     description: str | None = None
     active: bool = True
     tax_code: str | None = None
+    values: dict[str, str | int | bool] = {}  # its other plain members, by the SDK's names: unit_label
 
 
 class Price(Fact):
@@ -91,6 +92,7 @@ class Customer(Fact):
     delinquent: bool = False
     address: dict[str, str] = {}  # the parts that are filled, under Stripe's names
     tax_exempt: str = "none"  # none exempt reverse
+    values: dict[str, str | int | bool] = {}  # its other plain members, by the SDK's names: phone, address.city
 
 
 class Item(BaseModel):

@@ -2,14 +2,14 @@
 
 One file an object, one line a field: its API name without namespace, the attribute of our typed record, its type, its
 one owner, and whether a change of it matters. SELECT lists, change digests, written fields and the permission check
-derive from here. A folder named by ``TANDEM_MAPPINGS`` replaces files by name.
+derive from here. A folder named by ``TANDEM_MAPPINGS`` replaces files by name. What `from:` and `to:` name in Stripe is
+held against the SDK's types by `sync.gateways.stripe_shapes`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,10 +21,11 @@ from typing import Literal
 from ruamel.yaml.nodes import Node, ScalarNode
 
 from sync import crm
-from sync.facts import Customer
+from sync.ends import source_faults, target_faults, too_many
 from sync.yaml_nodes import TAG, FileFault, YamlNodes
 
-Owner = Literal["crm", "tandem"]
+#: Who decides what stands in a field: people in the CRM, Tandem, or people in Stripe (shown in the CRM by Tandem).
+Owner = Literal["crm", "tandem", "stripe"]
 
 #: Types of a mapping and what they are in Python. Money and percent are decimals in major units; 10 = 10 %.
 TYPES: Mapping[str, type] = {
@@ -44,9 +45,8 @@ RECORDS: Mapping[str, type] = {
     t.__name__: t for t in (crm.CrmQuote, crm.CrmQuoteLine, crm.CrmAccount, crm.CrmProduct, crm.CrmTier)
 }
 _FILE_KEYS = {"object", "record", "fields"}
-_FIELD_KEYS = {"as", "type", "owner", "input", "related", "optional", "cleared", "for", "from"}
-#: Where a field of ours may be filled from by its line alone: the Stripe customer of an Account.
-FILLED, CUSTOMER, METADATA = "Account", "customer.", "customer.metadata."
+_FIELD_KEYS = {"as", "type", "owner", "input", "related", "optional", "cleared", "for", "from", "to"}
+OWNERS: tuple[Owner, ...] = typing.get_args(Owner)
 _FLAGS = ("input", "optional", "cleared")
 
 
@@ -73,13 +73,14 @@ class FieldMap:
     related: str | None = None
     optional: bool = False
     cleared: bool = False  # the rep's, but emptied by us once answered
-    source: str | None = None  # what of the Stripe customer fills it: customer.name, customer.metadata.region
+    source: str | None = None  # what of Stripe fills it: customer.name, product.metadata.region
+    target: str | None = None  # where in Stripe it is sent: customer.metadata.region
     line: int = 0
 
     @property
     def written(self) -> bool:
         """Whether we may write it."""
-        return "." not in self.api_name and (self.owner == "tandem" or self.cleared)
+        return "." not in self.api_name and (self.owner != "crm" or self.cleared)
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,16 @@ class ObjectMap:
     file: str
 
     def read_fields(self) -> tuple[FieldMap, ...]:
-        """The fields that fill the typed record."""
-        return tuple(f for f in self.fields if f.attribute)
+        """The fields that fill the typed record: its attributes, and what of it is sent to Stripe."""
+        return tuple(f for f in self.fields if f.attribute or f.target)
+
+    def sent(self) -> tuple[FieldMap, ...]:
+        """The fields that are sent to Stripe."""
+        return tuple(f for f in self.fields if f.target)
+
+    def filled(self) -> Mapping[str, str]:
+        """What of Stripe fills which field, by API name."""
+        return {f.api_name: f.source for f in self.fields if f.source}
 
     def inputs(self) -> tuple[FieldMap, ...]:
         """The fields whose change matters."""
@@ -194,10 +203,13 @@ class _File(YamlNodes):
             self._fault(self._line(root), "fields are missing")
             return None
         fields = tuple(f for name, node in body.items() if (f := self._field(name, node, record)) is not None)
+        if api_name != "Quote":  # what is sent of a quote is what was signed; all else is sent when it changes
+            fields = tuple(dataclasses.replace(f, input=True) if f.target else f for f in fields)
         self._whole(fields, record, self._line(root))
         for one in fields:
-            if one.source and api_name != FILLED:
-                self._fault(one.line, f"{one.api_name}: from fills fields of {FILLED} only")
+            self._ends(one, api_name or "", record)
+        for what in too_many(f.target for f in fields if f.target):
+            self._fault(self._line(root), what)
         return ObjectMap(api_name or "", record, fields, str(self._path)) if len(self._faults) == before else None
 
     def _field(self, api_name: str, node: Node, record: type | None) -> FieldMap | None:
@@ -207,45 +219,45 @@ class _File(YamlNodes):
             return None
         self._known(members, _FIELD_KEYS)
         type_ = self._one_of(members, "type", TYPES, line, api_name)
-        owner = self._one_of(members, "owner", ("crm", "tandem"), line, api_name)
+        owner = self._one_of(members, "owner", OWNERS, line, api_name)
         flags = {name: self._flag(members, name) for name in _FLAGS}
         attribute = self._text(members, "as", line) if "as" in members else None
         if attribute is not None:
             self._attribute(attribute, type_, record, line, api_name)
-        if owner == "tandem" and flags["input"]:
+        if owner in ("tandem", "stripe") and flags["input"]:
             self._fault(line, f"{api_name} is ours: our own writing must not count as a change (input)")
-        if "." in api_name and owner == "tandem":
+        if "." in api_name and owner in ("tandem", "stripe"):
             self._fault(line, f"{api_name} belongs to another record; ours to write are fields of the object itself")
         return FieldMap(
             api_name=api_name,
             name=(self._text(members, "for", line) or api_name) if "for" in members else api_name,
             attribute=attribute,
             type=type_,
-            owner="tandem" if owner == "tandem" else "crm",
+            owner=typing.cast("Owner", owner),
             related=self._text(members, "related", line) if "related" in members else None,
-            source=self._source(members, type_, owner, line, api_name) if "from" in members else None,
+            source=self._text(members, "from", line) if "from" in members else None,
+            target=self._text(members, "to", line) if "to" in members else None,
             line=line,
             **flags,
         )
 
-    def _source(self, members: Mapping[str, Node], type_: str, owner: str, line: int, api_name: str) -> str | None:
-        source = self._text(members, "from", line)
-        if owner != "tandem" or "as" in members:
-            self._fault(line, f"{api_name}: what is filled from Stripe is ours (owner: tandem) and no input (no as)")
-        name = (source or "").removeprefix(CUSTOMER)
-        found = Customer.model_fields.get(name)
-        known = sorted(n for n, f in Customer.model_fields.items() if _plain_types(f.annotation))
-        if source and source.startswith(METADATA) and source != METADATA:
-            fits: tuple[type, ...] = (str,)
-        else:
-            fits = _plain_types(found.annotation) if found and source != name else ()
-        if not fits:
-            self._fault(
-                line, f"{api_name}: from {source!r} is none of customer.metadata.KEY, customer.{{{', '.join(known)}}}"
-            )
-        elif type_ in TYPES and TYPES[type_] not in fits:
-            self._fault(line, f"{api_name}: type {type_} does not fit {source}, which is {fits[0].__name__}")
-        return source
+    def _ends(self, one: FieldMap, api_name: str, record: type | None) -> None:
+        """Faults of where a field leads in Stripe, as far as words and owners go."""
+        found = []
+        if one.source:
+            found += source_faults(one.source, api_name)
+            if one.owner == "crm" or (one.attribute and one.owner != "stripe"):
+                found.append("what is filled from Stripe is ours or Stripe's (owner: tandem or stripe) and no input")
+        elif one.owner == "stripe":
+            found.append("owner is stripe, so the line says what of Stripe fills it (from)")
+        if one.target:
+            found += target_faults(one.target, api_name)
+            if one.owner != "crm" or one.source:
+                found.append("what is sent to Stripe is the CRM's own (owner: crm), so that it has one owner")
+            if record is None:
+                found.append("to needs a record that carries it")
+        for what in found:
+            self._fault(one.line, f"{one.api_name}: {what}")
 
     def _attribute(self, attribute: str, type_: str, record: type | None, line: int, api_name: str) -> None:
         if record is None:
@@ -265,6 +277,9 @@ class _File(YamlNodes):
         for kind, values in (
             ("attribute", [(f.attribute, f) for f in fields if f.attribute]),
             ("field", [(f.name, f) for f in fields]),
+            ("place in Stripe", [(f.target, f) for f in fields if f.target]),
+            ("field, whatever its case,", [(f.api_name.lower(), f) for f in fields if f.api_name == f.name]),
+            ("name", [(plain(f.name), f) for f in fields if f.written]),
         ):
             seen: set[str | None] = set()
             for value, one in values:
@@ -300,9 +315,6 @@ class _File(YamlNodes):
         return str(node.value).lower() == "true"
 
 
-def _plain_types(annotation: object) -> tuple[type, ...]:
-    """The types that a field of Salesforce can hold as they are; none for a list or a mapping."""
-    if typing.get_origin(annotation) not in (None, types.UnionType, typing.Union):
-        return ()
-    kinds = tuple(t for t in (typing.get_args(annotation) or (annotation,)) if t is not type(None))
-    return kinds if kinds and set(kinds) <= {str, int, bool} else ()
+def plain(api_name: str) -> str:
+    """The name by which our records know a field that they fill: ``open_balance`` of ``Open_Balance__c``."""
+    return api_name.removesuffix("__c").lower()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sync import facts
 from sync.desired.keys import AS_PLANNED, KEY, PARTS
+from sync.ends import SENT
 from sync.facts import Fact
 from sync.records import Fields, Ref, Value
 
@@ -90,7 +91,9 @@ def observe(fact: Fact) -> Actual:
 
 def _compare(fact: Fact) -> dict[str, Value]:
     if isinstance(fact, facts.Product):
-        return {"name": fact.name, "active": fact.active, "tax_code": fact.tax_code}
+        told: dict[str, Value] = {"name": fact.name, "active": fact.active, "tax_code": fact.tax_code}
+        told |= {"description": fact.description, "metadata": dict(fact.metadata)}
+        return told | {path: fact.values.get(path) for path in SENT["product"] - told.keys()}
     if isinstance(fact, facts.Price):
         return _price(fact)
     if isinstance(fact, facts.Coupon):

@@ -103,14 +103,14 @@ def check(
 
 def look_at_configuration(found: Findings) -> bool:
     """Settings, mappings and credentials, each fault a line. Whether the settings could be read at all."""
-    from sync import mapping, wiring
+    from sync import wiring
 
     given: Settings | None = None
     with found.looking("configuration"):
         given = places.settings()
     if given is not None:
         with found.looking("mappings"):
-            maps = mapping.load(given.tandem_mappings)
+            maps = wiring.mappings_of(given)
             found.ok("mappings", f"{len(maps.objects)} objects")
         with found.looking("credentials"):
             wiring.check_credentials(given)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sync.cli.exits import Misused, NotFound
 from sync.ports import Mark
 from sync.records import Ref
-from sync.run.intake import account_mark, payer_mark, quote_mark, unit_of
+from sync.run.intake import account_mark, payer_mark, product_mark, quote_mark, unit_of
 from sync.run.naming import KINDS, NoId, key_of
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def mark_of(key: str, services: Services) -> Mark:
     if kind == "customer":
         return Mark(key, "deal", unit_of(id_))
     if kind == "product":
-        raise Misused("products have no run of their own: they are made with the first deal that sells them.")
+        return product_mark(id_)
     return Mark(key, "mirror", "")
 
 

@@ -88,9 +88,9 @@ def up_settings(sandbox: bool) -> Settings:
 
 def check_before_start(given: Settings, *, sandbox: bool) -> None:
     """What no process could start without is there: ConfigFault or MappingFaults, before anything was started."""
-    from sync import mapping, wiring
+    from sync import wiring
 
-    mapping.load(given.tandem_mappings)
+    wiring.mappings_of(given)
     if not sandbox:
         wiring.check_credentials(given)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from functools import lru_cache
 
+from sync.crm import Sent
 from sync.deal.discounts import AmountOff, Discount, leaves, running
 from sync.deal.money import minor
 
@@ -27,19 +28,32 @@ CYCLE_MONTHS = {"Monthly": 1, "Quarterly": 3, "Semiannual": 6, "Annual": 12}
 PERIOD_MONTHS = {"Month": 1, "Quarter": 3, "Year": 12}
 
 
+#: How the ids begin of products that Tandem made.
+NATURAL = "tandem_"
+
+
+def natural_id(product_id: str) -> str:
+    """The id in Stripe of the product that Tandem makes for this Product2."""
+    return f"{NATURAL}{product_id}"
+
+
 @dataclass(frozen=True)
 class DealProduct:
-    """What is sold. ``key`` is the product's own id in Stripe, derived from the Salesforce id."""
+    """What is sold. ``key`` is the product's id in Stripe: derived from the Salesforce id, or the one that it was adopted
+    under. ``sent`` is what the mappings send of it.
+    """
 
     id: str
     name: str
     description: str | None = None
     tax_code: str | None = None
+    sent: Sent = field(default=(), compare=False)
+    adopted: str | None = field(default=None, compare=False)
 
     @property
     def key(self) -> str:
         """The product's id in Stripe."""
-        return f"tandem_{self.id}"
+        return self.adopted or natural_id(self.id)
 
 
 @dataclass(frozen=True)

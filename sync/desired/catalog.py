@@ -5,7 +5,6 @@ object (DESIGN 4).
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -16,9 +15,8 @@ from sync.deal.money import format_amount, minor, plain, unit_amount_decimal
 from sync.deal.pricing import DealItem
 from sync.deal.timeline import Phase, Track, tracks, without_stub
 from sync.desired.keys import KEY, MONTHLY, PRODUCT
+from sync.desired.product import new_product
 from sync.records import Desired, Ref, Value
-
-_TAX_CODE = re.compile(r"txcd_[0-9]{8}\Z")
 
 
 def desire_catalogue(deal: Deal) -> tuple[Desired, ...]:
@@ -33,7 +31,7 @@ def desire_catalogue(deal: Deal) -> tuple[Desired, ...]:
                 coupons[coupon_ref(off)] = _coupon(off)
             if item.usage:
                 meters[meter_ref(item.usage)] = _meter(item.usage, item.product)
-    products = tuple(_product(product, deal) for product in deal.products.values())
+    products = tuple(new_product(product, deal.tax) for product in deal.products.values())
     return (*products, *meters.values(), *prices.values(), *coupons.values())
 
 
@@ -105,11 +103,6 @@ def _monthly(item: DealItem) -> Decimal:
     return unit_amount_decimal(item.monthly)
 
 
-def is_tax_code(text: str) -> bool:
-    """Whether this can be one of Stripe's tax codes."""
-    return _TAX_CODE.fullmatch(text) is not None
-
-
 def tax_fields(product: DealProduct, deal: Deal) -> dict[str, Value]:
     """What a line that stands on no price says of its tax; nothing without automatic tax."""
     if deal.tax is None:
@@ -117,22 +110,6 @@ def tax_fields(product: DealProduct, deal: Deal) -> dict[str, Value]:
     code = deal.tax.code_of(product.tax_code)
     said: dict[str, Value] = {"tax_behavior": deal.tax.behavior}
     return {**said, "tax_code": code} if code else said
-
-
-def _product(product: DealProduct, deal: Deal) -> Desired:
-    fields: dict[str, Value] = {"name": product.name}
-    code = deal.tax.code_of(product.tax_code) if deal.tax else product.tax_code
-    if code and is_tax_code(code):
-        fields["tax_code"] = code
-    metadata = {KEY: product.key, PRODUCT: product.id}
-    compare = {**fields, "active": True}
-    return Desired(
-        Ref("product", product.key),
-        create={"id": product.key, **fields, "metadata": metadata},
-        compare=compare,
-        update={name: {name: value} for name, value in compare.items()},
-        shared=True,
-    )
 
 
 def _meter(usage: Usage, product: DealProduct) -> Desired:

@@ -42,6 +42,7 @@ NOT_SIGNED = frozenset(
         "sort_order",
         "line_number",
         "description",
+        "sent",  # labels: they stay as they were signed
     )
 )
 
@@ -101,8 +102,8 @@ def as_signed(signed: QuoteGraph, present: QuoteGraph) -> QuoteGraph:
     a product was changed, switched off or deleted since.
     """
     addressee = {name: getattr(present.quote, name) for name in ADDRESSEE}
-    names = {i: present.products[i].name if i in present.products else p.name for i, p in signed.products.items()}
-    products = {i: replace(p, name=names[i]) for i, p in signed.products.items()}
+    today = {i: present.products.get(i, p) for i, p in signed.products.items()}
+    products = {i: replace(p, name=today[i].name, sent=today[i].sent) for i, p in signed.products.items()}
     return QuoteGraph(replace(signed.quote, **addressee), signed.lines, _payer(signed, present), products)
 
 

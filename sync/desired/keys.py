@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sync.crm import Sent
 from sync.deal.deal import Deal
 from sync.deal.pricing import DealItem
+from sync.ends import VALUE_LENGTH, end_of
 
 #: Our key of the object itself: the key of its `Ref`.
 KEY = "tandem_key"
@@ -49,13 +51,14 @@ QUOTE = "salesforce_quote_id"
 ACCOUNT = "salesforce_account_id"
 OPPORTUNITY = "salesforce_opportunity_id"
 PRODUCT = "salesforce_product_id"
+#: On a product that was archived because Salesforce sells it no longer: it may be made active again by the same.
+ARCHIVED = "tandem_archived"
 #: Quote line ids, comma-separated; ``salesforce_line_ids_2`` and so on where one value is too short.
 LINES = "salesforce_line_ids"
 
 #: What is said of a schedule that nobody ended before its time.
 AS_PLANNED = "as planned"
 
-_VALUE_LENGTH = 500  # Stripe's limit of a metadata value
 _MOST_VALUES = 40  # of Stripe's 50 keys, the rest is for others
 
 
@@ -69,6 +72,18 @@ def deal_metadata(deal: Deal, key: str) -> dict[str, str]:
     return found
 
 
+def labels(sent: Sent, kind: str) -> dict[str, str | None]:
+    """The metadata that the mappings send of a record to this kind of object: key to value, None where it is blank. What is
+    longer than Stripe's limit is cut.
+    """
+    ends = ((end_of(place), value) for place, value in sent)
+    return {
+        end.key: str(value)[:VALUE_LENGTH] if value not in (None, "") else None
+        for end, value in ends
+        if end.kind == kind and end.key is not None
+    }
+
+
 def item_metadata(item: DealItem) -> dict[str, str]:
     """What an item or an invoice line carries: the product and the quote lines it stands for."""
     return {PRODUCT: item.product.id, **_line_ids(item.line_ids)}
@@ -77,7 +92,7 @@ def item_metadata(item: DealItem) -> dict[str, str]:
 def _line_ids(ids: Iterable[str]) -> dict[str, str]:
     values: list[str] = []
     for id_ in ids:
-        if values and len(values[-1]) + 1 + len(id_) <= _VALUE_LENGTH:
+        if values and len(values[-1]) + 1 + len(id_) <= VALUE_LENGTH:
             values[-1] += f",{id_}"
         else:
             values.append(id_)

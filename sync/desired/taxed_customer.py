@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from sync import catalogue
 from sync.deal.deal import Deal, Payer
-from sync.desired.catalog import is_tax_code
 from sync.desired.keys import ADDRESS, PARTS
+from sync.desired.product import is_tax_code
 from sync.errors import Refusal
 from sync.facts import Customer
 from sync.records import Value

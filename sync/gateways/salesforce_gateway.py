@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from sync.clock import Deadline
-from sync.crm import CrmAccount, QuoteGraph
+from sync.crm import CrmAccount, CrmProduct, QuoteGraph
 from sync.errors import Terminal
 from sync.gateways.http import Transport
 from sync.gateways.names import Names
@@ -68,6 +68,9 @@ class SalesforceOrg:
 
     def accounts(self, ids: Sequence[str]) -> Mapping[str, CrmAccount]:
         return self._reads.accounts(ids)
+
+    def products(self, ids: Sequence[str]) -> Mapping[str, CrmProduct]:
+        return self._reads.products(ids)
 
     def find_accounts(
         self, *, stripe_customer_ids: Sequence[str] = (), emails: Sequence[str] = ()

@@ -172,6 +172,17 @@ class Reads:
         rows = [row for rows in self.rows_of(soqls, deleted=True) for row in rows]
         return {a.id: a for a in (self._account(row) for row in rows)}
 
+    def products(self, ids: Sequence[str]) -> Mapping[str, CrmProduct]:
+        """As `sync.ports.catalogue.SalesforceProducts.products` says."""
+        wanted = [i for i in dict.fromkeys(ids) if is_id(i)]
+        fields = ", ".join(self._select("Product2"))
+        soqls = [
+            f"SELECT {fields} FROM Product2 WHERE {format_soql('Id IN {}', list(some))}"
+            for some in _batches(wanted, IDS)
+        ]
+        rows = [row for rows in self.rows_of(soqls, deleted=True) for row in rows]
+        return {p.id: p for p in (self._product(row) for row in rows)}
+
     def find_accounts(self, *, stripe_customer_ids: Sequence[str], emails: Sequence[str]) -> Sequence[CrmAccount]:
         """Accounts carrying one of these Stripe ids or billing e-mails, by id, each once. Salesforce compares e-mails
         without regard to case.

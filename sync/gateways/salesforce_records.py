@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
+from sync.ends import end_of
 from sync.errors import Terminal
 from sync.gateways.names import Names
 from sync.mapping import FieldMap, ObjectMap
@@ -39,7 +40,11 @@ def record_of(mapped: ObjectMap, raw: Json, names: Names) -> Any:
     """The typed record that a row states. A field that was not selected, or is blank, is its default or None."""
     assert mapped.record is not None
     values: dict[str, object] = {}
-    for one in mapped.read_fields():
+    if mapped.sent():
+        values["sent"] = tuple(
+            _sent(one, _at(raw, names.to_org(one.api_name)), mapped.api_name) for one in mapped.sent()
+        )
+    for one in (f for f in mapped.read_fields() if f.attribute):
         assert one.attribute is not None
         value = converted(one, _at(raw, names.to_org(one.api_name)), mapped.api_name)
         if value is None and not _nullable(mapped.record, one.attribute):
@@ -61,6 +66,17 @@ def converted(one: FieldMap, value: object, of: str) -> object:
         raise Terminal(
             "BUG-502", f"Unexpected answer from Salesforce: {of}.{one.api_name} is no {one.type}."
         ) from error
+
+
+def _sent(one: FieldMap, raw: object, of: str) -> tuple[str, str | bool | None]:
+    """What a field sends to Stripe, and where: metadata takes text only, so days, numbers and answers are written out."""
+    assert one.target is not None
+    value = as_sent(one, raw, of)
+    if isinstance(value, bool):
+        return one.target, value if end_of(one.target).key is None else str(value).lower()
+    if value is None:
+        return one.target, None
+    return one.target, format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
 def as_sent(one: FieldMap, value: object, of: str) -> object:

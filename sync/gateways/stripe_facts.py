@@ -40,6 +40,7 @@ from sync.gateways.stripe_json import (
     tax_sum,
 )
 from sync.gateways.stripe_money_facts import balance, charge, credit_note, dispute, method_words, refund
+from sync.gateways.stripe_shapes import values_of
 
 #: The id of an invoice that is only previewed.
 UPCOMING = "upcoming"
@@ -95,6 +96,7 @@ def _product(obj: Json) -> Product:
         description=obj.get("description"),
         active=need(obj, "active", bool),
         tax_code=ref_id(obj.get("tax_code")),
+        values=values_of("product", obj),
     )
 
 
@@ -142,6 +144,7 @@ def _customer(obj: Json) -> Customer:
         delinquent=bool(obj.get("delinquent")),
         address={str(name): str(value) for name, value in part(obj, "address").items() if value},
         tax_exempt=str(obj.get("tax_exempt") or "none"),
+        values=values_of("customer", obj),
     )
 
 

@@ -38,7 +38,8 @@ def read_line(line: CrmQuoteLine, at: Reading) -> DealLine | None:
         _check_signed(line, price * quantity, at)
     if span is None or product is None or charge is None or price is None or len(faults.found) > before:
         return None
-    sold = DealProduct(product.id, product.name, product.description, product.tax_code)
+    told = (product.name, product.description, product.tax_code, product.sent)
+    sold = DealProduct(product.id, *told, adopted=product.adopted)
     bare = DealLine(line.id, sold, charge, quantity, price, *span, period, cycle, usage=usage)
     made = with_discounts(line, bare, offs, at)
     return made if len(faults.found) == before else None

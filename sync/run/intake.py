@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from sync.deal.lines import NATURAL
 from sync.ports import EVERY, Mark, Notice
 
 #: Event families whose object leads to a subject of the mirror. Others are stored and make nothing due: the invoice's
@@ -17,6 +18,10 @@ PAYMENT_KINDS = frozenset({"refund", "dispute", "credit_note"})
 PAYMENT_TYPES = frozenset({"charge.refunded"})
 QUOTE_LINES = "QuoteLineItem"
 ONE: Mapping[str, str] = MappingProxyType({})
+#: How the ids of Product2 begin.
+PRODUCT_PREFIX = "01t"
+#: Of a product's events: what a deal has just made says nothing new.
+PRODUCT_TYPES = frozenset({"product.updated", "product.deleted"})
 
 
 def unit_of(account_or_customer: str) -> str:
@@ -43,6 +48,8 @@ def _route_event(notice: Notice, settle_s: float) -> Iterable[Mark]:
         yield Mark(
             f"customer:{notice.object_id}", "deal", unit_of(notice.object_id), hint_created_s=notice.object_created_s
         )
+    elif notice.type in PRODUCT_TYPES:
+        yield product_mark(notice.object_id)
     elif kind in SUBSCRIPTION_KINDS:
         yield _mirror(f"subscription:{notice.object_id}", customer, settle_s, notice.object_created_s)
     elif kind in INVOICE_KINDS:
@@ -70,6 +77,8 @@ def _route_record(notice: Notice) -> Iterable[Mark]:
         yield replace(account_mark(notice.object_id), stripe_account=EVERY)
         if notice.related.get("MasterRecordId"):
             yield replace(payer_mark(notice.object_id), stripe_account=EVERY)
+    elif notice.object_kind == "Product2":
+        yield replace(product_mark(notice.object_id), stripe_account=EVERY)
 
 
 def quote_mark(quote_id: str, account_id: str) -> Mark:
@@ -85,3 +94,9 @@ def account_mark(account_id: str) -> Mark:
 def payer_mark(account_id: str) -> Mark:
     """Makes it due that what a merged Account had is followed to the one that it became."""
     return Mark(f"payer:{account_id}", "deal", unit_of(account_id))
+
+
+def product_mark(id_: str) -> Mark:
+    """Makes a product due, by its id on either side: one that Tandem made has the CRM's in its own."""
+    own = id_.removeprefix(NATURAL) if id_.startswith(NATURAL + PRODUCT_PREFIX) else id_
+    return Mark(f"product:{own}", "deal", unit_of(own))

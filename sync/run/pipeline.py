@@ -20,6 +20,7 @@ from sync.run.mirror import Mirror, count_again
 from sync.run.newcomers import AT_ONCE, Newcomers
 from sync.run.nightly import Nightly
 from sync.run.pausing import Pausing
+from sync.run.products import ProductRun
 from sync.run.quote import QuoteRun
 from sync.run.usage import UsageRun
 from sync.run.won import WonNotBilled
@@ -43,6 +44,7 @@ class Pipeline:
     clock: Clock
     changes: Changes
     quotes: QuoteRun
+    products: ProductRun
     identity: Identity
     mirror: Mirror
     flusher: Flusher
@@ -186,6 +188,8 @@ class Pipeline:
                 return self.identity.run(claim, due)
             case "quote":
                 return self.quotes.run(claim, due)
+            case "product":
+                return self.products.run(claim, due)
             case _:
                 raise Terminal("BUG-502", f"{due.key} has no place in the deal lane; it is set aside.")
 

@@ -20,13 +20,14 @@ from sync.desired.last_use import ready_at, said_uses, uses_of, with_invoices
 from sync.desired.made import Made, begun, made
 from sync.desired.preview import Preview, preview
 from sync.desired.references import catalogue_refs, stated_refs
+from sync.desired.sellable import check_products
 from sync.desired.stripe_preview import first_track, held_against, request
 from sync.desired.subscription import Wanted, desire
 from sync.desired.takeover import check_takeover, row_of
 from sync.desired.taxed_customer import check_taxed
 from sync.desired.true_up import as_settled, desire_true_ups
 from sync.diff import diff
-from sync.errors import Refused
+from sync.errors import Refusal, Refused
 from sync.facts import BalanceTransaction, CreditNote, Fact, Invoice, Schedule, Subscription
 from sync.observed import actuals
 from sync.plan import Plan
@@ -108,6 +109,8 @@ class Planner:
         refusals = check_customer(deal, _of(objects, Subscription), _of(objects, Schedule))
         if not done:
             refusals += check_taxed(deal, customer.customer if customer else None)
+        if mine.accepted_at is None:
+            refusals += self._unsellable(case, snapshot)
         if refusals := (*refusals, *check_takeover(deal, taking.takeover, objects, now)):
             raise Refused(refusals)
         deal = replace(deal, takes=row_of(taking.takeover, deal, objects))
@@ -171,6 +174,12 @@ class Planner:
                 used=said_uses(dues, case.change.quote_id, deal),
             ),
         )
+
+    def _unsellable(self, case: Case, snapshot: Snapshot) -> tuple[Refusal, ...]:
+        """What of the quote's products can't be sold as Stripe has them."""
+        adopted = [p.adopted for p in case.quote.products.values() if p.adopted]
+        links = self.payers.links.by_stripe_id(adopted) if adopted else {}
+        return check_products(case.quote, snapshot.all(), {id_: link.salesforce_id for id_, link in links.items()})
 
     def hold(self, case: Case, made: Forecast, known: Mapping[Ref, str]) -> str | None:
         """In words that Stripe's own preview of the first invoice agrees; None where it can't be had (yet).

@@ -45,7 +45,7 @@ from sync.ports.comparing import Decisions
 from sync.records import Operation, Ref, Verb
 from sync.run.dealing import Signed, deal_key
 from sync.run.following import winners
-from sync.run.intake import quote_mark, unit_of
+from sync.run.intake import product_mark, quote_mark, unit_of
 from sync.run.late import late_change
 from sync.run.lost import close_found
 from sync.run.marks import history_marks
@@ -289,6 +289,8 @@ class QuoteRun:
             self.ledger.close_run(run_id, outcome="failed", error_code=error.code)
             raise
         self.ledger.close_run(run_id, outcome="done")
+        adopted = [salesforce_ids[o.ref] for o in plan.operations if o.ref.kind == "product" and o.verb is Verb.UPDATE]
+        self.subjects.mark([product_mark(p) for p in adopted], reason="product_adopted")
         return ids
 
     def _parts(self, operations: Sequence[Operation]) -> tuple[Sequence[Operation], Sequence[Operation]]:

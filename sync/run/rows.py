@@ -12,8 +12,9 @@ from typing import Any
 
 from sync.crm import CrmRow
 from sync.desired.mirror import Shown
-from sync.facts import Customer
-from sync.mapping import CUSTOMER, FILLED, METADATA, Mappings
+from sync.ends import end_of
+from sync.facts import Customer, Product
+from sync.mapping import Mappings, plain
 from sync.shown import (
     AccountSummary,
     BillingInvoice,
@@ -51,9 +52,11 @@ class Rows:
 
     def __init__(self, mappings: Mappings) -> None:
         self._names = {
-            api_name: {_plain(name): name for name in one.written()} for api_name, one in mappings.objects.items()
+            api_name: {plain(name): name for name in one.written()} for api_name, one in mappings.objects.items()
         }
-        self._filled = {f.api_name: f.source for f in mappings[FILLED].fields if f.source}
+        self._filled = mappings["Account"].filled()
+        #: What of a product's fields is filled from Stripe; then only its own run writes them.
+        self.of_product = mappings["Product2"].filled()
         self._read = {
             one.record: {f.attribute: f.api_name for f in one.read_fields() if f.attribute}
             for one in mappings.objects.values()
@@ -77,7 +80,7 @@ class Rows:
 
     def account(self, record: AccountSummary, customer: Customer | None = None) -> CrmRow:
         """The summary on the Account, by its Id, and what the mappings fill from its ``customer``."""
-        filled = {name: _of_customer(customer, source) for name, source in self._filled.items()}
+        filled = {name: value_at(customer, source) for name, source in self._filled.items()}
         fields = self._fields("Account", record) | filled
         fields["Overdue_Days__c"] = min(record.overdue_days or 0, MOST_DAYS)
         return CrmRow("Account", "Id", record.id, fields, record.id)
@@ -153,9 +156,10 @@ class Rows:
         mapped = {name: value for name, value in fields.items() if name in names}
         return CrmRow(OPPORTUNITY, "Id", opportunity_id, mapped, account_id)
 
-    def product(self, product_id: str, stripe_id: str, account_id: str) -> CrmRow:
-        """What the product is in Stripe."""
-        return CrmRow("Product2", "Id", product_id, {"Stripe_Product_Id__c": stripe_id}, account_id)
+    def product(self, product_id: str, stripe_id: str, found: Product | None = None) -> CrmRow:
+        """What the product is in Stripe, and what the mappings fill from it."""
+        filled = {name: value_at(found, source) for name, source in self.of_product.items()} if found else {}
+        return CrmRow("Product2", "Id", product_id, {"Stripe_Product_Id__c": stripe_id, **filled}, product_id)
 
     def line(self, line_id: str, fields: Mapping[str, object], account_id: str | None) -> CrmRow:
         """What a quote line comes to over the contract."""
@@ -170,17 +174,14 @@ class Rows:
         }
 
 
-def _of_customer(customer: Customer | None, source: str) -> object:
-    """What a source of the mappings says of this customer; blank without one."""
-    if customer is None:
+def value_at(fact: Customer | Product | None, source: str) -> object:
+    """What a source of the mappings says of this object; blank without one."""
+    end = end_of(source)
+    if fact is None:
         return None
-    if source.startswith(METADATA):
-        return customer.metadata.get(source.removeprefix(METADATA))
-    return getattr(customer, source.removeprefix(CUSTOMER))
-
-
-def _plain(api_name: str) -> str:
-    return api_name.removesuffix("__c").lower()
+    if end.key is not None:
+        return fact.metadata.get(end.key)
+    return getattr(fact, end.path) if end.path in type(fact).model_fields else fact.values.get(end.path)
 
 
 def _value(name: str, value: object) -> object:

@@ -18,7 +18,7 @@ from sync.ports import Claim, Due, Facts, Mark, Outbox, Promise, Subjects
 from sync.quotes.roughly import roughly
 from sync.records import Ref
 from sync.run.dealing import Signed
-from sync.run.intake import account_mark, unit_of
+from sync.run.intake import account_mark, product_mark, unit_of
 from sync.run.opportunities import Opportunities
 from sync.run.planner import Worked
 from sync.run.rows import Rows
@@ -115,9 +115,12 @@ class Telling:
 
     def show_products(self, worked: Worked, fence: int) -> None:
         """Each product of the deal says what it is in Stripe, once it is there."""
-        account, products = worked.deal.payer.account_id, worked.deal.products.values()
-        made = [(p.id, id_) for p in products if (id_ := worked.known.get(Ref("product", p.key)))]
-        self.outbox.put([self.rows.product(product, id_, account) for product, id_ in made], fence)
+        made = [(p.id, id_) for p in worked.deal.products.values() if (id_ := worked.known.get(Ref("product", p.key)))]
+        if self.rows.of_product:  # what Stripe says of them is told with it
+            new = self.outbox.salesforce_ids("Product2", [product for product, _ in made])
+            self.subjects.mark([product_mark(p) for p, _ in made if p not in new], reason="product_made")
+            return
+        self.outbox.put([self.rows.product(product, id_) for product, id_ in made], fence)
 
     def _mirror(self, worked: Worked) -> None:
         """The objects of the deal and the Account are looked at by the mirror, which shows them in the CRM."""

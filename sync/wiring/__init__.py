@@ -4,7 +4,7 @@ from sync.wiring.choices import zones
 from sync.wiring.overview import overview
 from sync.wiring.services import Services, build
 from sync.wiring.store import Store, backup, open_store, restore, upgrade
-from sync.wiring.vendors import build_version, check_credentials, vendors, webhook_verifier
+from sync.wiring.vendors import build_version, check_credentials, mappings_of, vendors, webhook_verifier
 from sync.wiring.web import WebhookAccount, WebStore, check_web, usage_intake, web_store, webhook_accounts
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "build_version",
     "check_credentials",
     "check_web",
+    "mappings_of",
     "open_store",
     "overview",
     "restore",

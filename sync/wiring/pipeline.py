@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import time as clock_time
 from datetime import timedelta
+from typing import cast
 
 from sync import mapping
 from sync.apply import Writer
 from sync.deal.policy import BillingPolicy
 from sync.desired.mirrored import Mirrored
 from sync.gateways import salesforce_gateway, stripe_client
+from sync.run.catalogued import Catalogued
 from sync.run.changes import Changes
 from sync.run.dealing import Dealing
 from sync.run.flush import Flusher
@@ -26,6 +28,7 @@ from sync.run.pausing import Pausing
 from sync.run.payers import Payers
 from sync.run.pipeline import Pipeline
 from sync.run.planner import Planner
+from sync.run.products import ProductRun
 from sync.run.promise import PromiseCheck
 from sync.run.quote import QuoteRun
 from sync.run.reconcile import Reconcile
@@ -72,7 +75,8 @@ def pipeline_of(
     """Every run, joined to the store and both gateways. ``drain``: nothing settles, and back-off is short. ``among`` is
     given where there are several Stripe accounts.
     """
-    rows = Rows(mappings)
+    rows, org = Rows(mappings), salesforce
+    salesforce = cast("salesforce_gateway.SalesforceOrg", Catalogued(org, store.links))
     writer = Writer(stripe=stripe, ledger=store.ledger, clock=store.clock, installation=store.cursors.installation())
     dealing = Dealing(salesforce=salesforce, promises=store.promises, policy=policy, cohorts=store.cohorts)
     payers = Payers(
@@ -92,6 +96,10 @@ def pipeline_of(
         ),
         decisions=store.decisions, start=start_of(store), stripe_account=among.part if among else "",
         routing=Routing(among.rule, store.promises, store.subjects, salesforce) if among else None,
+    )  # fmt: skip
+    products = ProductRun(
+        stripe=stripe, salesforce=org, links=store.links, facts=store.facts, subjects=store.subjects, outbox=store.outbox,
+        ledger=store.ledger, writer=writer, rows=rows, clock=store.clock,
     )  # fmt: skip
     merges = Merges(
         stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, promises=store.promises, identities=store.identities,
@@ -133,7 +141,7 @@ def pipeline_of(
     return Pipeline(
         usage=usage, subjects=store.subjects, outbox=store.outbox, clock=store.clock,
         changes=Changes(stripe=stripe, salesforce=salesforce, subjects=store.subjects, cursors=store.cursors),
-        quotes=quotes, identity=identity, mirror=replace(mirror, apart={NIGHTLY: nightly.run}), nightly=nightly,
+        quotes=quotes, products=products, identity=identity, mirror=replace(mirror, apart={NIGHTLY: nightly.run}), nightly=nightly,
         won=WonNotBilled(
             comparing=store.comparing, outbox=store.outbox, facts=store.facts, cursors=store.cursors, rows=rows,
             clock=store.clock, after=timedelta(hours=store.settings.won_not_billed_h),

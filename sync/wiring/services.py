@@ -22,7 +22,7 @@ from sync.wiring.accounts import asked, check_fields, parted, realm_of, rules
 from sync.wiring.choices import policy_of, zones
 from sync.wiring.pipeline import Among, pipeline_of
 from sync.wiring.store import Store, open_store, store_of
-from sync.wiring.vendors import REDIS_TIMEOUT_S, answered, salesforce_of
+from sync.wiring.vendors import REDIS_TIMEOUT_S, answered, mappings_of, salesforce_of
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def build(settings: Settings, *, database_url: str, redis_url: str | None, drain
     Raises ConfigFault, MappingFaults, or what the vendors' log-ins raise; Unsafe CONF-308 for a store of another realm.
     """
     places = endpoints(settings)
-    mappings = mapping.load(settings.tandem_mappings)
+    mappings = mappings_of(settings)
     bell = redis.Redis.from_url(redis_url, socket_timeout=REDIS_TIMEOUT_S) if redis_url else None
     salesforce = salesforce_of(settings, places, mappings)
     found, away = asked(settings, places, bell)

@@ -14,7 +14,7 @@ from sync import mapping
 from sync.config import ConfigFault, Endpoints, Settings, StripeCredentials
 from sync.endpoints import endpoints
 from sync.errors import Transient
-from sync.gateways import salesforce_auth, salesforce_gateway, stripe_client
+from sync.gateways import salesforce_auth, salesforce_gateway, stripe_client, stripe_shapes
 from sync.gateways.stripe_budget import Rate
 from sync.gateways.stripe_signature import verifier
 from sync.routing import SOBJECTS
@@ -33,9 +33,12 @@ def vendors(
     """Both gateways without a store; nothing is called yet."""
     places = endpoints(settings)
     bell = redis.Redis.from_url(redis_url, socket_timeout=REDIS_TIMEOUT_S) if redis_url else None
-    return stripe_of(settings, places, places.stripe[0], bell), salesforce_of(
-        settings, places, mapping.load(settings.tandem_mappings)
-    )
+    return stripe_of(settings, places, places.stripe[0], bell), salesforce_of(settings, places, mappings_of(settings))
+
+
+def mappings_of(settings: Settings) -> mapping.Mappings:
+    """The mappings in use, held against the SDK's types. Raises MappingFaults with every fault, each with its line."""
+    return stripe_shapes.checked(mapping.load(settings.tandem_mappings))
 
 
 def answered(who: Callable[[], str]) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import typing
 from pathlib import Path
 
 import pytest
 from lxml import etree
 
 from sync import crm
+from sync.ends import SENT
+from sync.gateways.stripe_shapes import FACTS, checked, members, writable
 from sync.mapping import TYPES, FieldMap, MappingFaults, Mappings, builtin, load
 
 ROOT = Path(__file__).parents[2]
@@ -95,7 +98,7 @@ def test_every_attribute_of_a_record_is_filled(mappings: Mappings) -> None:
         "Product_Price_Tier__c": crm.CrmTier,
     }.items():
         filled = {f.attribute for f in mappings[name].read_fields()}
-        assert {f.name for f in dataclasses.fields(record)} - filled <= {"is_deleted", "tiers"}, name
+        assert {f.name for f in dataclasses.fields(record)} - filled <= {"is_deleted", "tiers", "sent", "adopted"}, name
 
 
 def test_what_the_rep_owns_is_never_written_and_what_is_ours_never_counts_as_a_change(mappings: Mappings) -> None:
@@ -194,30 +197,92 @@ fields:
     )
 
 
-OWN = "{type: text, owner: tandem, from: customer.metadata.erp}"
+ENDS: list[tuple[str, str, str | None]] = [
+    ("account", "{type: text, owner: tandem, from: customer.metadata.erp}", None),
+    ("account", "{type: integer, owner: tandem, from: customer.balance_minor}", None),
+    ("account", "{type: boolean, owner: stripe, from: customer.delinquent}", None),
+    ("account", "{type: text, owner: tandem, from: customer.address.city}", None),
+    ("account", "{type: text, owner: tandem, from: customer.delinquent}", "type text does not fit customer.delinquent"),
+    ("account", "{type: integer, owner: tandem, from: customer.metadata.seats}", "type integer does not fit"),
+    ("account", "{type: text, owner: tandem, from: customer.adress.city}", "did you mean customer.address.city?"),
+    ("account", "{type: text, owner: tandem, from: customer.metadata}", "is none of customer.metadata.KEY"),
+    ("account", "{type: text, owner: tandem, from: customer.metadata.}", "is none of customer.metadata.KEY"),
+    ("account", "{type: text, owner: tandem, from: invoice.number}", "is none of customer.metadata.KEY"),
+    ("account", "{type: text, owner: crm, from: customer.name}", "what is filled from Stripe is ours"),
+    ("account", "{type: text, owner: stripe}", "says what of Stripe fills it"),
+    ("account", "{type: text, owner: crm, to: customer.metadata.region}", None),
+    ("account", "{type: boolean, owner: crm, to: customer.metadata.vip}", None),
+    ("account", "{type: text, owner: crm, to: customer.phone}", None),
+    ("account", "{type: text, owner: crm, to: customer.phnoe}", "did you mean customer.phone?"),
+    ("account", "{type: text, owner: crm, to: customer.name}", "is none of customer.metadata.KEY"),
+    ("account", "{type: text, owner: crm, to: customer.balance}", "is none of customer.metadata.KEY"),
+    ("account", "{type: text, owner: tandem, to: customer.metadata.region}", "so that it has one owner"),
+    ("account", "{type: text, owner: crm, to: product.metadata.region}", "is none of customer.metadata.KEY"),
+    ("account", f"{{type: text, owner: crm, to: customer.metadata.{'k' * 41}}}", "has 41 characters; Stripe takes 40"),
+    ("account", "{type: text, owner: crm, to: 'customer.metadata.a[b]'}", "no square brackets"),
+    ("account", "{type: text, owner: crm, to: customer.metadata.tandem_key}", "is reserved"),
+    ("account", "{type: text, owner: crm, to: customer.metadata.Salesforce_account_id}", "is reserved"),
+    ("product2", "{type: text, owner: crm, to: product.unit_label}", None),
+    ("product2", "{type: text, owner: crm, to: product.name}", "another line fills the place in Stripe product.name"),
+    ("product2", "{type: boolean, owner: crm, to: product.url}", "type boolean does not fit product.url"),
+    ("product2", "{type: text, owner: stripe, from: product.unit_lable}", "did you mean product.unit_label?"),
+    ("quote", "{type: text, owner: crm, to: subscription.metadata.order}", None),
+    ("quote", "{type: text, owner: crm, to: subscription.description}", "is none of subscription.metadata.KEY"),
+    (
+        "quote",
+        "{type: text, owner: tandem, from: subscription.metadata.x}",
+        "from fills fields of Account and Product2 only",
+    ),
+    (
+        "contact",
+        "{type: text, owner: crm, to: customer.metadata.x}",
+        "to sends fields of Account, Product2, Quote only",
+    ),
+]
 
 
-@pytest.mark.parametrize(
-    ("line", "fault"),
-    [
-        (OWN, None),
-        ("{type: integer, owner: tandem, from: customer.balance_minor}", None),
-        ("{type: boolean, owner: tandem, from: customer.delinquent}", None),
-        ("{type: text, owner: tandem, from: customer.delinquent}", "type text does not fit customer.delinquent"),
-        ("{type: text, owner: tandem, from: customer.metadata}", "is none of customer.metadata.KEY"),
-        ("{type: text, owner: tandem, from: customer.metadata.}", "is none of customer.metadata.KEY"),
-        ("{type: text, owner: tandem, from: invoice.number}", "is none of customer.metadata.KEY"),
-        ("{type: text, owner: crm, from: customer.name}", "what is filled from Stripe is ours"),
-    ],
-)
-def test_a_field_that_is_filled_from_stripe_fits_what_stripe_has(tmp_path: Path, line: str, fault: str | None) -> None:
-    text = (builtin() / "account.yaml").read_text(encoding="utf-8") + f"  Site: {line}\n"
+@pytest.mark.parametrize(("file", "line", "fault"), ENDS)
+def test_what_a_line_names_in_stripe_is_there_and_has_one_owner(
+    tmp_path: Path, file: str, line: str, fault: str | None
+) -> None:
+    text = (builtin() / f"{file}.yaml").read_text(encoding="utf-8")
+    (tmp_path / f"{file}.yaml").write_text(f"{text}  Own__c: {line}\n", encoding="utf-8")
     if fault is None:
-        (tmp_path / "account.yaml").write_text(text)
-        assert load(tmp_path)["Account"].fields[-1].source
-    else:
-        assert any(fault in found for found in faults_of(tmp_path, text, "account.yaml"))
-    assert any("from fills fields of Account only" in f for f in faults_of(tmp_path, f"{GOOD}  X__c: {OWN}\n"))
+        found = checked(load(tmp_path))
+        [own] = [f for o in found.objects.values() for f in o.fields if f.api_name == "Own__c"]
+        assert (own.source or own.target) in line
+        return
+    with pytest.raises(MappingFaults) as caught:
+        checked(load(tmp_path))
+    [said] = [f for f in caught.value.faults if fault in f.what]
+    assert (Path(said.file).name, said.line) == (f"{file}.yaml", len(text.splitlines()) + 1)
+
+
+def test_two_lines_never_write_one_field_whatever_the_case_of_its_name(tmp_path: Path) -> None:
+    text = (builtin() / "account.yaml").read_text(encoding="utf-8")
+    for line, fault in (
+        (
+            "website: {type: text, owner: tandem, from: customer.name}",
+            "another line fills the field, whatever its case",
+        ),
+        ("Own__c: {for: MRR__c, type: decimal, owner: tandem}", "another line fills the field MRR__c"),
+        ("MRR: {type: decimal, owner: tandem}", "another line fills the name mrr"),
+    ):
+        assert any(fault in f for f in faults_of(tmp_path, f"{text}  {line}\n", "account.yaml")), fault
+    many = "".join(f"  F{n}__c: {{type: text, owner: crm, to: customer.metadata.k{n}}}\n" for n in range(21))
+    assert any("21 metadata keys of a customer" in f for f in faults_of(tmp_path, text + many, "account.yaml"))
+
+
+def test_what_may_be_sent_can_be_written_by_the_sdk_and_what_a_fact_has_is_what_the_sdk_has() -> None:
+    for kind in ("customer", "product"):
+        assert SENT[kind] <= writable(kind).keys()
+        shared = FACTS[kind].model_fields.keys() & members(kind).keys()
+        assert {"name", "description"} & shared
+        for name in shared:
+            hints = typing.get_type_hints(FACTS[kind])[name]
+            assert members(kind)[name] in (typing.get_args(hints) or (hints,)), (kind, name)
+    assert members("customer")["shipping.address.city"] is str
+    assert not {"metadata", "balance", "sources", "tax_ids"} & members("customer").keys()
 
 
 def test_the_faults_of_all_files_come_together(tmp_path: Path) -> None:

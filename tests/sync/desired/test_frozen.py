@@ -26,6 +26,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "Decimal | None": st.none() | numbers,
     "date | None": st.none() | st.dates(),
     "datetime | None": st.none() | moments,
+    "Sent": st.lists(st.tuples(text, st.none() | st.booleans() | text), max_size=2).map(tuple),
 }
 
 

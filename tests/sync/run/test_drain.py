@@ -64,7 +64,14 @@ def pipeline(place: Place, runs: Runs, sources: Sources | None = None) -> Pipeli
     parts: Any = {"subjects": place.subjects, "outbox": place.outbox, "clock": place.clock, "mirror": place.mirror()}
     parts["pausing"] = Pausing(place.cursors)
     return Pipeline(
-        **parts, changes=sources or Sources(), flusher=NoFlusher(), nightly=runs, won=runs, quotes=runs, identity=runs
+        **parts,
+        changes=sources or Sources(),
+        flusher=NoFlusher(),
+        nightly=runs,
+        won=runs,
+        quotes=runs,
+        identity=runs,
+        products=runs,
     )
 
 

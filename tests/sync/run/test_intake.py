@@ -58,7 +58,9 @@ ROUTES: Mapping[str, tuple[str, dict[str, Any], str | None]] = {
     "charge": ("charge.succeeded", {"object": "charge", "id": "ch_1", "payment_intent": "pi_1"}, None),
     "payment": ("payment_intent.succeeded", {"object": "payment_intent", "id": "pi_1", "customer": "cus_1"}, None),
     "price": ("price.created", {"object": "price", "id": "price_1", "product": "prod_1"}, None),
-    "product": ("product.updated", {"object": "product", "id": "prod_1"}, None),
+    "product": ("product.updated", {"object": "product", "id": "prod_1"}, "product:prod_1"),
+    "product of ours": ("product.updated", {"object": "product", "id": "tandem_01tA"}, "product:01tA"),
+    "product made": ("product.created", {"object": "product", "id": "prod_1"}, None),
     "coupon": ("coupon.created", {"object": "coupon", "id": "pct10"}, None),
     "test clock": ("test_helpers.test_clock.ready", {"object": "test_helpers.test_clock", "id": "clock_1"}, None),
     "something new": ("quantum.entangled", {"object": "quantum", "id": "q_1", "customer": "cus_1"}, None),
@@ -91,6 +93,7 @@ def test_who_a_customer_is_is_a_deals_question_in_a_unit_of_its_own() -> None:
         (record("Quote", "0Q0A"), "quote:0Q0A", "deal", "unit:0Q0A"),
         (record("QuoteLineItem", "0QLA", QuoteId="0Q0A", AccountId="001A"), "quote:0Q0A", "deal", "unit:001A"),
         (record("Account", "001A"), "account:001A", "mirror", "unit:001A"),
+        (record("Product2", "01tA"), "product:01tA", "deal", "unit:01tA"),
     ],
 )
 def test_changed_record_leads_to_its_subject(said: Notice, key: str, lane: str, unit: str) -> None:
@@ -98,7 +101,7 @@ def test_changed_record_leads_to_its_subject(said: Notice, key: str, lane: str, 
 
 
 @pytest.mark.parametrize(
-    "kind", ["Product2", "PricebookEntry", "Product_Price_Tier__c", "Contact", "Opportunity", "QuoteLineItem", "Lead"]
+    "kind", ["PricebookEntry", "Product_Price_Tier__c", "Contact", "Opportunity", "QuoteLineItem", "Lead"]
 )
 def test_record_that_only_others_wait_for_makes_nothing_due_itself(kind: str) -> None:
     assert marks(record(kind, "x")) == []

@@ -47,6 +47,7 @@ def pipeline(place: Place, quotes: Runs, **more: Any) -> Pipeline:
             "won": nothing,
             "quotes": quotes,
             "identity": Runs(),
+            "products": Runs(),
             **more,
         }
     )
@@ -73,7 +74,7 @@ def test_all_due_subjects_of_a_unit_run_each_by_its_kind(place: Place) -> None:
     assert place.due() == {}
 
 
-@pytest.mark.parametrize("key", ["account:001A", "invoice:in_1", "product:prod_1"])
+@pytest.mark.parametrize("key", ["account:001A", "invoice:in_1", "payment:pi_1"])
 def test_a_subject_that_is_no_deal_is_set_aside_loudly(place: Place, key: str) -> None:
     due(place, key)
 

@@ -1,0 +1,148 @@
+"""Products on both sides: renamed, archived, adopted; what is sold goes on as it was signed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sync.mapping import builtin
+from tests.e2e.book import Book
+from tests.e2e.looks import changes_nothing, quote_row, settled
+from tests.e2e.sandbox import World
+from tests.e2e.tandem import Tandem, writes_of
+
+TERMS = {"Start_Date__c": "2026-02-01", "Term_Months__c": 12, "Billing_Frequency__c": "Monthly"}
+
+
+def test_a_product_is_renamed_and_archived_by_salesforce_while_its_deal_runs_on(world: World, tandem: Tandem) -> None:
+    world.at("2026-01-10T09:00")
+    book = Book(world, tandem)
+    seat = book.product("Seat")
+    book.sell("acme", [(seat, 10, "10.00", {})], **TERMS)
+    book.live("2026-01-10T10:00")
+    stripe_id = f"tandem_{seat['id']}"
+
+    world.crm.change("Product2", seat["id"], Name="Seat Plus", Description="One person")
+    wrote = writes_of(world, lambda: settled(tandem))
+    assert wrote == [f"stripe POST /v1/products/{stripe_id}"]
+    assert (product(world, stripe_id)["name"], product(world, stripe_id)["description"]) == ("Seat Plus", "One person")
+
+    # Sold no longer: it is archived, and what runs bills on.
+    world.crm.change("Product2", seat["id"], IsActive=False, Description=None)
+    assert writes_of(world, lambda: settled(tandem)) == [f"stripe POST /v1/products/{stripe_id}"]
+    assert (product(world, stripe_id)["active"], product(world, stripe_id)["description"]) == (False, None)
+    book.live("2026-02-01")
+    assert book.billed("acme") == [("2026-02-01", 10_000)]
+    changes_nothing(tandem)
+
+    # Sold again: active again, since it was Salesforce that archived it.
+    world.crm.change("Product2", seat["id"], IsActive=True)
+    settled(tandem)
+    assert product(world, stripe_id)["active"] is True
+
+    # Archived by somebody in Stripe: that stands, and a quote that sells it is refused in words, before any write.
+    world.stripe.post(f"products/{stripe_id}", active="false")
+    settled(tandem)
+    assert product(world, stripe_id)["active"] is False
+    quote = book.sell("birch", [(seat, 1, "10.00", {})], **TERMS | {"Start_Date__c": "2026-03-01"})
+    before = world.mark()
+    tandem.drain()
+    assert quote_row(world, quote)["Billing_Code__c"] == "CONF-301"
+    assert "was archived in Stripe" in quote_row(world, quote)["Billing_Message__c"]
+    assert world.writes(before, "stripe") == []
+    world.stripe.post(f"products/{stripe_id}", active="true")
+    settled(tandem)
+    assert book.status("birch" and quote) == "Scheduled"
+    changes_nothing(tandem)
+
+
+@pytest.mark.long
+def test_a_product_that_stripe_has_already_is_taken_by_its_id_and_never_a_second_one_made(
+    world: World, tandem: Tandem
+) -> None:
+    world.at("2026-01-10T09:00")
+    book = Book(world, tandem)
+    old = world.stripe.post("products", name="Legacy seat", description="From before")["id"]
+    gone, seat, twin = (book.product(name) for name in ("Gone", "Seat", "Twin"))
+    for one, id_ in ((gone, "prod_nowhere"), (seat, old), (twin, f"tandem_{gone['id']}")):
+        world.crm.change("Product2", one["id"], Stripe_Product_Id__c=id_)
+
+    book.sell("acme", [(seat, 10, "10.00", {})], **TERMS)
+    book.sell("birch", [(twin, 1, "10.00", {})], **TERMS)
+    refused = book.sell("cedar", [(gone, 1, "10.00", {})], **TERMS)
+    world.at("2026-01-10T10:00")
+    tandem.drain()
+    settled_row = quote_row(world, refused)
+    assert (settled_row["Billing_Status__c"], settled_row["Billing_Code__c"]) == ("Needs Attention", "CONF-301")
+    assert "no product of this Stripe account" in settled_row["Billing_Message__c"]
+
+    # The one it names is the one that is sold; an id copied by cloning says nothing.
+    assert {p["id"] for p in world.stripe.all("products")} == {old, f"tandem_{twin['id']}"}
+    adopted = product(world, old)
+    assert (adopted["name"], adopted["metadata"]["salesforce_product_id"]) == ("Seat", seat["id"])
+    assert {p["product"] for p in world.stripe.all("prices")} == {old, f"tandem_{twin['id']}"}
+    shown = world.crm.row("Product2", "Stripe_Product_Id__c", f"Id = '{twin['id']}'")["Stripe_Product_Id__c"]
+    assert shown == f"tandem_{twin['id']}"
+
+    # Another Product2 can't have it too; cleared, it gets one of its own, and the deal goes on by itself.
+    world.crm.change("Product2", gone["id"], Stripe_Product_Id__c=old)
+    tandem.drain()
+    # What the field holds is ours to write, so its change alone asks for nothing: Retry does.
+    world.crm.change("Quote", refused, Billing_Request__c="Retry")
+    tandem.drain()
+    assert f"belongs to product {seat['id']}" in quote_row(world, refused)["Billing_Message__c"]
+    world.crm.change("Product2", gone["id"], Stripe_Product_Id__c=None)
+    world.crm.change("Quote", refused, Billing_Request__c="Retry")
+    settled(tandem)
+    assert book.status(refused) == "Scheduled"
+    book.change("acme", [(seat, 1, "12.00", {})], Start_Date__c="2026-03-01")
+    settled(tandem)
+    assert len(world.stripe.all("products")) == 3
+    changes_nothing(tandem)
+
+
+STRIPES = {
+    "{as: name, type: text, owner: crm, input: true, to: product.name}": "{as: name, type: text, owner: stripe, from: product.name}",
+    "{as: is_active, type: boolean, owner: crm, input: true, to: product.active}": (
+        "{as: is_active, type: boolean, owner: stripe, from: product.active}"
+    ),
+}
+
+
+@pytest.mark.long
+def test_where_the_mappings_give_names_to_stripe_they_come_from_there(
+    world: World, make_tandem: Callable[..., Tandem], tmp_path: Path
+) -> None:
+    text = (builtin() / "product2.yaml").read_text(encoding="utf-8")
+    for ours, theirs in STRIPES.items():
+        assert ours in text
+        text = text.replace(ours, theirs)
+    text += "  Family: {type: picklist, owner: crm, to: product.metadata.family}\n"
+    (tmp_path / "product2.yaml").write_text(text, encoding="utf-8")
+    tandem = make_tandem(tandem_mappings=tmp_path)
+    world.at("2026-01-10T09:00")
+    book = Book(world, tandem)
+    seat = book.product("Seat")
+    book.sell("acme", [(seat, 10, "10.00", {})], **TERMS)
+    book.live("2026-01-10T10:00")
+    stripe_id = f"tandem_{seat['id']}"
+
+    world.stripe.post(f"products/{stripe_id}", name="Seat as finance calls it", active="false")
+    settled(tandem)
+    row = world.crm.row("Product2", "Name IsActive Stripe_Product_Id__c", f"Id = '{seat['id']}'")
+    assert (row["Name"], row["IsActive"], row["Stripe_Product_Id__c"]) == ("Seat as finance calls it", False, stripe_id)
+    # A name typed over in Salesforce is not sent.
+    world.crm.change("Product2", seat["id"], Name="Typed over", Description="Sent")
+    settled(tandem)
+    assert product(world, stripe_id)["name"] == "Seat as finance calls it"
+    assert product(world, stripe_id)["description"] == "Sent"
+    changes_nothing(tandem)
+
+
+def product(world: World, id_: str) -> dict[str, Any]:
+    """The product in Stripe."""
+    [found] = [p for p in world.stripe.all("products") if p["id"] == id_]
+    return dict(found)
