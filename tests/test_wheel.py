@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.workers.processes import eventually
 
 pytestmark = pytest.mark.long
 
@@ -39,12 +45,17 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def tandem(elsewhere: Path, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The installed program, with nothing of the repository within reach."""
+def started(elsewhere: Path, home: Path, *arguments: str) -> dict[str, Any]:
+    """How the installed program is started, with nothing of the repository within reach."""
     here = {k: v for k, v in os.environ.items() if not k.startswith(("TANDEM_", "STRIPE_", "SALESFORCE_"))}
     env = here | {"PYTHONPATH": str(elsewhere), "TANDEM_HOME": str(home), "PYTHONSAFEPATH": "1"}
-    run = [sys.executable, "-m", "sync", *arguments]
-    return subprocess.run(run, cwd=home, env=env, capture_output=True, text=True, timeout=240, check=False)
+    return {"args": [sys.executable, "-m", "sync", *arguments], "cwd": home, "env": env}
+
+
+def tandem(elsewhere: Path, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The installed program, run to its end."""
+    run = started(elsewhere, home, *arguments)
+    return subprocess.run(**run, capture_output=True, text=True, timeout=240, check=False)
 
 
 def test_the_wheel_runs_from_its_own_files(elsewhere: Path, tmp_path: Path) -> None:
@@ -67,11 +78,24 @@ def test_check_names_everything_that_is_missing(elsewhere: Path, tmp_path: Path)
     assert "SALESFORCE_CLIENT_ID" in done.stdout + done.stderr
 
 
-def test_the_demo_ends_with_both_sides_alike_and_a_second_pass_without_a_write(elsewhere: Path, tmp_path: Path) -> None:
-    done = tandem(elsewhere, tmp_path, "demo")
+def test_the_demo_ends_with_both_sides_alike_and_a_second_pass_without_a_write_and_is_kept_to_play_with(
+    elsewhere: Path, tmp_path: Path
+) -> None:
+    told = tmp_path / "told"
+    with told.open("wb") as out:
+        demo = subprocess.Popen(**started(elsewhere, tmp_path, "demo", "--keep"), stdout=out, stderr=out)
+    kept = eventually(lambda: "Ctrl-C stops it" in told.read_text() or demo.poll() is not None, within_s=240)
+    said = told.read_text()
+    home = re.search(r"export TANDEM_HOME=(\S+)", said)
+    assert kept, said
+    assert home, said
+    status = tandem(elsewhere, Path(home[1]), "status", "--json")
+    demo.send_signal(signal.SIGTERM)
 
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    assert "second pass: 0 writes" in done.stdout
+    assert demo.wait(60) == 0, told.read_text()
+    assert not Path(home[1]).exists()
+    assert json.loads(status.stdout)["failed"] == {}
+    assert "second pass: 0 writes" in said
     for seen in (
         "Sales-Led",
         "Self-Serve",
@@ -81,5 +105,5 @@ def test_the_demo_ends_with_both_sides_alike_and_a_second_pass_without_a_write(e
         "187200 JPY",
         "Past Due",
     ):
-        assert seen in done.stdout
-    assert "unlike" not in done.stdout
+        assert seen in said
+    assert "unlike" not in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from sync.wiring import Services
 from workers.demo.actors import HARNESS_NAME, Control, Crm, DemoFailed, Stripe
 from workers.embedded import attach
 from workers.sandbox import database_of_world, redis_database_of_world, world_id
+from workers.stopping import stop_signals
 from workers.supervisor import read_up_file
 
 UP_WITHIN_S = 60.0
@@ -75,6 +77,26 @@ class Stage:
         self.console.print(f"  {why}: {stripe} writes to Stripe, {len(made) - stripe} to Salesforce{waits}")
         return drained
 
+    def keep(self) -> None:
+        """The world runs on, and says how to reach it, until SIGINT or SIGTERM."""
+        home, ready = self.environment["TANDEM_HOME"], self.control.ready()
+        up = read_up_file(Path(home))
+        web = f"http://127.0.0.1:{up['environment']['PORT']}" if up else ""
+        for line in (
+            "",
+            "[bold]The world is kept.[/] In another terminal:",
+            f"  export TANDEM_HOME={home}",
+            "  tandem status",
+            f"  what waits for a person: {web}/ops (any name, password {self.environment['OPS_TOKEN']})",
+            f"  Stripe {ready['stripe_url']}, Salesforce {ready['salesforce']['url']}",
+            f'  move its time: curl -X POST {self.control.url}/clock -d \'{{"now": "2026-03-05T00:00:00Z"}}\'',
+            "Ctrl-C stops it, and nothing of it is left.",
+        ):
+            self.console.print(line)
+        self.console.file.flush()
+        with stop_signals() as stop:
+            stop.wait()
+
     def last_seq(self) -> int:
         """The number of the newest exchange with either vendor."""
         return max((r["seq"] for r in self.control.log()), default=0)
@@ -85,7 +107,9 @@ def stage(console: Console) -> Iterator[Stage]:
     """`tandem up --sandbox` runs for the block, in a temporary home that is removed afterwards."""
     home = Path(tempfile.mkdtemp(prefix="tandem-demo-"))
     env = (
-        {k: v for k, v in os.environ.items() if not k.startswith(OTHER_WORLDS)} | SETTINGS | {"TANDEM_HOME": str(home)}
+        {k: v for k, v in os.environ.items() if not k.startswith(OTHER_WORLDS)}
+        | SETTINGS
+        | {"TANDEM_HOME": str(home), "OPS_TOKEN": secrets.token_urlsafe(24)}
     )
     log = (home / "up.log").open("wb")
     console.print("[bold]Starting PostgreSQL, Valkey, a sandbox of both vendors, web, worker and scheduler[/]")
