@@ -3,7 +3,8 @@
 A usage line that leaves a Stripe object inside its cycle, or whose object is cancelled there after the fact, takes with
 it what was used since the cycle began (docs/assumptions.md, S42 and S52). What Stripe bills by itself is left to it: the
 use of a cycle that was over when the change came, and of an object that ends as planned (S41). So nothing is billed
-twice, and nothing is given back: what was used is owed.
+twice, and nothing is given back: what was used is owed. Nor does Stripe bill the use of cycles that were over when an
+object was made back-dated.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import takewhile
 
 from sync.deal.changes import Change
 from sync.deal.deal import Deal
@@ -56,15 +58,44 @@ def last_uses(track: Track, deal: Deal, begun: Begun | None, now: datetime, grac
         one = _ours(line, end, track, deal, when[change.quote_id].at, when)
         if one is not None:
             found.setdefault((change.quote_id, end), []).append(one)
-    dues = [_due(quote, end, used, track, deal, when[quote], grace) for (quote, end), used in found.items()]
+    dues = [
+        _due(
+            f"{track.key}:{quote}:{end}{MARK}", quote, max(deal.boundary(end), when[quote].at), used, track, deal, grace
+        )
+        for (quote, end), used in found.items()
+    ]
+    if track.opened_by in when and (over := _over(track, deal, when[track.opened_by].at)):
+        key, came = f"{track.key}:begun{MARK}", when[track.opened_by].at
+        dues.append(_due(key, track.opened_by, came, over, track, deal, grace))
     return tuple(sorted(dues, key=lambda due: (due.at, due.key)))
 
 
-def _due(quote: str, end: date, used: list[Used], track: Track, deal: Deal, stamp: Settled, grace: timedelta) -> UseDue:
-    at = max(deal.boundary(end), stamp.at) + grace
+def _due(key: str, quote: str, from_: datetime, used: list[Used], track: Track, deal: Deal, grace: timedelta) -> UseDue:
+    at = from_ + grace
     alone = track.end is not None and deal.boundary(track.end) <= at
-    mine = tuple(sorted(used, key=lambda one: one.line.id))
-    return UseDue(f"{track.key}:{quote}:{end}{MARK}", track.key, quote, at, mine, alone)
+    mine = tuple(sorted(used, key=lambda one: (one.line.id, one.start)))
+    return UseDue(key, track.key, quote, at, mine, alone)
+
+
+def _over(track: Track, deal: Deal, made: datetime) -> list[Used]:
+    """The use of the cycles that were over when the object was made: the lines of the quote that it was made for. Not what
+    that quote leaves out, another system was paid for, or a plan that the deal takes over has billed.
+    """
+    change = next(c for c in deal.changes if c.quote_id == track.opened_by)
+    if change is deal.base and deal.takes is not None:
+        return []
+    signed_on = deal.day_of(change.signed_at)
+    found = []
+    for piece in deal.pieces:
+        line = piece.line
+        if line.usage is None or line.id not in track.line_ids or piece.change.quote_id != change.quote_id:
+            continue
+        for cycle in takewhile(lambda c: deal.boundary(c.end) <= made, deal.grid(line).cycles()):
+            start, end = max(cycle.start, line.start), min(cycle.end, piece.last or cycle.end)
+            out = (change.skip_past and cycle.end <= signed_on) or deal.paid_elsewhere(cycle.start)
+            if start < end and not out:
+                found.append(Used(line, start, end))
+    return found
 
 
 def _cut(track: Track, deal: Deal, when: Mapping[str, Settled]) -> dict[DealLine, tuple[Change, date]]:

@@ -38,8 +38,12 @@ class Slot:
     def takes(self, line: DealLine, tail: date | None, change: Change, group: tuple[object, ...], deal: Deal) -> bool:
         """Whether the line can go here without moving what is here."""
         same = (
-            self.cycle_months == line.cycle_months and line.start >= self.start and _is_apart(line, deal) == self.apart
+            self.cycle_months == line.cycle_months
+            and line.start >= self.start
+            and _is_apart(line, change, deal) == self.apart
         )
+        if _is_late(line, change, deal):
+            same = same and change is self.change and line.start == self.start
         meets = self.ends is None or line.start <= self.ends
         room = group in self.groups or len(self.groups) < MAX_ITEMS
         room = room and len(self.cuts.get(change.quote_id, set()) | _cuts(line, change, deal)) <= MAX_CUTS
@@ -73,7 +77,7 @@ def slots(deal: Deal) -> list[Slot]:
     for n, change in enumerate(deal.changes, start=1):
         pieces = deal.first(n)
         lines = [line for line in change.adds if line.cycle_months]
-        for line in sorted(lines, key=lambda line: _placing(line, deal)):
+        for line in sorted(lines, key=lambda line: _placing(line, change, deal)):
             group, tail = _group(line, change, deal), _tail(line, deal)
             fits = (s for s in found if s.takes(line, tail, change, group, deal) and s.reaches(line, pieces))
             slot = next(fits, None)
@@ -89,7 +93,7 @@ def slots(deal: Deal) -> list[Slot]:
 
 
 def _opened(line: DealLine, change: Change, deal: Deal) -> Slot:
-    return Slot(line.cycle_months or 1, change, line.start, line.end, _tail(line, deal), _is_apart(line, deal))
+    return Slot(line.cycle_months or 1, change, line.start, line.end, _tail(line, deal), _is_apart(line, change, deal))
 
 
 def _parted(slot: Slot, pieces: Iterable[Piece], change: Change, deal: Deal) -> tuple[Slot, Slot | None]:
@@ -135,21 +139,29 @@ def _cuts(line: DealLine, change: Change, deal: Deal) -> set[date]:
     return {day for day in days if day is not None and deal.boundary(day) > change.accepted_at}
 
 
-def _placing(line: DealLine, deal: Deal) -> tuple[object, ...]:
+def _placing(line: DealLine, change: Change, deal: Deal) -> tuple[object, ...]:
     """In which order lines are placed. Longest first, so that a deal's tail is known before those that end earlier;
     and the deal's own object is never one for use alone.
     """
-    return (_is_apart(line, deal), line.cycle_months or 0, line.start, -(line.end or date.max).toordinal())
+    return (_is_apart(line, change, deal), line.cycle_months or 0, line.start, -(line.end or date.max).toordinal())
 
 
-def _is_apart(line: DealLine, deal: Deal) -> bool:
+def _is_apart(line: DealLine, change: Change, deal: Deal) -> bool:
     """Whether the line is billed by use where others have shorter cycles: in Stripe the intervals of one subscription
     are multiples of each other, and 45 days are none of a month. Use needs no price of its own for a shorter cycle.
+    Also one that begins before its quote came: in an object that is there it would count from then on only.
     """
     if line.usage is None:
         return False
+    if _is_late(line, change, deal):
+        return True
     full = grid(deal.start, None, line.cycle_months or 1, deal.billing_day)
     return deal.start < full.anchor or full.at(line.start).start != line.start or _ends_inside(line, deal)
+
+
+def _is_late(line: DealLine, change: Change, deal: Deal) -> bool:
+    """Whether a line that a change of the deal brings is billed by use of a time before it came."""
+    return line.usage is not None and change is not deal.base and deal.boundary(line.start) < change.accepted_at
 
 
 def _ends_inside(line: DealLine, deal: Deal) -> bool:

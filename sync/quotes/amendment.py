@@ -22,6 +22,7 @@ from sync.quotes.lines import REMOVE, read_line, which_way
 from sync.quotes.ramps import check_ramps, check_usage_once
 from sync.quotes.removals import check_removed, read_removal
 from sync.quotes.running import check_effective, check_running
+from sync.quotes.usage import check_not_billed
 
 _ONE_DAY = timedelta(days=1)
 
@@ -52,6 +53,7 @@ def read_amendment(
     check_amounts(change, deal.pieces, at)
     if frame is not None and check_removed(deal, change, lines, faults):
         check_usage_once(changed.pieces, written, faults)
+        check_not_billed(adds, deal, now, written, faults)
     faults.raise_if_any()
     check_deal(changed, now, faults)
     faults.raise_if_any()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
+from itertools import takewhile
 
 from sync.crm import CrmProduct, CrmQuoteLine, CrmTier
-from sync.deal.lines import Tier, Usage
+from sync.deal.calendar import say
+from sync.deal.deal import Deal
+from sync.deal.lines import DealLine, Tier, Usage
 from sync.deal.money import Inexact, plain, to_minor
+from sync.quotes.faults import Faults
 from sync.quotes.frame import Reading
 
 MODES = {"Graduated": "graduated", "Volume": "volume"}
@@ -83,3 +88,23 @@ def _wrong_amount(tier: CrmTier, currency: str) -> str:
     except Inexact:
         return f"{which} has Flat_Amount__c {flat}, which can't be charged in {currency}. Correct it."
     return ""
+
+
+def check_not_billed(
+    adds: Iterable[DealLine], deal: Deal, now: datetime, written: Mapping[str, CrmQuoteLine], faults: Faults
+) -> None:
+    """Note use that is to get a price for a time in which what the same event counted has been billed at another: use gives
+    nothing back, so it would be billed twice (CONF-311). ``deal`` is as it was before.
+    """
+    running = [p for p in deal.pieces if p.line.usage is not None]
+    for line in (x for x in adds if x.usage is not None):
+        for piece in (p for p in running if p.line.usage and line.usage and p.line.usage.event == line.usage.event):
+            ends = (cycle.end for cycle in deal.grid(piece.line).cycles() if cycle.end > max(line.start, piece.start))
+            over = takewhile(lambda day: deal.boundary(day) <= now, ends)
+            billed = max((day for day in over if piece.last is None or day <= piece.last), default=None)
+            if billed is not None:
+                faults.not_covered(
+                    "Another price for use that is billed already", "Start_Date__c", say(line.start),
+                    f"Choose {say(billed)} or a later day: what was used before is billed", line=written[line.id],
+                )  # fmt: skip
+                break

@@ -162,3 +162,42 @@ def test_use_that_is_over_is_not_ended_once_more():
 
 def test_seats_owe_no_use():
     assert dues(a_cancellation(a_deal(), date(2026, 2, 15), now=at("2026-02-15")), "2026-02-15T10") == []
+
+
+# ---------------------------------------------------------------- use of a time before its quote came
+
+
+def test_use_that_an_amendment_brings_late_has_an_object_of_its_own_which_counts_from_its_first_day():
+    now = at("2026-07-16T10")
+    swap = (a_usage(21, change="Remove"), a_usage(22, unit_price=Decimal(2)))
+    for first in (date(2026, 7, 16), date(2026, 7, 1)):  # inside a cycle, and on a boundary
+        late = a_change(both(), *swap, start_date=first, now=now)
+        ours = next(t for t in tracks(late) if late.lines[-1].id in t.line_ids)
+        assert (ours.key, ours.start, len(tracks(late))) == (f"{late.key}#2", first, 2)
+    ahead = a_change(both(), *swap, start_date=date(2026, 8, 1), now=now)
+    assert len(tracks(ahead)) == 1
+
+
+def test_each_late_price_has_an_object_of_its_own():
+    swap = (a_usage(21, change="Remove"), a_usage(22, unit_price=Decimal(2)))
+    twice = a_change(both(), *swap, start_date=date(2026, 7, 16), now=at("2026-07-16T10"))
+    again = (a_usage(31, change="Remove"), a_usage(32, unit_price=Decimal(3)))
+    twice = a_change(
+        twice, *again, start_date=date(2026, 7, 20), now=at("2026-07-20T10"), id="0Q0AA0000000003AAA", number="00000044"
+    )
+    assert [t.start for t in tracks(twice)] == [date(2026, 1, 1), date(2026, 7, 16), date(2026, 7, 20)]
+
+
+def test_cycles_that_were_over_when_the_object_was_made_are_ours_each_by_itself():
+    deal = both(skip_past_invoices=False)
+    (track,) = tracks(deal)
+    (due,) = last_uses(track, deal, None, at("2026-03-05"), HOUR)
+    assert [(one.start, one.end) for one in due.used] == [
+        (date(2026, 1, 1), FEB), (FEB, date(2026, 3, 1)),
+    ]  # fmt: skip
+    assert (due.at, due.alone, due.key) == (at("2026-03-05T01"), False, f"{deal.key}:begun:use")
+    # What the quote leaves out, and what a plan that the deal takes over was billed, is nobody's.
+    skipped = a_deal(a_usage(2), skip_past_invoices=True, now=at("2026-03-05"))
+    assert last_uses(tracks(skipped)[0], skipped, None, at("2026-03-05"), HOUR) == ()
+    taken = replace(deal, takes="sub_1")
+    assert last_uses(tracks(taken)[0], taken, None, at("2026-03-05"), HOUR) == ()

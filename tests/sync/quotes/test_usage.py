@@ -1,7 +1,7 @@
 """Usage: the event that is counted, and its price per unit or in tiers."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -139,3 +139,15 @@ def test_an_amendment_adds_usage_beside_seats_but_not_beside_the_same_usage():
     assert told(lambda: a_change(both, a_usage(21))) == ("DATA-206", "Start_Date__c", a_usage(21).id)
     swapped = a_change(both, a_usage(21, change="Remove"), a_usage(22, unit_price=Decimal(2)))
     assert [p.last for p in swapped.pieces if p.line.usage] == [date(2026, 7, 1), date(2027, 1, 1)]
+
+
+def test_use_that_was_billed_at_one_price_gets_no_other():
+    swap = (a_usage(21, change="Remove"), a_usage(22, unit_price=Decimal(2)))
+    both = a_deal(a_line(1), a_usage(2))
+    back = {"start_date": date(2026, 7, 16), "now": datetime(2026, 8, 1, tzinfo=UTC)}
+    found = refusal(lambda: a_change(both, *swap, **back))
+    assert (found.code, found.field, found.record_id) == ("CONF-311", "Start_Date__c", a_usage(22).id)
+    assert "Choose 1 Aug 2026 or a later day" in found.message
+    assert a_change(both, *swap, **{**back, "start_date": date(2026, 8, 1)})
+    assert a_change(both, *swap, **{**back, "now": datetime(2026, 7, 31, tzinfo=UTC)})
+    assert a_change(a_deal(), a_usage(22), billing_frequency="Monthly", **back)  # nothing counted it
