@@ -136,7 +136,15 @@ class Scheduler:
         loops = [
             Loop("sweep", self.sweep, stop, idle_s=SWEEP_EVERY_S),
             Loop("salesforce", self._timed(self.salesforce_timers()), stop, idle_s=0.5),
-            Loop("stripe", self._timed(self.stripe_timers()), stop, idle_s=0.5),
+            *(
+                Loop(
+                    f"stripe:{one.name}" if one.name else "stripe",
+                    self._timed(self.stripe_timers(one)),
+                    stop,
+                    idle_s=0.5,
+                )
+                for one in self._pipeline.everywhere
+            ),
             Loop("clocks", self._timed(self.clock_timers()), stop, idle_s=0.5),
         ]
         for loop in loops[1:]:
@@ -187,9 +195,9 @@ class Scheduler:
             Timer("refused_quotes", pace.refused_s, self.look_again_at_refused, at_once=False),
         ]
 
-    def stripe_timers(self) -> list[Timer]:
-        """Reading Stripe's events: all at start and from time to time, in between those that no webhook took."""
-        changes, pace = self._pipeline.changes, self._pace
+    def stripe_timers(self, of: Pipeline | None = None) -> list[Timer]:
+        """Reading a Stripe account's events: all at start and from time to time, in between those that no webhook took."""
+        changes, pace = (of or self._pipeline).changes, self._pace
         return [
             Timer("stripe_events", pace.all_events_s, changes.poll_stripe),
             Timer(
@@ -223,7 +231,7 @@ class Scheduler:
     def look_again_at_refused(self) -> int:
         """Every quote refused and every question open for data or configuration is due again, to be read whole; returns how many."""
         refused = [f for f in self._pipeline.subjects.failures() if is_curable(f)]
-        marks = [Mark(f.key, f.lane, f.unit) for f in refused]
+        marks = [Mark(f.key, f.lane, f.unit, stripe_account=f.stripe_account) for f in refused]
         return self._pipeline.subjects.mark(marks, reason="refused_looked_at_again") if marks else 0
 
     def _timed(self, timers: list[Timer]) -> Callable[[], int]:

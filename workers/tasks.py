@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 
 import dramatiq
@@ -39,16 +40,19 @@ class Tasks:
 
     def run_deal(self, unit: str) -> None:
         """No unit of the deal lane is due and free any more. ``unit`` is why the bell rang; the longest due goes first."""
-        self._work_off(self._pipeline.run_deal, "deal")
+        for one in self._pipeline.everywhere:
+            self._work_off(one.run_deal, "deal")
 
     def run_mirror(self, name: str) -> None:
         """Nothing of the mirror lane is due and settled any more, and what it queued for Salesforce is on its way."""
-        self._work_off(self._pipeline.run_mirror, "mirror")
+        for one in self._pipeline.everywhere:
+            self._work_off(one.run_mirror, "mirror")
         self.flush(name)
 
     def run_bulk(self, name: str) -> None:
         """Nothing of the bulk lane is due any more."""
-        self._work_off(lambda: self._pipeline.run_mirror("bulk"), "bulk")
+        for one in self._pipeline.everywhere:
+            self._work_off(partial(one.run_mirror, "bulk"), "bulk")
 
     def flush(self, name: str) -> None:
         """No row may go to Salesforce any more, or another process sends them."""

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import redis
 import structlog
@@ -78,15 +79,18 @@ def lane_worker(client: redis.Redis, tasks: Tasks, lane: Lane, threads: int) -> 
 
 
 def own_claims(pipeline: Pipeline, stop: threading.Event) -> list[Loop]:
-    """One loop for each kind of work, so that no kind waits for another: intake, the three lanes, and rows for Salesforce."""
-    steps: dict[str, Callable[[], int]] = {
-        "intake": pipeline.take_in,
-        "deal": pipeline.run_deal,
-        "mirror": pipeline.run_mirror,
-        "bulk": lambda: pipeline.run_mirror("bulk"),
-        "usage": pipeline.send_usage,
-        "flush": pipeline.flusher.run_once,
-    }
+    """One loop for each kind of work, so that no kind waits for another: intake, the three lanes and usage of each Stripe
+    account, and rows for Salesforce.
+    """
+    steps: dict[str, Callable[[], int]] = {"intake": pipeline.take_in, "flush": pipeline.flusher.run_once}
+    for one in pipeline.everywhere:  # a Stripe account that does not answer holds up no other
+        behind = f":{one.name}" if one.name else ""
+        steps |= {
+            f"deal{behind}": one.run_deal,
+            f"mirror{behind}": one.run_mirror,
+            f"bulk{behind}": partial(one.run_mirror, "bulk"),
+            f"usage{behind}": one.send_usage,
+        }
     return [Loop(name, step, stop, idle_s=CLAIM_EVERY_S) for name, step in steps.items()]
 
 

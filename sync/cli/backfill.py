@@ -13,6 +13,7 @@ from sync.cli import places
 from sync.cli.exits import Exit
 from sync.cli.options import Apply, Json, Yes
 from sync.cli.output import Out
+from sync.cli.several import StripeAccount, chosen
 from sync.cli.since import since_of
 from sync.deal.money import format_amount
 from sync.run.estimate import Estimate, estimate
@@ -35,7 +36,13 @@ Since = Annotated[
 SAY_EVERY_S = 2.0
 
 
-def backfill(since: Since = None, apply: Apply = False, json: Json = False, yes: Yes = False) -> int:
+def backfill(
+    since: Since = None,
+    apply: Apply = False,
+    stripe_account: StripeAccount = None,
+    json: Json = False,
+    yes: Yes = False,
+) -> int:
     """Adopt what is in Stripe and Salesforce already: link it and show it. Never writes to Stripe.
 
     Without --apply it says what it would take. Stopped anywhere, the same command goes on where it stopped.
@@ -46,7 +53,8 @@ def backfill(since: Since = None, apply: Apply = False, json: Json = False, yes:
       tandem backfill --since 2024-01-01T00:00Z --apply
     """
     out = Out(json)
-    with places.services(drain=True, upgrade=True) as services:
+    with places.services(drain=True, upgrade=True) as every:
+        services = chosen(every, stripe_account)
         moment = since_of(since, services.clock.now())
         if not apply:
             found = estimate(services.stripe, moment, stripe_per_s=services.settings.stripe_requests_per_s)

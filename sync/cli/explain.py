@@ -14,6 +14,7 @@ from sync.cli.exits import Exit, Misused, NotFound
 from sync.cli.naming import subject_of
 from sync.cli.options import Json, Yes
 from sync.cli.output import Out
+from sync.cli.several import StripeAccount, knowing
 from sync.desired.explain_account import explain_account, explain_subscription
 from sync.desired.explain_deal import explain_deal
 from sync.desired.explain_invoice import explain_invoice
@@ -42,6 +43,7 @@ def explain(
         ),
     ],
     on: Day = None,
+    stripe_account: StripeAccount = None,
     json: Json = False,
     yes: Yes = False,
 ) -> int:
@@ -56,8 +58,9 @@ def explain(
     out = Out(json)
     if id.upper() in catalogue.CATALOGUE:
         return _answer(out, id.upper(), [_code(id.upper())])
-    with places.services() as services:
-        key = subject_of(id, services)
+    with places.services() as every:
+        key = subject_of(id, every)
+        services = knowing(every, key, stripe_account)
         kind, _, name = key.partition(":")
         if kind == "invoice":
             if on is not None:

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Annotated
 
 import typer
@@ -14,11 +15,13 @@ from sync import catalogue
 from sync.cli import places
 from sync.cli.options import Json, Yes
 from sync.cli.output import Out, instant, table
+from sync.cli.several import names_of
 from sync.cli.since import since_of
 from sync.deal.money import format_amount, format_major
 from sync.ports import OutRow, SubjectState
 from sync.ports.usage import UsageGroup
 
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 Code = Annotated[str | None, typer.Option("--code", help="Only this code, for example CONF-301.")]
 Since = Annotated[
     str | None, typer.Option("--since", help="Failed within: 24h, 7d, 90min, or a date and time with zone.")
@@ -35,6 +38,7 @@ class Group:
     sums: Mapping[str, int]
     oldest: datetime | None
     references: tuple[str, ...]
+    accounts: tuple[str, ...] = ()  # names of the Stripe accounts, where they have names
 
     def to_json(self) -> dict[str, object]:
         """As JSON types, sums in major units."""
@@ -49,6 +53,7 @@ class Group:
             "references": list(self.references),
             "told": list(found.told),
             "fix": found.fix,
+            **({"stripe_accounts": list(self.accounts)} if self.accounts else {}),
         }
 
 
@@ -65,16 +70,17 @@ def failures(code: Code = None, since: Since = None, json: Json = False, yes: Ye
         found = store.subjects.failures(code=code, since=since_of(since, store.clock.now()))
         rows = [] if since else [row for row in store.outbox.failed_rows() if code in (None, row[1])]
         usage = [g for g in store.usage.set_aside_of() if not since and code in (None, g.code)]
-        show(Out(json), grouped(found), rows, usage)
+        groups = grouped(found, names_of(store))
+        show(Out(json), groups, rows, usage)
     return 0
 
 
-def grouped(found: Sequence[SubjectState]) -> list[Group]:
-    """By code and cause; the largest groups first, then the oldest."""
+def grouped(found: Sequence[SubjectState], names: Mapping[str, str] = NO_NAMES) -> list[Group]:
+    """By code and cause; the largest groups first, then the oldest. ``names`` are those of the Stripe accounts, if any."""
     together: dict[tuple[str, str], list[SubjectState]] = defaultdict(list)
     for state in found:
         together[(state.error_code or "BUG-502", cause_of(state))].append(state)
-    groups = [_group(code, cause, states) for (code, cause), states in together.items()]
+    groups = [_group(code, cause, states, names) for (code, cause), states in together.items()]
     return sorted(groups, key=lambda g: (-len(g.keys), g.oldest.timestamp() if g.oldest else 0.0, g.code))
 
 
@@ -98,7 +104,7 @@ def show(
         out.answer("failures", value, "nothing waits for a person")
         return
     lines = [
-        (g.code, len(g.keys), _sums(g.sums), instant(g.oldest), ", ".join(g.references[:3]), g.cause) for g in groups
+        (g.code, len(g.keys), _sums(g.sums), instant(g.oldest), ", ".join(g.references[:3]), _cause(g)) for g in groups
     ]
     refused = Counter((c, r.row.sobject, m) for r, c, m in rows)
     lines += [(c, n, "", "", sobject, m) for (c, sobject, m), n in refused.most_common()]
@@ -111,7 +117,11 @@ def show(
         out.say(f"{code}: see `tandem usage status`; then `tandem usage retry` or `tandem usage drop`.")
 
 
-def _group(code: str, cause: str, states: Sequence[SubjectState]) -> Group:
+def _cause(group: Group) -> str:
+    return f"{group.cause} (Stripe account {', '.join(group.accounts)})" if group.accounts else group.cause
+
+
+def _group(code: str, cause: str, states: Sequence[SubjectState], names: Mapping[str, str]) -> Group:
     sums: Counter[str] = Counter()
     for state in states:
         if state.sum_minor is not None and state.currency:
@@ -124,6 +134,7 @@ def _group(code: str, cause: str, states: Sequence[SubjectState]) -> Group:
         sums=dict(sorted(sums.items())),
         oldest=min(stamps) if stamps else None,
         references=tuple(s.reference for s in states),
+        accounts=tuple(sorted({names[s.stripe_account] for s in states if s.stripe_account in names})),
     )
 
 

@@ -14,6 +14,7 @@ from sync.cli.exits import Misused, NotFound, Refused
 from sync.cli.naming import subject_of
 from sync.cli.options import Apply, Json, Yes
 from sync.cli.output import Out, duration, instant, table
+from sync.cli.several import knowing
 from sync.deal.money import format_amount
 from sync.ports import Asked, SubjectState
 from sync.run.answers import Answer, Answers, Forbidden, NotThere
@@ -144,8 +145,9 @@ def _answer(
     apply: bool,
     out: Out,
 ) -> int:
-    with places.services() as services:
-        account_id, customer_id = _ids(account, customer, services)
+    with places.services() as every:
+        account_id, customer_id = _ids(account, customer, every)
+        services = knowing(every, f"customer:{customer_id}")
         answers = _answers(services)
         try:
             answer = work_out(answers, account_id, customer_id)

@@ -16,6 +16,7 @@ from sync.cli.cohort_file import read_members
 from sync.cli.exits import Exit, NotFound, Refused
 from sync.cli.options import Apply, Json, Yes
 from sync.cli.output import Out, instant, table
+from sync.cli.several import only_one
 from sync.deal.money import format_amount, to_major
 from sync.ports import Member, Stage
 from sync.run.cohort import READY, WAITING, Migration, sums
@@ -62,6 +63,7 @@ def plan(
     """
     members = read_members(file, cohort)
     with places.services() as services:
+        only_one(services, "a cohort's move")
         taken, left = _migration(services).plan(members, apply=apply)
         if apply:
             _audit(services, "migrate plan", cohort, taken)
@@ -80,6 +82,7 @@ def shadow(cohort: Cohort, json: Json = False, yes: Yes = False) -> int:
       tandem migrate shadow --cohort C2
     """
     with places.services() as services:
+        only_one(services, "a cohort's move")
         _known(services, cohort)
         seen = _migration(services).shadow(cohort)
     Out(json).answer(
@@ -102,6 +105,7 @@ def accept(
       tandem migrate accept 0Q0xx0000004C92AAE --reason "the discount of 2024 ended"
     """
     with places.services() as services:
+        only_one(services, "a cohort's move")
         agreed = _migration(services).accept(quote, reason)
         _audit(services, "migrate accept", quote, [agreed], reason=reason)
     Out(json).answer("migrate-accept", {"members": _json([agreed])}, _table([agreed]))
@@ -126,6 +130,7 @@ def cut(
     if apply and not legacy_stopped:
         raise Refused("say --legacy-stopped once the old system renews these contracts no more: else both would bill.")
     with places.services() as services:
+        only_one(services, "a cohort's move")
         _known(services, cohort)
         go, held = _migration(services).cut(cohort, apply=apply)
         if apply and go:
@@ -175,6 +180,7 @@ def rollback(
       tandem migrate rollback --cohort C2 0Q0xx0000004C92AAE --apply
     """
     with places.services() as services:
+        only_one(services, "a cohort's move")
         members = [m for m in _known(services, cohort) if (m.quote_id in quotes if quotes else m.stage is Stage.CUT)]
         if not members:
             raise NotFound("none of these is cut over.")

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sync.cli.exits import Misused, NotFound
-from sync.ports import Mark
+from sync.cli.several import IN_STRIPE, knowing
+from sync.ports import EVERY, Mark
 from sync.records import Ref
 from sync.run.intake import account_mark, payer_mark, product_mark, quote_mark, unit_of
 from sync.run.naming import KINDS, NoId, key_of
 
 if TYPE_CHECKING:
     from sync.wiring import Services, Store
-
-#: Kinds that live in Stripe, and how the gateway looks one up.
-IN_STRIPE = {
-    "customer": "customer_id",
-    "subscription": "subscription_id",
-    "invoice": "invoice_id",
-    "payment": "invoice_of",
-}
 
 
 def subject_of(text: str, services: Store) -> str:
@@ -52,9 +46,14 @@ def key_named_in(text: str, store: Store) -> str | None:
 
 def mark_of(key: str, services: Services) -> Mark:
     """The mark that makes this subject due, in the lane and unit where it belongs. NotFound for what neither side knows."""
-    state = services.subjects.state(key)
-    if state is not None:
-        return Mark(key, state.lane, state.unit)
+    states = [s for one in services.everywhere if (s := one.subjects.state(key)) is not None]
+    if states:
+        where = EVERY if len({s.stripe_account for s in states}) > 1 else states[0].stripe_account
+        return Mark(key, states[0].lane, states[0].unit, stripe_account=where)
+    return replace(_new_mark(key, services), stripe_account=knowing(services, key).part)
+
+
+def _new_mark(key: str, services: Services) -> Mark:
     kind, _, id_ = key.partition(":")
     if kind in IN_STRIPE:
         _refuse_unknown(kind, id_, services)
@@ -79,6 +78,6 @@ def mark_of(key: str, services: Services) -> Mark:
 def _refuse_unknown(kind: str, id_: str, services: Services) -> None:
     name = "schedule_id" if id_.startswith("sub_sched_") else IN_STRIPE[kind]
     ref = Ref(name, id_)
-    if not services.stripe.read([ref]).found.get(ref):
+    if not any(one.stripe.read([ref]).found.get(ref) for one in services.everywhere):
         what = "invoice that is paid by" if kind == "payment" else kind
         raise NotFound(f"there is no {what} {id_} in Stripe.")

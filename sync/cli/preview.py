@@ -11,6 +11,7 @@ from sync.cli.exits import Exit, Misused, NotFound
 from sync.cli.naming import subject_of
 from sync.cli.options import Json, Yes
 from sync.cli.output import Out
+from sync.cli.several import knowing, named
 from sync.errors import Terminal, Unsafe
 
 
@@ -31,7 +32,8 @@ def preview(
         if not key.startswith("quote:"):
             raise Misused(f"{key} is no quote.")
         try:
-            worked = services.pipeline.quotes.preview(key.partition(":")[2], shown_only=True)
+            here = knowing(services, key)
+            worked = here.pipeline.quotes.preview(key.partition(":")[2], shown_only=True)
         except (Terminal, Unsafe) as error:
             refusals = error.refusals if isinstance(error, Terminal) else ()
             said = [{"code": r.code, "message": r.message, "record": r.record_id, "field": r.field} for r in refusals]
@@ -41,6 +43,12 @@ def preview(
             return Exit.SOME_FAILED
     if worked is None:
         raise NotFound(f"there is no quote {quote} in Salesforce.")
-    value = {"quote": key, "can_bill": True, "preview": worked.preview.data, "plan": worked.plan.to_json()}
+    value = {
+        "quote": key,
+        "can_bill": True,
+        **named(here),
+        "preview": worked.preview.data,
+        "plan": worked.plan.to_json(),
+    }
     out.answer("preview", value, worked.preview.text)
     return Exit.DONE

@@ -12,9 +12,10 @@ import typer
 
 from sync.cli import places
 from sync.cli.exits import Exit, Misused, NotFound, Refused
-from sync.cli.naming import IN_STRIPE, mark_of, subject_of
+from sync.cli.naming import mark_of, subject_of
 from sync.cli.options import Apply, Json, PlanDigest, Yes
 from sync.cli.output import Out, table
+from sync.cli.several import IN_STRIPE, StripeAccount, chosen
 from sync.cli.sync import run_now
 from sync.deal.money import format_amount
 from sync.desired.differences import Cure, Difference, Kind, by_kind
@@ -22,6 +23,7 @@ from sync.plan import Plan
 from sync.ports.comparing import Accepted
 from sync.records import Ref
 from sync.run.dealing import deal_key
+from sync.run.nightly import name_of
 from sync.run.sweep import Report
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ def reconcile(
     ] = False,
     apply: Apply = False,
     plan: PlanDigest = None,
+    stripe_account: StripeAccount = None,
     json: Json = False,
     yes: Yes = False,
 ) -> int:
@@ -72,9 +75,12 @@ def reconcile(
         heal is not None or (apply and not (repair or accept)), repair, accept, reason or "", until, plan, apply
     )
     asked.check(named, resume=resume)
-    with places.services(drain=True) as services:
+    with places.services(drain=True) as every:
+        services = chosen(every, stripe_account)
         if not named:
-            report = services.pipeline.nightly.sweep.run(NAME, heal=asked.heals, resume=resume, say=out.say)
+            report = services.pipeline.nightly.sweep.run(
+                name_of(NAME, services.part), heal=asked.heals, resume=resume, say=out.say
+            )
             _flush(services)
             return _told(out, report)
         keys = [subject_of(name, services) for name in named]

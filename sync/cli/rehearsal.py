@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from sync.cli.exits import Refused
+from sync.cli.several import knowing
 from sync.deal.money import format_amount
 from sync.errors import SyncError, Transient
 from sync.plan import Plan
@@ -202,6 +203,7 @@ def _one(services: Services, key: str, instant: datetime) -> Rehearsed:
     kind, _, id_ = key.partition(":")
     if kind != "quote":
         return Rehearsed(key)
+    services = knowing(services, key)
     known = services.subjects.state(key)
     at_stake = Rehearsed(key)
     if known is not None:

@@ -9,6 +9,7 @@ from typing import cast
 from sync.cli import places
 from sync.cli.options import Json, Yes
 from sync.cli.output import Out, duration, instant, table
+from sync.cli.several import names_of
 from sync.deal.money import format_amount
 from sync.run.overview import LANES, Standing
 
@@ -23,8 +24,12 @@ def status(json: Json = False, yes: Yes = False) -> int:
     from sync.wiring.overview import standing  # the vendors' libraries come with it, which `--help` should not wait for
 
     with places.store() as store:
-        found = standing(store)
-    Out(json).answer("status", found.to_json(), [table(("", ""), _lines(found))])
+        found, names = standing(store), names_of(store)
+        by_account = {name: store.subjects.by_account().get(part, (0, 0)) for part, name in names.items()}
+    several = {name: {"open": due, "failed": failed} for name, (due, failed) in by_account.items()}
+    value = {**found.to_json(), **({"stripe_accounts": several} if several else {})}
+    told = [(f"Stripe account {name}", f"{due} open, {failed} failed") for name, (due, failed) in by_account.items()]
+    Out(json).answer("status", value, [table(("", ""), [*_lines(found), *told])])
     return 0
 
 

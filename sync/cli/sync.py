@@ -82,11 +82,13 @@ def run_now(services: Services, key: str) -> SubjectState | None:
         if state is None or state.revision == state.done_revision or time.monotonic() > deadline:
             services.pipeline.flusher.run_once()
             return services.subjects.state(key)
-        if state.lane == "deal":
-            only = cast("Subjects", OneUnit(services.subjects, state.unit))
-            moved = replace(services.pipeline, subjects=only).run_deal()
-        else:
-            moved = services.pipeline.run_mirror(state.lane)
+        moved = 0
+        for one in services.everywhere:
+            if state.lane == "deal":
+                only = cast("Subjects", OneUnit(one.subjects, state.unit))
+                moved += replace(one.pipeline, subjects=only).run_deal()
+            else:
+                moved += one.pipeline.run_mirror(state.lane)
         if not moved:
             time.sleep(0.05)
 

@@ -7,7 +7,7 @@ from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
 from sync.clock import Clock
-from sync.ports import Claim, Cursors, Done, Due, Mark, Outcome, Subjects
+from sync.ports import EVERY, Claim, Cursors, Done, Due, Mark, Outcome, Subjects
 from sync.run.sweep import Sweep
 
 KIND, NAME = "reconcile", "nightly"
@@ -24,6 +24,7 @@ class Nightly:
     clock: Clock
     at: time | None
     zone: str
+    part: str = ""  # of several Stripe accounts
 
     def mark_when_due(self) -> bool:
         """Today's reconcile is due, if it was not yet and its hour has come; whether it was made due just now.
@@ -40,14 +41,21 @@ class Nightly:
         assert last is not None
         if str(last["day"]) >= local.date().isoformat() or local.time() < self.at:
             return False
-        self.subjects.mark([Mark(f"{KIND}:{NAME}", "bulk", "")], reason="nightly")
+        self.subjects.mark([Mark(f"{KIND}:{NAME}", "bulk", "", stripe_account=EVERY)], reason="nightly")
         self.cursors.put(DAY, {"day": local.date().isoformat()})
         return True
 
     def run(self, claim: Claim, due: Due) -> Outcome:
         """Everything was compared and what is ours put right. Raises what a reading raises: the next try goes on."""
-        self.sweep.run(NAME, heal=True, resume=due.attempts > 1, keep=lambda: self.subjects.renew(claim))
+        self.sweep.run(
+            name_of(NAME, self.part), heal=True, resume=due.attempts > 1, keep=lambda: self.subjects.renew(claim)
+        )
         return Done()
+
+
+def name_of(name: str, part: str) -> str:
+    """What a reconcile of one of several Stripe accounts is known by, so that each goes on from where it was."""
+    return f"{name}@{part}" if part else name
 
 
 def _day_before(local: datetime, at: time) -> str:

@@ -85,6 +85,8 @@ class Reconcile:
     clock: Clock
     policy: BillingPolicy
     zone_of: Callable[[Iterable[str]], Mapping[str, str]]
+    #: Where there are several Stripe accounts, what stands in the CRM without that of the others.
+    mine: Callable[[Mapping[str, Standing]], Mapping[str, Standing]] = dict
 
     def refresh(self, account_ids: Sequence[str]) -> None:
         """What Stripe has for these Accounts is read now and stored: for a few, in place of the whole lists."""
@@ -100,7 +102,7 @@ class Reconcile:
         ``claimed`` are customers that name an Account though no link of ours does, by Account.
         """
         fence = self.facts.fence()
-        standing = self.salesforce.standing(account_ids)
+        standing = self.mine(self.salesforce.standing(account_ids))
         customers = self._customers(standing, claimed or {})
         gone = [a for a in account_ids if a not in standing]
         known = _Known(self, {**customers, **self._linked(gone)})

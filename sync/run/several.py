@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sync.desired.account_view import AccountView
 from sync.ports import Links, SalesforceGateway
+from sync.ports.comparing import Comparing
+from sync.ports.standing import Standing
 from sync.run.mirror import Mirror
+from sync.run.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Whole:
         """These Accounts as they stand on every Stripe account; those that are on no other are absent."""
         found: dict[str, dict[str, AccountView]] = defaultdict(dict)
         for side in (s for s in self.sides() if s.stripe_account != self.own):
-            for account_id, view in side.mirror.views(self._customers(side, views)).items():
+            for account_id, view in side.mirror.views(customers_of(side.links, views)).items():
                 found[account_id][side.stripe_account] = view
         if not found:
             return {}
@@ -48,11 +51,46 @@ class Whole:
             whole[account_id] = together([by_side[a] for a in sorted(order, key=lambda a: a != home) if a in by_side])
         return whole
 
-    def _customers(self, side: StripeSide, views: Mapping[str, AccountView]) -> Mapping[str, Sequence[str]]:
-        customers: dict[str, list[str]] = defaultdict(list)
-        for link in side.links.by_salesforce_id(views, "customer"):
-            customers[link.salesforce_id].append(link.stripe_id)
-        return customers
+
+@dataclass(frozen=True)
+class Mine:
+    """What stands in the CRM that one Stripe account answers for: not the quotes that are billed on others, nor the rows
+    that show those, nor the row of an Account that has customers only there.
+    """
+
+    own: str
+    sides: Callable[[], Sequence[StripeSide]]
+    comparing: Comparing
+    rows: Rows
+
+    def __call__(self, standing: Mapping[str, Standing]) -> Mapping[str, Standing]:
+        """The same Accounts with what is of this Stripe account."""
+        elsewhere: set[tuple[str, str]] = set()
+        for side in (s for s in self.sides() if s.stripe_account != self.own):
+            shown = side.mirror.show_all(customers_of(side.links, standing))
+            elsewhere |= {(row.sobject, row.key) for one in shown.values() for row in self.rows.of_shown(one)}
+        [own] = [side for side in self.sides() if side.stripe_account == self.own]
+        elsewhere -= {("Account", account_id) for account_id in customers_of(own.links, standing)}
+        quotes = [quote.id for one in standing.values() for quote in one.quotes]
+        states = self.comparing.states(f"quote:{quote}" for quote in quotes)
+        at = {quote: states[key].stripe_account if (key := f"quote:{quote}") in states else "" for quote in quotes}
+        elsewhere |= {("Quote", quote) for quote, where in at.items() if where != self.own}
+        return {
+            account_id: replace(
+                one,
+                quotes=tuple(quote for quote in one.quotes if at[quote.id] == self.own),
+                rows=tuple(row for row in one.rows if (row.sobject, row.key) not in elsewhere),
+            )
+            for account_id, one in standing.items()
+        }
+
+
+def customers_of(links: Links, accounts: Iterable[str]) -> dict[str, list[str]]:
+    """The customers of these Accounts on one Stripe account; those that have none are absent."""
+    customers: dict[str, list[str]] = defaultdict(list)
+    for link in links.by_salesforce_id(accounts, "customer"):
+        customers[link.salesforce_id].append(link.stripe_id)
+    return customers
 
 
 def together(views: Sequence[AccountView]) -> AccountView:

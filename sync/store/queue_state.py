@@ -110,6 +110,15 @@ def _totals() -> Select[Any]:
     ).where(_PENDING | _s.lease_token.is_not(None))
 
 
+def by_account(connection: Connection) -> Mapping[str, tuple[int, int]]:
+    """(due or retrying, failed) by Stripe account; accounts of which nothing was ever said are absent."""
+    wanted = select(
+        _s.stripe_account, func.count().filter(_PENDING).label("open"), func.count().filter(_FAILED).label("failed")
+    )
+    rows = connection.execute(wanted.group_by(_s.stripe_account))
+    return {row.stripe_account: (row.open, row.failed) for row in rows}
+
+
 def oldest_due_s(connection: Connection) -> Mapping[Lane, float]:
     """Machine seconds since the oldest claimable subject of each lane became ready."""
     age = func.date_part("epoch", machine_now() - func.min(_s.ready_machine_at))

@@ -157,6 +157,11 @@ class StoredSubjects:
         with self._engine.begin() as connection:
             return queue_state.counts(connection, now)
 
+    def by_account(self) -> Mapping[str, tuple[int, int]]:
+        """Of each Stripe account, how much is not done and how much waits for a person."""
+        with self._engine.begin() as connection:
+            return queue_state.by_account(connection)
+
     def oldest_due_s(self) -> Mapping[Lane, float]:
         """Machine seconds that the oldest claimable subject of each lane has been ready; lanes with none are absent."""
         with self._engine.begin() as connection:

@@ -34,7 +34,7 @@ from sync.run.quote import QuoteRun
 from sync.run.reconcile import Reconcile
 from sync.run.routing import Routing
 from sync.run.rows import Rows
-from sync.run.several import StripeSide, Whole
+from sync.run.several import Mine, StripeSide, Whole
 from sync.run.sweep import Sweep
 from sync.run.telling import Telling
 from sync.run.usage import UsageRun
@@ -122,6 +122,7 @@ def pipeline_of(
         stripe=stripe, salesforce=salesforce, facts=store.facts, links=store.links, promises=store.promises,
         outbox=store.outbox, comparing=store.comparing, decisions=store.decisions, dealing=dealing, mirror=mirror,
         rows=rows, clock=store.clock, policy=policy, zone_of=mirror.zone_of,
+        mine=Mine(among.part, lambda: among.sides, store.comparing, rows) if among else dict,
     )  # fmt: skip
     healing = Healing(
         reconcile=reconcile, outbox=store.outbox, links=store.links, promises=store.promises, subjects=store.subjects
@@ -132,7 +133,7 @@ def pipeline_of(
             adoption=StoredAdoption(store.engine, store.facts, stripe_account=stripe.account),
         ),
         subjects=store.subjects, cursors=store.cursors, clock=store.clock, zone=policy.billing_timezone,
-        at=clock_time.fromisoformat(at) if (at := store.settings.reconcile_at) else None,
+        at=clock_time.fromisoformat(at) if (at := store.settings.reconcile_at) else None, part=among.part if among else "",
     )  # fmt: skip
     usage = UsageRun(
         intake=usage_intake_of(store, stripe), metering=stripe.meters, store=store.usage, cursors=store.cursors, links=store.links,

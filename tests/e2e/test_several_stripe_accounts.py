@@ -63,6 +63,15 @@ def account_row(world: World, id_: str) -> Mapping[str, Any]:
     return world.crm.row("Account", "Stripe_Customer_Id__c MRR__c Open_Balance__c Billing_Currency__c", f"Id = '{id_}'")
 
 
+def reconciled_without_a_difference(tandem: Tandem) -> None:
+    """Neither account takes what shows the other for its own, or for nobody's."""
+    for one in tandem.services.everywhere:
+        report = one.pipeline.nightly.sweep.run("by hand", heal=True)
+        assert report.finished
+        assert report.differences == [], one.name
+    changes_nothing(tandem)
+
+
 def test_each_deal_is_billed_where_the_rules_say_and_its_changes_follow_it(
     world: World, eu: Stripe, several: Tandem
 ) -> None:
@@ -109,6 +118,7 @@ def test_each_deal_is_billed_where_the_rules_say_and_its_changes_follow_it(
     }  # fmt: skip
     changes_nothing(several)
     assert account_row(world, oak)["Stripe_Customer_Id__c"] == at_home["id"]
+    reconciled_without_a_difference(several)
 
 
 def test_an_account_that_is_away_leaves_the_other_going(

@@ -32,6 +32,12 @@ class CountingPipeline:
         self.won = SimpleNamespace(look=lambda: self.poll("won"))
         self.changes = SimpleNamespace(poll_salesforce=self.poll, poll_stripe=self.poll_stripe)
 
+    name = ""
+
+    @property
+    def everywhere(self) -> tuple[CountingPipeline, ...]:
+        return (self,)
+
     def step(self, lane: str) -> int:
         if lane in self.failing:
             raise self.failing[lane]

@@ -71,6 +71,9 @@ def event(number: int = 1, **changes: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+SECRET_EU = "whsec_of_the_other_account"
+
+
 class Hasty(Punctual):
     """Waits half a second for a request."""
 
@@ -85,6 +88,7 @@ def run(dsn: str, database_url: str, protocol: type[Punctual] = Punctual) -> Ite
         source=lambda: SOURCE,
         version={"version": "1.2.3"},
         gauges_sql=GAUGES_SQL,
+        accounts={"us": (verifier([SECRET]), lambda: SOURCE), "eu": (verifier([SECRET_EU]), lambda: "stripe:acct_eu")},
     )
     bound = listen("127.0.0.1", 0)
     stop = threading.Event()
@@ -116,6 +120,24 @@ def test_an_event_is_stored_as_received_before_it_is_answered(web: Running) -> N
     assert (source, external_id, type_, kind, object_id) == (SOURCE, "evt_1", "invoice.paid", "invoice", "in_1")
     assert related == {"customer": "cus_1"}
     assert json.loads(body) == event()
+
+
+def test_each_stripe_account_has_a_path_and_secrets_of_its_own(web: Running) -> None:
+    body = json.dumps(event()).encode()
+
+    def sent(path: str, secret: str) -> int:
+        headers = {"Stripe-Signature": signed(body, secret=secret)}
+        return requests.post(f"{web.url}{path}", data=body, headers=headers, timeout=10).status_code
+
+    assert sent("/webhooks/stripe/eu", SECRET) == 400
+    assert sent("/webhooks/stripe/us", SECRET_EU) == 400
+    assert sent("/webhooks/stripe", SECRET_EU) == 400
+    assert sent("/webhooks/stripe/asia", SECRET) == 404
+    assert web.stored() == []
+    assert sent("/webhooks/stripe/eu", SECRET_EU) == 200
+    assert [row[0] for row in web.stored()] == ["stripe:acct_eu"]
+    assert sent("/webhooks/stripe/us", SECRET) == 200, "the same event id, of another account"
+    assert {row[0] for row in web.stored()} == {"stripe:acct_eu", SOURCE}
 
 
 def test_a_duplicate_is_answered_200_and_stored_once(web: Running) -> None:

@@ -1,0 +1,90 @@
+"""Which of several Stripe accounts a command is about: the one that it is told, or the one that knows the record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sync.cli.exits import Misused
+from sync.records import Ref
+
+if TYPE_CHECKING:
+    from sync.wiring import Services, Store
+
+StripeAccount = Annotated[
+    str | None,
+    typer.Option("--stripe-account", metavar="NAME", help="Of several Stripe accounts the one of this name."),
+]
+#: Kinds of subjects that live in Stripe, and how the gateway looks one up.
+IN_STRIPE = {
+    "customer": "customer_id",
+    "subscription": "subscription_id",
+    "invoice": "invoice_id",
+    "payment": "invoice_of",
+}
+
+
+def chosen(services: Services, name: str | None) -> Services:
+    """The equipment for the account of this name. Misused for a name that there is not, and for none among several."""
+    if name is None and not services.others:
+        return services
+    found = next((one for one in services.everywhere if one.name and one.name == name), None)
+    if found is not None:
+        return found
+    names = ", ".join(one.name for one in services.everywhere if one.name)
+    if name is None:
+        raise Misused(f"there are several Stripe accounts: say --stripe-account NAME, one of {names}.")
+    raise Misused(
+        f"--stripe-account {name}: there is no such account; there is {names or 'one alone, without a name'}."
+    )
+
+
+def only_one(services: Services, what: str) -> Services:
+    """The equipment. Misused where there are several accounts, which ``what`` is not made for."""
+    if services.others:
+        raise Misused(f"{what} is not made for several Stripe accounts (STRIPE_ACCOUNTS); nothing was done.")
+    return services
+
+
+def knowing(services: Services, key: str, name: str | None = None) -> Services:
+    """The equipment for the account that the subject is on: of a quote the one that bills it, or will. Misused where
+    several know it and none was named.
+    """
+    if name is not None or not services.others:
+        return chosen(services, name)
+    kind, _, id_ = key.partition(":")
+    if kind == "quote":
+        routing, graph = services.pipeline.quotes.routing, services.salesforce.quotes([id_]).get(id_)
+        state = services.subjects.state(key)
+        part = routing.of(graph) if routing and graph else state.stripe_account if state else ""
+        return next(one for one in services.everywhere if one.part == part)
+    found = [one for one in services.everywhere if one.subjects.state(key) or _is_there(one, kind, id_)]
+    if len(found) > 1:
+        names = " or ".join(one.name for one in found)
+        raise Misused(f"{key} is on several Stripe accounts: say --stripe-account {names}.")
+    return found[0] if found else services
+
+
+def _is_there(one: Services, kind: str, id_: str) -> bool:
+    """Whether this account knows the record: by our links, else by asking it."""
+    if kind in ("account", "payer"):
+        return bool(one.links.by_salesforce_id([id_], "customer"))
+    if kind not in IN_STRIPE:
+        return False
+    ref = Ref("schedule_id" if id_.startswith("sub_sched_") else IN_STRIPE[kind], id_)
+    return bool(one.stripe.read([ref]).found.get(ref))
+
+
+def named(services: Services) -> dict[str, object]:
+    """What a JSON answer says of the account, where accounts have names."""
+    return {"stripe_account": services.name} if services.name else {}
+
+
+def names_of(store: Store) -> Mapping[str, str]:
+    """The names of all Stripe accounts by what their work is kept under; empty where they have none."""
+    realm = store.cursors.realm()
+    first = realm.get("stripe", "")
+    ids = {mark.partition(":")[2]: id_ for mark, id_ in realm.items() if mark.startswith("stripe:")}
+    return {"" if id_ == first else id_: name for name, id_ in ids.items()}
