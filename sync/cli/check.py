@@ -155,7 +155,7 @@ def look_at_vendors(found: Findings, here: Place) -> None:
             for fault in missing:
                 found.fail("Salesforce rights", fault, Exit.NO_RIGHT)
             if not missing:
-                found.ok("Salesforce rights", "every mapped field can be read, ours can be written")
+                found.ok("Salesforce rights", "every mapped field fits and can be read, ours can be written")
         with found.looking("Salesforce writes"):
             for tried in salesforce.probe_writes():
                 _say_write(found, tried.object_, tried.record_id, tried.code, tried.message)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
 
+from sync.crm import Sent
 from sync.deal.calendar import boundary, business_day, months_between
 from sync.deal.changes import Change, Piece, fold
 from sync.deal.cycles import Grid, grid
@@ -25,6 +26,7 @@ class Payer:
     address: tuple[tuple[str, str], ...] = ()  # Stripe's names: line1, city, state, postal_code, country
     tax_exempt: str | None = None  # None Exempt Reverse, as the Account says; None where it says nothing
     tax_number: str | None = None  # as the Account has it
+    sent: Sent = field(default=(), compare=False)  # what the mappings send of the Account
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Deal:
     renews: str | None = None  # the key of the deal that this one renews
     paid_through: date | None = None  # the last day that the system it came from was paid for: a migrated deal
     tax: Taxation | None = None  # None: no automatic tax
+    sent: Sent = ()  # what the mappings send of the quote that made it
     takes: str | None = (
         None  # the key of the row in the CRM in which it goes on: of a self-serve plan that it takes over
     )

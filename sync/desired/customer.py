@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sync import catalogue
-from sync.crm import CrmAccount
+from sync.crm import CrmAccount, Sent
 from sync.deal.deal import Deal, Payer
 from sync.desired.evidence import confirmation, same_email
-from sync.desired.keys import ACCOUNT, DEAL, KEY
+from sync.desired.keys import ACCOUNT, DEAL, KEY, emptied, labels
 from sync.desired.taxed_customer import tax_parts
+from sync.ends import end_of
 from sync.errors import Refusal
 from sync.facts import Customer, Fact, Schedule, Subscription
 from sync.records import Desired, Ref, Value
@@ -217,17 +218,42 @@ def desire_customer(payer: Payer, matched: Customer | None, *, taxed: bool = Fal
     """
     ref = Ref("customer", payer.account_id)
     parts, more = tax_parts(payer, matched) if taxed else ({}, {})
-    metadata = {KEY: payer.account_id, ACCOUNT: payer.account_id, **more}
-    create: dict[str, Value] = {"name": payer.name, "email": payer.email, "metadata": metadata}
+    own, members = labels(payer.sent, "customer"), _members(payer.sent)
+    metadata: dict[str, Value] = {KEY: payer.account_id, ACCOUNT: payer.account_id, **more, **own}
+    create: dict[str, Value] = {"name": payer.name, "email": payer.email, **members, "metadata": _filled(metadata)}
     if payer.address:
         create["address"] = dict(payer.address)
     if "tax_exempt" in parts:
         create["tax_exempt"] = parts["tax_exempt"]
-    compare: dict[str, Value] = {"name": payer.name, "metadata": metadata, **parts}
+    compare: dict[str, Value] = {"name": payer.name, "metadata": metadata, **parts, **members}
     if matched is None or (matched.email or "").casefold() != payer.email.casefold():
         compare["email"] = payer.email
     update = {part: {part: value} for part, value in compare.items()}
-    return Desired(ref, create=create, compare=compare, update=update)
+    return Desired(ref, create=create, compare=compare, update=update | {"metadata": {"metadata": emptied(metadata)}})
+
+
+def sent_to_customer(account: CrmAccount) -> Desired:
+    """What the mappings send of an Account, on the customer that pays for it, and nothing else. A label that is blank is
+    taken away; any other member that is blank is left to Stripe.
+    """
+    own, members = labels(account.sent, "customer"), _members(account.sent)
+    compare: dict[str, Value] = {**members, "metadata": own}
+    update: dict[str, Mapping[str, Value]] = {name: {name: value} for name, value in members.items()}
+    return Desired(
+        Ref("customer", account.id),
+        create={},
+        compare=compare,
+        update={**update, "metadata": {"metadata": emptied(own)}},
+    )
+
+
+def _members(sent: Sent) -> dict[str, Value]:
+    ends = ((end_of(place), value) for place, value in sent)
+    return {end.path: value for end, value in ends if end.key is None and value not in (None, "")}
+
+
+def _filled(metadata: Mapping[str, Value]) -> dict[str, Value]:
+    return {key: value for key, value in metadata.items() if value is not None}
 
 
 def check_customer(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sync.crm import Sent
 from sync.deal.deal import Deal
 from sync.deal.pricing import DealItem
 from sync.ends import VALUE_LENGTH, end_of
+from sync.records import Value
 
 #: Our key of the object itself: the key of its `Ref`.
 KEY = "tandem_key"
@@ -69,7 +70,7 @@ def deal_metadata(deal: Deal, key: str) -> dict[str, str]:
         found[OPPORTUNITY] = deal.opportunity_id
     if deal.terms.methods:
         found[METHODS] = ",".join(deal.terms.methods)
-    return found
+    return {**found, **{k: v for k, v in labels(deal.sent, "subscription").items() if v is not None}}
 
 
 def labels(sent: Sent, kind: str) -> dict[str, str | None]:
@@ -82,6 +83,11 @@ def labels(sent: Sent, kind: str) -> dict[str, str | None]:
         for end, value in ends
         if end.kind == kind and end.key is not None
     }
+
+
+def emptied(metadata: Mapping[str, Value]) -> dict[str, Value]:
+    """Metadata as it is sent to an object that has some: a key without a value is taken away."""
+    return {key: "" if value is None else value for key, value in metadata.items()}
 
 
 def item_metadata(item: DealItem) -> dict[str, str]:

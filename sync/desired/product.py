@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping
 
 from sync.crm import CrmProduct, Sent
-from sync.deal.lines import DealProduct
+from sync.deal.lines import DealProduct, natural_id
 from sync.deal.taxation import Taxation
-from sync.desired.keys import ARCHIVED, KEY, PRODUCT, labels
+from sync.desired.keys import ARCHIVED, KEY, PRODUCT, emptied, labels
 from sync.ends import end_of
 from sync.facts import Product
 from sync.records import Desired, Ref, Value
@@ -47,11 +47,12 @@ def new_product(product: DealProduct, tax: Taxation | None = None) -> Desired:
 def desire_product(product: CrmProduct, found: Product) -> Desired:
     """The Stripe product ``found`` as the CRM has it: what the mappings send, and our mark.
 
-    A blank text empties the member, and a blank label its key; a blank tax code is left to Stripe. What the CRM sells again is
-    active again where it was archived because of the CRM; where somebody archived it in Stripe, it stays so.
+    A blank label takes its key away, and a blank text empties the member of a product that Tandem made; what somebody else
+    made keeps what it had, and a blank tax code is always left to Stripe. What the CRM sells again is active again where it
+    was archived because of the CRM; where somebody archived it in Stripe, it stays so.
     """
     sold = DealProduct(product.id, product.name, product.description, product.tax_code, sent=product.sent)
-    members = _members(sold)
+    members = {k: v for k, v in _members(sold).items() if v is not None or found.id == natural_id(product.id)}
     wanted = dict(product.sent).get("product.active")
     metadata: dict[str, Value] = {KEY: found.metadata.get(KEY, found.id), PRODUCT: product.id}
     metadata |= labels(product.sent, "product")
@@ -63,7 +64,7 @@ def desire_product(product: CrmProduct, found: Product) -> Desired:
     elif wanted is False and found.active:
         metadata[ARCHIVED] = BY_US
     compare: dict[str, Value] = {**members, "metadata": metadata}
-    sent = {"metadata": {key: "" if value is None else value for key, value in metadata.items()}}
+    sent = {"metadata": emptied(metadata)}
     update: dict[str, Mapping[str, Value]] = {
         name: {name: "" if value is None else value} for name, value in members.items()
     }

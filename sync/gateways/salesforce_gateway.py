@@ -16,6 +16,7 @@ from sync.gateways.salesforce_client import SalesforceHttp
 from sync.gateways.salesforce_lists import Lists
 from sync.gateways.salesforce_probe import WriteProbe, probe_writes
 from sync.gateways.salesforce_reads import Reads, Schema
+from sync.gateways.salesforce_shapes import unlike
 from sync.gateways.salesforce_standing import StandingReads
 from sync.gateways.salesforce_writes import Writes
 from sync.mapping import Mappings
@@ -130,8 +131,8 @@ class SalesforceOrg:
         return {"used": usage.used, "allowed": usage.allowed}
 
     def missing_rights(self) -> Sequence[str]:
-        """What the log-in may not do and has to, in plain words, one entry a field; empty when all mapped fields can be
-        read and ours written. One call.
+        """What the log-in may not do and has to, and which fields are unlike what the mappings say of them, in plain words,
+        one entry a field; empty when all mapped fields can be read and ours written. One call.
         """
         objects = list(self._mappings.objects)
         described = self._schema.fields(objects)
@@ -153,6 +154,7 @@ class SalesforceOrg:
                 faults.append(f"{object_}.{one.api_name} can't be read (CONF-302)")
             elif one.written and not (found.get("updateable") or found.get("createable")):
                 faults.append(f"{object_}.{one.api_name} can't be written (CONF-302)")
+            faults += [f"{object_}.{one.api_name} {what}" for what in unlike(one, found or {})]
         return faults
 
 

@@ -80,6 +80,7 @@ def read_payer(graph: QuoteGraph, faults: Faults) -> Payer | None:
                 _address(account),
                 (account.tax_exempt or "").strip() or None,
                 (account.tax_number or "").strip() or None,
+                sent=account.sent,
             )
         detail = f"{faults.quote}: {place} is no e-mail address. Correct it."
         faults.add("DATA-201", detail, record_id=record_id, field=_field(place), also=also)

@@ -117,6 +117,7 @@ def _deal(
         terms=terms,
         changes=(change,),
         opportunity_id=quote.opportunity_id,
+        sent=quote.sent,
         rounding=policy.rounding_step,
         true_up=policy.true_up,
         tax=policy.tax,

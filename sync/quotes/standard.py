@@ -55,7 +55,7 @@ def read_change(
     Raises `Refused` as `read_quote` does, and ValueError for a quote that makes a deal of its own.
     """
     kind = _kind(graph)
-    if len(deal.changes) > MOST_CHANGES:
+    if len(deal.changes) > MOST_CHANGES - len(deal.sent):
         faults = Faults(graph)
         feature = f"More than {MOST_CHANGES} changes of one deal"
         faults.not_covered(feature, "Billing_Subscription__c", f"deal {deal.number}", "Renew it")

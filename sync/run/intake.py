@@ -29,15 +29,16 @@ def unit_of(account_or_customer: str) -> str:
     return f"unit:{account_or_customer}"
 
 
-def route(notice: Notice, *, settle_s: float, accounts: Mapping[str, str] = ONE) -> Iterable[Mark]:
+def route(notice: Notice, *, settle_s: float, accounts: Mapping[str, str] = ONE, sends: bool = False) -> Iterable[Mark]:
     """The subjects that this notice makes due; nothing for types that we don't use. ``accounts`` are the Stripe accounts by
-    the source of their notices, where there are several: what one says is due there.
+    the source of their notices, where there are several: what one says is due there. ``sends``: the mappings send
+    something of an Account to its customer.
     """
     if notice.source.startswith("stripe:"):
         account = accounts.get(notice.source)
         return (replace(mark, stripe_account=account) for mark in _route_event(notice, settle_s))
     if notice.source.startswith("salesforce:"):
-        return _route_record(notice)
+        return _route_record(notice, sends)
     return ()
 
 
@@ -68,14 +69,14 @@ def _mirror(key: str, customer: str, settle_s: float, created_s: int | None) -> 
     return Mark(key, "mirror", unit_of(customer) if customer else "", settle_s, created_s)
 
 
-def _route_record(notice: Notice) -> Iterable[Mark]:
+def _route_record(notice: Notice, sends: bool) -> Iterable[Mark]:
     if notice.object_kind == "Quote":
         yield quote_mark(notice.object_id, notice.related.get("AccountId", ""))
     elif notice.object_kind == QUOTE_LINES and notice.related.get("QuoteId"):
         yield quote_mark(notice.related["QuoteId"], notice.related.get("AccountId", ""))
     elif notice.object_kind == "Account":
         yield replace(account_mark(notice.object_id), stripe_account=EVERY)
-        if notice.related.get("MasterRecordId"):
+        if notice.related.get("MasterRecordId") or sends:
             yield replace(payer_mark(notice.object_id), stripe_account=EVERY)
     elif notice.object_kind == "Product2":
         yield replace(product_mark(notice.object_id), stripe_account=EVERY)

@@ -13,6 +13,7 @@ from sync.clock import Clock
 from sync.errors import LeaseLost, SyncError, Terminal, Transient
 from sync.ports import Again, Claim, Done, Due, Failed, Mark, Notice, Outbox, Outcome, Subjects
 from sync.run.changes import Changes
+from sync.run.customer_fields import CustomerFields
 from sync.run.flush import Flusher
 from sync.run.identity import Identity
 from sync.run.intake import route
@@ -53,6 +54,7 @@ class Pipeline:
     won: WonNotBilled
     settle_s: float = 1.0
     usage: UsageRun | None = None
+    customer_fields: CustomerFields | None = None  # None: the mappings send nothing of an Account
     name: str = ""  # of the Stripe account, where there are several
     #: The work of the other Stripe accounts. What is there once (notices, Salesforce, rows for it) is done by the first.
     others: tuple[Pipeline, ...] = ()
@@ -83,7 +85,8 @@ class Pipeline:
         return taken
 
     def _route(self, notice: Notice) -> Iterable[Mark]:
-        return route(notice, settle_s=self.settle_s, accounts=self.accounts)
+        sends = self.customer_fields is not None
+        return route(notice, settle_s=self.settle_s, accounts=self.accounts, sends=sends)
 
     def step(self, runs: Counter[str], *, stop_at: int, again: Counter[str] | None = None) -> int:
         """Take in, then one deal unit, or if no deal is due one mirror batch and one bulk batch, of every Stripe account;
@@ -183,15 +186,22 @@ class Pipeline:
             case "customer":
                 if self.identity.mode == "create" and self.pausing.stands("salesforce"):
                     return Done(self.clock.now() + AFTER_A_PAUSE)  # it might have to make an Account
-                return self.identity.run(claim, due)
+                return self._payer(claim, due)
             case "payer":
-                return self.identity.run(claim, due)
+                return self._payer(claim, due)
             case "quote":
                 return self.quotes.run(claim, due)
             case "product":
                 return self.products.run(claim, due)
             case _:
                 raise Terminal("BUG-502", f"{due.key} has no place in the deal lane; it is set aside.")
+
+    def _payer(self, claim: Claim, due: Due) -> Outcome:
+        """Who it is, and then what the mappings send of it."""
+        outcome = self.identity.run(claim, due)
+        if self.customer_fields is not None and isinstance(outcome, Done):
+            self.customer_fields.run(claim, due)
+        return outcome
 
 
 def _turning(claim: Claim, runs: Counter[str] | None, again: Counter[str] | None, stop_at: int) -> bool:

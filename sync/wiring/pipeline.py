@@ -15,6 +15,7 @@ from sync.desired.mirrored import Mirrored
 from sync.gateways import salesforce_gateway, stripe_client
 from sync.run.catalogued import Catalogued
 from sync.run.changes import Changes
+from sync.run.customer_fields import CustomerFields
 from sync.run.dealing import Dealing
 from sync.run.flush import Flusher
 from sync.run.healing import Healing
@@ -101,6 +102,9 @@ def pipeline_of(
         stripe=stripe, salesforce=org, links=store.links, facts=store.facts, subjects=store.subjects, outbox=store.outbox,
         ledger=store.ledger, writer=writer, rows=rows, clock=store.clock,
     )  # fmt: skip
+    customer_fields = CustomerFields(
+        stripe=stripe, salesforce=org, links=store.links, facts=store.facts, ledger=store.ledger, writer=writer, clock=store.clock,
+    ) if mappings["Account"].sent() else None  # fmt: skip
     merges = Merges(
         stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, promises=store.promises, identities=store.identities,
         subjects=store.subjects, outbox=store.outbox, ledger=store.ledger, writer=writer, clock=store.clock,
@@ -142,7 +146,8 @@ def pipeline_of(
     return Pipeline(
         usage=usage, subjects=store.subjects, outbox=store.outbox, clock=store.clock,
         changes=Changes(stripe=stripe, salesforce=salesforce, subjects=store.subjects, cursors=store.cursors),
-        quotes=quotes, products=products, identity=identity, mirror=replace(mirror, apart={NIGHTLY: nightly.run}), nightly=nightly,
+        quotes=quotes, products=products, identity=identity, customer_fields=customer_fields, mirror=replace(mirror, apart={NIGHTLY: nightly.run}),
+        nightly=nightly,
         won=WonNotBilled(
             comparing=store.comparing, outbox=store.outbox, facts=store.facts, cursors=store.cursors, rows=rows,
             clock=store.clock, after=timedelta(hours=store.settings.won_not_billed_h),

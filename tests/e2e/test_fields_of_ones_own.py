@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from sync.mapping import builtin
 from tests.e2e.book import Book
@@ -37,6 +40,63 @@ def test_a_field_that_a_customer_adds_by_one_line_is_filled_from_stripe(
     settled(tandem)
     assert _number(world, book) is None
     changes_nothing(tandem)
+
+
+SENT = """
+  Industry: {type: picklist, owner: crm, to: customer.metadata.industry}
+  Phone: {type: text, owner: crm, to: customer.phone}
+"""
+
+
+@pytest.mark.long
+def test_fields_that_a_customer_adds_are_sent_to_stripe_and_put_right_there(
+    world: World, make_tandem: Callable[..., Tandem], tmp_path: Path
+) -> None:
+    for name, more in (
+        ("account", SENT),
+        ("quote", "  Description: {type: text, owner: crm, to: subscription.metadata.project}\n"),
+    ):
+        text = (builtin() / f"{name}.yaml").read_text(encoding="utf-8")
+        (tmp_path / f"{name}.yaml").write_text(text + more, encoding="utf-8")
+    tandem = make_tandem(tandem_mappings=tmp_path)
+    world.at("2026-01-10T09:00")
+    book = Book(world, tandem)
+    terms = {"Start_Date__c": "2026-02-01", "Term_Months__c": 12, "Billing_Frequency__c": "Monthly"}
+    quote = book.sell("acme", [(book.product("Seat"), 10, "10.00", {})], Description="Apollo", **terms)
+    account = book.accounts["acme"]
+    book.live("2026-01-10T10:00")
+    customer = book.customer("acme")
+    assert "industry" not in _customer(world, customer)["metadata"]
+    [schedule] = world.stripe.all("subscription_schedules")
+    assert schedule["metadata"]["project"] == "Apollo"
+
+    world.crm.change("Account", account, Industry="Energy", Phone="+1 555 0100")
+    # A label of the deal stays as it was signed, and is no change of the contract.
+    world.crm.change("Quote", quote, Description="Gemini")
+    before = world.mark()
+    settled(tandem)
+    assert [f"{w.method} {w.path}" for w in world.writes(before, "stripe")] == [f"POST /v1/customers/{customer}"]
+    found = _customer(world, customer)
+    assert (found["metadata"]["industry"], found["phone"]) == ("Energy", "+1 555 0100")
+    assert book.status(quote) == "Scheduled"
+
+    # Changed in Stripe: put right when Stripe tells. Blanked in Salesforce: the key is gone.
+    world.stripe.post(f"customers/{customer}", form={"metadata[industry]": "Mining", "metadata[finance]": "keeps"})
+    settled(tandem)
+    assert _customer(world, customer)["metadata"]["industry"] == "Energy"
+    world.crm.change("Account", account, Industry=None)
+    settled(tandem)
+    assert "industry" not in _customer(world, customer)["metadata"]
+    assert _customer(world, customer)["metadata"]["finance"] == "keeps"
+    book.live("2026-02-01")
+    [subscription] = world.stripe.all("subscriptions", customer=customer)
+    assert subscription["metadata"]["project"] == "Apollo"
+    changes_nothing(tandem)
+
+
+def _customer(world: World, customer: str) -> dict[str, Any]:
+    [found] = [c for c in world.stripe.all("customers") if c["id"] == customer]
+    return dict(found)
 
 
 def _number(world: World, book: Book) -> str | None:

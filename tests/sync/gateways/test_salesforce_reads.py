@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from sync.errors import SyncError, Terminal, Transient
+from sync.gateways.salesforce_shapes import unlike
+from sync.mapping import FieldMap
 from tests.sync.gateways.crm_seed import make_deal
 from tests.sync.gateways.world import World
 
@@ -244,3 +247,26 @@ def test_rights_that_are_missing_are_listed_together(world: World) -> None:
         "Account.MRR__c can't be read (CONF-302)",
         "Quote.PO_Number__c can't be read (CONF-302)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "described", "said"),
+    [
+        ({"type": "text"}, {"type": "email", "length": 80}, None),
+        ({"type": "text"}, {"type": "double"}, "is double in the org; the mapping says text"),
+        ({"type": "picklist"}, {"type": "boolean"}, "is boolean in the org"),
+        ({"type": "integer"}, {"type": "double", "scale": 0}, None),
+        ({"type": "integer"}, {"type": "double", "scale": 2}, "has 2 decimals in the org"),
+        (
+            {"type": "text", "target": "customer.metadata.note"},
+            {"type": "textarea", "length": 32768},
+            "has 32768 characters",
+        ),
+        ({"type": "text", "target": "customer.metadata.note"}, {"type": "string", "length": 255}, None),
+    ],
+)
+def test_a_field_that_is_unlike_its_line_is_told(
+    line: dict[str, Any], described: dict[str, Any], said: str | None
+) -> None:
+    found = unlike(FieldMap("F__c", "F__c", None, owner="crm", **line), described)
+    assert (not found) if said is None else (said in found[0])
