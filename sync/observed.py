@@ -181,6 +181,7 @@ def _item_on(item: facts.Item) -> Value:
 def _invoice(invoice: facts.Invoice) -> dict[str, Value]:
     """A draft may still lack items, so its sum says nothing yet."""
     found: dict[str, Value] = {"customer": invoice.customer, "finalized": invoice.status != "draft"}
+    found["metadata"] = dict(invoice.metadata)
     if invoice.status != "draft":
         found["subtotal"] = invoice.subtotal_minor
     return found

@@ -222,35 +222,40 @@ class _Step:
         late = starts <= self.mine.at
         quotes = self._quotes_by(line.start)
         # What the quote takes off comes after what it adds: it may need it.
-        before, after = (self._there(quotes, adds=adds).here for adds in (n - 1, n))
+        before, after = self._there(quotes, adds=n - 1), self._there(quotes, adds=n)
         if line.id not in self.track.line_ids:
-            return self._spared(line, before, after) if late else []
-        beside = [p for p in before if p.runs(line.start)]
-        if _quantity(after, line.start) == _quantity(beside, line.start):
+            return self._spared(line, before, after) if late and not opening else []
+        beside = [p for p in before.here if p.runs(line.start)]
+        if _quantity(after.here, line.start) == _quantity(beside, line.start):
             return []  # everything ended before it began
         piece = Piece(line, line.quantity, self.change)
         first = line.start == self.track.start and (opening or not late)  # billed with the track's own first cycle
         amount = 0 if first else rest_of_cycle(piece, beside, line.start, self.deal, self.change.joins_by)
         end = self.deal.grid(line).at(line.start).end
         if late and not opening:
-            amount += self._cycles(after) - self._cycles(before)
+            amount += self._caught_up(before, after)
             end = max(end, min(self.mine.plain, line.end or self.mine.plain))
         if amount <= 0:
             return []
         shown = item([piece], self.deal, line.start, self.deal.grid(line).at(line.start))
         return [DueLine(shown, amount, line.start, end)]
 
-    def _spared(self, line: DealLine, before: Sequence[Piece], after: Sequence[Piece]) -> list[DueLine]:
+    def _spared(self, line: DealLine, before: _There, after: _There) -> list[DueLine]:
         """What this object is billed more in cycles that have begun where a line that came late is on another one: what an
         earlier quote took off here, it takes off that line now.
         """
-        amount = self._cycles(after) - self._cycles(before)
-        spared = [p for p in after if p not in before and p.line.usage is None]
+        amount = self._caught_up(before, after)
+        spared = [p for p in after.here if p not in before.here and p.line.usage is None]
         if amount <= 0 or not spared:
             return []
-        day = min(p.cut for p in before if p not in after and p.cut)
+        day = min(p.cut for p in before.here if p not in after.here and p.cut)
         shown = item(spared[:1], self.deal, spared[0].start, self.deal.grid(spared[0].line).at(spared[0].start))
         return [DueLine(shown, amount, max(line.start, day), self.mine.plain)]
+
+    def _caught_up(self, before: _There, after: _There) -> int:
+        """What the cycles that have begun come to more, and what was given back of them too much."""
+        given_back = self._unused(before, self.mine.at) - self._unused(after, self.mine.at)
+        return self._cycles(after.here) - self._cycles(before.here) + max(0, given_back)
 
     def _once(self, line: DealLine) -> list[DueLine]:
         """What is charged once, unless the deal ends before its day."""

@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from sync.deal.changes import Change, Piece
 from sync.deal.deal import Deal
-from sync.deal.timeline import Track
+from sync.deal.timeline import Track, tracks
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,12 @@ def is_past(track: Track, deal: Deal, now: datetime) -> bool:
     it any more, so what has none is stated alone.
     """
     return track.grid.end is not None and deal.boundary(track.grid.end) <= now
+
+
+def all_past(deal: Deal, now: datetime) -> bool:
+    """Whether everything that the deal sells is over."""
+    found = tracks(deal)
+    return bool(found) and all(is_past(track, deal, now) for track in found)
 
 
 def touching(track: Track, deal: Deal) -> tuple[Change, ...]:

@@ -15,6 +15,7 @@ from sync.desired.given_back import OPEN_DISPUTE
 from sync.desired.invoice_rows import paid
 from sync.desired.issues import Issues, second_currencies
 from sync.desired.keys import HELD
+from sync.desired.past_deals import past_deals
 from sync.facts import (
     Customer,
     Invoice,
@@ -24,6 +25,11 @@ from sync.shown import (
 )
 
 UNDER_REVIEW = "Under Review"
+
+
+def contracts_of(view: AccountView) -> list[Contract]:
+    """Every contract of the Account."""
+    return [*contracts(view.subscriptions, view.schedules, view.terms), *past_deals(view.invoices)]
 
 
 def amount_of(value: Fraction, currency: str) -> Decimal:
@@ -36,7 +42,7 @@ def summary_of(view: AccountView, deals: Sequence[Contract]) -> AccountSummary:
     if not view.under_review:
         return _account(view, deals)
     own = view.payer
-    return replace(_account(own, contracts(own.subscriptions, own.schedules, own.terms)), billing_health=UNDER_REVIEW)
+    return replace(_account(own, contracts_of(own)), billing_health=UNDER_REVIEW)
 
 
 def _account(view: AccountView, deals: Sequence[Contract]) -> AccountSummary:

@@ -85,6 +85,7 @@ class Contract:
     livemode: bool
     renews: str | None = None  # the key of the deal that it follows
     deal: str | None = None  # the key of the deal that it is, where a quote made it
+    invoice_ids: tuple[str, ...] = ()  # of a deal that stands on invoices alone
 
     @property
     def live(self) -> bool:

@@ -11,9 +11,9 @@ from decimal import Decimal
 
 from sync.deal.calendar import zone
 from sync.deal.money import to_major
-from sync.desired.account_summary import amount_of, is_overdue, second_currencies_of, summary_of
+from sync.desired.account_summary import amount_of, contracts_of, is_overdue, second_currencies_of, summary_of
 from sync.desired.account_view import AccountView
-from sync.desired.contracts import Contract, ContractItem, contracts
+from sync.desired.contracts import Contract, ContractItem
 from sync.desired.given_back import MoneyBack
 from sync.desired.invoice_rows import contract_of, invoice_row, payment_rows
 from sync.desired.issues import issues_of, shown
@@ -58,15 +58,15 @@ def show(view: AccountView, invoice_ids: frozenset[str], whole: AccountView | No
     says the same, whichever of them shows it.
     """
     whole = whole or view
-    deals = contracts(view.subscriptions, view.schedules, view.terms)
+    deals = contracts_of(view)
     by_object = {i: d.key for d in deals for i in (*d.subscription_ids, *d.schedule_ids)} | {
-        d.key: d.key for d in deals
+        d.deal or d.key: d.key for d in deals
     }
     named = [i for i in view.invoices if i.id in invoice_ids and not i.deleted]
     followers = {d.renews: d.key for d in deals if d.renews}
     back = MoneyBack(view.refunds, view.disputes, view.notes, view.invoices, view.zone)
     given = {i.id: back.of(i) for i in named}
-    all_deals = deals if whole is view else contracts(whole.subscriptions, whole.schedules, whole.terms)
+    all_deals = deals if whole is view else contracts_of(whole)
     account = summary_of(whole, all_deals)
     issues = issues_of(view.invoices, view.charges, back, view.now)
     others = second_currencies_of(whole, all_deals, account.billing_currency or "")
@@ -89,8 +89,9 @@ def show(view: AccountView, invoice_ids: frozenset[str], whole: AccountView | No
 
 
 def _subscription(view: AccountView, deal: Contract, renewed_by: str | None) -> BillingSubscription:
-    leading = (*deal.subscription_ids, *deal.schedule_ids)[0]
-    folder = "subscriptions" if deal.subscription_ids else "subscription_schedules"
+    ids = (*deal.subscription_ids, *deal.schedule_ids, *deal.invoice_ids)
+    leading = ids[0]
+    folder = "invoices" if deal.invoice_ids else "subscriptions" if deal.subscription_ids else "subscription_schedules"
     used = last_usage(view.invoices, deal.subscription_ids, view.prices, deal.deal)
     return BillingSubscription(
         billing_key=deal.key,
@@ -98,7 +99,7 @@ def _subscription(view: AccountView, deal: Contract, renewed_by: str | None) -> 
         quote=deal.quote_id,
         stripe_id=leading,
         stripe_schedule_id=deal.schedule_ids[0] if deal.schedule_ids else None,
-        stripe_ids=",".join((*deal.subscription_ids, *deal.schedule_ids)),
+        stripe_ids=",".join(ids),
         channel="Sales-Led" if deal.sales_led else "Self-Serve",
         status=deal.status,
         currency=deal.currency.upper(),

@@ -13,7 +13,7 @@ from sync.deal.deal import Deal
 from sync.deal.effect import Effect
 from sync.deal.forecast import Forecast
 from sync.deal.money import to_major
-from sync.deal.settled import is_past
+from sync.deal.settled import all_past, is_past
 from sync.deal.timeline import tracks
 from sync.desired.keys import KEY
 from sync.desired.made import schedule_of
@@ -130,6 +130,8 @@ def status(view: QuoteView) -> str:
         return NOT_STARTED
     if view.deal is not None and not tracks(view.deal):
         return ENDED  # by a Cancellation, before it began
+    if view.deal is not None and not objects and all_past(view.deal, view.now):
+        return ENDED
     if view.deal is None or not objects:
         return WAITING
     there = _by_track(view.deal, view.objects)
@@ -189,4 +191,4 @@ def _reference(view: QuoteView) -> str | None:
     objects = deal_objects(view.deal, view.objects)
     if view.case is not None and view.case.own_id is not None and objects:
         return view.case.own_id
-    return objects[0].id if objects else None
+    return objects[0].id if objects else view.case.own_id if view.case else None

@@ -4,15 +4,17 @@ back-dated time, and nothing for changes inside a cycle, when proration is off.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from sync.deal.calendar import say, seconds
 from sync.deal.deal import Deal
 from sync.deal.dues import Due, DueLine, Stated
+from sync.deal.settled import all_past
 from sync.deal.timeline import Track
 from sync.desired.catalog import tax_fields
 from sync.desired.keys import deal_metadata, item_metadata
+from sync.desired.past_deals import end_metadata, past_metadata
 from sync.desired.paying import payment_settings
 from sync.desired.taxed import automatic, on_taxed_invoice
 from sync.records import Desired, Ref, Value
@@ -41,16 +43,17 @@ def desire_stated(
     ``alone``: there is no subscription, its time is over. ``runs_from``: there is none before. Then the metadata alone
     says of what deal the invoice is.
     """
+    past = alone and all_past(deal, now)
     for due in ours.dues:
         if due.at <= now and due.lines:
             invoice = Ref("invoice", due.key)
             early = runs_from is not None and due.at < runs_from
-            yield _invoice(invoice, due, track, deal, custom_fields, alone=alone or early)
+            yield _invoice(invoice, due, track, deal, custom_fields, alone=alone or early, past=past)
             for n, line in enumerate(on_taxed_invoice(due.lines, deal), start=1):
                 yield item_desired(invoice, n, line, deal)
 
 
-def _invoice(ref: Ref, due: Due, track: Track, deal: Deal, custom_fields: Value, *, alone: bool) -> Desired:
+def _invoice(ref: Ref, due: Due, track: Track, deal: Deal, custom_fields: Value, *, alone: bool, past: bool) -> Desired:
     customer = Ref("customer", deal.payer.account_id)
     create: dict[str, Value] = {
         "customer": customer,
@@ -59,7 +62,7 @@ def _invoice(ref: Ref, due: Due, track: Track, deal: Deal, custom_fields: Value,
         "discounts": "",
         "pending_invoice_items_behavior": "exclude",
         "auto_advance": False,
-        "metadata": deal_metadata(deal, ref.key),
+        "metadata": {**deal_metadata(deal, ref.key), **(past_metadata(deal) if past else {})},
         **payment_settings(deal.terms),
         **automatic(deal),
     }
@@ -69,11 +72,15 @@ def _invoice(ref: Ref, due: Due, track: Track, deal: Deal, custom_fields: Value,
         create["days_until_due"] = deal.terms.days_until_due
     if custom_fields:
         create["custom_fields"] = custom_fields
+    compare: dict[str, Value] = {"customer": customer, "finalized": True, "subtotal": due.total}
+    update: dict[str, Mapping[str, Value]] = {"finalized": {"auto_advance": True}}
+    if past and (ended := end_metadata(deal)):
+        compare["metadata"], update["metadata"] = dict(ended), {"metadata": dict(ended)}
     return Desired(
         ref,
         create=create,
-        compare={"customer": customer, "finalized": True, "subtotal": due.total},
-        update={"finalized": {"auto_advance": True}},
+        compare=compare,
+        update=update,
         acts={"finalized": "finalize"},
         money=True,
         unfinished=True,

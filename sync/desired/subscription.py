@@ -13,7 +13,7 @@ from sync.deal.calendar import instant, say
 from sync.deal.deal import Deal
 from sync.deal.dues import stated
 from sync.deal.policy import BillingPolicy
-from sync.deal.settled import is_past, plain_from
+from sync.deal.settled import all_past, is_past, plain_from
 from sync.deal.timeline import tracks
 from sync.desired.made import Made
 from sync.desired.objects import PlannedObject, custom_fields, pending
@@ -46,7 +46,7 @@ def desire(
     """The objects of the deal, one or more for each billing frequency, as they should stand.
 
     ``done`` is `sync.desired.made.made` of what was read: what was settled stays settled. ``put_back`` also says how
-    what somebody changed by hand is made as it was signed. Raises `Refused` for a deal that ended before it got here.
+    what somebody changed by hand is made as it was signed. Raises `Refused` for what can't be begun any more.
     """
     known, rules = done or {}, policy or BillingPolicy()
     if not known:
@@ -78,25 +78,24 @@ def desire(
 def _check_start(deal: Deal, now: datetime) -> None:
     """Refuse what can't be begun any more, before the first write."""
     refused: list[Refusal] = []
-    ended = deal.last is not None and deal.boundary(deal.last) <= now
-    if ended or (tracks(deal) and all(is_past(track, deal, now) for track in tracks(deal))):
-        last = max((t.end for t in tracks(deal) if t.end), default=deal.last or deal.start)
-        detail = (
-            f"Quote {deal.number}: all that it sells ended before {say(last)}. Correct Start_Date__c or End_Date__c."
-        )
-        feature = "A deal whose whole term has passed"
-        refused.append(
-            catalogue.refusal("CONF-311", detail, record_id=deal.quote_id, field="Start_Date__c", feature=feature)
-        )
+    past, ended = all_past(deal, now), deal.last is not None and deal.boundary(deal.last) <= now
+    if ended and not past:
+        detail = f"Quote {deal.number}: it was cancelled from {say(deal.last or deal.start)} on before it was billed. Correct that day."
+        refused.append(_refusal(deal, "Start_Date__c", detail, "A deal that was cancelled before it was billed"))
+    if past and any(line.usage for line in deal.recurring):
+        detail = f"Quote {deal.number}: nobody can report use of that time any more. Leave out the lines of use."
+        refused.append(_refusal(deal, "Charge_Type__c", detail, "Usage of a deal whose whole term has passed"))
     for track in tracks(deal):
         if any(len(due.lines) > MAX_LINES for due in stated(track, deal, None, now).dues):
             feature = f"A start so far back that its first invoice has more than {MAX_LINES} lines"
             detail = f"Quote {deal.number}: Start_Date__c is {say(deal.start)}. Choose a later one."
-            refused.append(
-                catalogue.refusal("CONF-311", detail, record_id=deal.quote_id, field="Start_Date__c", feature=feature)
-            )
+            refused.append(_refusal(deal, "Start_Date__c", detail, feature))
     if refused:
         raise Refused(tuple(refused))
+
+
+def _refusal(deal: Deal, field: str, detail: str, feature: str) -> Refusal:
+    return catalogue.refusal("CONF-311", detail, record_id=deal.quote_id, field=field, feature=feature)
 
 
 def _too_near(deal: Deal, now: datetime, known: Mapping[str, Made], rules: BillingPolicy) -> datetime | None:

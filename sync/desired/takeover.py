@@ -90,6 +90,12 @@ def taken_over(deal: Deal, objects: Sequence[Fact]) -> Takeover | None:
     return Takeover(deal, deal.boundary(deal.opens), tuple(plans), schedules)
 
 
+def bought_by(objects: Sequence[Fact], deal: Deal, now: datetime) -> list[Fact]:
+    """What was there when a deal was accepted that was over by then: what is bought later is no concern of it."""
+    accepted_s = seconds(min(deal.base.accepted_at, now))
+    return [f for f in objects if f.created_s <= accepted_s]
+
+
 def _is_taken(subscription: Subscription, deal: Deal, begun: bool, kept: bool) -> bool:
     """``kept``: it was let go of its schedule, so that it is a plan like any other once its own deal is over."""
     if DEAL in subscription.metadata and not (kept and term_is_over(subscription.metadata, deal.opens)):
@@ -121,6 +127,11 @@ def check_takeover(
     """
     if deal.renews is not None or any(f.metadata.get(DEAL) == deal.key for f in objects):
         return ()
+    if deal.last is not None and deal.boundary(deal.last) <= now:
+        # It would end the plan without standing in its place.
+        detail = f"{_where(deal)} has a self-serve plan, and this deal is over already. End the plan first, or sell time to come."
+        feature = "Taking over a plan by a deal that is over"
+        return (_refusal(deal, "Start_Date__c", detail, feature),) if takeover else ()
     for plan in takeover.plans if takeover else ():
         if takeover and takeover.at <= now and any(i.price.usage_type == "metered" for i in plan.items):
             feature = "Taking over a plan billed by use from a day that has begun"

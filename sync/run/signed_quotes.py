@@ -12,7 +12,7 @@ from typing import Protocol
 
 from sync.clock import Clock
 from sync.crm import CrmQuote, CrmQuoteLine, CrmRow, QuoteGraph
-from sync.desired.keys import DEAL, SETTLED
+from sync.desired.keys import DEAL, FIRST_DAY, SETTLED
 from sync.desired.preview import cannot_bill
 from sync.desired.quote_status import QuoteView, quote_fields
 from sync.errors import Refused
@@ -77,6 +77,7 @@ class SignedQuotes:
                 *(k.removeprefix(SETTLED) for k in fact.metadata if k.startswith(SETTLED)),
             )
         }
+        billed |= {fact.metadata[DEAL] for fact in self.adoption.keyed("invoice", FIRST_DAY)}
         done, after, more = Signed(), None, True
         while more:
             page = ask(lambda after=after: self.salesforce.list_quotes(after))  # type: ignore[misc]

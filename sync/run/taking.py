@@ -12,7 +12,7 @@ from sync.deal.forecast import Forecast
 from sync.desired.made import Made
 from sync.desired.references import stated_refs
 from sync.desired.subscription import Wanted
-from sync.desired.takeover import Takeover, desire_ends, said, taken_over
+from sync.desired.takeover import Takeover, bought_by, desire_ends, said, taken_over
 from sync.desired.takeover_credit import Given, Read, desire_credit, foreseen, said_credit, with_credits
 from sync.desired.worth import Terms
 from sync.facts import BalanceTransaction, Coupon, CreditNote, Fact, Invoice, Product
@@ -77,7 +77,8 @@ def read_takeover(
     stripe: StripeGateway, deal: Deal, objects: Sequence[Fact], done: Mapping[str, Made], now: datetime
 ) -> Taking:
     """What the deal takes over of the customer's ``objects``, with the invoices and credits that this rests on."""
-    takeover = taken_over(deal, objects)
+    past = not done and deal.last is not None and deal.boundary(deal.last) <= now
+    takeover = taken_over(deal, bought_by(objects, deal, now) if past else objects)
     if takeover is None:
         return Taking()
     plans = tuple(plan.id for plan in takeover.plans)

@@ -143,7 +143,9 @@ def shown(worked: Worked) -> Shown:
 
 def _own_id(worked: Worked) -> str | None:
     """The Stripe id of what was made for a change of a deal: its invoice, else its credit."""
-    mine = f":{worked.case.change.quote_id}:"
+    quote = worked.case.change.quote_id
+    there = any(f.metadata.get(DEAL) == quote for f in worked.objects)
+    mine = ":begun" if worked.case.before is None and not there else f":{quote}:"  # of a deal that is over
     ids = {ref.kind: id_ for ref, id_ in sorted(worked.known.items(), reverse=True) if mine in ref.key}
     return next((ids[kind] for kind in ("invoice", "creditnote", "balance") if kind in ids), None)
 

@@ -328,6 +328,13 @@ class Oracle:
                     made.charges.append(Charge(at, amount, line.start.isoformat(), end.isoformat()))
                 continue
             amount += self._sum(after, paper.arrived) - self._sum(before, paper.arrived)
+            for often in sorted({p.line.cycle for p in after if p.line.cycle}):  # an earlier paper takes off others now
+                now, was = (
+                    self._unused([p for p in some if p.line.cycle == often], at) for some in (after, before)
+                )  # fmt: skip
+                amount += max(0, was - now)
+                if now > was:
+                    made.credits[paper.number, at] = made.credits.get((paper.number, at), 0) + now - was
             made.late[at] = made.late.get(at, 0) + amount
 
     def _before(self, paper: Paper, day: date) -> list[Paper]:

