@@ -27,6 +27,8 @@ from benchmarks.town import ROOT, Town, town
 #: What a store forgets when only the two sides are left.
 LOST = ("links", "operations", "runs", "facts", "crm_rows")
 READING = frozenset({"GET"})
+#: The most memory that any of them may take, however many customers there are.
+MOST_MB = 250.0
 #: How often the memory of a process is looked at.
 LOOKS_EVERY_S = 0.05
 
@@ -89,6 +91,7 @@ def measure(place: Town, customers: int, say: Callable[[str], None]) -> tuple[li
     accounts = history(place, customers, say)
     with store_of(place) as store:
         store.execute(f"TRUNCATE {', '.join(LOST)}".encode())
+        store.execute("DELETE FROM cursors WHERE name LIKE 'stripe:%:events'")
     backfilled = run("backfill", "--apply")
     settled = run("drain")
     compared = run("reconcile")
@@ -106,6 +109,7 @@ def measure(place: Town, customers: int, say: Callable[[str], None]) -> tuple[li
     if compared.exit or compared.answer["differences"]:
         first = compared.answer["differences"][:3]
         faults.append(f"reconcile found what nobody planted: {kinds(compared)}, such as {first}")
+    faults += [f"{r.name} took {r.peak_mb} MB" for r in (backfilled, settled, compared, found) if r.peak_mb > MOST_MB]
     seen = {d["account"] for d in found.answer["differences"]}
     if seen != set(planted):
         faults.append(

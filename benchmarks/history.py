@@ -70,7 +70,7 @@ def _quotes(place: Town, accounts: Sequence[str]) -> list[str]:
 
 
 def plant(place: Town, accounts: Sequence[str]) -> dict[str, str]:
-    """Differences of eight kinds, each on an Account of its own; returns what was planted, by Account."""
+    """Differences of twelve kinds, each on an Account of its own; returns what was planted, by Account."""
     crm, half = place.crm, len(accounts) // 2
     sold, bought = list(accounts[:half]), list(accounts[half:])
 
@@ -99,6 +99,22 @@ def plant(place: Town, accounts: Sequence[str]) -> dict[str, str]:
             Currency__c="USD",
         )
 
+    def of_quote(account: str, column: str) -> str:
+        return str(crm.query(f"SELECT {column} FROM Quote WHERE AccountId = '{account}' LIMIT 1")[0][column])
+
+    def line_amount(account: str) -> None:
+        quote = of_quote(account, "Id")
+        line = crm.query(f"SELECT Id FROM QuoteLineItem WHERE QuoteId = '{quote}' LIMIT 1")[0]["Id"]
+        crm.change("QuoteLineItem", line, Contract_Amount__c=1)
+
+    def second_subscription(account: str) -> None:
+        row = crm.query(f"SELECT Stripe_Ids__c FROM Billing_Subscription__c WHERE Account__c = '{account}'")[0]
+        plan = place.stripe.get(f"subscriptions/{row['Stripe_Ids__c'].partition(',')[0]}")
+        told = {f"metadata[{name}]": value for name, value in plan["metadata"].items()}
+        price = {"items[0][price]": plan["items"]["data"][0]["price"]["id"]}
+        terms = {"customer": plan["customer"], "collection_method": "send_invoice", "days_until_due": 30}
+        place.stripe.post("subscriptions", form={**terms, **price, **told})
+
     acts: list[tuple[str, list[str], Callable[[str], object]]] = [
         ("MRR on the Account", bought, lambda a: crm.change("Account", a, MRR__c=1)),
         ("health on the Account", sold, lambda a: crm.change("Account", a, Billing_Health__c="Canceled")),
@@ -108,6 +124,10 @@ def plant(place: Town, accounts: Sequence[str]) -> dict[str, str]:
         ("row of nothing", bought, orphan),
         ("quantity in Stripe", sold, schedule_quantity),
         ("link lost", sold, unlinked),
+        ("note on the Opportunity", sold, lambda a: crm.change("Opportunity", of_quote(a, "OpportunityId"), Billing_Note__c="?")),
+        ("total of a quote", sold, lambda a: crm.change("Quote", of_quote(a, "Id"), Contract_Total__c=1)),
+        ("amount of a line", sold, line_amount),
+        ("two live subscriptions", sold, second_subscription),
     ]  # fmt: skip
     planted: dict[str, str] = {}
     for number in range(min(PLANTED, len(accounts) // 2)):

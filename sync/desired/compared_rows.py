@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from sync.crm import CrmRow
 from sync.deal.money import plain
-from sync.desired.differences import OUTSIDE, TANDEM, Difference, Kind
+from sync.desired.differences import OUTSIDE, TANDEM, Cure, Difference, Kind
 
 INVOICE, ITEM = "Billing_Invoice__c", "Billing_Subscription_Item__c"
 SUBSCRIPTION, PAYMENT = "Billing_Subscription__c", "Billing_Payment__c"
@@ -126,6 +126,7 @@ def _orphan(view: RowsView, row: Found) -> Difference:
     return Difference(
         Kind.ORPHAN_ROW, f"account:{view.account_id}", view.account_id, f"{row.sobject} {row.key or '(no key)'}", "",
         "no row: Stripe has no such object for this Account", shown, OUTSIDE,
+        cure=Cure.SAFE if row.key else Cure.PERSON,  # without its key nothing can be written to it
     )  # fmt: skip
 
 

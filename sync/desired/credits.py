@@ -4,16 +4,19 @@ first, the rest to the customer's balance.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sync.deal.calendar import say, seconds
 from sync.deal.deal import Deal
-from sync.deal.dues import CreditDue
+from sync.deal.dues import CreditDue, stated
+from sync.deal.settled import is_past
+from sync.deal.timeline import tracks
 from sync.desired.credit_lines import BEFORE_TAX, Credited, before_tax, credited, with_tax, worth
 from sync.desired.keys import KEY, deal_metadata
 from sync.desired.last_use import is_use
+from sync.desired.made import Made, begun
 from sync.facts import BalanceTransaction, CreditNote, Invoice
 from sync.records import Desired, Ref, Value
 
@@ -36,6 +39,19 @@ class Credits:
 
     objects: list[Desired] = field(default_factory=list)
     wake_at: datetime | None = None
+
+
+def credits_due(deal: Deal, done: Mapping[str, Made], now: datetime) -> list[tuple[str, CreditDue]]:
+    """What is given back, with the subscription whose invoices billed it; blank where there is none, its time was over."""
+    found = []
+    for track in tracks(deal):
+        mine = done.get(track.key)
+        subscription = mine.subscription.id if mine and mine.subscription else ""
+        ours = stated(track, deal, begun(deal, done).get(track.key), now)
+        found += [
+            (subscription, c) for c in ours.credits if subscription or (mine is None and is_past(track, deal, now))
+        ]
+    return found
 
 
 def desire_credits(dues: Iterable[tuple[str, CreditDue]], deal: Deal, money: Money, now: datetime) -> Credits:

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     CHANGED_IN_STRIPE = "changed in Stripe"
     STATUS = "status unlike"
     AMOUNT = "amount unlike"
+    CREDIT = "credit missing in Stripe"
     TWO_LIVE = "two live subscriptions"
     NOT_DONE = "not brought about yet"
     LINK_MISSING = "link missing"

@@ -75,11 +75,16 @@ class StandingReads:
     def _some(self, ids: Sequence[str]) -> dict[str, Standing]:
         objects = list(ACCOUNT_OF)
         soqls = [self._soql(sobject, ids) for sobject in objects]
-        *answers, quotes = self._reads.rows_of([*soqls, self._quote_soql(ids)])
+        soqls += [self._signed_soql("QuoteLineItem", "Quote.", ids), self._opportunity_soql(ids)]
+        *answers, lines, deals, quotes = self._reads.rows_of([*soqls, self._quote_soql(ids)])
         rows: dict[str, list[FoundRow]] = {str(raw["Id"]): [] for raw in answers[0]}
         for sobject, found in zip(objects, answers, strict=True):
             for raw in found:
                 if (owner := self._owner(sobject, raw)) in rows:
+                    rows[owner].append(self._lists.row(sobject, raw))
+        for sobject, path, found in (("QuoteLineItem", "Quote.AccountId", lines), ("Opportunity", "AccountId", deals)):
+            for raw in found:
+                if (owner := _at(raw, path)) in rows:
                     rows[owner].append(self._lists.row(sobject, raw))
         signed: dict[str, list[CrmQuote]] = {id_: [] for id_ in rows}
         for raw in quotes:
@@ -106,11 +111,28 @@ class StandingReads:
             f"SELECT {', '.join(columns)} FROM Quote WHERE AccountId {_in(ids)} AND {signed} ORDER BY QuoteNumber, Id"
         )
 
+    def _signed_soql(self, sobject: str, through: str, ids: Sequence[str]) -> str:
+        """What hangs on signed quotes of these Accounts."""
+        columns = ", ".join(dict.fromkeys((*self._lists.columns(sobject), f"{through}AccountId")))
+        signed = format_soql("Status IN {}", list(self._signed))
+        return f"SELECT {columns} FROM {sobject} WHERE {through}AccountId {_in(ids)} AND {through}{signed}"
+
+    def _opportunity_soql(self, ids: Sequence[str]) -> str:
+        """The Opportunities on which these Accounts' signed quotes stand."""
+        columns = ", ".join(dict.fromkeys((*self._lists.columns("Opportunity"), "AccountId")))
+        signed = format_soql("Status IN {}", list(self._signed))
+        quotes = f"SELECT OpportunityId FROM Quote WHERE AccountId {_in(ids)} AND {signed}"
+        return f"SELECT {columns} FROM Opportunity WHERE Id IN ({quotes})"
+
     def _owner(self, sobject: str, raw: Json) -> str:
-        value: object = raw
-        for part in self._names.to_org(ACCOUNT_OF[sobject]).split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        return str(value or "")
+        return _at(raw, self._names.to_org(ACCOUNT_OF[sobject]))
+
+
+def _at(raw: Json, path: str) -> str:
+    value: object = raw
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return str(value or "")
 
 
 def _in(ids: Iterable[str]) -> str:

@@ -23,7 +23,7 @@ ROWS = frozenset(
         Kind.ROW_MISSING, Kind.INVOICE_MISSING, Kind.INVOICE_UNLIKE, Kind.OVERWRITTEN, Kind.BEHIND, Kind.ORPHAN_ROW,
     )
 )  # fmt: skip
-MARKS = frozenset((Kind.DEAL_WITHOUT_SUBSCRIPTION, Kind.NOT_DONE))
+MARKS = frozenset((Kind.DEAL_WITHOUT_SUBSCRIPTION, Kind.NOT_DONE, Kind.CREDIT))
 
 
 @dataclass(frozen=True)

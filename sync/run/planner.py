@@ -8,13 +8,12 @@ from datetime import datetime
 from typing import TypeVar
 
 from sync.deal.deal import Deal
-from sync.deal.dues import CreditDue, Stated, stated
+from sync.deal.dues import Stated, stated
 from sync.deal.forecast import Forecast, forecast
 from sync.deal.policy import BillingPolicy
-from sync.deal.settled import is_past
 from sync.deal.timeline import Track, tracks
 from sync.desired.catalog import desire_catalogue
-from sync.desired.credits import Money, desire_credits
+from sync.desired.credits import Money, credits_due, desire_credits
 from sync.desired.customer import Linked, check_customer, desire_customer
 from sync.desired.last_use import ready_at, said_uses, uses_of, with_invoices
 from sync.desired.made import Made, begun, made
@@ -127,7 +126,7 @@ class Planner:
         uses = with_invoices(deal, dues, money.invoices)
         use = self.using.measured(uses, customer.customer.id, now) if customer else Measured()
         ups = desire_true_ups(plain.true_ups, deal, done, money.invoices, now)
-        given_back = desire_credits([*_credits(deal, done, now), *ups.credits], deal, money, now)
+        given_back = desire_credits([*credits_due(deal, done, now), *ups.credits], deal, money, now)
         matched = customer.customer if customer else None
         desired = (
             ()
@@ -234,19 +233,6 @@ def _early(ours: Stated, track: Track, deal: Deal) -> bool:
 
 def _moments(ours: Stated) -> list[datetime]:
     return [*(due.at for due in ours.dues), *(credit.at for credit in ours.credits)]
-
-
-def _credits(deal: Deal, done: Mapping[str, Made], now: datetime) -> list[tuple[str, CreditDue]]:
-    """What is given back, with the subscription whose invoices billed it; blank where there is none, its time was over."""
-    found = []
-    for track in tracks(deal):
-        mine = done.get(track.key)
-        subscription = mine.subscription.id if mine and mine.subscription else ""
-        ours = stated(track, deal, begun(deal, done).get(track.key), now)
-        found += [
-            (subscription, c) for c in ours.credits if subscription or (mine is None and is_past(track, deal, now))
-        ]
-    return found
 
 
 def _of(facts: Sequence[Fact], type_: type[F]) -> list[F]:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from sync.clock import Clock
 from sync.crm import CrmRow
 from sync.deal.calendar import business_day
 from sync.deal.policy import BillingPolicy
-from sync.desired.compared_deals import OVER, SCHEDULE_OVER, DealsView, QuoteState, deals_unlike
+from sync.desired.compared_deals import deals_unlike
 from sync.desired.compared_rows import Found, RowsView, rows_unlike
+from sync.desired.compared_view import OVER, SCHEDULE_OVER, DealsView, QuoteState
 from sync.desired.differences import Cure, Difference, Kind
 from sync.desired.keys import ACCOUNT, DEAL, KEY
 from sync.desired.references import live_refs
-from sync.facts import Coupon, Customer, Fact, Invoice, Price, Schedule, Subscription
+from sync.facts import BalanceTransaction, CreditNote, Customer, Fact, Invoice, Schedule, Subscription
 from sync.ports import ROW_KINDS, Facts, FoundRow, Links, NewLink, Outbox, Promises, StripeGateway
 from sync.ports.comparing import Comparing, Decisions
 from sync.ports.listing import StripeLists
@@ -27,16 +27,15 @@ from sync.records import Ref
 from sync.run.dealing import Dealing
 from sync.run.following import payer_of
 from sync.run.intake import unit_of
+from sync.run.known import Known
 from sync.run.mirror import Mirror
 from sync.run.ours import Ours, deal_keys, remembering
-from sync.run.reading import coupons_of, prices_of, typed
 from sync.run.rows import Rows
 
-F = TypeVar("F", bound=Fact)
-#: A draft is finalised within an hour or three days; one that is older may have been deleted, which no list says.
-DRAFT_OLD = timedelta(hours=3)
 #: Objects of which every row of an Account is read, so that one that is not there is missing.
 STANDING = frozenset({"Account", *ROW_KINDS})
+#: Records of reps on which something of ours stands: only those that are there are compared.
+TOLD = frozenset({"Quote", "QuoteLineItem", "Opportunity"})
 
 
 class StripeSide(StripeGateway, StripeLists, Protocol):
@@ -93,7 +92,16 @@ class Reconcile:
         fence = self.facts.fence()
         customers = self._customers(self.salesforce.standing(account_ids), {})
         everyone = [customer for ids in customers.values() for customer in ids]
-        refs = [r for c in everyone for r in (Ref("customer_id", c), *live_refs(c), Ref("invoices_of_customer", c))]
+        refs = [
+            ref
+            for c in everyone
+            for ref in (
+                Ref("customer_id", c),
+                *live_refs(c),
+                Ref("invoices_of_customer", c),
+                Ref("credit_notes_of", c),
+            )
+        ]
         self.facts.put(self.stripe.read(refs).all() if refs else (), fence)
 
     def compare(self, account_ids: Sequence[str], claimed: Mapping[str, Sequence[str]] | None = None) -> Compared:
@@ -105,7 +113,7 @@ class Reconcile:
         standing = self.mine(self.salesforce.standing(account_ids))
         customers = self._customers(standing, claimed or {})
         gone = [a for a in account_ids if a not in standing]
-        known = _Known(self, {**customers, **self._linked(gone)})
+        known = Known(self.facts, self.stripe, self.clock.now(), {**customers, **self._linked(gone)})
         # Looked at last: what was written meanwhile is under way, and then the Account is left for later.
         busy = self._busy(customers, known)
         looked = [a for a in standing if a not in busy]
@@ -114,7 +122,7 @@ class Reconcile:
         found: list[Difference] = []
         under_way = self.comparing.under_way(looked)
         for account_id in looked:
-            found += deals_unlike(self._deals_view(standing[account_id], customers[account_id], known, ours))
+            found += self._deals_unlike(standing[account_id], customers[account_id], known, ours)
             rows = [_found(row) for row in standing[account_id].rows]
             found += self._rows_unlike(RowsView(account_id, expected.get(account_id, ()), rows, under_way))
         found += [one for account_id in gone for one in _without_account(account_id, known)]
@@ -171,7 +179,7 @@ class Reconcile:
             found[link.salesforce_id].append(link.stripe_id)
         return {account_id: tuple(ids) for account_id, ids in found.items()}
 
-    def _busy(self, customers: Mapping[str, Sequence[str]], known: _Known) -> set[str]:
+    def _busy(self, customers: Mapping[str, Sequence[str]], known: Known) -> set[str]:
         """Accounts that something is due or running for."""
         units = {unit_of(a): a for a in customers}
         units |= {unit_of(c): a for a, ids in customers.items() for c in ids}
@@ -186,14 +194,22 @@ class Reconcile:
     ) -> dict[str, list[CrmRow]]:
         """The rows of each Account: those that show Stripe, and what its quotes were told last."""
         found: dict[str, list[CrmRow]] = defaultdict(list)
-        for account_id, shown in self.mirror.show_all(customers).items():
+        everything = self.mirror.show_all(customers)
+        for account_id, shown in everything.items():
             found[account_id] += [row for row in self.rows.of_shown(shown) if row.sobject in STANDING]
-        quotes = {q.id: account_id for account_id, one in standing.items() for q in one.quotes}
-        for row in self.comparing.acknowledged("Quote", quotes):
-            found[quotes[row.key]].append(row)
+        there = {(r.sobject, r.key): a for a, one in standing.items() for r in one.rows if r.sobject in TOLD}
+        for sobject in ("Quote", "QuoteLineItem"):
+            keys = [key for name, key in there if name == sobject]
+            for row in self.comparing.acknowledged(sobject, keys) if keys else ():
+                found[there[sobject, row.key]].append(row)
+        billed = {deal: one for shown in everything.values() for deal, one in shown.billed.items()}
+        payers = {deal: account_id for account_id, shown in everything.items() for deal in shown.billed}
+        for row in self.mirror.opportunities.of_deals(billed, payers):
+            if (row.sobject, row.key) in there:
+                found[there[row.sobject, row.key]].append(row)
         return found
 
-    def _ours(self, standing: Mapping[str, Standing], customers: Mapping[str, Sequence[str]], known: _Known) -> Ours:
+    def _ours(self, standing: Mapping[str, Standing], customers: Mapping[str, Sequence[str]], known: Known) -> Ours:
         """What we promised, linked, and have to do for these Accounts, read set-wise."""
         objects = {a: known.objects(ids) for a, ids in customers.items()}
         keys = {key for a, one in standing.items() for key in deal_keys(one, objects[a])}
@@ -209,7 +225,15 @@ class Reconcile:
             links=frozenset(self.links.by_key(wanted)),
         )
 
-    def _deals_view(self, standing: Standing, customers: Sequence[str], known: _Known, ours: Ours) -> DealsView:
+    def _deals_unlike(self, standing: Standing, customers: Sequence[str], known: Known, ours: Ours) -> list[Difference]:
+        """What differs of the deals; where a credit seems to be missing, the customers' balances are read first."""
+        found = deals_unlike(self._deals_view(standing, customers, known, ours))
+        if not any(one.kind is Kind.CREDIT for one in found):
+            return found
+        known.read_balances(customers)
+        return deals_unlike(self._deals_view(standing, customers, known, ours))
+
+    def _deals_view(self, standing: Standing, customers: Sequence[str], known: Known, ours: Ours) -> DealsView:
         subscriptions, schedules = known.typed(customers, Subscription), known.typed(customers, Schedule)
         keys = deal_keys(standing, [*subscriptions, *schedules])
         deals = {key: deal for key in sorted(keys) if (deal := ours.promised(key)) is not None}
@@ -232,6 +256,8 @@ class Reconcile:
             invoices=known.typed(customers, Invoice),
             prices=known.prices,
             coupons=known.coupons,
+            notes=known.typed(customers, CreditNote),
+            balances=known.typed(customers, BalanceTransaction),
         )
 
     def _decided(self, differences: Sequence[Difference]) -> tuple[Difference, ...]:
@@ -246,60 +272,6 @@ class Reconcile:
         )
 
 
-class _Known:
-    """What is stored of some customers, by customer, read once; drafts that may be gone are looked at in Stripe."""
-
-    def __init__(self, reconcile: Reconcile, customers: Mapping[str, Sequence[str]]) -> None:
-        facts = reconcile.facts
-        self._accounts = customers
-        self._everyone = list(dict.fromkeys(c for ids in customers.values() for c in ids))
-        self._by_customer: dict[str, list[Fact]] = defaultdict(list)
-        self._customers = typed(facts.get("customer", self._everyone), Customer)
-        for kind in ("subscription", "schedule", "invoice"):
-            for fact in facts.of_customers(kind, self._everyone) if self._everyone else ():
-                self._by_customer[getattr(fact, "customer", "") or ""].append(fact)
-        self._look_at_drafts(reconcile)
-        subscriptions, schedules = self.typed(self._everyone, Subscription), self.typed(self._everyone, Schedule)
-        lines = {line.price for i in self.typed(self._everyone, Invoice) for line in i.lines if line.price}
-        self.prices = typed(facts.get("price", prices_of(schedules) | lines), Price)
-        self.prices |= {i.price.id: i.price for s in subscriptions for i in s.items}
-        self.coupons = typed(facts.get("coupon", coupons_of(subscriptions, schedules)), Coupon)
-
-    def of(self, customer: str) -> Sequence[Fact]:
-        """What runs, ran or is planned for a customer, and its invoices."""
-        return self._by_customer[customer]
-
-    def of_account(self, account_id: str) -> Sequence[Fact]:
-        """The same for an Account."""
-        return [f for c in self._accounts.get(account_id, ()) for f in self.of(c)]
-
-    def typed(self, customers: Iterable[str], type_: type[F]) -> list[F]:
-        """Those of one type."""
-        return [f for c in customers for f in self._by_customer[c] if isinstance(f, type_)]
-
-    def objects(self, customers: Iterable[str]) -> list[Subscription | Schedule]:
-        """What runs, ran or is planned for these customers."""
-        mine = [f for c in customers for f in self._by_customer[c]]
-        return [f for f in mine if isinstance(f, Subscription | Schedule)]
-
-    def customers(self, ids: Iterable[str]) -> list[Customer]:
-        """The customers themselves, those that are known and not deleted."""
-        return [self._customers[i] for i in ids if i in self._customers and not self._customers[i].deleted]
-
-    def _look_at_drafts(self, reconcile: Reconcile) -> None:
-        old_s = (reconcile.clock.now() - DRAFT_OLD).timestamp()
-        old = [i for i in self.typed(self._everyone, Invoice) if i.status == "draft" and i.created_s < old_s]
-        if not old:
-            return
-        fence = reconcile.facts.fence()
-        there = {f.id for f in reconcile.stripe.read([Ref("invoice_id", i.id) for i in old]).all()}
-        gone = [i.model_copy(update={"status": "void", "amount_remaining_minor": 0}) for i in old if i.id not in there]
-        reconcile.facts.put(gone, fence)
-        for invoice in gone:
-            mine = self._by_customer[invoice.customer]
-            mine[:] = [invoice if f.id == invoice.id else f for f in mine]
-
-
 def _state(state: SubjectState, billed: bool) -> QuoteState:
     waits = state.wake_at is not None and not state.error_code and not billed
     pending = state.revision != state.done_revision or waits
@@ -310,7 +282,7 @@ def _found(row: FoundRow) -> Found:
     return Found(row.sobject, row.key, row.fields, row.parents)
 
 
-def _without_account(account_id: str, known: _Known) -> list[Difference]:
+def _without_account(account_id: str, known: Known) -> list[Difference]:
     """What still runs for an Account that is gone from the CRM."""
     alive = [
         f

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from sync.desired.compared_deals import DealsView, deals_unlike
+from sync.desired.compared_deals import deals_unlike
+from sync.desired.compared_view import DealsView
 from sync.desired.differences import Difference, Kind
 from sync.facts import Schedule
 from sync.run.sweep import Report
@@ -70,6 +71,10 @@ def test_one_of_each_kind_is_found_none_is_invented_and_what_is_ours_is_healed(
     [shown, *_] = world.crm.rows("Billing_Invoice__c", "Id Stripe_Id__c", f"Account__c = '{birch}'", "Stripe_Id__c")
     world.crm.delete("Billing_Invoice__c", shown["Id"])
     world.crm.change("Account", acme, Payment_Method__c="a card of mine")
+    [sold] = world.crm.rows("Quote", "OpportunityId", f"Id = '{ahead}'", "Id")
+    world.crm.change("Opportunity", sold["OpportunityId"], Billing_Note__c="as good as paid")
+    [line] = world.crm.rows("QuoteLineItem", "Id Contract_Amount__c", f"QuoteId = '{ahead}'", "Id")
+    world.crm.change("QuoteLineItem", line["Id"], Contract_Amount__c=1)
     tandem.services.links.remove(f"schedule:{ahead}")
     tandem.services.links.remove(f"customer:{linkless}")
 
@@ -86,6 +91,7 @@ def test_one_of_each_kind_is_found_none_is_invented_and_what_is_ours_is_healed(
         (Kind.INVOICE_MISSING, birch): 1,
         (Kind.OVERWRITTEN, acme): 1,
         (Kind.LINK_MISSING, linkless): 2,
+        (Kind.OVERWRITTEN, linkless): 2,
     }
     told = Counter((d.kind, d.subject.partition(":")[2]) for d in found)
     assert {one: told[one] for one in expected} == expected, _told(report)
@@ -94,10 +100,14 @@ def test_one_of_each_kind_is_found_none_is_invented_and_what_is_ours_is_healed(
     assert writes_of(world, lambda: _swept(tandem)) == []  # a report writes nothing
 
     healed = _swept(tandem, heal=True)
-    tandem.services.pipeline.flusher.run_once()
+    while tandem.services.pipeline.flusher.run_once():
+        pass
 
     assert {d.kind for d in healed.left} == DECIDED
     assert world.crm.row("Account", "Payment_Method__c", f"Id = '{acme}'") == {"Payment_Method__c": None}
+    assert world.crm.row("QuoteLineItem", "Contract_Amount__c", f"Id = '{line['Id']}'") == {
+        "Contract_Amount__c": line["Contract_Amount__c"]
+    }
     orphan = world.crm.row("Billing_Invoice__c", "Status__c Amount_Remaining__c", "Billing_Key__c = 'in_nobody'")
     assert orphan == {"Status__c": "Void", "Amount_Remaining__c": Decimal(0)}
     again = _swept(tandem, heal=True)

@@ -11,7 +11,8 @@ import pytest
 from sync import facts
 from sync.deal.deal import Deal
 from sync.deal.policy import BillingPolicy
-from sync.desired.compared_deals import DealsView, QuoteState, deals_unlike
+from sync.desired.compared_deals import deals_unlike
+from sync.desired.compared_view import DealsView, QuoteState
 from sync.desired.differences import Cure, Difference, Kind, by_kind
 from sync.desired.keys import DEAL, KEY
 from tests.sync.deal.factory import ACCOUNT_ID, EARLY, QUOTE_ID, a_change, a_deal, a_fee, a_line, a_quote
@@ -36,6 +37,8 @@ def a_view(stripe: StripeAnswers, deal: Deal, now: datetime, **more: Any) -> Dea
         "invoices": stripe.of(facts.Invoice),
         "prices": {p.id: p for p in stripe.of(facts.Price)},
         "coupons": {c.id: c for c in stripe.of(facts.Coupon)},
+        "notes": stripe.of(facts.CreditNote),
+        "balances": stripe.of(facts.BalanceTransaction),
     }
     return DealsView(ACCOUNT_ID, "UTC", now, BillingPolicy(), **{**known, **more})
 

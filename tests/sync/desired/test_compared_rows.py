@@ -10,7 +10,7 @@ import pytest
 
 from sync.crm import CrmRow
 from sync.desired.compared_rows import NOTHING, Found, RowsView, rows_unlike
-from sync.desired.differences import Difference, Kind
+from sync.desired.differences import Cure, Difference, Kind
 
 INVOICE = CrmRow(
     "Billing_Invoice__c", "Billing_Key__c", "in_1", {"Status__c": "Open", "Total__c": Decimal("10.00"), "As_Of__c": "now"}, "001A",
@@ -77,6 +77,13 @@ def test_a_row_without_its_object_is_told_until_it_counts_for_nothing(sobject: s
 
     assert [d.kind for d in unlike([], [Found(sobject, "k", counting)])] == [Kind.ORPHAN_ROW]
     assert unlike([], [Found(sobject, "k", dict(NOTHING[sobject]))]) == []
+
+
+def test_a_row_without_an_object_and_without_a_key_is_for_a_person_because_nothing_can_be_written_to_it() -> None:
+    counting = {name: Decimal(1) for name in NOTHING["Billing_Payment__c"]}
+
+    assert [d.cure for d in unlike([], [Found("Billing_Payment__c", "", counting)])] == [Cure.PERSON]
+    assert [d.cure for d in unlike([], [Found("Billing_Payment__c", "k", counting)])] == [Cure.SAFE]
 
 
 def test_what_is_on_its_way_is_left_alone() -> None:

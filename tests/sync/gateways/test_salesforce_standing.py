@@ -39,7 +39,7 @@ def test_rows_and_signed_quotes_stand_under_their_account(org_world: World) -> N
     assert {(r.sobject, r.key) for r in mine.rows} == {
         ("Account", deal.account), ("Quote", deal.quote), ("Billing_Subscription__c", deal.quote),
         ("Billing_Subscription_Item__c", f"{deal.quote}/p"), ("Billing_Invoice__c", "in_1"), ("Billing_Payment__c", "pay_1"),
-        ("Billing_Issue__c", "issue_1"),
+        ("Billing_Issue__c", "issue_1"), ("QuoteLineItem", deal.line), ("Opportunity", deal.opportunity),
     }  # fmt: skip
     assert [(q.id, q.status, q.start_date is not None) for q in mine.quotes] == [(deal.quote, "Accepted", True)]
     payment = next(r for r in mine.rows if r.sobject == "Billing_Payment__c")

@@ -1,0 +1,122 @@
+"""What two sides have that belongs to no deal of both: quotes that nothing bills, objects for quotes that nobody signed,
+objects made twice, and links that are lost.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+
+from sync.deal.deal import Deal
+from sync.desired.compared_view import ENDS_WITHIN, OVER, SCHEDULE_OVER, DealsView, of_deal
+from sync.desired.customer import LIVE
+from sync.desired.differences import TANDEM, Cure, Difference, Kind
+from sync.desired.keys import DEAL, KEY, TAKEN_BY
+from sync.desired.takeover import taken_over
+from sync.facts import Schedule, Subscription
+
+#: A quote that was signed before Tandem was started waits for a decision, and somebody else bills it meanwhile.
+BEFORE_START = "DATA-229"
+
+
+def not_billed(view: DealsView) -> list[Difference]:
+    """Signed quotes that were never taken in."""
+    found = []
+    for quote in view.quotes:
+        state = view.states.get(quote.id)
+        if quote.id in view.billed or (state is not None and (state.pending or state.code == BEFORE_START)):
+            continue
+        why = "never noticed" if state is None else f"waits: {state.code}" if state.code else "nothing was done"
+        cure = Cure.PERSON if state is not None and state.code else Cure.SAFE
+        found.append(
+            Difference(
+                Kind.DEAL_WITHOUT_SUBSCRIPTION, f"quote:{quote.id}", view.account_id, f"Quote {quote.number}", "",
+                f"billed (signed {quote.quote_type or 'New'} quote)", f"nothing in Stripe: {why}", TANDEM,
+                sum_minor=state.sum_minor if state else None,
+                currency=(state.currency if state else None) or quote.currency, cure=cure,
+            )
+        )  # fmt: skip
+    return found
+
+
+def twins(view: DealsView) -> list[list[Subscription]]:
+    """Live subscriptions of one key, of which there should be one: ours first, the one with a schedule, or the oldest."""
+    by_key: dict[str, list[Subscription]] = defaultdict(list)
+    for subscription in view.subscriptions:
+        if subscription.metadata.get(DEAL) and subscription.status not in OVER:
+            by_key[subscription.metadata.get(KEY, "")].append(subscription)
+    several = (some for some in by_key.values() if len(some) > 1)
+    return [sorted(some, key=lambda s: (s.schedule is None, s.created_s, s.id)) for some in several]
+
+
+def without_twins(view: DealsView) -> DealsView:
+    """The view without subscriptions that somebody made a second time: each of those is a difference of its own."""
+    more = {s.id for some in twins(view) for s in some[1:]}
+    return replace(view, subscriptions=[s for s in view.subscriptions if s.id not in more]) if more else view
+
+
+def two_live(view: DealsView, deal_key: str) -> list[Difference]:
+    """Objects of one key, of which there should be one."""
+    found = []
+    for some in (some for some in twins(view) if some[0].metadata[DEAL] == deal_key):
+        found.append(
+            Difference(
+                Kind.TWO_LIVE, f"quote:{deal_key}", view.account_id, ", ".join(s.id for s in some), "", "one live subscription",
+                f"{len(some)} live subscriptions", mrr_minor=round(view.monthly(some[1:])),
+                currency=some[0].currency.upper(), cure=Cure.PERSON,
+            )
+        )  # fmt: skip
+    return found
+
+
+def not_ended(view: DealsView, deal: Deal) -> list[Difference]:
+    """Plans that the deal took over and that run beside it."""
+    takeover = taken_over(deal, view.objects)
+    if takeover is None or view.now < takeover.at + ENDS_WITHIN:
+        return []
+    alive = [plan for plan in takeover.plans if plan.status in LIVE and plan.metadata.get(TAKEN_BY) == deal.key]
+    return [
+        of_deal(
+            deal, Kind.TWO_LIVE, plan.id, "", f"ended on {takeover.at:%Y-%m-%d}, when the deal began", plan.status,
+            mrr_minor=round(view.monthly([plan])),
+        )
+        for plan in alive
+    ]  # fmt: skip
+
+
+def without_deal(view: DealsView) -> list[Difference]:
+    """What runs in Stripe for a quote that nobody signed, or that is signed no more."""
+    signed = {quote.id for quote in view.quotes}
+    alive: dict[str, list[Subscription | Schedule]] = defaultdict(list)
+    for one in view.objects:
+        ended = SCHEDULE_OVER if isinstance(one, Schedule) else OVER
+        if (key := one.metadata.get(DEAL)) and one.status not in ended:
+            alive[key].append(one)
+    found = []
+    for key, some in sorted(alive.items()):
+        if key in signed:
+            continue
+        said = "is signed no more" if key in view.deals else "was never signed"
+        found.append(
+            Difference(
+                Kind.SUBSCRIPTION_WITHOUT_DEAL, f"quote:{key}", view.account_id, ", ".join(sorted(o.id for o in some)), "",
+                "a signed quote", f"quote {key} {said}", currency=next((o.currency.upper() for o in some), None),
+                mrr_minor=round(view.monthly(o for o in some if isinstance(o, Subscription))), cure=Cure.PERSON,
+            )
+        )  # fmt: skip
+    return found
+
+
+def unlinked(view: DealsView) -> list[Difference]:
+    """Objects of ours that Tandem no longer knows by a link of its own: their metadata still says whose they are."""
+    wanted = {f"customer:{view.account_id}": view.customers[0].id} if view.customers else {}
+    for one in view.objects:
+        if one.metadata.get(DEAL) in view.deals and one.metadata.get(KEY):
+            wanted[f"{one.KIND}:{one.metadata[KEY]}"] = one.id
+    return [
+        Difference(
+            Kind.LINK_MISSING, f"account:{view.account_id}", view.account_id, id_, key, "a link of ours", "none", TANDEM
+        )
+        for key, id_ in sorted(wanted.items())
+        if key not in view.links
+    ]
