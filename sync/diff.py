@@ -13,7 +13,7 @@ from sync.records import Desired, Fields, Operation, Ref, Value, Verb
 
 #: Objects that others point at come first; money moves (ACT) come last.
 ORDER = (
-    "customer", "product", "meter", "price", "coupon", "subscription", "schedule", "invoice", "invoiceitem", "creditnote",
+    "customer", "taxid", "product", "meter", "price", "coupon", "subscription", "schedule", "invoice", "invoiceitem", "creditnote",
     "balance",
 )  # fmt: skip
 #: Lists whose order says nothing.

@@ -95,6 +95,16 @@ class Customer(Fact):
     values: dict[str, str | int | bool] = {}  # its other plain members, by the SDK's names: phone, address.city
 
 
+class TaxId(Fact):
+    """A tax number of a customer."""
+
+    KIND: ClassVar[str] = "taxid"
+    customer: str = ""
+    type: str = ""
+    value: str = ""
+    verification: str | None = None  # pending verified unverified unavailable
+
+
 class Item(BaseModel):
     """One price on a subscription, with its own period."""
 
@@ -360,5 +370,6 @@ FACT_TYPES: dict[str, type[Fact]] = {
         Invoice,
         CreditNote,
         BalanceTransaction,
+        TaxId,
     )
 }

@@ -212,14 +212,17 @@ def having_email(facts: Iterable[Fact], email: str) -> tuple[Customer, ...]:
 # ------------------------------------------------------------------ the customer object
 
 
-def desire_customer(payer: Payer, matched: Customer | None, *, taxed: bool = False) -> Desired:
+def desire_customer(
+    payer: Payer, matched: Customer | None, *, taxed: bool = False, more: Mapping[str, str] | None = None
+) -> Desired:
     """The payer as a Stripe customer. One that is adopted only gets what is missing or has changed in the CRM; a ``taxed``
-    one also what its tax rests on.
+    one also what its tax rests on. ``more`` is metadata that it carries beside ours.
     """
     ref = Ref("customer", payer.account_id)
-    parts, more = tax_parts(payer, matched) if taxed else ({}, {})
+    parts, of_tax = tax_parts(payer, matched) if taxed else ({}, {})
     own, members = labels(payer.sent, "customer"), _members(payer.sent)
-    metadata: dict[str, Value] = {KEY: payer.account_id, ACCOUNT: payer.account_id, **more, **own}
+    known = {KEY: payer.account_id, ACCOUNT: payer.account_id, **of_tax, **(more or {})}
+    metadata: dict[str, Value] = {**known, **own}
     create: dict[str, Value] = {"name": payer.name, "email": payer.email, **members, "metadata": _filled(metadata)}
     if payer.address:
         create["address"] = dict(payer.address)

@@ -11,6 +11,7 @@ from sync.desired.declines import in_plain_words
 from sync.desired.invoice_rows import INVOICE_STATUS
 from sync.desired.keys import DEAL, KEY
 from sync.desired.reasons import Reason
+from sync.desired.tax_words import tax_said
 from sync.facts import Invoice, Line
 
 WHY_MADE = {
@@ -42,6 +43,8 @@ def _status(invoice: Invoice) -> Reason:
         f"total {amount(invoice.total_minor)}, of it tax {amount(invoice.tax_minor)}",
         f"paid {paid}, credited {credited}, remaining {left}",
     ]
+    if said := tax_said(invoice):
+        lines.append(said)
     if invoice.status == "draft":
         held = (
             "Stripe finalises it by itself"

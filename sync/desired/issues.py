@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from sync.deal.money import to_major
 from sync.desired.attempts import failed_tries, why_failed
 from sync.desired.given_back import OPEN_DISPUTE, MoneyBack
+from sync.desired.tax_issues import NOT_SET_UP, UNPLACED, TaxTrouble, tax_troubles
 from sync.facts import Charge, Invoice
 from sync.shown import BillingIssue
 
@@ -24,6 +25,8 @@ AUDIENCE = {
     DISPUTED: "Billing Operations",
     BAD_DEBT: "Finance",
     SECOND_CURRENCY: "Billing Operations",
+    UNPLACED: "Rep",
+    NOT_SET_UP: "Finance",
 }
 
 
@@ -50,7 +53,7 @@ class Issues:
 
 
 def issues_of(
-    invoices: Iterable[Invoice],
+    invoices: Sequence[Invoice],
     charges: Mapping[str, Sequence[Charge]],
     back: MoneyBack,
     now: datetime,
@@ -68,6 +71,7 @@ def issues_of(
         )
         if one is not None
     ]
+    found += [(_taxed(one), one.stands) for one in tax_troubles(invoices)]
     return Issues(tuple(i for i, stands in found if stands), tuple(i.key for i, stands in found if not stands))
 
 
@@ -118,6 +122,14 @@ Found = tuple[Issue, bool]
 def _issue(invoice: Invoice, code: str, what: str, detail: str, minor: int, since_s: int, key: str = "") -> Issue:
     title = f"Invoice {invoice.number or invoice.id}: {what}"
     return Issue(f"{code}:{key or invoice.id}", code, title, detail, minor, invoice.currency, since_s, invoice)
+
+
+def _taxed(one: TaxTrouble) -> Issue:
+    invoice = one.invoice
+    title = f"Invoice {invoice.number or invoice.id}: {one.what}"
+    return Issue(
+        one.key, one.code, title, one.detail, invoice.total_minor, invoice.currency, invoice.created_s, invoice
+    )
 
 
 def _failed(invoice: Invoice, charges: Mapping[str, Sequence[Charge]]) -> Found | None:

@@ -44,3 +44,17 @@ def estimate(invoice: Invoice, tax: Taxation) -> str:
     why = reasons(invoice)
     amount = format_amount(invoice.tax_minor, invoice.currency)
     return f"{beside(tax)} (estimate {amount}{', ' + why if why else ''})"
+
+
+def tax_said(invoice: Invoice) -> str:
+    """How the tax of an invoice came about; blank where Stripe worked out none."""
+    if invoice.tax_status is None:
+        return "Stripe switched automatic tax off for it" if invoice.tax_disabled else ""
+    if invoice.tax_status != "complete":
+        return f"its tax is not worked out ({invoice.tax_status.replace('_', ' ')})"
+    where = f" for {invoice.country}" if invoice.country else ""
+    inside = invoice.tax_minor - invoice.added_tax_minor
+    parts = [f"Stripe worked out the tax{where}"]
+    parts += [f"{format_amount(inside, invoice.currency)} of it is part of the prices"] if inside else []
+    parts += [why] if (why := reasons(invoice)) else []
+    return ": ".join([parts[0], ", ".join(parts[1:])]) if parts[1:] else parts[0]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from sync import catalogue
 from sync.deal.deal import Deal, Payer
+from sync.deal.tax_numbers import read_tax_number
 from sync.desired.keys import ADDRESS, PARTS
 from sync.desired.product import is_tax_code
 from sync.errors import Refusal
@@ -80,8 +81,8 @@ def tax_parts(payer: Payer, customer: Customer | None) -> tuple[dict[str, Value]
 
 
 def check_taxed(deal: Deal, customer: Customer | None) -> tuple[Refusal, ...]:
-    """Why a deal that is not in Stripe yet can't be taxed, before any write: its customer can't be placed (DATA-202), or a
-    value means nothing to Stripe (CONF-304).
+    """Why a deal that is not in Stripe yet can't be taxed, before any write: its customer can't be placed (DATA-202), its tax
+    number can't be one of its country (DATA-216), or a value means nothing to Stripe (CONF-304).
     """
     if deal.tax is None:
         return ()
@@ -91,6 +92,11 @@ def check_taxed(deal: Deal, customer: Customer | None) -> tuple[Refusal, ...]:
     if missing is not None:
         detail = f"{where}: fill {missing.words}; the country decides what tax there is."
         refused.append(_refusal("DATA-202", detail, deal, missing.field, account=deal.payer.name, where=missing.words))
+    country = address_used(deal.payer, customer).get("country", "")
+    number = deal.payer.tax_number
+    if number and country and read_tax_number(number, country) is None:
+        detail = f"{where}: correct Tax_Id__c, or clear it and enter the number in Stripe."
+        refused.append(_refusal("DATA-216", detail, deal, "Tax_Id__c", number=number, country=country))
     if deal.payer.tax_exempt is not None and deal.payer.tax_exempt not in EXEMPT:
         detail = f"{where}: choose None, Exempt or Reverse, or leave it blank."
         slots = {"value": deal.payer.tax_exempt, "where": "Account.Tax_Exempt__c"}

@@ -65,6 +65,10 @@ def _code_of(error: dict[str, Any], words: str) -> str:
         return "DATA-203"  # Stripe: one currency a customer while a subscription is live
     if str(error.get("code", "")).startswith("customer_tax_location"):
         return "DATA-202"
+    if error.get("code") == "tax_id_invalid":
+        return "DATA-216"
+    if error.get("code") == "stripe_tax_inactive":
+        return "CONF-310"
     return "BUG-502"
 
 

@@ -24,6 +24,7 @@ from sync.facts import (
     Product,
     Schedule,
     Subscription,
+    TaxId,
 )
 from sync.gateways.stripe_json import (
     Json,
@@ -145,6 +146,16 @@ def _customer(obj: Json) -> Customer:
         address={str(name): str(value) for name, value in part(obj, "address").items() if value},
         tax_exempt=str(obj.get("tax_exempt") or "none"),
         values=values_of("customer", obj),
+    )
+
+
+def _tax_id(obj: Json) -> TaxId:
+    return TaxId(
+        **base(obj),
+        customer=ref_id(obj.get("customer")) or "",
+        type=need(obj, "type", str),
+        value=need(obj, "value", str),
+        verification=part(obj, "verification").get("status"),
     )
 
 
@@ -386,6 +397,7 @@ _MAKERS: Mapping[str, Callable[[Json], Fact]] = {
     "invoice": _invoice,
     "credit_note": credit_note,
     "customer_balance_transaction": balance,
+    "tax_id": _tax_id,
 }
 
 

@@ -64,6 +64,17 @@ OPERATIONS: Operations = registered(
             look_up=LookUp("customers_by_email", "metadata"),
         ),
         ("customer", Verb.UPDATE, ""): Endpoint("POST", "/v1/customers/{id}", "Customers: write", "update a customer"),
+        ("taxid", Verb.CREATE, ""): Endpoint(
+            "POST",
+            "/v1/customers/{id}/tax_ids",
+            "Customers: write",
+            "add a tax id to a customer",
+            look_up=LookUp("tax_ids_of", "value"),
+            id_from="customer",
+        ),
+        ("taxid", Verb.ACT, "delete"): Endpoint(
+            "DELETE", "/v1/tax_ids/{id}", "Customers: write", "take a tax id of ours off a customer"
+        ),
         ("product", Verb.CREATE, ""): Endpoint(
             "POST", "/v1/products", "Products: write", "create a product", look_up=LookUp("product", "id")
         ),
@@ -205,6 +216,7 @@ READS: Mapping[str, Endpoint] = {
     "balance_transactions": Endpoint(
         "GET", "/v1/customers/{id}/balance_transactions", "Customers: read", "list what moved a customer's balance"
     ),
+    "tax_ids": Endpoint("GET", "/v1/customers/{id}/tax_ids", "Customers: read", "list the tax ids of a customer"),
     "events": Endpoint("GET", "/v1/events", "Events: read", "list events"),
     "webhook_endpoints": Endpoint("GET", "/v1/webhook_endpoints", "Webhook Endpoints: read", "list webhook endpoints"),
 }

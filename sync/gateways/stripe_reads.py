@@ -243,6 +243,8 @@ class Reads:
                 return facts_of(self._http.listed(READS["credit_notes"], {"customer": key}))
             case "credit_notes_of_invoice":
                 return facts_of(self._http.listed(READS["credit_notes"], {"invoice": key}))
+            case "tax_ids_of":
+                return facts_of(self._http.listed(READS["tax_ids"], {}, id=key))
             case "balance_of":
                 return facts_of(self._http.listed(READS["balance_transactions"], {}, id=key))
             case "invoice_of":

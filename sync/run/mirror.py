@@ -54,6 +54,7 @@ from sync.run.opportunities import Opportunities
 from sync.run.promise import PromiseCheck
 from sync.run.reading import Reading, coupons_of, prices_of, typed
 from sync.run.rows import INVOICE, ISSUE, ITEM, OF_SUBSCRIPTION, SUBSCRIPTION, Rows
+from sync.run.taxing import taxed_marks
 
 log = structlog.get_logger()
 F = TypeVar("F", bound=Fact)
@@ -168,6 +169,10 @@ class Mirror:
         deals = {deal: account for account, s in shown.items() for deal in s.billed}
         rows += self.opportunities.of_deals({d: b for s in shown.values() for d, b in s.billed.items()}, deals)
         self.outbox.put([*rows, *self._left(rows), *self._settled(shown)], fence)
+        payers = {
+            a: s.customer.id for a, s in shown.items() if s.customer and account_mark(a).key in {d.key for d in due}
+        }
+        self.subjects.mark(taxed_marks(self.facts, payers), reason="account_changed")
         claimed = {d.key for d in due}
         for mark, s in ((account_mark(account_id), s) for account_id, s in shown.items()):
             if s.wake_at is not None and mark.key not in claimed:

@@ -35,6 +35,7 @@ from sync.records import Ref
 from sync.run.dealing import Case, Dealing, Signed
 from sync.run.payers import Payer, Payers
 from sync.run.taking import read_takeover
+from sync.run.taxing import read_tax_ids
 from sync.run.using import Measured, Using
 
 F = TypeVar("F", bound=Fact)
@@ -128,12 +129,18 @@ class Planner:
         ups = desire_true_ups(plain.true_ups, deal, done, money.invoices, now)
         given_back = desire_credits([*credits_due(deal, done, now), *ups.credits], deal, money, now)
         matched = customer.customer if customer else None
+        numbers = read_tax_ids(self.stripe, deal, matched, aside=payer.aside)
         desired = (
             ()
             if wanted.waiting
             else (
-                *(() if payer.aside else (desire_customer(deal.payer, matched, taxed=deal.tax is not None),)),
+                *(
+                    ()
+                    if payer.aside
+                    else (desire_customer(deal.payer, matched, taxed=deal.tax is not None, more=numbers.metadata),)
+                ),
                 *(() if shown_only else desire_catalogue(deal)),
+                *numbers.objects,
                 *wanted.objects,
                 *ups.objects,
                 *given_back.objects,
@@ -141,7 +148,11 @@ class Planner:
             )
         )
         facts = [*snapshot.all(), *objects, *taking.facts, *money.invoices, *money.notes, *money.balances]
-        actual = {**actuals(facts, customer=(account.id, matched) if matched else None), **taking.actual}
+        actual = {
+            **actuals(facts, customer=(account.id, matched) if matched else None),
+            **taking.actual,
+            **numbers.actual,
+        }
         foreseen, taken = taking.shown(plain, own, now)
         earlier = forecast(case.before, now, begun(case.before, done)) if case.before else None
         changed = foreseen if case.changed is deal else forecast(case.changed, now, begun(case.changed, done))
@@ -157,7 +168,7 @@ class Planner:
             customer=customer,
             payer=payer,
             wanted=replace(wanted, wake_at=min((at for at in wakes if at is not None), default=None)),
-            plan=replace(plan, complete=plan.complete and not again),
+            plan=replace(plan, complete=plan.complete and not again and not numbers.again),
             known=known,
             use=use,
             objects=objects,

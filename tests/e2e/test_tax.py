@@ -131,3 +131,43 @@ def test_what_is_given_back_takes_its_tax_with_it_also_from_the_plan_that_was_ta
     assert sum(row["Amount_Credited__c"] for row in shown) == Decimal(sum(n["total"] for n in notes)) / 100
     assert given > 0
     changes_nothing(tandem)
+
+
+def test_a_business_elsewhere_in_the_union_owes_the_tax_itself_by_the_number_on_its_account(
+    world: World, make_tandem: Callable[..., Tandem]
+) -> None:
+    tandem = make_tandem(automatic_tax=True)
+    world.at("2026-01-10")
+    tax_is_on(world)
+    seat = world.crm.product("Seat", currencies=["EUR"])
+    buyer = account(world, "DE", Tax_Id__c="DE12345")
+    quote = sell(world.crm, [(seat, 3, "33.37", {})], account=buyer, currency="EUR", **TERMS)
+    tandem.drain()
+    row = quote_row(world, quote)
+    assert (row["Billing_Status__c"], row["Billing_Code__c"]) == ("Needs Attention", "DATA-216")
+    assert 'Tax number "DE12345" isn\'t valid for DE.' in row["Billing_Message__c"]
+    assert world.stripe.all("customers") == []
+
+    world.crm.change("Account", buyer, Tax_Id__c="DE123456789")
+    settled(tandem)
+    [customer] = world.stripe.all("customers")
+    world.stripe.post(f"customers/{customer['id']}/tax_ids", form={"type": "eu_vat", "value": "DE555555555"})
+    world.at("2026-02-01T02:00")
+    settled(tandem)
+    shown = world.crm.row("Billing_Invoice__c", INVOICE)
+    assert (shown["Tax__c"], shown["Total__c"]) == (0, Decimal("100.11"))
+    asked = world.crm.quote(
+        "Next",
+        buyer,
+        "EUR",
+        [(seat, 1, "10.00", {})],
+        Billing_Request__c="Check",
+        **{**TERMS, "Start_Date__c": "2026-03-01"},
+    )
+    world.crm.change("Account", buyer, Tax_Id__c="DE 987654321")
+    settled(tandem)
+    said = quote_row(world, asked)["Billing_Preview__c"]
+    assert "agrees: 10.00 EUR + tax (estimate 0.00 EUR, reverse charge)" in said
+    listed = world.stripe.get(f"customers/{customer['id']}/tax_ids")["data"]
+    assert {x["value"] for x in listed} == {"DE987654321", "DE555555555"}
+    changes_nothing(tandem)

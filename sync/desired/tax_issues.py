@@ -1,0 +1,75 @@
+"""What people have to look at of an invoice's tax: it can't be worked out, or nobody collects it where the customer is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sync.desired.keys import DEAL
+from sync.facts import Invoice
+
+#: The customer can't be placed, and nobody can be: an address lacks something, or tax is not set up.
+UNPLACED, NOT_SET_UP = "DATA-202", "CONF-310"
+_OPEN = ("draft", "open")
+
+
+@dataclass(frozen=True)
+class TaxTrouble:
+    """One thing that stands, or stood. ``key`` is the issue's."""
+
+    key: str
+    code: str
+    what: str
+    detail: str
+    invoice: Invoice
+    stands: bool
+
+
+def tax_troubles(invoices: Iterable[Invoice]) -> list[TaxTrouble]:
+    """Invoices whose tax could not be worked out, and by customer the newest of ours on which none is collected."""
+    known = [i for i in invoices if not i.deleted]
+    return [*(one for i in known if (one := _of(i)) is not None), *_not_collecting(known)]
+
+
+def _of(invoice: Invoice) -> TaxTrouble | None:
+    unplaced = (
+        invoice.tax_status == "requires_location_inputs"
+        or (invoice.finalization_error_code or "").startswith("customer_tax_location")
+        or invoice.tax_disabled == "finalization_requires_location_inputs"
+    )
+    failed = invoice.tax_status == "failed" or invoice.finalization_error_code or invoice.tax_disabled
+    if not unplaced and not failed:
+        return None
+    code = UNPLACED if unplaced else NOT_SET_UP
+    stands = invoice.status in _OPEN
+    state = "It stays a draft" if invoice.status == "draft" else "It went out without tax"
+    said = f" Stripe says: {invoice.finalization_error}" if invoice.finalization_error else ""
+    todo = (
+        "Complete the billing address of the Account (or of the customer in Stripe, if it was entered there), then"
+        " finalise the invoice in Stripe."
+        if unplaced
+        else "Look at the tax settings in Stripe, then finalise the invoice there."
+    )
+    what = "tax can't be worked out"
+    return TaxTrouble(f"{code}:{invoice.id}", code, what, f"{state}. {todo}{said}", invoice, stands)
+
+
+def _not_collecting(invoices: Iterable[Invoice]) -> list[TaxTrouble]:
+    mine: dict[str, list[Invoice]] = {}
+    for invoice in invoices:
+        of_deal = invoice.metadata.get(DEAL) or invoice.subscription_metadata.get(DEAL)
+        if of_deal and invoice.tax_status is not None and invoice.status != "void":
+            mine.setdefault(invoice.customer, []).append(invoice)
+    found = []
+    for customer, some in sorted(mine.items()):
+        newest = max(some, key=lambda i: (i.created_s, i.id))
+        if any("not_collecting" in i.tax_reasons for i in some):
+            place = newest.country or "the customer's country"
+            detail = (
+                f"No tax was added: Stripe knows of no registration of yours in {place}. Register there in Stripe (Tax,"
+                " Registrations) if you have to collect it; what was invoiced stays as it is."
+            )
+            stands = "not_collecting" in newest.tax_reasons
+            what = f"no tax is collected in {place}"
+            found.append(TaxTrouble(f"{NOT_SET_UP}:{customer}", NOT_SET_UP, what, detail, newest, stands))
+    return found

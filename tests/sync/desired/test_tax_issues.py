@@ -1,0 +1,45 @@
+"""Tax that can't be worked out, or that nobody collects, is told and closed again."""
+
+from sync.deal.taxation import Taxation
+from sync.desired.explain_invoice import explain_invoice
+from sync.desired.tax_issues import tax_troubles
+from sync.desired.tax_words import estimate
+from sync.facts import Invoice
+
+
+def invoice(id_="in_1", **more):
+    return Invoice(**{"id": id_, "customer": "cus_1", "status": "open", "currency": "eur", "created_s": 1, **more})
+
+
+def told(*invoices):
+    return [(t.key, t.stands) for t in tax_troubles(invoices)]
+
+
+def test_an_invoice_whose_tax_can_not_be_worked_out_is_told_until_it_is_over():
+    waits = invoice(status="draft", tax_status="requires_location_inputs")
+    failed = invoice(status="draft", finalization_error_code="customer_tax_location_invalid", finalization_error="No.")
+    off = invoice(tax_disabled="finalization_requires_location_inputs")
+    broken = invoice(status="draft", tax_status="failed")
+    assert [told(x) for x in (waits, failed, off)] == [[("DATA-202:in_1", True)]] * 3
+    assert told(broken) == [("CONF-310:in_1", True)]
+    assert told(invoice(status="paid", tax_disabled="finalization_system_error")) == [("CONF-310:in_1", False)]
+    assert told(invoice(tax_status="complete"), invoice()) == []
+    [trouble] = tax_troubles([failed])
+    assert "It stays a draft." in trouble.detail
+    assert "Stripe says: No." in trouble.detail
+
+
+def test_a_place_without_a_registration_is_told_once_a_customer_for_deals_only():
+    ours = {"tax_status": "complete", "metadata": {"tandem_deal": "Q1"}, "country": "US"}
+    none = [invoice(f"in_{n}", created_s=n, tax_reasons=("not_collecting",), **ours) for n in (1, 2)]
+    assert told(*none) == [("CONF-310:cus_1", True)]
+    later = invoice("in_3", created_s=3, tax_reasons=("standard_rated",), **ours)
+    assert told(*none, later) == [("CONF-310:cus_1", False)]
+    assert told(invoice(tax_reasons=("not_collecting",), tax_status="complete")) == []
+
+
+def test_the_explanation_and_the_estimate_say_why_there_is_no_tax():
+    reverse = invoice(tax_status="complete", tax_reasons=("reverse_charge",), country="DE")
+    assert "Stripe worked out the tax for DE: reverse charge" in explain_invoice(reverse, "UTC")[0].because
+    assert estimate(reverse, Taxation("exclusive")) == " + tax (estimate 0.00 EUR, reverse charge)"
+    assert estimate(invoice(tax_status="failed"), Taxation("exclusive")) == " + tax (Stripe could not work it out)"
