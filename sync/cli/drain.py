@@ -31,6 +31,8 @@ def drain(json: Json = False, yes: Yes = False) -> int:
 def to_json(drained: Drained) -> dict[str, object]:
     """As JSON types."""
     failed = [{"subject": key, "code": code, "message": message} for key, code, message in drained.failed]
+    for one, name in zip(failed, drained.accounts, strict=False):  # empty where there is one Stripe account alone
+        one["stripe_account"] = name
     return {
         "done": drained.runs,
         "by_kind": dict(drained.by_kind),

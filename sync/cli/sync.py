@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Protocol, cast
 
@@ -48,7 +49,7 @@ def sync(subject: Subject, apply: Apply = False, plan: PlanDigest = None, json: 
             out.say(f"nothing was written. apply with: tandem sync {subject} --apply --plan {rehearsal.digest}")
             return exit_of(rehearsal)
         services.subjects.mark([mark], reason="sync")
-        return _done(out, run_now(services, key))
+        return _done(out, run_now(services, key), {one.part: one.name for one in services.everywhere if one.name})
 
 
 def show(out: Out, rehearsal: Rehearsal) -> None:
@@ -114,7 +115,7 @@ class StoredClaims(Protocol):
     def claim_unit(self, lane: Lane, unit: str | None = None) -> Claim | None: ...
 
 
-def _done(out: Out, state: SubjectState | None) -> int:
+def _done(out: Out, state: SubjectState | None, names: Mapping[str, str]) -> int:
     if state is None:
         return Exit.NOT_FOUND
     waits = state.revision != state.done_revision
@@ -122,6 +123,8 @@ def _done(out: Out, state: SubjectState | None) -> int:
     result = f"failed {state.error_code}" if failed else "waits" if waits else "done"
     said = f"{state.key}: {result} (reference {state.reference})"
     value = {"subject": state.key, "result": result, "code": state.error_code, "message": state.error_message}
+    if names:
+        value["stripe_account"] = names[state.stripe_account]
     out.answer(
         "sync", {**value, "reference": state.reference}, [said, *([state.error_message] if state.error_message else [])]
     )

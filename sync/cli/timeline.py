@@ -13,6 +13,7 @@ from sync.cli.exits import NotFound
 from sync.cli.naming import key_named_in
 from sync.cli.options import Json, Yes
 from sync.cli.output import Out, instant, table
+from sync.cli.several import names_of
 from sync.ports import SubjectState
 
 
@@ -34,7 +35,7 @@ def timeline(
     with places.store() as store:
         key = key_named_in(id, store)
         state = store.subjects.state(key) if key else None
-        entries = store.ledger.timeline(key or id, limit)
+        entries = [_named(entry, names_of(store)) for entry in store.ledger.timeline(key or id, limit)]
     if not entries and state is None:
         raise NotFound(f"nothing was ever done under {id}.")
     rows = [_row(entry) for entry in entries]
@@ -42,6 +43,11 @@ def timeline(
     value: dict[str, object] = {"id": id, "stands": _standing(state), "entries": [dict(e) for e in entries]}
     Out(json).answer("timeline", value, [*_stands(state), *([table(headings, rows)] if rows else [])])
     return 0
+
+
+def _named(entry: Mapping[str, object], names: Mapping[str, str]) -> Mapping[str, object]:
+    """The entry with its Stripe account by the name that people gave it, where they gave names."""
+    return {**entry, "stripe_account": names[str(entry.get("stripe_account", ""))]} if names else entry
 
 
 def _standing(state: SubjectState | None) -> dict[str, object] | None:

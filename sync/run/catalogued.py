@@ -31,7 +31,11 @@ class Catalogued:
         }
 
     def _known(self, product: CrmProduct, linked: Mapping[str, NewLink]) -> CrmProduct:
-        return replace(product, adopted=adopted_id(product, linked.get(product.id)))
+        link = linked.get(product.id)
+        adopted = adopted_id(product, link)
+        if link is None and adopted is not None and self._links.elsewhere(adopted):
+            adopted = None  # the record shows one product, on another Stripe account
+        return replace(product, adopted=adopted)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._salesforce, name)

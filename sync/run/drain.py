@@ -41,6 +41,7 @@ class Drained:
     next_wake_at: datetime | None
     by_kind: dict[str, int] = field(default_factory=dict)
     usage_waiting: int = 0
+    accounts: tuple[str, ...] = ()  # of several Stripe accounts the name of each failure's, in the order of ``failed``
 
     @property
     def clean(self) -> bool:
@@ -146,10 +147,12 @@ def _round(
 def _summary(
     pipeline: Pipeline, counts: QueueCounts, rows: int, usage: int, runs: Counter[str], flushed: int, rounds: int
 ) -> Drained:
-    failed = tuple((s.key, s.error_code or "", s.error_message or "") for s in pipeline.subjects.failures())
+    states = pipeline.subjects.failures()
+    failed = tuple((s.key, s.error_code or "", s.error_message or "") for s in states)
+    names = {one.part: one.name for one in pipeline.everywhere} if pipeline.others else {}
     by_kind = Counter(key.partition(":")[0] for key in runs.elements())
     return Drained(
         runs=sum(runs.values()), flushed=flushed, rounds=rounds, failed=failed, waiting=sum(counts.due.values()) + counts.retrying + counts.leased,
         rows_waiting=rows, next_wake_at=counts.next_wake_at, by_kind=dict(by_kind),
-        usage_waiting=usage,
+        usage_waiting=usage, accounts=tuple(names.get(s.stripe_account, s.stripe_account) for s in states) if names else (),
     )  # fmt: skip

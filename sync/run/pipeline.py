@@ -56,6 +56,7 @@ class Pipeline:
     usage: UsageRun | None = None
     customer_fields: CustomerFields | None = None  # None: the mappings send nothing of an Account
     name: str = ""  # of the Stripe account, where there are several
+    part: str = ""  # what its work is kept under (`sync.ports.Mark`)
     #: The work of the other Stripe accounts. What is there once (notices, Salesforce, rows for it) is done by the first.
     others: tuple[Pipeline, ...] = ()
     accounts: Mapping[str, str] = field(default_factory=dict)  # Stripe accounts by the source of their notices

@@ -4,6 +4,7 @@ field to Stripe, the other way round. Products that were never sold are left alo
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 
 import structlog
@@ -45,6 +46,8 @@ class ProductRun:
     writer: Writer
     rows: Rows
     clock: Clock
+    #: Those of these products whose rows another Stripe account shows.
+    shown_elsewhere: Callable[[Iterable[str]], Set[str]] = frozenset
 
     def run(self, claim: Claim, due: Due) -> Outcome:
         """The Stripe product says what the CRM does, and the CRM what is Stripe's to say. Who waits for it looks again."""
@@ -64,7 +67,7 @@ class ProductRun:
             if plan.operations:
                 self._write(claim, due, plan, link)
                 found = self._read(found.id) or found
-            if self.rows.of_product:
+            if self.rows.of_product and product.id not in self.shown_elsewhere([product.id]):
                 self.outbox.put([self.rows.product(product.id, found.id, found)], fence)
         self._tell_who_waits(found, link)
         self.facts.put([found], fence)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from sync.desired.account_view import AccountView
 from sync.ports import Links, SalesforceGateway
@@ -83,6 +84,21 @@ class Mine:
             )
             for account_id, one in standing.items()
         }
+
+
+@dataclass(frozen=True)
+class ShownElsewhere:
+    """Products may have a Stripe product on every account; the record shows that of the first account that has one."""
+
+    own: str
+    sides: Callable[[], Sequence[StripeSide]]
+
+    def __call__(self, products: Iterable[str]) -> frozenset[str]:
+        """Those of these products that an account before this one shows."""
+        wanted = list(products)
+        before = takewhile(lambda side: side.stripe_account != self.own, self.sides()) if wanted else ()
+        links = [link for side in before for link in side.links.by_salesforce_id(wanted, "product")]
+        return frozenset(link.salesforce_id for link in links)
 
 
 def customers_of(links: Links, accounts: Iterable[str]) -> dict[str, list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -67,6 +67,8 @@ class Telling:
     rows: Rows
     clock: Clock
     opportunities: Opportunities
+    #: Those of these products whose rows another Stripe account shows.
+    shown_elsewhere: Callable[[Iterable[str]], Set[str]] = frozenset
 
     def tell(self, run: QuoteTry, worked: Worked | None, failure: SyncError | None) -> None:
         """The signed quote says how it stands, and why; the Account's rows are looked at where something was made."""
@@ -115,7 +117,11 @@ class Telling:
 
     def show_products(self, worked: Worked, fence: int) -> None:
         """Each product of the deal says what it is in Stripe, once it is there."""
-        made = [(p.id, id_) for p in worked.deal.products.values() if (id_ := worked.known.get(Ref("product", p.key)))]
+        products = worked.deal.products.values()
+        elsewhere = self.shown_elsewhere([p.id for p in products])
+        made = [
+            (p.id, id_) for p in products if (id_ := worked.known.get(Ref("product", p.key))) and p.id not in elsewhere
+        ]
         if self.rows.of_product:  # what Stripe says of them is told with it
             new = self.outbox.salesforce_ids("Product2", [product for product, _ in made])
             self.subjects.mark([product_mark(p) for p, _ in made if p not in new], reason="product_made")

@@ -35,7 +35,7 @@ from sync.run.quote import QuoteRun
 from sync.run.reconcile import Reconcile
 from sync.run.routing import Routing
 from sync.run.rows import Rows
-from sync.run.several import Mine, StripeSide, Whole
+from sync.run.several import Mine, ShownElsewhere, StripeSide, Whole
 from sync.run.sweep import Sweep
 from sync.run.telling import Telling
 from sync.run.usage import UsageRun
@@ -78,6 +78,7 @@ def pipeline_of(
     """
     rows, org = Rows(mappings), salesforce
     salesforce = cast("salesforce_gateway.SalesforceOrg", Catalogued(org, store.links))
+    shown_elsewhere = ShownElsewhere(among.part, lambda: among.sides) if among else frozenset
     writer = Writer(stripe=stripe, ledger=store.ledger, clock=store.clock, installation=store.cursors.installation())
     dealing = Dealing(salesforce=salesforce, promises=store.promises, policy=policy, cohorts=store.cohorts)
     payers = Payers(
@@ -93,7 +94,7 @@ def pipeline_of(
         promises=store.promises, subjects=store.subjects, outbox=store.outbox, clock=store.clock, promise=promise,
         telling=Telling(
             facts=store.facts, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock,
-            opportunities=opportunities,
+            opportunities=opportunities, shown_elsewhere=shown_elsewhere,
         ),
         decisions=store.decisions, start=start_of(store), stripe_account=among.part if among else "",
         routing=Routing(among.rule, store.promises, store.subjects, salesforce) if among else None,
@@ -101,6 +102,7 @@ def pipeline_of(
     products = ProductRun(
         stripe=stripe, salesforce=org, links=store.links, facts=store.facts, subjects=store.subjects, outbox=store.outbox,
         ledger=store.ledger, writer=writer, rows=rows, clock=store.clock,
+        shown_elsewhere=shown_elsewhere,
     )  # fmt: skip
     customer_fields = CustomerFields(
         stripe=stripe, salesforce=org, links=store.links, facts=store.facts, ledger=store.ledger, writer=writer, clock=store.clock,
@@ -154,6 +156,7 @@ def pipeline_of(
         ),
         flusher=Flusher(salesforce=salesforce, outbox=store.outbox, budgets=store.budgets, pausing=pausing), pausing=pausing,
         settle_s=0.0 if drain else store.settings.settle_s, name=among.name if among else "",
+        part=among.part if among else "",
     )  # fmt: skip
 
 
