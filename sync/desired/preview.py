@@ -23,9 +23,9 @@ from sync.desired.tax_words import amounts_are, beside
 
 _CYCLE_WORDS = {1: "monthly", 3: "quarterly", 6: "every six months", 12: "annually"}
 _PRORATION = {
-    Proration.SIGNED: "as signed: whole months and days to the end, less the full invoices still to come",
-    Proration.STRIPE: "by Stripe's rule: the seconds left in the running cycle",
-    Proration.NONE: "not billed for the running cycle: the first full cycle after the change is the first billed",
+    Proration.SIGNED: "billed as signed: whole months and days to the end, less the full invoices still to come",
+    Proration.STRIPE: "billed by Stripe's rule: the seconds left in the running cycle",
+    Proration.NONE: "not billed: the first full cycle after the change is the first billed",
 }
 
 
@@ -135,7 +135,7 @@ def _items(deal: Deal) -> list[str]:
 def _changed(deal: Deal, before: Deal, change: Change, done: Effect, made: Forecast, used: Sequence[str]) -> list[str]:
     parts = [_change_headline(deal, change), *_change_lines(deal, change)]
     if change.kind is not Kind.CANCELLATION or change.removes:
-        parts.append(f"The running cycle is billed {_PRORATION[change.proration]}")
+        parts.append(f"The running cycle is {_PRORATION[change.proration]}")
     parts += [_invoice(f"Invoice for quote {change.number}", invoice, deal) for invoice in done.stated]
     parts += [
         f"Credit on {say(deal.day_of(credit.at))}: {format_amount(credit.amount, deal.currency)}, "

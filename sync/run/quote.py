@@ -17,6 +17,7 @@ from sync.crm import QuoteGraph
 from sync.deal.deal import Deal
 from sync.desired import frozen
 from sync.desired.keys import DEAL, OPPORTUNITY, QUOTE
+from sync.desired.made import made
 from sync.desired.preview import cannot_bill
 from sync.desired.quote_status import NOT_STARTED, QuoteView, blank_fields, quote_fields
 from sync.errors import LeaseLost, Refusal, Refused, SyncError, Terminal, Transient, Unsafe
@@ -229,16 +230,16 @@ class QuoteRun:
             self.planner.using.keep(worked.deal, worked.use)
             self.planner.payers.settle(worked.payer, worked.deal.payer.account_id, run.graph.quote.id)
             found = close_found(self.ledger, worked.plan, worked.known)
+            if run.promise is None and (worked.plan.operations or _leaves_no_trace(worked, run.graph.quote.id)):
+                if run.early and not is_billed(run.graph.quote.id, worked.objects):
+                    raise Refused((self.start.refusal(run.graph.quote),))
+                self._one_deal_an_opportunity(run, worked)
+                run.promise = self._freeze(run, worked, now)
             if not worked.plan.operations:
                 if found:
                     self.ledger.close_run(self._open_run(run, worked.plan, now), outcome="done")
                 self._joined(claim, worked, worked.known)
                 return worked
-            if run.promise is None:
-                if run.early and not is_billed(run.graph.quote.id, worked.objects):
-                    raise Refused((self.start.refusal(run.graph.quote),))
-                self._one_deal_an_opportunity(run, worked)
-                run.promise = self._freeze(run, worked, now)
             ids = self._write(claim, run, worked, now)
             self._joined(claim, worked, ids)
             self._tell_others(worked)
@@ -411,6 +412,15 @@ def _is_of(deal: Deal, ref: Ref) -> bool:
     if ref.kind in ("schedule", "subscription"):
         return ref.key == deal.key or ref.key.startswith(f"{deal.key}#")
     return ref.kind in ("customer", "product")
+
+
+def _leaves_no_trace(worked: Worked, quote_id: str) -> bool:
+    """Whether a change of a deal asks nothing of Stripe, and nothing there will ever say that it was taken in: what it
+    changes was over by then, and no money moves. It is part of the deal all the same.
+    """
+    settled = {quote for mine in made(worked.deal, worked.objects).values() for quote in mine.quotes}
+    is_change = worked.case.before is not None and worked.plan.complete and not worked.wanted.waiting
+    return is_change and not worked.plan.operations and quote_id not in settled
 
 
 def _is_billed_for(fact: Fact, opportunity_id: str, deal: Deal) -> bool:

@@ -199,3 +199,29 @@ def test_what_is_taken_off_and_sold_again_later_stops_and_goes_on(world: World, 
     assert sum(late) - sum(amount for _, amount in book.given_back("late")) == 120_000 + 50_000 + 70_000
     assert [book.status(book.deals[who]) for who in book.deals] == ["Ended"] * 3
     changes_nothing(tandem)
+
+
+def test_a_change_of_what_is_over_moves_no_money_and_is_part_of_the_deal(world: World, tandem: Tandem) -> None:
+    """The first step of the ramp had a Stripe object of its own, which ended; nothing of it is due either way."""
+    world.at("2026-03-20")
+    book = Book(world, tandem)
+    platform = book.product("Platform")
+    ramp: dict[str, Any] = {"Billing_Frequency__c": "Quarterly", "Ramp_Key__c": "steps"}
+    steps = [
+        (platform, 5, "120.00", {**ramp, "End_Date__c": "2026-05-08"}),
+        (platform, 8, "114.00", {**ramp, "Start_Date__c": "2026-05-09"}),
+    ]
+    book.sell("ramp", steps, Start_Date__c="2026-04-21", Term_Months__c=9, Billing_Frequency__c="Quarterly")
+    book.live("2026-03-21", "2026-04-22", "2026-10-27")
+    invoices = book.billed("ramp")
+    off: dict[str, Any] = {"Start_Date__c": "2026-04-24", "Proration_Policy__c": "None"}
+    less = [(platform, 5, "120.00", {"Billing_Frequency__c": "Quarterly", "Change__c": "Remove"})]
+    first = book.change("ramp", less, **off)
+    book.live("2026-10-27T03:00")
+    assert (book.billed("ramp"), book.given_back("ramp")) == (invoices, [])
+    promise = tandem.services.pipeline.quotes.promises.frozen(first)
+    assert promise is not None
+    assert "The running cycle is not billed" in str(promise.preview["text"])
+    again = book.change("ramp", less, **off)
+    assert not tandem.drain().clean
+    assert quote_row(world, again)["Billing_Code__c"] == "DATA-207", "it is off already"
