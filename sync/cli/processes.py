@@ -15,7 +15,8 @@ from sync.cli.output import Out
 def web(host: Host = None, port: Port = None, json: Json = False, yes: Yes = False) -> int:
     """Take Stripe's webhooks in, and answer /livez /readyz /metrics /version, until stopped.
 
-    Needs DATABASE_URL (or a running `tandem up` on this TANDEM_HOME) and STRIPE_WEBHOOK_SECRET.
+    Needs DATABASE_URL (or a running `tandem up` on this TANDEM_HOME) and STRIPE_WEBHOOK_SECRET. With USAGE_TOKEN it takes
+    usage in (POST /usage), with OPS_TOKEN it shows billing operations what waits (/ops).
 
     For example:
       tandem web

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import structlog
 
 from sync.errors import LeaseLost, Terminal, Transient, Unsafe
 from sync.ports import Claim, Done, Due, Failed, Outcome
@@ -103,6 +104,20 @@ def test_what_escapes_a_run_becomes_its_outcome_and_others_go_on(
     assert place.code("quote:0Q0A") == code
     assert place.code("quote:0Q0B") is None
     assert [s.key for s in place.subjects.failures()] == (["quote:0Q0A"] if waits_for_a_person else [])
+
+
+@pytest.mark.parametrize(("code", "reason"), [("DATA-214", None), ("CONF-305", "Dune Inc")])
+def test_what_people_wrote_stays_with_the_record_and_out_of_the_log(
+    place: Place, code: str, reason: str | None
+) -> None:
+    due(place, "quote:0Q0A")
+    with structlog.testing.capture_logs() as said:
+        pipeline(place, Runs(answer=raises(Terminal(code, "Dune Inc")))).run_deal()
+
+    [failed] = [line for line in said if line["event"] == "run_failed"]
+    assert (failed["code"], failed.get("reason")) == (code, reason)
+    [state] = place.subjects.failures()
+    assert state.error_message == "Dune Inc"
 
 
 def test_many_subjects_of_one_unit_outlast_one_lease(place: Place) -> None:
