@@ -39,6 +39,11 @@ class Entry:
         return tuple(name for _, name, _, _ in string.Formatter().parse(self.headline) if name)
 
     @property
+    def plainly(self) -> str:
+        """The headline of no record in particular, with … for what differs from one to the next."""
+        return self.headline.format(**dict.fromkeys(self.slots, "…"))
+
+    @property
     def error(self) -> type[SyncError]:
         """The class of failure that carries this code: Terminal for data and configuration, Transient, or Unsafe."""
         return {Kind.TRANSIENT: Transient, Kind.BUG: Unsafe}.get(self.kind, Terminal)

@@ -96,7 +96,7 @@ def _code(code: str) -> Reason:
     """What a code means, who acts, and what to do."""
     entry = catalogue.entry(code)
     told = ", ".join(entry.told) or "nobody"
-    return Reason(code, entry.headline, (f"first to act: {told}", f"what to do: {entry.fix}"), code)
+    return Reason(code, entry.plainly, (f"first to act: {told}", f"what to do: {entry.fix}"), code)
 
 
 def _of_quote(quote_id: str, services: Services, on: date | None) -> list[Reason]:

@@ -13,6 +13,7 @@ import typer
 
 from sync import catalogue
 from sync.cli import places
+from sync.cli.naming import code_of
 from sync.cli.options import Json, Yes
 from sync.cli.output import Out, instant, table
 from sync.cli.several import names_of
@@ -66,6 +67,7 @@ def failures(code: Code = None, since: Since = None, json: Json = False, yes: Ye
       tandem failures
       tandem failures --code CONF-301 --since 24h --json
     """
+    code = code_of(code)
     with places.store() as store:
         found = store.subjects.failures(code=code, since=since_of(since, store.clock.now()))
         rows = [] if since else [row for row in store.outbox.failed_rows() if code in (None, row[1])]

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sync import catalogue
 from sync.cli.exits import Misused, NotFound
 from sync.cli.several import IN_STRIPE, knowing
 from sync.ports import EVERY, Mark
@@ -32,6 +33,13 @@ def subject_of(text: str, services: Store) -> str:
     raise Misused(
         f"{text!r} names no subject: give kind:id ({', '.join(KINDS)}), an id of Salesforce or Stripe, or a reference."
     )
+
+
+def code_of(text: str | None) -> str | None:
+    """The code of the catalogue that is meant, whatever the case of its letters. Misused for what is none."""
+    if text is None or text.strip().upper() in catalogue.CATALOGUE:
+        return text.strip().upper() if text else None
+    raise Misused(f"--code {text}: there is no such code; docs/errors.md has all, for example CONF-301.")
 
 
 def key_named_in(text: str, store: Store) -> str | None:

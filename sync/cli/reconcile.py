@@ -265,7 +265,8 @@ def _texts(report: Report) -> list[str | Table]:
         if len(report.differences) > SHOWN:
             texts.append(f"and {len(report.differences) - SHOWN} more: --json has them")
     texts.append(
-        f"{report.accounts} accounts compared | {len(report.differences)} differences | {len(report.healed)} healed | "
+        f"{report.accounts} account{'' if report.accounts == 1 else 's'} compared | "
+        f"{len(report.differences)} differences | {len(report.healed)} healed | "
         f"{len(report.left)} left | Stripe calls {report.stripe_calls}, Salesforce calls {report.salesforce_calls}"
     )
     return texts

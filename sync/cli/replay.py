@@ -13,7 +13,7 @@ import typer
 from sync.cli import places
 from sync.cli.exits import Exit, Misused, NotFound
 from sync.cli.failures import Code, Since
-from sync.cli.naming import mark_of, subject_of
+from sync.cli.naming import code_of, mark_of, subject_of
 from sync.cli.options import Apply, Json, PlanDigest, Yes, agreed
 from sync.cli.output import Out
 from sync.cli.rehearsal import Rehearsal, keep, rehearse, reviewed, rows_reviewed, unlike
@@ -72,7 +72,7 @@ def replay(
       tandem replay --code CONF-301 --apply --plan 9c41e2d07b11 --rate 120
       tandem replay 7F3K --apply
     """
-    out = Out(json)
+    out, code = Out(json), code_of(code)
     with places.services() as services:
         asked = Asked(code, since, everything, plan)
         keys, rows = chosen(services, subjects or (), asked), refused_rows(services, asked)

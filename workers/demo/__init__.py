@@ -11,6 +11,7 @@ import time
 
 from rich.console import Console
 
+from sync import log
 from workers.demo.actors import HARNESS_NAME, DemoFailed
 from workers.demo.sides import Row, both_sides, problems, show
 from workers.demo.stage import Stage, stage
@@ -26,6 +27,7 @@ def run_demo(*, as_json: bool = False, keep: bool = False) -> int:
     """
     console = Console(file=sys.stderr if as_json else sys.stdout, highlight=False, soft_wrap=True)
     began = time.monotonic()
+    log.configure(level="ERROR", process="demo")  # what is refused is part of the story, and told by it
     try:
         with stage(console) as here:
             told = tell(here)

@@ -53,13 +53,13 @@ def of_code(found: OfCode) -> str:
     failing, code = found.failing, found.failing.code
     entry = catalogue.entry(code)
     parts = [
-        line(f"{_headline(code)} First to act: {_roles(entry.told)}. What to do: {entry.fix}"),
+        line(f"{entry.plainly} First to act: {_roles(entry.told)}. What to do: {entry.fix}"),
         line(
             f"{failing.many} waiting, {_sums(failing.sums) or 'no sum known'}, the oldest since {instant(failing.oldest)} (business time)."
         ),
     ]
     if not failing.many:
-        return page(code, search(), line(_headline(code)), line("Nothing waits for this."))
+        return page(code, search(), line(entry.plainly), line("Nothing waits for this."))
     rows = [
         (
             record(s.reference, s.reference),
@@ -127,7 +127,7 @@ def _failing(found: Home) -> list[Markup]:
             one.many,
             Markup("<br>").join(format_amount(v, c) for c, v in one.sums.items()) or "not known",
             instant(one.oldest),
-            _headline(one.code),
+            catalogue.entry(one.code).plainly,
             f"{_roles(catalogue.entry(one.code).told)}: {catalogue.entry(one.code).fix}",
             command(f"tandem replay --code {one.code}"),
         )
@@ -281,12 +281,6 @@ def _entry(entry: Mapping[str, object]) -> Sequence[object]:
     what = str(entry.get("action") or entry.get("verb"))
     of, told = f"{entry.get('ref_kind')}:{entry.get('ref_key')}", _safe(cast("str | None", entry.get("error_message")))
     return when, what, of, entry.get("state"), entry.get("remote_id"), entry.get("request_id"), None, code, told
-
-
-def _headline(code: str) -> str:
-    """The code's own words, with … for what differs from record to record."""
-    entry = catalogue.entry(code)
-    return entry.headline.format(**dict.fromkeys(entry.slots, "…"))
 
 
 def _roles(told: Sequence[str]) -> str:

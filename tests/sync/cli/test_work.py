@@ -186,6 +186,10 @@ def test_failures_are_grouped_by_cause_with_the_money_behind_them(tandem: Tandem
     assert [g["code"] for g in tandem("failures", "--code", "DATA-201", "--json").json["groups"]] == ["DATA-201"]
     assert tandem("failures", "--since", "1h", "--json").json["groups"]
     assert tandem("failures", "--since", "yesterday").code == 2
+    assert [g["code"] for g in tandem("failures", "--code", "data-201", "--json").json["groups"]] == ["DATA-201"]
+    for verb in ("failures", "replay"):
+        unknown = tandem(verb, "--code", "DATA-999")
+        assert (unknown.code, "no such code" in unknown.err) == (2, True)
 
 
 def test_one_gap_is_closed_by_one_replay(tandem: Tandem, crm: Crm, sandbox: Served, database: str) -> None:
@@ -273,6 +277,7 @@ def test_rows_that_salesforce_refused_go_again_by_a_replay_of_their_code(
 
 def test_replay_wants_to_be_told_what(tandem: Tandem) -> None:
     assert tandem("replay").code == 2
+    assert "The dates don't agree: … and …." in tandem("explain", "DATA-205").out
     assert tandem("replay", "7F3K", "--all").code == 2
     assert tandem("replay", "--all").code == 3
 
