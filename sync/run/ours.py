@@ -11,7 +11,7 @@ from sync.desired.keys import DEAL
 from sync.errors import Refused
 from sync.facts import Schedule, Subscription
 from sync.ports import Promise, Promises
-from sync.ports.cohorts import Cohorts, Member
+from sync.ports.cohorts import Cohorts, Member, Stage
 from sync.ports.queue import SubjectState
 from sync.ports.standing import Standing
 from sync.run.dealing import CHANGES, Dealing
@@ -19,12 +19,15 @@ from sync.run.dealing import CHANGES, Dealing
 
 @dataclass(frozen=True)
 class Ours:
-    """Our memory of some Accounts. ``promises`` by deal, ``states`` by subject, ``links`` by our key."""
+    """Our memory of some Accounts. ``promises`` by deal, ``states`` by subject, ``links`` by our key; ``held`` are quotes that
+    another billing system bills until they are cut over.
+    """
 
     dealing: Dealing
     promises: Mapping[str, Sequence[Promise]]
     states: Mapping[str, SubjectState]
     links: frozenset[str]
+    held: frozenset[str] = frozenset()
 
     def promised(self, key: str) -> Deal | None:
         """The deal as promised; None where nothing was, or where today's release or settings would refuse it: then its
@@ -34,6 +37,12 @@ class Ours:
             return self.dealing.promised(key)
         except Refused:
             return None
+
+
+def held_quotes(dealing: Dealing, quotes: Iterable[str]) -> frozenset[str]:
+    """Those of these quotes whose cohort was not cut over yet, or was rolled back."""
+    members = dealing.cohorts.members(list(quotes))
+    return frozenset(quote for quote, member in members.items() if member.stage is not Stage.CUT)
 
 
 def deal_keys(standing: Standing, objects: Iterable[Subscription | Schedule]) -> set[str]:

@@ -29,7 +29,7 @@ from sync.run.following import payer_of
 from sync.run.intake import unit_of
 from sync.run.known import Known
 from sync.run.mirror import Mirror
-from sync.run.ours import Ours, deal_keys, remembering
+from sync.run.ours import Ours, deal_keys, held_quotes, remembering
 from sync.run.rows import Rows
 
 #: Objects of which every row of an Account is read, so that one that is not there is missing.
@@ -223,6 +223,7 @@ class Reconcile:
             promises=promises,
             states=self.comparing.states(f"quote:{quote}" for quote in quotes),
             links=frozenset(self.links.by_key(wanted)),
+            held=held_quotes(self.dealing, quotes),
         )
 
     def _deals_unlike(self, standing: Standing, customers: Sequence[str], known: Known, ours: Ours) -> list[Difference]:
@@ -248,7 +249,10 @@ class Reconcile:
             quotes=standing.quotes,
             deals=deals,
             billed=frozenset(billed),
-            states={quote: _state(state, quote in billed) for quote, state in states.items()},
+            states={
+                **{quote: QuoteState(pending=True) for quote in names & ours.held - billed},
+                **{quote: _state(state, quote in billed, quote in ours.held) for quote, state in states.items()},
+            },
             links=ours.links,
             customers=known.customers(customers),
             subscriptions=subscriptions,
@@ -272,8 +276,8 @@ class Reconcile:
         )
 
 
-def _state(state: SubjectState, billed: bool) -> QuoteState:
-    waits = state.wake_at is not None and not state.error_code and not billed
+def _state(state: SubjectState, billed: bool, held: bool) -> QuoteState:
+    waits = (held or (state.wake_at is not None and not state.error_code)) and not billed
     pending = state.revision != state.done_revision or waits
     return QuoteState(pending, state.error_code, state.sum_minor, state.currency)
 

@@ -7,17 +7,22 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Engine, and_, exists, or_, select
+from sqlalchemy.sql.elements import ColumnElement
 
 from sync.crm import CrmRow
+from sync.ports.cohorts import Stage
 from sync.ports.comparing import Accepted, LateQuote
 from sync.ports.queue import SubjectState
 from sync.store import queue_state
 from sync.store.audit import StoredAudit
 from sync.store.crm_content import row_from
-from sync.store.tables import audit, crm_rows, crm_writes, links, promises, runs, signatures, subjects
+from sync.store.sql import machine_now, seconds
+from sync.store.tables import audit, cohorts, crm_rows, crm_writes, links, promises, runs, signatures, subjects
 
 PUT_BACK, WAS_PUT_BACK, ACCEPT = "reconcile.put_back", "reconcile.was_put_back", "reconcile.accept"
 TANDEM = "tandem"
+#: Machine seconds within which a quote that is due is usually looked at.
+LOOKED_AT_WITHIN_S = 600.0
 #: Signed before Tandem was started: it waits for a decision of its own (`sync.run.start`).
 BEFORE_START = "DATA-229"
 
@@ -75,14 +80,15 @@ class StoredComparing:
             link.salesforce_id == p.deal_key, link.stripe_kind.in_(("schedule", "subscription"))
         )  # fmt: skip
         billed = exists(select(1).select_from(promises.join(links, made)).where(frozen))
-        # A quote that was un-accepted before anything was billed is done with: no failure, nothing due, no wake.
-        lives = or_(
-            _s.key.is_(None), _s.failed_at.is_not(None), _s.revision > _s.done_revision, _s.wake_at.is_not(None)
+        # Somebody else bills what a cohort has not been cut over for.
+        elsewhere = exists(
+            select(1).where(cohorts.c.quote_id == signatures.c.quote_id, cohorts.c.stage != Stage.CUT.value)
         )
         rows = (
             select(signatures, _s.error_code, _s.error_message, _s.sum_minor, _s.currency)
             .select_from(signatures.outerjoin(subjects, _s.key == key))
-            .where(signatures.c.signed_at < signed_before, ~billed, lives, _s.error_code.is_distinct_from(BEFORE_START))
+            .where(signatures.c.signed_at < signed_before, ~billed, ~elsewhere, self._stuck())
+            .where(_s.error_code.is_distinct_from(BEFORE_START))
             .order_by(signatures.c.signed_at, signatures.c.quote_id)
         )
         with self._engine.begin() as connection:
@@ -92,6 +98,15 @@ class StoredComparing:
                 )
                 for row in connection.execute(rows)
             ]  # fmt: skip
+
+    def _stuck(self) -> ColumnElement[bool]:
+        """Whether a quote never came through, or not for a while. One that ended well and is looked at again just now, waits
+        for a moment to come, or was un-accepted before anything was billed, is not.
+        """
+        never = (_s.done_revision == 0) | _s.error_code.is_not(None)
+        long = _s.marked_machine_at <= machine_now() - seconds(LOOKED_AT_WITHIN_S)
+        pending = (_s.revision > _s.done_revision) & (never | long)
+        return or_(_s.key.is_(None), _s.failed_at.is_not(None), pending, _s.wake_at <= self._now())
 
     def last_report(self) -> tuple[datetime, Mapping[str, object]] | None:
         mine = (runs.c.subject == "reconcile:all") & (runs.c.outcome == "done") & (runs.c.stripe_account == self._part)

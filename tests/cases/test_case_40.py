@@ -47,6 +47,9 @@ def test_a_cohort_comes_over_without_money_until_what_was_paid_for_is_over(
     settled(tandem)
     assert {quote_row(world, q)["Billing_Status__c"] for q in quotes} == {"On Hold"}
     assert world.writes(system="stripe") == []
+    compared = tandem.services.pipeline.nightly.sweep.run("test", heal=True)
+    assert compared.accounts == 2
+    assert compared.differences == []  # who waits for the cut is no deal without a subscription
 
     assert migrate("shadow", "--cohort", "C2") == 7
     assert "differs by -48.00 USD" in capsys.readouterr().out

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -10,10 +11,11 @@ from sqlalchemy import text
 
 from sync import mapping
 from sync.errors import Terminal, Transient
-from sync.ports import Failed, Mark
+from sync.ports import Done, Failed, Mark, Member, Outcome, Stage
 from sync.run.nightly import Nightly
 from sync.run.rows import ISSUE, Rows
 from sync.run.won import CODE, STANDING, WonNotBilled
+from sync.store.cohorts import StoredCohorts
 from sync.store.comparing import StoredComparing
 from sync.store.promises import StoredPromises
 from tests.sync.run.conftest import Place
@@ -126,3 +128,35 @@ def test_quotes_of_before_the_start_are_not_told_as_late(place: Place) -> None:
     place.subjects.finish(claim, {f"quote:{QUOTE}": Failed("DATA-229", "signed before")})
 
     assert won(place).look() == []
+
+
+def came_through(place: Place, quote: str, outcome: Outcome) -> None:
+    """A quote signed three hours ago has had its run."""
+    StoredPromises(place.engine, now=place.clock.now).signed(quote, place.clock.now() - timedelta(hours=3))
+    place.subjects.mark([Mark(f"quote:{quote}", "deal", f"unit:{quote}")], reason="test")
+    claim = place.subjects.claim_unit("deal")
+    assert claim is not None
+    place.subjects.finish(claim, {f"quote:{quote}": outcome})
+
+
+def test_what_waits_on_purpose_or_is_looked_at_just_now_is_not_told(place: Place) -> None:
+    waiting, edited, held, stuck = (f"0Q0AA000000000{n}AAA" for n in range(4))
+    came_through(place, waiting, Done(place.clock.now() + timedelta(days=3)))
+    for quote in (edited, held, stuck):
+        came_through(place, quote, Done())
+    for quote in (edited, held, stuck):
+        place.subjects.mark([Mark(f"quote:{quote}", "deal", f"unit:{quote}")], reason="test")
+    contract = Member("C2", held, date(2026, 10, 14), 480_000, "USD")
+    StoredCohorts(place.engine).put([contract])
+    with place.engine.begin() as connection:  # due for a quarter of an hour, and nobody came
+        connection.execute(
+            text("UPDATE subjects SET marked_machine_at = now() - interval '15 min' WHERE key IN (:one, :other)"),
+            {"one": f"quote:{stuck}", "other": f"quote:{held}"},
+        )
+
+    assert [late.quote_id for late in won(place).look()] == [stuck]
+
+    StoredCohorts(place.engine).put([replace(contract, stage=Stage.CUT)])
+    assert {late.quote_id for late in won(place).look()} == {stuck, held}
+    place.clock.at += timedelta(days=4)
+    assert {late.quote_id for late in won(place).look()} == {stuck, held, waiting}
