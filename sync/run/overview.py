@@ -14,6 +14,10 @@ from sync.ports.usage import UsageGroup
 LANES: tuple[Lane, ...] = ("deal", "mirror", "bulk")
 
 
+#: The last comparison of both sides: when it ended (machine time), and what it came to.
+Report = tuple[datetime, Mapping[str, object]]
+
+
 @dataclass(frozen=True)
 class Standing:
     """How the installation stands. ``events`` are machine instants by source; ``calls`` is (used, allowed) of Salesforce's day.
@@ -33,7 +37,7 @@ class Standing:
     calls: tuple[int, int] | None
     paused: Mapping[str, str]
     late: Mapping[str, object] | None
-    compared: tuple[datetime, Mapping[str, object]] | None
+    compared: Report | None
 
     def to_json(self) -> dict[str, object]:
         """As JSON types."""
@@ -82,6 +86,7 @@ class Home:
     refused: Sequence[RefusedRows]
     usage: Sequence[UsageGroup]
     questions: Sequence[Question]
+    compared: Mapping[str, Report | None]  # by Stripe account, "" where there is only one
 
 
 @dataclass(frozen=True)

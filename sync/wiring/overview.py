@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from sync.config import Settings
 from sync.ports import Failing, SubjectState
 from sync.run.naming import NoId, key_of
 from sync.run.overview import Home, OfCode, Question, Standing, Story
-from sync.wiring.store import Store, open_store
+from sync.store.realm import NAMED
+from sync.wiring.store import Store, open_store, store_of
 
 #: Records of a code, entries of a story, questions and groups that are read for one page.
 MOST = 200
@@ -44,14 +45,25 @@ class StoreOverview:
     store: Store
 
     def home(self) -> Home:
-        store = self.store
+        first, stores = self.store, self._of_every_account()
+        several = len(stores) > 1
         return Home(
-            standing=standing(store),
-            failing=store.subjects.failing(),
-            refused=store.outbox.refused()[:MOST],
-            usage=list(islice(store.usage.set_aside_of(), MOST)),
-            questions=self._questions(),
+            standing=standing(first),
+            failing=first.subjects.failing(),
+            refused=first.outbox.refused()[:MOST],
+            usage=[group for store in stores.values() for group in store.usage.set_aside_of()][:MOST],
+            questions=self._questions(list(stores.values())),
+            compared={name if several else "": store.comparing.last_report() for name, store in stores.items()},
         )
+
+    def _of_every_account(self) -> Mapping[str, Store]:
+        """The store as each Stripe account has it, by the account's name; that of its beginning first."""
+        store, pinned = self.store, self.store.cursors.realm()
+        first = pinned.get("stripe", "")
+        names = {id_: name.removeprefix(NAMED) for name, id_ in sorted(pinned.items()) if name.startswith(NAMED)}
+        others = [id_ for id_ in names if id_ != first]
+        rest = {names[id_]: store_of(store.settings, store.engine, store.clock, id_, part=id_) for id_ in others}
+        return {names.get(first, first): store} | rest
 
     def of_code(self, code: str) -> OfCode:
         failing = {one.code: one for one in self.store.subjects.failing()}
@@ -59,24 +71,29 @@ class StoreOverview:
         return OfCode(failing.get(code, Failing(code, 0, {}, None)), states)
 
     def story(self, name: str) -> Story | None:
-        state = self._state(name)
-        entries = self.store.ledger.timeline(state.key if state else name, MOST)
-        return Story(state, entries) if state or entries else None
+        for store in self._of_every_account().values():
+            state = _state(store, name)
+            entries = store.ledger.timeline(state.key if state else name, MOST)
+            if state or entries:
+                return Story(state, entries)
+        return None
 
-    def _questions(self) -> list[Question]:
+    def _questions(self, stores: Sequence[Store]) -> list[Question]:
         subjects = self.store.subjects
         states = [state for code in IDENTITY_CODES for state in subjects.failures(code=code, limit=MOST)]
-        asked = self.store.identities.asked([state.key for state in states])
+        keys = [state.key for state in states]
+        asked = {key: one for store in stores for key, one in store.identities.asked(keys).items()}
         return [Question(state, asked.get(state.key)) for state in states]
 
-    def _state(self, name: str) -> SubjectState | None:
-        """What is meant by a key, an id, or a reference as a quote shows it ("DATA-201 . 7F3K")."""
-        word = (name.replace(".", " ").split() or [""])[-1]
-        try:
-            key = key_of(word)
-        except NoId:
-            return None
-        return self.store.subjects.state(key) if key else self.store.subjects.by_reference(word)
+
+def _state(store: Store, name: str) -> SubjectState | None:
+    """What is meant by a key, an id, or a reference as a quote shows it ("DATA-201 . 7F3K")."""
+    word = (name.replace(".", " ").split() or [""])[-1]
+    try:
+        key = key_of(word)
+    except NoId:
+        return None
+    return store.subjects.state(key) if key else store.subjects.by_reference(word)
 
 
 def overview(settings: Settings, *, database_url: str) -> StoreOverview:

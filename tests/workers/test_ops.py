@@ -17,7 +17,8 @@ from sync.errors import Transient
 from sync.ports import Asked, Claim, Failed, Mark, RowResult
 from sync.run.overview import Overview
 from sync.wiring import Store, open_store
-from sync.wiring.overview import StoreOverview
+from sync.wiring.overview import MOST, StoreOverview
+from sync.wiring.store import store_of
 from tests.sync.store.samples import invoice_row
 from workers.ops.endpoint import OpsPages
 from workers.ops.parts import POLICY, STYLE
@@ -172,3 +173,31 @@ def test_a_store_that_is_away_is_503_and_not_an_empty_page() -> None:
 
     with served([TOKEN], away) as url:
         assert "does not answer now" in page(f"{url}/ops", status=503)
+
+
+def test_each_of_several_stripe_accounts_has_its_comparison_and_its_records(ops: str, store: Store) -> None:
+    realm = {"salesforce": "00D", "stripe": "acct_1", "livemode": "False", "stripe:uk": "acct_1", "stripe:us": "acct_2"}
+    store.cursors.pin_realm(realm)
+    there = store_of(store.settings, store.engine, store.clock, "acct_2", part="acct_2", parts=("", "acct_2"))
+    there.subjects.mark([Mark("customer:cus_us", "deal", "unit:cus_us")], reason="test")
+
+    said = words(page(f"{ops}/ops"))
+
+    assert "Last comparison of both sides, uk" in said
+    assert "Last comparison of both sides, us" in said
+    assert "customer:cus_us" in words(page(f"{ops}/ops/record", id="cus_us"))
+
+
+def test_of_many_those_that_waited_longest_are_shown_and_all_are_counted(ops: str, store: Store) -> None:
+    many = MOST + 5
+    store.subjects.mark([Mark(f"quote:0Q0{n:012d}", "deal", "unit:001A") for n in range(many)], reason="test")
+    claim = store.subjects.claim_unit("deal")
+    assert claim is not None
+    failed = Failed("CONF-301", "Seats isn't set up.", (), 100_00, "USD")
+    store.subjects.finish(claim, {due.key: failed for due in claim.subjects})
+
+    said = words(page(f"{ops}/ops/code", id="CONF-301"))
+
+    assert f"{many} waiting, {many}00.00 USD".replace(f"{many}00", f"{many * 100:,}") in said
+    assert f"The {MOST} that have waited longest; `tandem failures --code CONF-301` has all." in said
+    assert said.count("Seats isn't set up.") == MOST

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from sync import catalogue, log
 from sync.deal.money import format_amount
 from sync.ports import SubjectState
-from sync.run.overview import LANES, Home, OfCode, Standing, Story
+from sync.run.overview import LANES, Home, OfCode, Report, Standing, Story
 from sync.words import duration, instant
 from workers.ops.parts import command, heading, line, link, page, record, search, table
 
@@ -43,7 +43,7 @@ def home(found: Home, *, version: str) -> str:
         *_lanes(now),
         *_display(found),
         *_usage(found),
-        *_compared(now),
+        *(part for name, report in found.compared.items() for part in _compared(now, name, report)),
         *_heard(now),
     )
 
@@ -214,11 +214,11 @@ def _usage(found: Home) -> list[Markup]:
     ]
 
 
-def _compared(now: Standing) -> list[Markup]:
-    title = "Last comparison of both sides"
-    if now.compared is None:
+def _compared(now: Standing, name: str, compared: Report | None) -> list[Markup]:
+    title = f"Last comparison of both sides{f', {name}' if name else ''}"
+    if compared is None:
         return [heading(title, "unknown"), line(Markup("Never. {}").format(command("tandem reconcile")))]
-    at, report = now.compared
+    at, report = compared
     left, stale = int(str(report.get("left") or 0)), (now.machine_now - at).total_seconds() > STALE_S
     said = (
         f"{instant(at)} (machine time): {report.get('accounts')} Accounts, {report.get('found')} differences, "
