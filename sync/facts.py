@@ -50,8 +50,17 @@ class Product(Fact):
     values: dict[str, str | int | bool] = {}  # its other plain members, by the SDK's names: unit_label
 
 
+class PriceTier(BaseModel):
+    """One step of a price in tiers, in minor units; ``up_to`` is inclusive, None for all above."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    up_to: int | None
+    unit: Decimal = Decimal(0)
+    flat: Decimal = Decimal(0)
+
+
 class Price(Fact):
-    """A price: what one unit costs, and how often."""
+    """A price: what one unit costs, and how often. ``tiers`` are known only where the price was read by its id."""
 
     KIND: ClassVar[str] = "price"
     product: str = ""
@@ -64,6 +73,9 @@ class Price(Fact):
     usage_type: str | None = None
     meter: str | None = None  # id of the meter whose sums it bills
     billing_scheme: str = "per_unit"
+    tiers_mode: str | None = None  # graduated volume
+    tiers: tuple[PriceTier, ...] = ()
+    packaged: bool = False  # it charges packages of units, not units
 
 
 class Meter(Fact):

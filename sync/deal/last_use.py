@@ -27,11 +27,17 @@ MARK = ":use"
 
 @dataclass(frozen=True)
 class Used:
-    """The use of one line from ``start`` to ``end`` (exclusive), all of it ours to bill."""
+    """The use of one line from ``start`` to ``end`` (exclusive), all of it ours to bill. ``since`` and ``until`` are the
+    instants between which it is counted where these are not the days' own, and ``billed`` is what of that count is on
+    invoices already.
+    """
 
     line: DealLine
     start: date
     end: date
+    since: datetime | None = None
+    until: datetime | None = None
+    billed: int = 0
 
 
 @dataclass(frozen=True)

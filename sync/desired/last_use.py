@@ -82,9 +82,10 @@ class Uses:
             many = counted.get(asked(one, self.deal))
             if there is None and many is None:
                 return ()
-            amount = cost(one.line, many or 0, self.deal.currency, one.start).net if there is None else there
+            many = max(0, (many or 0) - one.billed)
+            amount = cost(one.line, many, self.deal.currency, one.start).net if there is None else there
             lines.append(DueLine(_item(one, self.deal), amount, one.start, one.end))
-            units.append(many or 0)
+            units.append(many)
         if not any(line.amount for line in lines):
             return ()
         track = next(t for t in tracks(self.deal) if t.key == due.track)
@@ -120,7 +121,7 @@ def ready_at(due: UseDue) -> datetime:
 def asked(used: Used, deal: Deal) -> Asked:
     """As a meter is asked for it."""
     assert used.line.usage is not None
-    return used.line.usage.event, deal.boundary(used.start), deal.boundary(used.end)
+    return used.line.usage.event, used.since or deal.boundary(used.start), used.until or deal.boundary(used.end)
 
 
 def said_uses(dues: Iterable[UseDue], quote_id: str, deal: Deal) -> list[str]:
@@ -140,8 +141,9 @@ def _amount_on(invoice: Invoice | None, key: str) -> int | None:
 
 
 def _item(used: Used, deal: Deal) -> DealItem:
-    piece = next(p for p in deal.pieces if p.line.id == used.line.id)
-    return item([Piece(used.line, 1, piece.change)], deal, used.start)
+    piece = next((p for p in deal.pieces if p.line.id == used.line.id), None)
+    made = item([Piece(used.line, 1, piece.change if piece else deal.base)], deal, used.start)
+    return made if piece else replace(made, pieces=())  # of a plan that the deal takes over
 
 
 def _worded(made: Desired, due: UseDue, units: Sequence[int]) -> Desired:

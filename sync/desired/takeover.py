@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sync import catalogue
 from sync.deal.calendar import instant, say, seconds
@@ -133,12 +133,18 @@ def check_takeover(
         feature = "Taking over a plan by a deal that is over"
         return (_refusal(deal, "Start_Date__c", detail, feature),) if takeover else ()
     for plan in takeover.plans if takeover else ():
-        if takeover and takeover.at <= now and any(i.price.usage_type == "metered" for i in plan.items):
-            feature = "Taking over a plan billed by use from a day that has begun"
-            detail = (
-                f"{_where(deal)} pays for {plan.id} by use. Choose a Start_Date__c to come, or end that plan first."
-            )
-            return (_refusal(deal, "Start_Date__c", detail, feature),)
+        by_use = [i for i in plan.items if i.price.usage_type == "metered"]
+        if takeover and takeover.at <= now and by_use:
+            billed_s = max(i.period_start_s for i in by_use)
+            if billed_s > takeover.at_s:
+                feature = "Taking over a plan by use from a day that it was billed for"
+                day = say(deal.day_of(instant(billed_s)) + timedelta(days=1))
+                detail = f"{_where(deal)} pays for {plan.id} by use, and was billed since. Choose {day} or a later day."
+                return (_refusal(deal, "Start_Date__c", detail, feature),)
+            if any(i.price.packaged or not i.price.meter for i in by_use):
+                feature = "Taking over a plan by use in packages from a day that has begun"
+                detail = f"{_where(deal)} pays for {plan.id}. Choose a Start_Date__c to come, or end that plan first."
+                return (_refusal(deal, "Start_Date__c", detail, feature),)
     for schedule in (f for f in objects if isinstance(f, Schedule) and not f.deleted):
         if schedule.status == "not_started" and DEAL not in schedule.metadata:
             feature = "Taking over a self-serve plan that has not begun"

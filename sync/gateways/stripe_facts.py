@@ -5,6 +5,7 @@ new enum values and fields.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from pydantic import ValidationError
@@ -21,6 +22,7 @@ from sync.facts import (
     Phase,
     PhaseItem,
     Price,
+    PriceTier,
     Product,
     Schedule,
     Subscription,
@@ -116,7 +118,15 @@ def _price(obj: Json) -> Price:
         usage_type=recurring.get("usage_type"),
         meter=ref_id(recurring.get("meter")),
         billing_scheme=str(obj.get("billing_scheme") or "per_unit"),
+        tiers_mode=obj.get("tiers_mode"),
+        tiers=tuple(_tier(tier) for tier in obj.get("tiers") or ()),
+        packaged=bool(obj.get("transform_quantity")),
     )
+
+
+def _tier(obj: Json) -> PriceTier:
+    unit, flat = decimal_of(obj.get("unit_amount_decimal")), decimal_of(obj.get("flat_amount_decimal"))
+    return PriceTier(up_to=int_of(obj.get("up_to")), unit=unit or Decimal(0), flat=flat or Decimal(0))
 
 
 def _meter(obj: Json) -> Meter:

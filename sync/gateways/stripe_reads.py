@@ -51,7 +51,7 @@ class Source:
 
 SOURCES: Mapping[str, Source] = {
     "coupon": Source("coupon", "coupons", complete=True),
-    "price_id": Source("price", "prices"),  # prices made inline are in no list
+    "price_id": Source("price", "prices", ("tiers",)),  # prices made inline are in no list
     "customer_id": Source("customer", "customers", ("invoice_settings.default_payment_method",)),
     "subscription_id": Source(
         "subscription", "subscriptions", ("discounts", "items.data.discounts"), {"status": "all"}
@@ -103,6 +103,9 @@ class Reads:
                 return self._prices(keys)
             case "meter":
                 return self._meters(keys)
+            case "meter_id":
+                found = facts_of(self._http.listed(READS["meters"], {}))
+                return {key: tuple(meter for meter in found if meter.id == key) for key in keys}
             case "invoice_id":
                 objects = self._objects(kind, keys, created)
                 return {key: facts_of([o]) for key, o in self._invoices(objects).items()}

@@ -60,7 +60,7 @@ class StripeGateway(Protocol):
         """Read all refs, choosing retrieve or list by cost. Kinds of refs, and what comes back:
         ``product`` id, ``price`` lookup_key, ``price_id`` id, ``coupon`` id, ``customer_id`` id, ``subscription_id``
         id, ``schedule_id`` id, ``invoice_id`` id -> that object or nothing;
-        ``meter`` event name -> the active meter, else the inactive ones of that name;
+        ``meter`` event name -> the active meter, else the inactive ones of that name; ``meter_id`` id -> that meter;
         ``customers_by_email`` e-mail, ``schedules_of`` customer, ``subscriptions_of`` customer (all statuses),
         ``invoice_of`` payment intent, ``invoices_of`` subscription,
         ``invoices_of_customer`` customer, ``credit_notes_of`` customer (void ones too), ``credit_notes_of_invoice``

@@ -122,7 +122,8 @@ class Planner:
         own = desire(deal, now, done, self.policy, put_back=put_back)
         wanted, again = taking.arranged(own, now)
         plain = forecast(deal, now, begun(deal, done))
-        dues = uses_of(deal, done, now, self.policy.usage_grace)
+        grace = self.policy.usage_grace
+        dues = (*uses_of(deal, done, now, grace), *taking.uses(now, grace))
         money = self._money(deal, plain, done, customer, now, by_use=any(ready_at(due) <= now for due in dues))
         uses = with_invoices(deal, dues, money.invoices)
         use = self.using.measured(uses, customer.customer.id, now) if customer else Measured()
@@ -159,6 +160,7 @@ class Planner:
         wakes = [wanted.wake_at, given_back.wake_at, ups.wake_at, use.wake_at]
         known = {ref: found.remote_id for ref, found in actual.items()}
         plan = diff(desired, actual)
+        used = said_uses(dues, case.change.quote_id, deal)
         said = self.hold(case, foreseen, known) if shown_only and not done else None
         return Worked(
             case=case,
@@ -180,8 +182,8 @@ class Planner:
                 earlier=earlier,
                 before=case.before,
                 stripe=said,
-                taken=taken if case.before is None else (),
-                used=said_uses(dues, case.change.quote_id, deal),
+                taken=(*taken, *used) if case.before is None else (),
+                used=used,
             ),
         )
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from sync.deal.deal import Deal
 from sync.deal.forecast import Forecast
+from sync.deal.last_use import UseDue
 from sync.desired.made import Made
+from sync.desired.plan_use import PlanPrices, metered, plan_uses
 from sync.desired.references import stated_refs
 from sync.desired.subscription import Wanted
 from sync.desired.takeover import Takeover, bought_by, desire_ends, said, taken_over
 from sync.desired.takeover_credit import Given, Read, desire_credit, foreseen, said_credit, with_credits
 from sync.desired.worth import Terms
-from sync.facts import BalanceTransaction, Coupon, CreditNote, Fact, Invoice, Product
+from sync.facts import BalanceTransaction, Coupon, CreditNote, Fact, Invoice, Meter, Price, Product
 from sync.observed import Actual
 from sync.ports import StripeGateway
 from sync.records import Ref
@@ -31,6 +33,11 @@ class Taking:
     read: Read = field(default_factory=Read)
     coupons: Mapping[str, Coupon] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
+    by_use: PlanPrices = field(default_factory=PlanPrices)
+
+    def uses(self, now: datetime, grace: timedelta) -> tuple[UseDue, ...]:
+        """The use of the plans that is ours to state."""
+        return plan_uses(self.takeover, self.read.of_plans, self.by_use, now, grace) if self.takeover else ()
 
     @property
     def facts(self) -> list[Fact]:
@@ -89,6 +96,9 @@ def read_takeover(
     if takeover.at <= now:
         customer = takeover.plans[0].customer
         refs += [Ref("credit_notes_of", customer), Ref("balance_of", customer)]
+    items = [item for plan in takeover.plans for item in metered(plan)]
+    refs += [Ref("price_id", item.price.id) for item in items]
+    refs += [Ref("meter_id", item.price.meter) for item in items if item.price.meter]
     found = stripe.read(refs).all()
     invoices = _of(found, Invoice)
     read = Read(
@@ -98,7 +108,9 @@ def read_takeover(
         balances=tuple(_of(found, BalanceTransaction)),
     )
     names = {product.id: product.name for product in _of(found, Product)}
-    return Taking(takeover, read, {c.id: c for c in _of(found, Coupon)}, names)
+    known = {c.id: c for c in _of(found, Coupon)}
+    prices, meters = {p.id: p for p in _of(found, Price)}, {m.id: m for m in _of(found, Meter)}
+    return Taking(takeover, read, known, names, PlanPrices(prices, meters, known, names))
 
 
 def _of(facts: Sequence[Fact], type_: type[F]) -> list[F]:

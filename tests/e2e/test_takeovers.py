@@ -229,3 +229,59 @@ def test_a_first_invoice_that_was_sent_before_anybody_looked_is_lowered(world: W
     assert len(_live(world)) == 1
     _agrees(tandem)
     changes_nothing(tandem)
+
+
+def test_what_was_used_of_a_plan_until_the_deal_begins_is_billed_to_the_unit(world: World, tandem: Tandem) -> None:
+    world.at("2026-06-10T14:23:45")  # a plan begins at any second, a meter counts by the minute
+    account = _account(world)
+    customer = world.stripe.post("customers", name="Birch", email="ops@birch.example")["id"]
+    method = world.stripe.post("payment_methods/pm_card_visa/attach", customer=customer)["id"]
+    world.stripe.post(f"customers/{customer}", form={"invoice_settings[default_payment_method]": method})
+    counted = {"display_name": "Call", "event_name": "call", "default_aggregation[formula]": "sum"}
+    meter = world.stripe.post("billing/meters", form=counted)["id"]
+    tiers = {
+        "tiers[0][up_to]": "100",
+        "tiers[0][unit_amount]": 10,
+        "tiers[1][up_to]": "inf",
+        "tiers[1][unit_amount]": 5,
+    }
+    by_use = {"recurring[usage_type]": "metered", "recurring[meter]": meter, "billing_scheme": "tiered"}
+    price = world.stripe.post(
+        "prices", form={
+            "product": world.stripe.post("products", name="Call")["id"], "currency": "usd",
+            "recurring[interval]": "month", "tiers_mode": "graduated", **by_use, **tiers,
+        },
+    )["id"]  # fmt: skip
+    world.stripe.post("subscriptions", form={"customer": customer, "items[0][price]": price})
+
+    def used(many: int, at: str) -> None:
+        payload = {"payload[stripe_customer_id]": customer, "payload[value]": many}
+        world.stripe.post("billing/meter_events", form={"event_name": "call", "timestamp": seconds(at), **payload})
+
+    world.at("2026-07-10T14:23:44")
+    used(200, "2026-07-10T14:23:44")
+    world.at("2026-07-12T09:00")
+    used(40, "2026-07-10T14:23:50")
+    used(110, "2026-07-11T23:59:59")
+    used(10, "2026-07-12T00:00:00")
+    seat, call = (world.crm.product(name, currencies=["USD"], **kind) for name, kind in (
+        ("Seat", {}), ("Call", {"charge": "Usage", "period": None}),
+    ))  # fmt: skip
+    world.crm.change("Product2", call["id"], Meter_Event__c="call")
+    quote = sell(
+        world.crm, [(seat, 50, "99.00", {}), (call, 1, "2.00", {})], account=account, Start_Date__c="2026-07-12",
+        Term_Months__c=12, Billing_Frequency__c="Monthly",
+    )  # fmt: skip
+    settled(tandem)
+    assert "What is used of Call until 11 Jul 2026 is billed" in quote_row(world, quote)["Billing_Preview__c"]
+    world.at("2026-07-12T12:00")
+    settled(tandem)
+    world.at("2026-08-12T02:00")
+    settled(tandem)
+
+    invoices = sorted(world.stripe.all("invoices"), key=lambda i: (i["created"], -i["total"]))
+    # by hand: 200 are 100 at 0.10 and 100 at 0.05, the 150 of the second cycle 100 at 0.10 and 50 at 0.05
+    assert [i["total"] for i in invoices] == [1_500, 495_000, 1_250, 495_000 + 10 * 200]
+    assert len(_live(world)) == 1
+    _agrees(tandem)
+    changes_nothing(tandem)
