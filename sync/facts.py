@@ -107,6 +107,15 @@ class Customer(Fact):
     values: dict[str, str | int | bool] = {}  # its other plain members, by the SDK's names: phone, address.city
 
 
+class TaxSettings(Fact):
+    """Whether the account can work out tax; there is one, without an id of its own."""
+
+    KIND: ClassVar[str] = "taxsettings"
+    id: str = "taxsettings"
+    status: str = ""  # active pending
+    missing: tuple[str, ...] = ()  # what it waits for
+
+
 class TaxId(Fact):
     """A tax number of a customer."""
 

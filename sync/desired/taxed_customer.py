@@ -18,7 +18,7 @@ from sync.deal.tax_numbers import read_tax_number
 from sync.desired.keys import ADDRESS, PARTS
 from sync.desired.product import is_tax_code
 from sync.errors import Refusal
-from sync.facts import Customer
+from sync.facts import Customer, TaxSettings
 from sync.records import Value
 
 #: Account.Tax_Exempt__c -> Stripe's `tax_exempt`. Blank on the Account leaves it as it is.
@@ -113,6 +113,18 @@ def check_taxed(deal: Deal, customer: Customer | None) -> tuple[Refusal, ...]:
                 )
             )  # fmt: skip
     return tuple(refused)
+
+
+def check_settings(deal: Deal, settings: TaxSettings) -> tuple[Refusal, ...]:
+    """Why the Stripe account can't work out tax (CONF-310), before any write."""
+    if settings.status == "active":
+        return ()
+    lacks = ", ".join(settings.missing) or "something"
+    detail = (
+        f"Quote {deal.number}: the tax settings of the Stripe account lack {lacks}. Complete them in Stripe (Settings, Tax),"
+        " then `tandem replay --code CONF-310`."
+    )
+    return (_refusal("CONF-310", detail, deal, "BillingCountry", country="the Stripe account"),)
 
 
 def _refusal(code: str, detail: str, deal: Deal, field_name: str, **slots: str) -> Refusal:

@@ -27,6 +27,7 @@ from sync.facts import (
     Schedule,
     Subscription,
     TaxId,
+    TaxSettings,
 )
 from sync.gateways.stripe_json import (
     Json,
@@ -157,6 +158,11 @@ def _customer(obj: Json) -> Customer:
         tax_exempt=str(obj.get("tax_exempt") or "none"),
         values=values_of("customer", obj),
     )
+
+
+def _tax_settings(obj: Json) -> TaxSettings:
+    missing = part(part(obj, "status_details"), "pending").get("missing_fields") or ()
+    return TaxSettings(status=need(obj, "status", str), missing=tuple(str(name) for name in missing))
 
 
 def _tax_id(obj: Json) -> TaxId:
@@ -408,6 +414,7 @@ _MAKERS: Mapping[str, Callable[[Json], Fact]] = {
     "credit_note": credit_note,
     "customer_balance_transaction": balance,
     "tax_id": _tax_id,
+    "tax.settings": _tax_settings,
 }
 
 

@@ -216,6 +216,7 @@ READS: Mapping[str, Endpoint] = {
     "balance_transactions": Endpoint(
         "GET", "/v1/customers/{id}/balance_transactions", "Customers: read", "list what moved a customer's balance"
     ),
+    "tax_settings": Endpoint("GET", "/v1/tax/settings", "Tax Settings: read", "read the tax settings"),
     "tax_ids": Endpoint("GET", "/v1/customers/{id}/tax_ids", "Customers: read", "list the tax ids of a customer"),
     "events": Endpoint("GET", "/v1/events", "Events: read", "list events"),
     "webhook_endpoints": Endpoint("GET", "/v1/webhook_endpoints", "Webhook Endpoints: read", "list webhook endpoints"),

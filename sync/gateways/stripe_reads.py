@@ -246,6 +246,8 @@ class Reads:
                 return facts_of(self._http.listed(READS["credit_notes"], {"customer": key}))
             case "credit_notes_of_invoice":
                 return facts_of(self._http.listed(READS["credit_notes"], {"invoice": key}))
+            case "tax_settings":
+                return facts_of([self._http.get(READS["tax_settings"])])
             case "tax_ids_of":
                 return facts_of(self._http.listed(READS["tax_ids"], {}, id=key))
             case "balance_of":

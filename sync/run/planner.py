@@ -35,7 +35,7 @@ from sync.records import Ref
 from sync.run.dealing import Case, Dealing, Signed
 from sync.run.payers import Payer, Payers
 from sync.run.taking import read_takeover
-from sync.run.taxing import read_tax_ids
+from sync.run.taxing import read_tax_ids, read_tax_settings
 from sync.run.using import Measured, Using
 
 F = TypeVar("F", bound=Fact)
@@ -109,6 +109,7 @@ class Planner:
         refusals = check_customer(deal, _of(objects, Subscription), _of(objects, Schedule))
         if not done:
             refusals += check_taxed(deal, customer.customer if customer else None)
+        refusals += read_tax_settings(self.stripe, deal, is_made=bool(done))
         if mine.accepted_at is None:
             refusals += self._unsellable(case, snapshot)
         if refusals := (*refusals, *check_takeover(deal, taking.takeover, objects, now)):

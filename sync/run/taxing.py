@@ -8,7 +8,9 @@ from sync.deal.deal import Deal
 from sync.desired.customer import LIVE
 from sync.desired.keys import DEAL, TAX
 from sync.desired.tax_ids import TaxIds, claimed, desire_tax_ids
-from sync.facts import Customer, Schedule, Subscription, TaxId
+from sync.desired.taxed_customer import check_settings
+from sync.errors import Refusal
+from sync.facts import Customer, Schedule, Subscription, TaxId, TaxSettings
 from sync.ports import Facts, Mark, StripeGateway
 from sync.records import Ref
 from sync.run.intake import quote_mark
@@ -20,6 +22,14 @@ def read_tax_ids(stripe: StripeGateway, deal: Deal, customer: Customer | None, *
         return TaxIds()
     there = stripe.read([Ref("tax_ids_of", customer.id)]).all() if customer is not None else []
     return desire_tax_ids(deal.payer, customer, [fact for fact in there if isinstance(fact, TaxId)])
+
+
+def read_tax_settings(stripe: StripeGateway, deal: Deal, *, is_made: bool) -> tuple[Refusal, ...]:
+    """Why the Stripe account can't tax a deal that is not made yet (CONF-310); no call without automatic tax."""
+    if deal.tax is None or is_made:
+        return ()
+    settings = next((f for f in stripe.read([Ref("tax_settings", "")]).all() if isinstance(f, TaxSettings)), None)
+    return () if settings is None else check_settings(deal, settings)
 
 
 def taxed_marks(facts: Facts, payers: Mapping[str, str]) -> list[Mark]:
