@@ -60,7 +60,10 @@ def knowing(services: Services, key: str, name: str | None = None) -> Services:
         state = services.subjects.state(key)
         part = routing.of(graph) if routing and graph else state.stripe_account if state else ""
         return next(one for one in services.everywhere if one.part == part)
-    found = [one for one in services.everywhere if one.subjects.state(key) or _is_there(one, kind, id_)]
+    if kind in IN_STRIPE:
+        found = [one for one in services.everywhere if one.subjects.state(key) or _is_there(one, kind, id_)]
+    else:  # its subject is on every account
+        found = [one for one in services.everywhere if one.links.by_salesforce_id([id_])]
     if len(found) > 1:
         names = " or ".join(one.name for one in found)
         raise Misused(f"{key} is on several Stripe accounts: say --stripe-account {names}.")
@@ -68,11 +71,7 @@ def knowing(services: Services, key: str, name: str | None = None) -> Services:
 
 
 def _is_there(one: Services, kind: str, id_: str) -> bool:
-    """Whether this account knows the record: by our links, else by asking it."""
-    if kind in ("account", "payer"):
-        return bool(one.links.by_salesforce_id([id_], "customer"))
-    if kind not in IN_STRIPE:
-        return False
+    """Whether the Stripe account has this object now."""
     ref = Ref("schedule_id" if id_.startswith("sub_sched_") else IN_STRIPE[kind], id_)
     return bool(one.stripe.read([ref]).found.get(ref))
 

@@ -101,6 +101,18 @@ def test_a_realm_may_say_more_later_and_then_must_go_on_saying_it(cursors: Store
         cursors.pin_realm(REALM)
 
 
+def test_a_stripe_account_may_join_later_and_is_never_taken_away_renamed_or_exchanged(cursors: StoredCursors) -> None:
+    us = {**REALM, "stripe:us": REALM["stripe"]}
+    cursors.pin_realm(REALM)
+    cursors.pin_realm(us)
+    cursors.pin_realm({**us, "stripe:eu": "acct_eu"})
+    with pytest.raises(Unsafe, match=r"Stripe account eu \(acct_eu\) is not given any more") as refused:
+        cursors.pin_realm(us)
+    assert refused.value.code == "CONF-308"
+    with pytest.raises(Unsafe, match="Stripe account eu is acct_eu, not acct_asia; an account is never exchanged"):
+        cursors.pin_realm({**us, "stripe:eu": "acct_asia"})
+
+
 def test_of_two_realms_pinning_an_empty_store_at_once_one_is_refused(
     cursors: StoredCursors, other_cursors: StoredCursors
 ) -> None:
