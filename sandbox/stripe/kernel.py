@@ -151,16 +151,15 @@ def page(
             high = position
         elif value:
             low = position
-    found = store.newest_first(type, of=of, below=high, above=low)
+    found = store.newest_first(type, of=of, below=high) if low is None else store.oldest_first(type, of=of, above=low)
     kept: list[Obj] = []
     for obj in found:
         if where is None or where(obj):
             kept.append(obj)
-            if low is None and len(kept) > limit:
+            if len(kept) > limit:
                 break
-    has_more = len(kept) > limit
-    data = kept[-limit:] if low is not None else kept[:limit]
-    return {"object": "list", "url": url, "has_more": has_more, "data": data}
+    data = kept[:limit] if low is None else kept[:limit][::-1]
+    return {"object": "list", "url": url, "has_more": len(kept) > limit, "data": data}
 
 
 class Kernel:

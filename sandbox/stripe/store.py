@@ -74,15 +74,21 @@ class Store:
         """Oldest first; ``of`` as in :meth:`newest_first`."""
         return list(self.newest_first(type, of=of))[::-1]
 
-    def newest_first(
-        self, type: str, *, of: tuple[str, str] | None = None, below: int | None = None, above: int | None = None
-    ) -> Iterator[Obj]:
-        """Newest first, strictly between two positions; ``of`` is ``(indexed field, value)``."""
+    def oldest_first(self, type: str, *, above: int, of: tuple[str, str] | None = None) -> Iterator[Obj]:
+        """Oldest first, strictly behind a position; ``of`` as in :meth:`newest_first`."""
+        shelf = self._shelf(type)
+        order = shelf.order if of is None else self._indexes[(type, of[0])].get(of[1], [])
+        for at in range(bisect_right(order, (above, "\U0010ffff")), len(order)):
+            obj = shelf.by_id.get(order[at][1])
+            if obj is not None and shelf.position[order[at][1]] == order[at][0]:
+                yield obj
+
+    def newest_first(self, type: str, *, of: tuple[str, str] | None = None, below: int | None = None) -> Iterator[Obj]:
+        """Newest first, strictly before a position; ``of`` is ``(indexed field, value)``."""
         shelf = self._shelf(type)
         order = shelf.order if of is None else self._indexes[(type, of[0])].get(of[1], [])
         start = len(order) if below is None else bisect_left(order, (below, ""))
-        stop = 0 if above is None else bisect_right(order, (above, "\U0010ffff"))
-        for at in range(start - 1, stop - 1, -1):
+        for at in range(start - 1, -1, -1):
             obj = shelf.by_id.get(order[at][1])
             if obj is not None and shelf.position[order[at][1]] == order[at][0]:
                 yield obj

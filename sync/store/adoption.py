@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Engine, String, cast, delete, func, literal, select, type_coerce
+from sqlalchemy import BigInteger, Connection, Engine, String, bindparam, cast, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from sync.crm import CrmRow
@@ -74,10 +74,10 @@ class StoredAdoption:
         with self._engine.begin() as connection:
             known = lock_rows(connection, names, create=True)
             queued = queued_rows(connection, names)
-            for row in found:
-                name = (row.sobject, row.key)
-                if row.key and known[name].hash is None and name not in queued:
-                    _see(connection, row)
+            new = [
+                r for r in found if r.key and known[r.sobject, r.key].hash is None and (r.sobject, r.key) not in queued
+            ]
+            _see(connection, new)
             _put(connection, progress)
 
     def of_quotes(self, ids: Sequence[str]) -> tuple[set[str], Mapping[str, datetime]]:
@@ -229,13 +229,21 @@ def _put(connection: Connection, progress: Mapping[str, Mapping[str, object]]) -
         connection.execute(store.on_conflict_do_update(index_elements=[cursors.c.name], set_=moved))
 
 
-def _see(connection: Connection, row: FoundRow) -> None:
+def _see(connection: Connection, found: Sequence[FoundRow]) -> None:
+    """These rows are known to stand so; sent together."""
+    here = (_r.sobject == bindparam("of_sobject")) & (_r.key == bindparam("of_key"))
+    content = bindparam("stands", type_=_r.content.type)
+    seen = crm_rows.update().where(here).values(hash=SEEN, salesforce_id=bindparam("id"), content=content)
+    rows = [{"of_sobject": r.sobject, "of_key": r.key, "id": r.id, "stands": content_of(_as_row(r))} for r in found]
+    if rows:
+        connection.execute(seen, rows)
+
+
+def _as_row(row: FoundRow) -> CrmRow:
     key_field = "Id" if row.key == row.id else "Billing_Key__c"
     parents = {
         relation: ("Billing_Invoice__c" if relation == "Billing_Invoice__r" else "Billing_Subscription__c", "Billing_Key__c", key)
         for relation, key in row.parents.items()
     }  # fmt: skip
     group = str(row.fields.get("Account__c") or (row.id if row.sobject == "Account" else row.key))
-    content = content_of(CrmRow(row.sobject, key_field, row.key, row.fields, group, parents))
-    seen = {"hash": SEEN, "salesforce_id": row.id, "content": type_coerce(content, _r.content.type)}
-    connection.execute(crm_rows.update().where(_r.sobject == row.sobject, _r.key == row.key).values(seen))
+    return CrmRow(row.sobject, key_field, row.key, row.fields, group, parents)
