@@ -3,6 +3,7 @@
 Kinds and what they do (``middleware.py`` applies them; a half words the vendor's answer):
 ``rate_limit`` ``quota`` ``lock`` ``error_500`` ``expire_token`` answer in the vendor's shape; ``drop`` closes the
 connection without doing the work; ``timeout_after_effect`` does the work and never answers; ``delay`` answers late.
+``refuse_later`` is for Stripe's meter events: they are taken, do not count, and a report says so within a minute.
 """
 
 from __future__ import annotations
@@ -13,7 +14,17 @@ from dataclasses import dataclass
 from typing import Any
 
 SYSTEMS = ("stripe", "salesforce")
-KINDS = ("rate_limit", "error_500", "timeout_after_effect", "drop", "delay", "lock", "quota", "expire_token")
+KINDS = (
+    "rate_limit",
+    "error_500",
+    "timeout_after_effect",
+    "drop",
+    "delay",
+    "lock",
+    "quota",
+    "expire_token",
+    "refuse_later",
+)
 _KEYS = {"system", "kind", "ratio", "next", "match", "delay_s", "account"}
 _NOT_OF_STRIPE = {"quota", "expire_token"}
 DEFAULT_DELAY_S = 2.0
@@ -50,6 +61,8 @@ class Fault:
             raise FaultRefused(f"kind must be one of {', '.join(KINDS)}")
         if system == "stripe" and kind in _NOT_OF_STRIPE:
             raise FaultRefused(f"Stripe has no {kind}")
+        if system == "salesforce" and kind == "refuse_later":
+            raise FaultRefused(f"Salesforce has no {kind}")
         if ("ratio" in data) == ("next" in data):
             raise FaultRefused("give either ratio (0 to 1) or next (a count)")
         match = data.get("match", "")

@@ -25,8 +25,12 @@ _REFERENCES = (
 )
 
 
+#: What a thin event of Stripe's v2 API says that it is.
+THIN = "v2.core.event"
+
+
 class NotAnEvent(ValueError):
-    """The body is no event of Stripe's v1 API. ``str()`` says which part is missing, without repeating the body."""
+    """The body is no event of Stripe. ``str()`` says which part is missing, without repeating the body."""
 
 
 def notice_of_event(event: object, source: str, *, body: str = "") -> NewNotice:
@@ -38,8 +42,10 @@ def notice_of_event(event: object, source: str, *, body: str = "") -> NewNotice:
     """
     if not isinstance(event, Mapping):
         raise NotAnEvent("the body is no JSON object")
+    if event.get("object") == THIN:
+        return _notice_of_thin(event, source, body)
     if event.get("object") != "event":
-        raise NotAnEvent("object is not 'event' (thin events have a route of their own)")
+        raise NotAnEvent(f"object is neither 'event' nor '{THIN}'")
     data = event.get("data")
     obj = data.get("object") if isinstance(data, Mapping) else None
     if not isinstance(obj, Mapping):
@@ -53,6 +59,21 @@ def notice_of_event(event: object, source: str, *, body: str = "") -> NewNotice:
         object_id=_id(obj) or "",
         object_created_s=created if isinstance(created, int) and not isinstance(created, bool) else None,
         related=dict(_related(obj)),
+        body=body,
+    )
+
+
+def _notice_of_thin(event: Mapping[str, Any], source: str, body: str) -> NewNotice:
+    """A thin event names the object that it is about, if there is one, and says nothing else."""
+    found = event.get("related_object")
+    about = found if isinstance(found, Mapping) else {}
+    kind = about.get("type")
+    return NewNotice(
+        source=source,
+        external_id=_text(event, "id"),
+        type=_text(event, "type"),
+        object_kind=kind if isinstance(kind, str) and len(kind) <= 255 else "",
+        object_id=_id(about) or "",
         body=body,
     )
 

@@ -11,7 +11,7 @@ import pytest
 from sync.store import engine as store_engine
 from tests.databases import Databases
 from tests.e2e import traffic
-from tests.e2e.fixtures import make_tandem, sandbox_process, tandem, webhooks, world  # noqa: F401
+from tests.e2e.fixtures import command, make_tandem, sandbox_process, tandem, usage, webhooks, world  # noqa: F401
 from workers.embedded import Servers, attach_or_start
 
 #: The files that take longest, the longest first. They start first, so that no process is left alone with one at the end.

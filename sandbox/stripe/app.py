@@ -27,7 +27,7 @@ from sandbox.world import World
 
 Install = Callable[[Kernel], object]
 _log = logging.getLogger("sandbox.stripe")
-_FORM = "application/x-www-form-urlencoded"
+_FORM, _JSON = "application/x-www-form-urlencoded", "application/json"
 
 
 class StripeHalf:
@@ -194,7 +194,7 @@ class _Exchange:
         kernel = self.account.kernel
         expand = params.pop("expand", [])
         check_expand(expand)
-        call = Call(kernel, route, ids, params, self.request_id, key)
+        call = Call(kernel, route, ids, params, self.request_id, key, fault=self.fault)
         kernel.current = call
         try:
             with kernel.in_time_of(clock_behind(call)):
@@ -237,14 +237,25 @@ class _Exchange:
 
     def _decoded(self) -> dict[str, Any]:
         content_type = self.headers.get("content-type", _FORM).split(";")[0].strip().lower()
-        if self.body and content_type != _FORM:
-            message = f"Invalid request: the body must be sent as {_FORM}, not {content_type}."
+        wanted = _JSON if self.path.startswith("/v2/") else _FORM
+        if self.body and content_type != wanted:
+            message = f"Invalid request: the body must be sent as {wanted}, not {content_type}."
             raise StripeError(400, "invalid_request_error", None, message, storable=False)
         try:
+            if self.body and wanted == _JSON:
+                return _object(self.body)
             return decode_form(self.query, self.body.decode("utf-8"))
-        except (MalformedForm, UnicodeDecodeError) as error:
+        except (MalformedForm, ValueError) as error:
             message = f"Invalid request: {error}"
             raise StripeError(400, "invalid_request_error", None, message, storable=False) from error
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    """A body of API v2. Raises ``ValueError``."""
+    found = json.loads(body)
+    if not isinstance(found, dict):
+        raise ValueError("the body must be a JSON object")
+    return found
 
 
 def _api_error() -> StripeError:

@@ -80,6 +80,8 @@ class Call:
     request_id: str = ""
     idempotency_key: str | None = None
     effect: bool = False
+    fault: str | None = None
+    """A planted fault that the endpoint has to show by itself."""
 
     def page(
         self, type: str, *, where: Callable[[Obj], bool] | None = None, of: tuple[str, str] | None = None

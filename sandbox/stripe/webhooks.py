@@ -22,6 +22,8 @@ from sandbox.world import World
 
 PAUSES_S = (30 * 60, 3 * 60 * 60)
 """Business time from the first try to the second, and from the second to the third."""
+_RECEIVERS = {"event": "webhook_endpoint", "v2.core.event": "v2.core.event_destination"}
+"""Who takes which events."""
 _AT_ONCE = 8
 _ANSWER_WITHIN_S = 10.0
 
@@ -64,11 +66,11 @@ class Webhooks:
 
     def hand_over(self, event: Obj) -> None:
         """Queue the event for each enabled endpoint that wants it and set ``pending_webhooks``."""
-        for endpoint in self._store.all("webhook_endpoint"):
+        for endpoint in self._store.all(_RECEIVERS[event["object"]]):
             if _wants(endpoint, event["type"]):
                 delivery = Delivery(event, endpoint["id"])
                 self._by_event.setdefault(event["id"], []).append(delivery)
-                event["pending_webhooks"] += 1
+                _count(event, 1)
                 self._enqueue(delivery)
 
     def holds(self, event: Obj) -> bool:
@@ -76,7 +78,7 @@ class Webhooks:
         return any(self._stuck(delivery) for delivery in self._by_event.get(event["id"], ()))
 
     def _stuck(self, delivery: Delivery) -> bool:
-        endpoint = self._store.get("webhook_endpoint", delivery.endpoint_id)
+        endpoint = self._receiver(delivery)
         if delivery.done or endpoint is None or endpoint["status"] != "enabled":
             return False
         return delivery.tries > 0 or bool(endpoint.get("_failing"))
@@ -129,7 +131,7 @@ class Webhooks:
             await self._attempt(self._queue.popleft())
 
     async def _attempt(self, delivery: Delivery) -> None:
-        endpoint = self._store.get("webhook_endpoint", delivery.endpoint_id)
+        endpoint = self._receiver(delivery)
         if endpoint is None or endpoint["status"] != "enabled":
             self._finish(delivery)
             return
@@ -153,7 +155,16 @@ class Webhooks:
 
     def _finish(self, delivery: Delivery) -> None:
         delivery.done = True
-        delivery.event["pending_webhooks"] -= 1
+        _count(delivery.event, -1)
+
+    def _receiver(self, delivery: Delivery) -> Obj | None:
+        return self._store.get(_RECEIVERS[delivery.event["object"]], delivery.endpoint_id)
+
+
+def _count(event: Obj, more: int) -> None:
+    """Only events of v1 say how many deliveries are still to come."""
+    if "pending_webhooks" in event:
+        event["pending_webhooks"] += more
 
 
 def _wants(endpoint: Obj, type: str) -> bool:

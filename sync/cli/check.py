@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import redis
 import typer
@@ -17,6 +17,10 @@ from sync.cli.options import Json, Yes
 from sync.cli.output import Out, table
 from sync.cli.places import Place
 from sync.config import Settings
+from sync.errors import Terminal
+
+if TYPE_CHECKING:
+    from sync.wiring.vendors import SalesforceOrg, StripeAccount
 
 Level = Literal["OK", "WARN", "FAIL"]
 #: Exit codes in the order in which their causes are worth looking at.
@@ -139,15 +143,8 @@ def look_at_vendors(found: Findings, here: Place) -> None:
     """Log-ins, rights on every mapped field, endpoints of webhooks, the daily allowance."""
     from sync import wiring
 
-    stripe, salesforce = wiring.vendors(here.settings, redis_url=here.redis_url)
-    with found.looking("Stripe log-in"):
-        mode = "live" if stripe.livemode else "test"
-        found.ok("Stripe log-in", f"{stripe.account}, {mode} mode")
-        with found.looking("Stripe webhooks"):
-            _look_at_webhooks(found, [dict(e) for e in stripe.webhook_endpoints()])
-        with found.looking("Stripe events"):
-            stripe.events(None)
-            found.ok("Stripe events", "can be read")
+    stripes, salesforce = wiring.vendors(here.settings, redis_url=here.redis_url)
+    told = {name: look_at_stripe(found, name, stripe) for name, stripe in stripes.items()}
     with found.looking("Salesforce log-in"):
         found.ok("Salesforce log-in", f"org {salesforce.organization_id}")
         with found.looking("Salesforce rights"):
@@ -156,6 +153,8 @@ def look_at_vendors(found: Findings, here: Place) -> None:
                 found.fail("Salesforce rights", fault, Exit.NO_RIGHT)
             if not missing:
                 found.ok("Salesforce rights", "every mapped field fits and can be read, ours can be written")
+        if here.settings.stripe_accounts:
+            _look_at_routes(found, salesforce)
         with found.looking("Salesforce writes"):
             for tried in salesforce.probe_writes():
                 _say_write(found, tried.object_, tried.record_id, tried.code, tried.message)
@@ -164,13 +163,65 @@ def look_at_vendors(found: Findings, here: Place) -> None:
             say = found.warn if calls["used"] > MUCH * calls["allowed"] else found.ok
             say("Salesforce allowance", f"{calls['used']} of {calls['allowed']} calls used today")
     with found.looking("store"):
-        pair = {"salesforce": salesforce.organization_id, "stripe": stripe.account, "livemode": str(stripe.livemode)}
         with contextlib.closing(wiring.open_store(here.settings, database_url=here.database_url)) as store:
             stamped = store.cursors.realm()
-        if stamped and dict(stamped) != pair:
-            found.fail("store", f"CONF-308: it belongs to another pair of accounts: {dict(stamped)}")
-        else:
-            found.ok("store", "belongs to this pair of accounts" if stamped else "belongs to nobody yet")
+        _look_at_realm(found, stamped, told, salesforce.organization_id, str(next(iter(stripes.values())).livemode))
+
+
+def look_at_stripe(found: Findings, name: str, stripe: StripeAccount) -> str:
+    """One account: its log-in, webhooks, events, reports of usage. Its id, "" where it does not tell it."""
+    of = f" of {name}" if name else ""
+    account = ""
+    with found.looking(f"Stripe log-in{of}"):
+        account = stripe.account
+        found.ok(f"Stripe log-in{of}", f"{account}, {'live' if stripe.livemode else 'test'} mode")
+        with found.looking(f"Stripe webhooks{of}"):
+            _look_at_webhooks(found, f"Stripe webhooks{of}", name, [dict(e) for e in stripe.webhook_endpoints()])
+        with found.looking(f"Stripe events{of}"):
+            stripe.events(None)
+            found.ok(f"Stripe events{of}", "can be read")
+        with found.looking(f"Stripe usage reports{of}"):
+            try:
+                stripe.meters.error_reports(None)
+                found.ok(f"Stripe usage reports{of}", "can be read")
+            except Terminal as error:
+                if error.code != "CONF-305":
+                    raise
+                words = "Without it, what Stripe does not count is only told by webhooks."
+                found.warn(f"Stripe usage reports{of}", f"{error.code}: {error.message} {words}")
+    return account
+
+
+def _look_at_routes(found: Findings, salesforce: SalesforceOrg) -> None:
+    """The fields by which STRIPE_ACCOUNTS routes are there and can be read."""
+    with found.looking("Stripe routes"):
+        unknown = salesforce.unknown_routing_fields()
+        for name in unknown:
+            found.fail(
+                "Stripe routes", f"CONF-302: Salesforce shows this log-in no field {name}, by which accounts are chosen"
+            )
+        if not unknown:
+            found.ok("Stripe routes", "every field that they look at can be read")
+
+
+def _look_at_realm(
+    found: Findings, stamped: Mapping[str, str], told: Mapping[str, str], org: str, livemode: str
+) -> None:
+    """Whether the store belongs to these accounts. One that is new to it may be added."""
+    if len(set(told.values())) < len(told):
+        found.fail("store", f"STRIPE_ACCOUNTS: two names have keys of one account: {dict(told)}")
+        return
+    began = stamped.get("stripe", "")
+    now = {
+        "salesforce": org,
+        "livemode": livemode,
+        "stripe": began if began in told.values() else next(iter(told.values())),
+    }
+    now |= {f"stripe:{name}": account for name, account in told.items() if name}
+    if any(now.get(mark) != value for mark, value in stamped.items()):
+        found.fail("store", f"CONF-308: it belongs to another pair of accounts: {dict(stamped)}")
+    else:
+        found.ok("store", "belongs to this pair of accounts" if stamped else "belongs to nobody yet")
 
 
 def _say_write(found: Findings, object_: str, record_id: str | None, code: str, message: str) -> None:
@@ -185,13 +236,10 @@ def _say_write(found: Findings, object_: str, record_id: str | None, code: str, 
         found.ok("Salesforce writes", f"{object_} can be written")
 
 
-def _look_at_webhooks(found: Findings, endpoints: list[dict[str, object]]) -> None:
-    enabled = [
-        e for e in endpoints if e.get("status") == "enabled" and str(e.get("url", "")).endswith("/webhooks/stripe")
-    ]
+def _look_at_webhooks(found: Findings, what: str, name: str, endpoints: list[dict[str, object]]) -> None:
+    path = f"/webhooks/stripe/{name}" if name else "/webhooks/stripe"
+    enabled = [e for e in endpoints if e.get("status") == "enabled" and str(e.get("url", "")).endswith(path)]
     if not enabled:
-        found.warn(
-            "Stripe webhooks", "no enabled endpoint ends in /webhooks/stripe; events are only read from time to time"
-        )
+        found.warn(what, f"no enabled endpoint ends in {path}; events are only read from time to time")
     for endpoint in enabled:
-        found.ok("Stripe webhooks", f"{endpoint.get('url')}, version {endpoint.get('api_version') or 'of the account'}")
+        found.ok(what, f"{endpoint.get('url')}, version {endpoint.get('api_version') or 'of the account'}")

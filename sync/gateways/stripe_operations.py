@@ -219,6 +219,8 @@ READS: Mapping[str, Endpoint] = {
     "tax_settings": Endpoint("GET", "/v1/tax/settings", "Tax Settings: read", "read the tax settings"),
     "tax_ids": Endpoint("GET", "/v1/customers/{id}/tax_ids", "Customers: read", "list the tax ids of a customer"),
     "events": Endpoint("GET", "/v1/events", "Events: read", "list events"),
+    "usage_reports": Endpoint("GET", "/v2/core/events", "Events: read", "list reports of usage"),
+    "usage_report": Endpoint("GET", "/v2/core/events/{id}", "Events: read", "read a report of usage"),
     "webhook_endpoints": Endpoint("GET", "/v1/webhook_endpoints", "Webhook Endpoints: read", "list webhook endpoints"),
 }
 

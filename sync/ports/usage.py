@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from sync.errors import Transient
 from sync.facts import Meter
@@ -87,6 +87,19 @@ class UsageStore(Protocol):
 
     def set_aside_of(self, customers: Iterable[str] | None = None) -> Sequence[UsageGroup]: ...
 
+    def any(self) -> bool:
+        """Whether any usage was ever taken in."""
+
+    def reported(self, names: Sequence[str], at: datetime, *, code: str, message: str) -> Sequence[StoredUsage]:
+        """The rows that Stripe knows by one of these names: their identifier there, or the key under which they were sent
+        in the days before ``at`` (business time). Those that count as sent by then are ``refused`` on return.
+        """
+
+    def stand_in(
+        self, source: str, identifier: str, event: str, happened_at: datetime, *, code: str, message: str
+    ) -> None:
+        """A refused row of no quantity and no customer, for events that nobody can name. Once for each identifier."""
+
     def waiting(self) -> tuple[int, float | None]:
         """How many are still to be sent, and in how many machine seconds the next may go; None when there are none."""
 
@@ -114,6 +127,14 @@ class Metering(Protocol):
 
     def report(self, meter: Meter, customer: str, row: UsageRow, key: str) -> str:
         """Stripe has counted the row; returns its request id. ``key`` is the idempotency key."""
+
+    def error_reports(self, since: datetime | None) -> Sequence[Mapping[str, Any]]:
+        """Thin events by which Stripe tells of usage that it took and did not count, made at ``since`` or later; those of
+        thirty days without.
+        """
+
+    def error_report(self, id: str) -> Mapping[str, Any] | None:
+        """One of them, whole; None when Stripe does not keep it any more."""
 
     def counted(self, meter: Meter, customer: str, start: datetime, end: datetime) -> int:
         """What the meter makes of the customer's events from ``start`` until ``end`` (exclusive), both whole minutes."""

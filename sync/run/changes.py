@@ -26,6 +26,8 @@ class Changes:
     salesforce: SalesforceGateway
     subjects: Subjects
     cursors: Cursors
+    #: Reads what Stripe tells apart from its list of events; how many notices of it were new.
+    apart: Callable[[], int] = lambda: 0
 
     def poll_stripe(self, *, undelivered_only: bool = False) -> int:
         """Every event up to the head is a stored notice; returns how many were new."""
@@ -38,7 +40,7 @@ class Changes:
             if page.cursor != known:
                 self.cursors.put(name, page.cursor)
             more = page.more
-        return new
+        return new if undelivered_only else new + self.apart()
 
     def begin_with_what_comes(self) -> None:
         """Of Stripe's events only those from now on are read; nothing where they were read before. For who reads every list

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from sync.deal.lines import NATURAL
 from sync.ports import EVERY, Mark, Notice
+from sync.usage.reports import REPORT_TYPES
 
 #: Event families whose object leads to a subject of the mirror. Others are stored and make nothing due: the invoice's
 #: own
@@ -22,6 +23,8 @@ ONE: Mapping[str, str] = MappingProxyType({})
 PRODUCT_PREFIX = "01t"
 #: Of a product's events: what a deal has just made says nothing new.
 PRODUCT_TYPES = frozenset({"product.updated", "product.deleted"})
+#: Subjects that are reports of usage that Stripe did not count.
+USAGE_REPORT = "usage_report"
 
 
 def unit_of(account_or_customer: str) -> str:
@@ -43,6 +46,9 @@ def route(notice: Notice, *, settle_s: float, accounts: Mapping[str, str] = ONE,
 
 
 def _route_event(notice: Notice, settle_s: float) -> Iterable[Mark]:
+    if notice.type in REPORT_TYPES:
+        yield Mark(f"{USAGE_REPORT}:{notice.external_id}", "mirror", "")
+        return
     kind, related = notice.object_kind, notice.related
     customer = related.get("customer", "")
     if kind == "customer":

@@ -110,10 +110,13 @@ class Mirror:
         def keep() -> None:
             self.subjects.renew(claim)
 
-        if apart := [d for d in claim.subjects if d.kind in self.apart]:
-            rest = replace(claim, subjects=tuple(d for d in claim.subjects if d not in apart))
-            others = self._outcomes(rest) if rest.subjects else {}
-            return {**others, **{d.key: self._apart(claim, d) for d in apart}}
+        apart = [d for d in claim.subjects if d.kind in self.apart]
+        rest = replace(claim, subjects=tuple(d for d in claim.subjects if d not in apart))
+        others = self._together(rest, keep) if rest.subjects else {}
+        return {**others, **{d.key: self._apart(claim, d) for d in apart}}
+
+    def _together(self, claim: Claim, keep: Callable[[], None]) -> dict[str, Outcome]:
+        """What became of subjects that are read together; ``keep`` renews all that was claimed with them."""
         try:
             return self._run(claim.subjects, keep)
         except LeaseLost:

@@ -6,7 +6,6 @@ refusal is as good as an answer. After a day it has forgotten, so then the meter
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
 import threading
@@ -41,6 +40,10 @@ BATCH, THREADS = 200, 4
 #: Machine seconds before rows that our key may not report are tried again.
 NO_RIGHT_S = 300.0
 MINUTE = timedelta(minutes=1)
+HAS_IT = (
+    "It was refused before, and Stripe says now that it has it. Look there whether it counts; if it does not, report it"
+    " under another identifier and drop this one."
+)
 _holders = count(1)
 
 
@@ -154,8 +157,11 @@ class UsageRun:
             self._set_aside(row, CODE, f'Stripe has no active meter for the event "{row.event}" any more.')
             return 1
         try:
-            request_id = self.metering.report(meter, row.customer, row.row, _idempotency_key(row))
+            request_id = self.metering.report(meter, row.customer, row.row, row.row.idempotency_key(row.revision))
         except AlreadyExists:
+            if row.revision and row.tries == 1:  # nothing was sent since a person decided: Stripe means what it refused
+                self._set_aside(row, UNSURE, HAS_IT)
+                return 1
             request_id = ""  # an earlier try of ours, whose answer was lost
         except Transient:
             raise
@@ -206,11 +212,6 @@ class UsageRun:
         return self.links.by_stripe_id(customers).values() if customers else ()
 
 
-def _idempotency_key(row: StoredUsage) -> str:
-    text = f"usage|{row.row.stripe_identifier}|{row.revision}"
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def _key(code: str, customer: str, event: str) -> str:
     return f"usage:{code}:{customer}:{event}"
 
@@ -218,6 +219,8 @@ def _key(code: str, customer: str, event: str) -> str:
 def _issue(group: UsageGroup, account: str | None, now: datetime) -> BillingIssue:
     what = f"{group.many} events of {group.event}, {group.quantity} in all, were not billed to {group.customer}"
     detail = f"{what}. The first: {group.example}, {group.oldest:%Y-%m-%d}: {group.message}"
+    if not group.customer:  # it stands for events that nobody can name
+        detail = f"{group.event}: {group.message}"
     return BillingIssue(
         billing_key=_key(group.code, group.customer, group.event),
         code=group.code,

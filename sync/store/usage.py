@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import (
@@ -14,6 +14,8 @@ from sqlalchemy import (
     Text,
     and_,
     case,
+    cast,
+    exists,
     func,
     literal,
     or_,
@@ -31,11 +33,13 @@ from sync.store.backoff import Backoff
 from sync.store.engine import storable
 from sync.store.sql import in_seconds, machine_now, seconds_until, unnested
 from sync.store.tables import crm_rows, usage_events
-from sync.usage.rows import UsageRow
+from sync.usage.rows import LONGEST_IDENTIFIER, UsageRow
 
 _u = usage_events.c
 _SUBSCRIPTIONS = "Billing_Subscription__c"
 _WAITS: dict[str, Any] = {"state": "waiting"}
+#: How long after it was sent Stripe may still report that something was not counted.
+REPORTED_WITHIN = timedelta(days=3)
 SET_ASIDE: tuple[UsageState, ...] = ("refused", "unknown")
 
 
@@ -121,6 +125,32 @@ class StoredUsageEvents:
     def set_aside(self, id: int, *, state: UsageState, code: str, message: str) -> None:
         values = {"state": state, "error_code": code, "error_message": storable(message), "retry_machine_at": None}
         self._change([id], values)
+
+    def any(self) -> bool:
+        with self._engine.begin() as connection:
+            return bool(connection.execute(select(exists(select(_u.id)))).scalar_one())
+
+    def reported(self, names: Sequence[str], at: datetime, *, code: str, message: str) -> Sequence[StoredUsage]:
+        keys = [(source, identifier) for source, colon, identifier in (n.partition(":") for n in names) if colon]
+        recent = and_(_u.sent_at > at - REPORTED_WITHIN, or_(_at_stripe().in_(names), _sent_under().in_(names)))
+        named = or_(tuple_(_u.source, _u.identifier).in_(keys), recent)
+        counts = and_(_u.state == "sent", _u.sent_at <= at)
+        values = {"state": "refused", "error_code": code, "error_message": storable(message)}
+        with self._engine.begin() as connection:
+            rows = connection.execute(select(usage_events).where(named).order_by(_u.id).with_for_update()).all()
+            mine = _u.id.in_([row.id for row in rows])
+            connection.execute(update(usage_events).where(mine, counts).values(**values))
+        return [_usage(row) for row in rows]
+
+    def stand_in(
+        self, source: str, identifier: str, event: str, happened_at: datetime, *, code: str, message: str
+    ) -> None:
+        row = {"source": source, "identifier": identifier, "event": event, "happened_at": happened_at, "customer": ""}
+        row |= {"stripe_account": self._account}
+        told = {"state": "refused", "error_code": code, "error_message": storable(message), "quantity": 0, "named": ""}
+        store = insert(usage_events).values(**row, **told)
+        with self._engine.begin() as connection:
+            connection.execute(store.on_conflict_do_nothing(index_elements=[_u.source, _u.identifier]))
 
     def around(self, customer: str, event: str, start: datetime, end: datetime) -> Sequence[StoredUsage]:
         these = (_u.customer == customer, _u.event == event, _u.happened_at >= start, _u.happened_at < end)
@@ -214,6 +244,22 @@ class StoredUsageEvents:
         with self._engine.begin() as connection:
             rows = connection.execute(select(usage_events).join(given, same)).all()
         return {(row.source, row.identifier): row for row in rows}
+
+
+def _at_stripe() -> ColumnElement[str]:
+    """`UsageRow.stripe_identifier` of a row, in SQL."""
+    name = _u.source + ":" + _u.identifier
+    hashed = _u.source + ":#" + func.left(_sha256(name), 48)
+    return case((func.length(name) <= LONGEST_IDENTIFIER, name), else_=hashed)
+
+
+def _sent_under() -> ColumnElement[str]:
+    """The idempotency key under which a row was sent last: `UsageRow.idempotency_key`, in SQL."""
+    return _sha256("usage|" + _at_stripe() + "|" + cast(_u.revision, Text))
+
+
+def _sha256(text: ColumnElement[str]) -> ColumnElement[str]:
+    return func.encode(func.sha256(func.convert_to(text, "UTF8")), "hex")
 
 
 def _same(there: Row[Any], new: NewUsage) -> bool:

@@ -62,6 +62,10 @@ class UsageRow:
             return name
         return f"{self.source}:#{hashlib.sha256(name.encode()).hexdigest()[:48]}"
 
+    def idempotency_key(self, revision: int) -> str:
+        """The key under which it is sent; another one each time that it has to count as a new request."""
+        return hashlib.sha256(f"usage|{self.stripe_identifier}|{revision}".encode()).hexdigest()
+
 
 @dataclass(frozen=True)
 class Refusal:

@@ -20,6 +20,7 @@ from sync.run.dealing import Dealing
 from sync.run.flush import Flusher
 from sync.run.healing import Healing
 from sync.run.identity import Identity
+from sync.run.intake import USAGE_REPORT
 from sync.run.merging import Merges
 from sync.run.mirror import Mirror
 from sync.run.nightly import KIND as NIGHTLY
@@ -40,6 +41,7 @@ from sync.run.sweep import Sweep
 from sync.run.telling import Telling
 from sync.run.usage import UsageRun
 from sync.run.usage_intake import UsageIntake
+from sync.run.usage_reports import UsageReports
 from sync.run.using import Using
 from sync.run.won import WonNotBilled
 from sync.store.adoption import StoredAdoption
@@ -145,11 +147,17 @@ def pipeline_of(
         intake=usage_intake_of(store, stripe), metering=stripe.meters, store=store.usage, cursors=store.cursors, links=store.links,
         facts=store.facts, outbox=store.outbox, rows=rows, clock=store.clock, pause_cap_s=DRAIN_BACKOFF_S if drain else None,
     )  # fmt: skip
+    reports = UsageReports(
+        metering=stripe.meters, store=store.usage, usage=usage, subjects=store.subjects, cursors=store.cursors,
+        source=stripe.source,
+    )  # fmt: skip
     return Pipeline(
         usage=usage, subjects=store.subjects, outbox=store.outbox, clock=store.clock,
-        changes=Changes(stripe=stripe, salesforce=salesforce, subjects=store.subjects, cursors=store.cursors),
-        quotes=quotes, products=products, identity=identity, customer_fields=customer_fields, mirror=replace(mirror, apart={NIGHTLY: nightly.run}),
-        nightly=nightly,
+        changes=Changes(
+            stripe=stripe, salesforce=salesforce, subjects=store.subjects, cursors=store.cursors, apart=reports.poll
+        ),
+        quotes=quotes, products=products, identity=identity, customer_fields=customer_fields,
+        mirror=replace(mirror, apart={NIGHTLY: nightly.run, USAGE_REPORT: reports.run}), nightly=nightly,
         won=WonNotBilled(
             comparing=store.comparing, outbox=store.outbox, facts=store.facts, cursors=store.cursors, rows=rows,
             clock=store.clock, after=timedelta(hours=store.settings.won_not_billed_h),

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
+from typing import TypeAlias
 
 import redis
 import structlog
@@ -20,6 +21,8 @@ from sync.gateways.stripe_signature import verifier
 from sync.routing import SOBJECTS
 
 log = structlog.get_logger()
+StripeAccount: TypeAlias = stripe_client.StripeAccount
+SalesforceOrg: TypeAlias = salesforce_gateway.SalesforceOrg
 
 REDIS_TIMEOUT_S = 5.0
 FORGERIES = "; webhooks can't be told from forgeries"
@@ -29,11 +32,14 @@ WHO_TRIES, WHO_PAUSE_S, WHO_LONGEST_S = 5, 0.2, 2.0
 
 def vendors(
     settings: Settings, *, redis_url: str | None = None
-) -> tuple[stripe_client.StripeAccount, salesforce_gateway.SalesforceOrg]:
-    """Both gateways without a store; nothing is called yet."""
+) -> tuple[Mapping[str, stripe_client.StripeAccount], salesforce_gateway.SalesforceOrg]:
+    """Both gateways without a store, that of Stripe for each account by its name in STRIPE_ACCOUNTS ("" where there is
+    one); nothing is called yet.
+    """
     places = endpoints(settings)
     bell = redis.Redis.from_url(redis_url, socket_timeout=REDIS_TIMEOUT_S) if redis_url else None
-    return stripe_of(settings, places, places.stripe[0], bell), salesforce_of(settings, places, mappings_of(settings))
+    stripes = {one.name: stripe_of(settings, places, one, bell) for one in places.stripe}
+    return stripes, salesforce_of(settings, places, mappings_of(settings))
 
 
 def mappings_of(settings: Settings) -> mapping.Mappings:

@@ -15,6 +15,7 @@ import requests
 
 from sync.gateways.stripe_client import StripeAccount
 from sync.records import Operation, Ref, Sent, Verb
+from sync.usage.reports import report_of
 from sync.usage.rows import UsageRow
 from tests.contracts import judge
 from tests.e2e.looks import seconds
@@ -70,6 +71,13 @@ def test_every_endpoint_answers_as_stripe_has_it(world: World, sender: Sender) -
     noon = datetime(2026, 1, 1, 12, tzinfo=UTC) - timedelta(days=1)
     assert sender.account.meters.report(meter, customer, UsageRow("test", "1", 7, noon), "test-usage")
     assert sender.account.meters.counted(meter, customer, noon, noon + timedelta(minutes=1)) == 7
+    world.fault("stripe", "refuse_later", next=1, match="POST /v1/billing/meter_events")
+    sender.account.meters.report(meter, customer, UsageRow("test", "2", 7, noon), "test-usage-2")
+    world.at("2026-01-01T00:02")
+    [told] = sender.account.meters.error_reports(noon)
+    whole = sender.account.meters.error_report(told["id"])
+    assert whole is not None
+    assert report_of(whole).wrong[0].named == ("test:2",)
     sender.create("balance", customer=customer, amount=-100, currency="usd")
     invoice = sender.create(
         "invoice", customer=customer, collection_method="send_invoice", days_until_due=30,

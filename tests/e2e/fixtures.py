@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import structlog
 
+from sync.cli import run
+from tests.e2e.book import Book
 from tests.e2e.sandbox import World, fresh_world, running_sandbox
 from tests.e2e.tandem import Tandem
 from tests.e2e.webhooks import Webhooks, running_web
 from workers.embedded import Servers
+
+#: Of case 17.
+USED_IN_TIERS = [(100, "0", None), (1000, "0.99", None), (None, "0.79", None)]
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +60,38 @@ def webhooks(world: World, tandem: Tandem, servers: Servers) -> Iterator[Webhook
     """A sender of webhooks to a real `tandem web` process on the database of ``tandem``."""
     with running_web(world, tandem.database_url, servers.redis_url) as sender:
         yield sender
+
+
+@pytest.fixture
+def usage(world: World, tandem: Tandem) -> Book:
+    """Two customers of case 17 in June, and one without anything by use."""
+    world.at("2026-05-20")
+    book = Book(world, tandem)
+    seat, use = book.product("Seat"), book.by_use("resolution", USED_IN_TIERS)
+    terms: dict[str, Any] = {"Start_Date__c": "2026-06-01", "Term_Months__c": 5, "Billing_Frequency__c": "Monthly"}
+    for who in ("acme", "birch"):
+        book.sell(who, [(seat, 10, "29.00", {}), (use, 1, "0", {})], **terms)
+    book.sell("cedar", [(seat, 10, "29.00", {})], **terms)
+    book.live("2026-05-20T10:00", "2026-06-02")
+    return book
+
+
+@pytest.fixture
+def command(
+    tandem: Tandem, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., Any]]:
+    """Runs `tandem usage …` and gives the exit code with the answer."""
+    monkeypatch.setenv("TANDEM_SANDBOX_URL", tandem.world.control_url)
+    monkeypatch.setenv("DATABASE_URL", tandem.database_url)
+    monkeypatch.setenv("REDIS_URL", str(tandem.redis_url))
+
+    def call(*arguments: str) -> tuple[int, dict[str, Any]]:
+        capsys.readouterr()
+        code = run(["usage", *arguments, "--json"])
+        return code, json.loads(capsys.readouterr().out)
+
+    yield call
+    # A command sends its log to the stderr it finds, which ends with the test.
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+    logging.getLogger().handlers[:] = []

@@ -22,10 +22,10 @@ START_WITHIN_S = 30.0
 
 
 @contextmanager
-def running_web(world: World, database_url: str, redis_url: str) -> Iterator[Webhooks]:
+def running_web(world: World, database_url: str, redis_url: str, port: str = "0") -> Iterator[Webhooks]:
     """A `tandem web` process that takes this world's webhooks until the block ends."""
     own = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "TANDEM_SANDBOX_URL": world.control_url}
-    command = [sys.executable, "-m", "sync", "web", "--port", "0", "--json"]
+    command = [sys.executable, "-m", "sync", "web", "--port", port, "--json"]
     process = subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, **own}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
     )

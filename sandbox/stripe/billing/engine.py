@@ -18,6 +18,7 @@ from sandbox.stripe.billing.credits import Credits
 from sandbox.stripe.billing.disputes import Disputes
 from sandbox.stripe.billing.endings import Endings
 from sandbox.stripe.billing.invoices import Invoices
+from sandbox.stripe.billing.meter_errors import MeterErrors
 from sandbox.stripe.billing.part_payments import PartPayments
 from sandbox.stripe.billing.schedules import Schedules
 from sandbox.stripe.billing.starts import Starts
@@ -137,7 +138,7 @@ def install(kernel: Kernel) -> Billing:
     for type, field in _INDEXES:
         kernel.store.index_by(type, field)
     billing = Billing(kernel)
-    kernel.timers.append(billing)
+    kernel.timers += [billing, MeterErrors(kernel)]
     kernel.before_customer_deleted.append(billing.endings.customer_deleted)
     return billing
 

@@ -10,12 +10,14 @@ import re
 from typing import Any
 
 from sandbox.stripe.billing.calendar import DAY_S
+from sandbox.stripe.billing.meter_errors import meter_errors
 from sandbox.stripe.billing.meter_routes import active_meter
 from sandbox.stripe.billing.usage import reading_key
 from sandbox.stripe.errors import StripeError, invalid, missing_param
 from sandbox.stripe.kernel import Call, Kernel, Obj, route
 from sandbox.stripe.params import Fields, Kind, one_of, struct, text, timestamp
 
+REFUSE_LATER = "refuse_later"
 UNIQUE_FOR_S = DAY_S
 """How long an identifier stays taken, and how long an event can be cancelled, after it was received."""
 OLDEST_S = 35 * DAY_S
@@ -53,7 +55,9 @@ _ADJUSTMENT: Fields = {
 
 @route("POST", "/v1/billing/meter_events", _EVENT)
 def create_event(call: Call) -> Obj:
-    """Count usage for a customer, at the event's own time."""
+    """Count usage for a customer, at the event's own time. What is wrong with it is said at once, or by a report later."""
+    if call.fault == REFUSE_LATER:
+        return _refused_later(call)
     kernel, given = call.kernel, call.params
     now = kernel.now_s()
     meter = _meter(kernel, given["event_name"])
@@ -78,15 +82,41 @@ def create_event(call: Call) -> Obj:
             "_of": reading_key(meter["id"], customer["id"]),
         }
     )
+    return _answer(call, identifier, at)
+
+
+def _answer(call: Call, identifier: str, at: int) -> Obj:
     return {
         "object": "billing.meter_event",
-        "created": now,
-        "event_name": meter["event_name"],
+        "created": call.kernel.now_s(),
+        "event_name": call.params["event_name"],
         "identifier": identifier,
         "livemode": False,
-        "payload": given["payload"],
+        "payload": call.params["payload"],
         "timestamp": at,
     }
+
+
+def _refused_later(call: Call) -> Obj:
+    """The event is taken and does not count; the report names what is wrong with it, else a customer that is not found."""
+    kernel, given = call.kernel, call.params
+    identifier = given.get("identifier") or _fresh_identifier(kernel)
+    meter = active_meter(kernel, given["event_name"])
+    code = _wrong(kernel, meter, given["payload"])
+    meter_errors(kernel).found(meter["id"] if meter else None, code, identifier)
+    kernel.touch()
+    return _answer(call, identifier, given.get("timestamp", kernel.now_s()))
+
+
+def _wrong(kernel: Kernel, meter: Obj | None, payload: dict[str, str]) -> str:
+    if meter is None:
+        return "no_meter"
+    if not payload.get(meter["customer_mapping"]["event_payload_key"]):
+        return "meter_event_no_customer_defined"
+    value = payload.get(meter["value_settings"]["event_payload_key"], "1")
+    if not value.lstrip("-").isdigit():
+        return "meter_event_invalid_value"
+    return "meter_event_customer_not_found" if _WHOLE.match(value) else "meter_event_value_too_many_digits"
 
 
 def _meter(kernel: Kernel, event_name: str) -> Obj:

@@ -5,10 +5,12 @@ from sandbox.stripe.resources import (  # noqa: F401  (imported for their routes
     account,
     coupons,
     customers,
+    event_destinations,
     events,
     payment_methods,
     prices,
     products,
+    thin_events,
     webhook_endpoints,
 )
 from sandbox.stripe.tax import ids, registrations, settings  # noqa: F401  (for their routes)

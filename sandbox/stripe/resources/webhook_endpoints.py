@@ -31,7 +31,8 @@ _CREATE: Fields = {
 }
 
 
-def _check(params: dict[str, Any]) -> None:
+def check_address(params: dict[str, Any]) -> None:
+    """The ``url``, if there is one, is one that this sandbox delivers to."""
     if "url" in params:
         parts = urlsplit(params["url"])
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -45,7 +46,7 @@ def _check(params: dict[str, Any]) -> None:
 def create_webhook_endpoint(call: Call) -> Obj:
     """Create and show the secret, this once. The first endpoint after start or reset has the ready file's secret."""
     kernel, params = call.kernel, call.params
-    _check(params)
+    check_address(params)
     if params.get("connect"):
         raise invalid("Connect endpoints are not part of this sandbox.", "connect")
     if len(kernel.store.all("webhook_endpoint")) >= MOST_ENDPOINTS:
@@ -74,7 +75,7 @@ def create_webhook_endpoint(call: Call) -> Obj:
 def update_webhook_endpoint(call: Call) -> Obj:
     """Change address, events or activity; what is queued for a disabled endpoint is dropped."""
     endpoint, params = call.kernel.get("webhook_endpoint", call.ids["id"]), call.params
-    _check(params)
+    check_address(params)
     kept = merged_metadata(endpoint["metadata"], params.get("metadata"))
     with call.kernel.changing(endpoint):
         endpoint["metadata"] = kept

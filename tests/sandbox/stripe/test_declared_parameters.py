@@ -14,7 +14,10 @@ from tests.contracts.stripe_contract import check, find_endpoint
 
 PACKAGES = (resources.__name__, billing.__name__, tax.__name__)  # imported for the endpoints that they register
 ROUTES = [route for route in routes() if route.handler.__module__.startswith(PACKAGES)]
+#: Not of the SDK's types: v2 gives the page in the address that it answers.
+APART = ("expand", "page")
 SAMPLES = {
+    "moment": "2026-03-01T00:00:00Z",
     "text": "x",
     "integer": "1",
     "timestamp": "1767225600",
@@ -58,7 +61,7 @@ def path_of(route: Route) -> str:
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.template}")
 def test_an_endpoint_takes_nothing_that_the_sdk_does_not_know(route: Route) -> None:
     assert find_endpoint(route.method, path_of(route)) is not None, "no such endpoint in the SDK"
-    fields = {key: kind for key, kind in route.params.items() if key != "expand"}
+    fields = {key: kind for key, kind in route.params.items() if key not in APART}
     tried = 0
     for params in requests(fields):
         tried += 1
