@@ -102,7 +102,7 @@ def test_a_realm_may_say_more_later_and_then_must_go_on_saying_it(cursors: Store
 
 
 def test_a_stripe_account_may_join_later_and_is_never_taken_away_renamed_or_exchanged(cursors: StoredCursors) -> None:
-    us = {**REALM, "stripe:us": REALM["stripe"]}
+    us = {**REALM, "stripe:us": "acct_1"}
     cursors.pin_realm(REALM)
     cursors.pin_realm(us)
     cursors.pin_realm({**us, "stripe:eu": "acct_eu"})
