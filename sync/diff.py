@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from sync.deal.money import plain
@@ -41,6 +42,14 @@ def diff(desired: Sequence[Desired], actual: Mapping[Ref, Actual]) -> Plan:
         if not _is_half_made(want, have):
             drift += [_drift(want, have, part, ids) for part in outside]
     return Plan(tuple(sorted(operations, key=_rank)), tuple(drift), complete)
+
+
+def only_needed(plan: Plan) -> Plan:
+    """The plan without prices that would be made active again for their own sake: what runs bills on without that, so whoever
+    archived one is asked. Something else to write may stand on it, and then it is needed.
+    """
+    idle = all(o.verb is Verb.UPDATE and o.ref.kind == "price" for o in plan.operations)
+    return replace(plan, operations=()) if idle else plan
 
 
 def _is_ours(part: str, want: Desired, have: Actual, ids: Mapping[Ref, Value]) -> bool:

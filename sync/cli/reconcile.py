@@ -132,12 +132,17 @@ class Asked:
 def compare(services: Services, keys: Sequence[str], *, heal: bool = False) -> Report:
     """These records' Accounts, both sides read now."""
     sweep = services.pipeline.nightly.sweep
-    accounts = list(dict.fromkeys(account_of(services, key) for key in keys))
+    products = [key.partition(":")[2] for key in keys if key.startswith("product:01t")]
+    accounts = list(dict.fromkeys(account_of(services, key) for key in keys if not key.startswith("product:01t")))
     before = (services.stripe.calls, services.salesforce.calls)
     sweep.reconcile.refresh(accounts)
     report = Report(services.clock.now(), finished=True)
     compared = sweep.reconcile.compare(accounts)
     report.add(compared, sweep.healing.heal(compared) if heal else frozenset())
+    if products and sweep.reconcile.catalogue:
+        sweep.reconcile.catalogue.refresh(products)
+        compared = sweep.reconcile.products(products)
+        report.add(compared, sweep.healing.heal(compared) if heal else frozenset())
     report.stripe_calls = services.stripe.calls - before[0]
     report.salesforce_calls = services.salesforce.calls - before[1]
     return report

@@ -27,6 +27,8 @@ class Kind(StrEnum):
     OVERWRITTEN = "overwritten in Salesforce"
     BEHIND = "not shown yet in Salesforce"
     ORPHAN_ROW = "row without its object"
+    FIELD = "field unlike in Stripe"
+    ARCHIVED = "archived in Stripe"
 
 
 class Cure(StrEnum):

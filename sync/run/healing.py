@@ -11,7 +11,7 @@ from sync.crm import CrmRow
 from sync.desired.compared_rows import NOTHING
 from sync.desired.differences import Cure, Difference, Kind
 from sync.ports import Links, Outbox, Promises, Subjects
-from sync.run.intake import quote_mark
+from sync.run.intake import payer_mark, product_mark, quote_mark
 from sync.run.reconcile import Compared, Reconcile, link_of
 from sync.run.rows import KEY
 
@@ -47,6 +47,10 @@ class Healing:
             quote = difference.subject.partition(":")[2]
             self.promises.signed(quote, self.reconcile.clock.now())  # its clock runs from now on at the latest
             self.subjects.mark([quote_mark(quote, difference.account_id)], reason="reconcile")
+            healed.add(difference.fingerprint)
+        for difference in (d for d in safe if d.kind is Kind.FIELD):
+            kind, _, id_ = difference.subject.partition(":")
+            self.subjects.mark([product_mark(id_) if kind == "product" else payer_mark(id_)], reason="reconcile")
             healed.add(difference.fingerprint)
         if healed:
             log.info("healed", differences=len(healed))

@@ -141,7 +141,7 @@ class Pipeline:
     def _with_company(self, claim: Claim) -> Claim:
         """Customers that nothing else is due for are found out about together."""
         alone = all(d.kind == CUSTOMER for d in claim.subjects)
-        held = self.identity.mode == "create" and self.pausing.stands("salesforce")
+        held = alone and self.identity.mode == "create" and self.pausing.stands("salesforce")
         return self.subjects.with_company(claim, CUSTOMER, AT_ONCE - 1) if alone and not held else claim
 
     def _newcomers(self, claim: Claim, runs: Counter[str] | None) -> dict[str, Outcome]:

@@ -25,7 +25,7 @@ from sync.desired.subscription import Wanted, desire
 from sync.desired.takeover import check_takeover, row_of
 from sync.desired.taxed_customer import check_taxed
 from sync.desired.true_up import as_settled, desire_true_ups
-from sync.diff import diff
+from sync.diff import diff, only_needed
 from sync.errors import Refusal, Refused
 from sync.facts import BalanceTransaction, CreditNote, Fact, Invoice, Schedule, Subscription
 from sync.observed import actuals
@@ -160,7 +160,7 @@ class Planner:
         changed = foreseen if case.changed is deal else forecast(case.changed, now, begun(case.changed, done))
         wakes = [wanted.wake_at, given_back.wake_at, ups.wake_at, use.wake_at]
         known = {ref: found.remote_id for ref, found in actual.items()}
-        plan = diff(desired, actual)
+        plan = only_needed(diff(desired, actual))
         used = said_uses(dues, case.change.quote_id, deal)
         said = self.hold(case, foreseen, known) if shown_only and not done else None
         return Worked(

@@ -12,6 +12,7 @@ from sync.crm import CrmRow
 from sync.deal.calendar import business_day
 from sync.deal.policy import BillingPolicy
 from sync.desired.compared_deals import deals_unlike
+from sync.desired.compared_fields import archived_prices
 from sync.desired.compared_rows import Found, RowsView, rows_unlike
 from sync.desired.compared_view import OVER, SCHEDULE_OVER, DealsView, QuoteState
 from sync.desired.differences import Cure, Difference, Kind
@@ -24,6 +25,7 @@ from sync.ports.listing import StripeLists
 from sync.ports.queue import SubjectState
 from sync.ports.standing import SalesforceStanding, Standing
 from sync.records import Ref
+from sync.run.compared_catalogue import ComparedCatalogue
 from sync.run.dealing import Dealing
 from sync.run.following import payer_of
 from sync.run.intake import unit_of
@@ -86,6 +88,7 @@ class Reconcile:
     zone_of: Callable[[Iterable[str]], Mapping[str, str]]
     #: Where there are several Stripe accounts, what stands in the CRM without that of the others.
     mine: Callable[[Mapping[str, Standing]], Mapping[str, Standing]] = dict
+    catalogue: ComparedCatalogue | None = None
 
     def refresh(self, account_ids: Sequence[str]) -> None:
         """What Stripe has for these Accounts is read now and stored: for a few, in place of the whole lists."""
@@ -125,9 +128,17 @@ class Reconcile:
             found += self._deals_unlike(standing[account_id], customers[account_id], known, ours)
             rows = [_found(row) for row in standing[account_id].rows]
             found += self._rows_unlike(RowsView(account_id, expected.get(account_id, ()), rows, under_way))
+            found += archived_prices(account_id, known.typed(customers[account_id], Subscription), known.prices)
+        found += self.catalogue.accounts({a: customers[a] for a in looked}) if self.catalogue else ()
         found += [one for account_id in gone for one in _without_account(account_id, known)]
         by_name = {(row.sobject, row.key): row for some in expected.values() for row in some}
         return Compared(self._decided(found), tuple(account_ids), tuple(sorted(busy)), fence, by_name)
+
+    def products(self, ids: Iterable[str]) -> Compared:
+        """Every difference of these products, as Stripe was read last."""
+        fence = self.facts.fence()
+        found, rows = self.catalogue.products(ids) if self.catalogue else ([], {})
+        return Compared(self._decided(found), (), (), fence, rows)
 
     def _rows_unlike(self, view: RowsView) -> list[Difference]:
         """What differs in the CRM, with what we wrote there last beside it where anything does."""

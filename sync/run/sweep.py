@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import structlog
 
 from sync.desired.differences import Cure, Difference, by_kind
+from sync.desired.keys import PRODUCT
 from sync.ports import Adoption, Budgets, Claim, Cursors, Ledger
 from sync.ports.standing import LEADING
 from sync.run.allowance import BulkAllowance
@@ -121,6 +122,8 @@ class Sweep:
             accounts = self._accounts(state, keep)
             self._compare(state, [a for a in accounts if a > state.position], len(accounts), heal, keep, say)
             self._again(state, heal)
+            compared = self.allowance.ask(lambda: self.reconcile.products(self.products()))
+            report.add(compared, self.healing.heal(compared) if heal else frozenset())
         finally:
             count()
             state.save()
@@ -128,6 +131,10 @@ class Sweep:
         state.save()
         self._record(report, name)
         return report
+
+    def products(self) -> list[str]:
+        """Every Product2 that a product of Stripe names."""
+        return sorted({one.metadata[PRODUCT] for one in self.adoption.keyed("product", PRODUCT)})
 
     def _list_stripe(self, name: str, resume: bool, keep: Callable[[], None], say: Callable[[str], None]) -> None:
         """Every list of Stripe is in the facts, read side by side under one rate."""

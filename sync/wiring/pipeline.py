@@ -15,6 +15,7 @@ from sync.desired.mirrored import Mirrored
 from sync.gateways import salesforce_gateway, stripe_client
 from sync.run.catalogued import Catalogued
 from sync.run.changes import Changes
+from sync.run.compared_catalogue import ComparedCatalogue
 from sync.run.customer_fields import CustomerFields
 from sync.run.dealing import Dealing
 from sync.run.flush import Flusher
@@ -130,6 +131,10 @@ def pipeline_of(
         stripe=stripe, salesforce=salesforce, facts=store.facts, links=store.links, promises=store.promises,
         outbox=store.outbox, comparing=store.comparing, decisions=store.decisions, dealing=dealing, mirror=mirror,
         rows=rows, clock=store.clock, policy=policy, zone_of=mirror.zone_of,
+        catalogue=ComparedCatalogue(
+            stripe=stripe, salesforce=org, facts=store.facts, links=store.links, comparing=store.comparing, rows=rows,
+            sends=customer_fields is not None,
+        ),
         mine=Mine(among.part, lambda: among.sides, store.comparing, rows) if among else dict,
     )  # fmt: skip
     healing = Healing(

@@ -142,6 +142,48 @@ def test_where_the_mappings_give_names_to_stripe_they_come_from_there(
     changes_nothing(tandem)
 
 
+@pytest.mark.long
+def test_a_comparison_tells_what_was_changed_in_stripe_puts_ours_right_and_asks_about_the_rest(
+    world: World, make_tandem: Callable[..., Tandem], tmp_path: Path
+) -> None:
+    text = (builtin() / "account.yaml").read_text(encoding="utf-8")
+    line = "  Industry: {type: picklist, owner: crm, to: customer.metadata.industry}\n"
+    (tmp_path / "account.yaml").write_text(text + line, encoding="utf-8")
+    tandem = make_tandem(tandem_mappings=tmp_path)
+    sweep = tandem.services.pipeline.nightly.sweep
+    world.at("2026-01-10T09:00")
+    book = Book(world, tandem)
+    seat = book.product("Seat")
+    quote = book.sell("acme", [(seat, 10, "10.00", {})], **TERMS)
+    book.live("2026-01-10T10:00", "2026-02-01")
+    world.crm.change("Account", book.accounts["acme"], Industry="Energy")
+    settled(tandem)
+    assert sweep.run("before", heal=False).left == []
+
+    stripe_id, [price] = f"tandem_{seat['id']}", world.stripe.all("prices")
+    world.stripe.post(f"products/{stripe_id}", name="Chair", active="false")
+    world.stripe.post(f"customers/{book.customer('acme')}", form={"metadata[industry]": "Mining"})
+    world.stripe.post(f"prices/{price['id']}", active="false")
+    world.crm.change("Product2", seat["id"], Stripe_Product_Id__c="prod_typed_over")
+    report = sweep.run("found", heal=False)
+    assert sorted((str(d.kind), d.record, d.field, d.expected, d.actual) for d in report.left) == [
+        ("archived in Stripe", price["id"], "active", "active", "archived in Stripe"),
+        ("archived in Stripe", stripe_id, "active", "true (Product2.IsActive)", "archived in Stripe"),
+        ("field unlike in Stripe", book.customer("acme"), "metadata.industry", "Energy", "Mining"),
+        ("field unlike in Stripe", stripe_id, "name", "Seat", "Chair"),
+        ("overwritten in Salesforce", f"Product2 {seat['id']}", "Stripe_Product_Id__c", stripe_id, "prod_typed_over"),
+    ]
+    assert {d.subject for d in report.left if d.cure == "person"} == {f"quote:{quote}", f"product:{seat['id']}"}
+
+    assert len(sweep.run("healed", heal=True).healed) == 3
+    settled(tandem)
+    assert (product(world, stripe_id)["name"], product(world, stripe_id)["active"]) == ("Seat", False)
+    shown = world.crm.row("Product2", "Stripe_Product_Id__c", f"Id = '{seat['id']}'")["Stripe_Product_Id__c"]
+    assert shown == stripe_id
+    assert {str(d.kind) for d in sweep.run("after", heal=True).left} == {"archived in Stripe"}
+    changes_nothing(tandem)
+
+
 def product(world: World, id_: str) -> dict[str, Any]:
     """The product in Stripe."""
     [found] = [p for p in world.stripe.all("products") if p["id"] == id_]

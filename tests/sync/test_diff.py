@@ -1,14 +1,15 @@
 """The diff of what should be with what is: order, what can't be changed, and nothing at all for what is right."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from sync import facts
-from sync.diff import diff
+from sync.diff import diff, only_needed
 from sync.errors import Unsafe
 from sync.observed import Actual, actuals
-from sync.records import Desired, Ref, Verb
+from sync.records import Desired, Operation, Ref, Verb
 from tests.sync.deal.factory import EARLY, a_deal, a_fee, a_line
 from tests.sync.desired.stripe_answers import StripeAnswers
 
@@ -82,7 +83,7 @@ def test_metadata_of_others_is_none_of_our_business():
     assert diff([want(compare=compare, update=compare)], {A: Actual("x", {"metadata": {"theirs": "1"}})})
 
 
-def test_a_renamed_product_is_renamed_and_an_archived_price_comes_back():
+def test_a_product_that_is_there_is_not_a_deals_to_change_and_an_archived_price_comes_back_where_it_is_needed():
     stripe = StripeAnswers()
     deal = a_deal()
     stripe.converge(deal, EARLY)
@@ -90,10 +91,10 @@ def test_a_renamed_product_is_renamed_and_an_archived_price_comes_back():
     stripe.change(product, name="Old name")
     stripe.change(price, active=False)
     plan = stripe.plan(deal, EARLY)
-    assert [(o.verb, o.ref.kind, o.payload) for o in plan.operations] == [
-        (Verb.UPDATE, "product", {"name": "Pro"}),
-        (Verb.UPDATE, "price", {"active": True}),
-    ]
+    assert [(o.verb, o.ref.kind, o.payload) for o in plan.operations] == [(Verb.UPDATE, "price", {"active": True})]
+    assert not only_needed(plan)
+    needing = replace(plan, operations=(*plan.operations, Operation(Verb.CREATE, A, {})))
+    assert only_needed(needing) == needing
     stripe.apply(plan)
     assert not stripe.plan(deal, EARLY)
 

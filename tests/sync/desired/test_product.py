@@ -9,11 +9,12 @@ import pytest
 
 from sync.crm import CrmProduct
 from sync.desired.catalog import desire_catalogue
-from sync.desired.keys import ARCHIVED, KEY, PRODUCT
+from sync.desired.compared_fields import archived_prices, product_unlike
+from sync.desired.keys import ARCHIVED, DEAL, KEY, PRODUCT
 from sync.desired.product import desire_product
 from sync.desired.sellable import check_products
 from sync.diff import diff
-from sync.facts import Product
+from sync.facts import Item, Price, Product, Subscription
 from sync.observed import observe
 from sync.plan import Plan
 from sync.ports import NewLink
@@ -136,3 +137,28 @@ def test_what_stripe_cannot_sell_is_refused_in_words(
     assert (refusal.code, refusal.record_id) == ("CONF-301", SEATS_ID)
     assert said in refusal.message
     assert {SEATS_ID, found.id if found else adopted or ""} <= set(refusal.blocked_on)
+
+
+def test_a_comparison_names_each_key_and_leaves_what_was_archived_by_hand_to_a_person() -> None:
+    one = sold(sent=(("product.metadata.family", "Seats"),))
+    found = in_stripe(name="Chair", active=False, metadata={KEY: OWN, PRODUCT: SEATS_ID, "family": "Chairs"})
+    assert [(d.field, d.expected, d.actual, str(d.cure)) for d in product_unlike(one, found)] == [
+        ("name", "Pro", "Chair", "safe"),
+        ("metadata.family", "Seats", "Chairs", "safe"),
+        ("active", "true (Product2.IsActive)", "archived in Stripe", "person"),
+    ]
+    assert product_unlike(sold(is_active=False), in_stripe(active=False)) == []
+    stale = product_unlike(sold(is_active=False), in_stripe())
+    assert ("active", "false", "true", "safe") in [(d.field, d.expected, d.actual, str(d.cure)) for d in stale]
+
+
+def test_only_a_price_that_something_live_runs_on_is_told_when_it_is_archived() -> None:
+    price = Price(id="price_1", lookup_key="tdm_1", active=False)
+    item = Item(id="si_1", price=price.model_copy(update={"active": True}))
+    live = Subscription(id="sub_1", status="active", metadata={DEAL: "0Q0A"}, items=(item, item))
+    [told] = archived_prices("001A", [live], {"price_1": price})
+    assert (told.subject, told.record, str(told.cure)) == ("quote:0Q0A", "price_1", "person")
+    over = live.model_copy(update={"status": "canceled"})
+    selfserve = live.model_copy(update={"metadata": {}})
+    assert archived_prices("001A", [over, selfserve], {"price_1": price}) == []
+    assert archived_prices("001A", [live], {}) == []
