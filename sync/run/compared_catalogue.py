@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from sync.ports.comparing import Comparing
 from sync.records import Ref
 from sync.run.catalogued import linked_products
 from sync.run.following import payer_of
-from sync.run.rows import Rows
+from sync.run.rows import Rows, nowhere
 
 #: Products of one reading: as many as one call's five queries name.
 AT_ONCE = 750
@@ -41,6 +41,8 @@ class ComparedCatalogue:
     comparing: Comparing
     rows: Rows
     sends: bool = False
+    #: Those of these products whose rows another Stripe account shows.
+    shown_elsewhere: Callable[[Iterable[str]], Set[str]] = nowhere
 
     def refresh(self, product_ids: Sequence[str]) -> None:
         """What Stripe has for these products is read now and stored."""
@@ -56,14 +58,17 @@ class ComparedCatalogue:
         for some in (ids[i : i + AT_ONCE] for i in range(0, len(ids), AT_ONCE)):
             linked = linked_products(self.links, some)
             stripe = self.facts.get("product", [link.stripe_id for link in linked.values()])
+            elsewhere = self.shown_elsewhere(linked)
             states = self.comparing.states(f"product:{id_}" for id_ in linked)
             busy = {k for k, s in states.items() if s.revision != s.done_revision}
             for id_, product in self.salesforce.products([i for i in linked if f"product:{i}" not in busy]).items():
                 there = stripe.get(linked[id_].stripe_id)
                 if product.is_deleted or not isinstance(there, Product) or there.deleted:
                     continue
-                row = self.rows.product(id_, there.id, there)
                 found += product_unlike(product, there)
+                if id_ in elsewhere:
+                    continue
+                row = self.rows.product(id_, there.id, there)
                 found += product_row_unlike(id_, row.fields, self._stands(product))
                 rows[row.sobject, row.key] = row
         return found, rows

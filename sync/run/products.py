@@ -25,7 +25,7 @@ from sync.records import Ref
 from sync.run.catalogued import linked_products
 from sync.run.intake import PRODUCT_PREFIX as PREFIX
 from sync.run.lost import close_found
-from sync.run.rows import Rows
+from sync.run.rows import Rows, nowhere
 
 log = structlog.get_logger()
 
@@ -47,7 +47,7 @@ class ProductRun:
     rows: Rows
     clock: Clock
     #: Those of these products whose rows another Stripe account shows.
-    shown_elsewhere: Callable[[Iterable[str]], Set[str]] = frozenset
+    shown_elsewhere: Callable[[Iterable[str]], Set[str]] = nowhere
 
     def run(self, claim: Claim, due: Due) -> Outcome:
         """The Stripe product says what the CRM does, and the CRM what is Stripe's to say. Who waits for it looks again."""

@@ -174,6 +174,11 @@ class Rows:
         }
 
 
+def nowhere(_: object) -> frozenset[str]:
+    """Of these products those that are shown elsewhere, where there is no other Stripe account: none."""
+    return frozenset()
+
+
 def value_at(fact: Customer | Product | None, source: str) -> object:
     """What a source of the mappings says of this object; blank without one."""
     end = end_of(source)

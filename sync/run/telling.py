@@ -21,7 +21,7 @@ from sync.run.dealing import Signed
 from sync.run.intake import account_mark, product_mark, unit_of
 from sync.run.opportunities import Opportunities
 from sync.run.planner import Worked
-from sync.run.rows import Rows
+from sync.run.rows import Rows, nowhere
 
 #: The answer to Billing_Request__c = Cancel on a signed quote.
 NOT_BY_REQUEST = (
@@ -68,7 +68,7 @@ class Telling:
     clock: Clock
     opportunities: Opportunities
     #: Those of these products whose rows another Stripe account shows.
-    shown_elsewhere: Callable[[Iterable[str]], Set[str]] = frozenset
+    shown_elsewhere: Callable[[Iterable[str]], Set[str]] = nowhere
 
     def tell(self, run: QuoteTry, worked: Worked | None, failure: SyncError | None) -> None:
         """The signed quote says how it stands, and why; the Account's rows are looked at where something was made."""

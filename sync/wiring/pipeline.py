@@ -36,7 +36,7 @@ from sync.run.promise import PromiseCheck
 from sync.run.quote import QuoteRun
 from sync.run.reconcile import Reconcile
 from sync.run.routing import Routing
-from sync.run.rows import Rows
+from sync.run.rows import Rows, nowhere
 from sync.run.several import Mine, ShownElsewhere, StripeSide, Whole
 from sync.run.sweep import Sweep
 from sync.run.telling import Telling
@@ -81,7 +81,7 @@ def pipeline_of(
     """
     rows, org = Rows(mappings), salesforce
     salesforce = cast("salesforce_gateway.SalesforceOrg", Catalogued(org, store.links))
-    shown_elsewhere = ShownElsewhere(among.part, lambda: among.sides) if among else frozenset
+    shown_elsewhere = ShownElsewhere(among.part, lambda: among.sides) if among else nowhere
     writer = Writer(stripe=stripe, ledger=store.ledger, clock=store.clock, installation=store.cursors.installation())
     dealing = Dealing(salesforce=salesforce, promises=store.promises, policy=policy, cohorts=store.cohorts)
     payers = Payers(
@@ -133,7 +133,7 @@ def pipeline_of(
         rows=rows, clock=store.clock, policy=policy, zone_of=mirror.zone_of,
         catalogue=ComparedCatalogue(
             stripe=stripe, salesforce=org, facts=store.facts, links=store.links, comparing=store.comparing, rows=rows,
-            sends=customer_fields is not None,
+            sends=customer_fields is not None, shown_elsewhere=shown_elsewhere,
         ),
         mine=Mine(among.part, lambda: among.sides, store.comparing, rows) if among else dict,
     )  # fmt: skip
