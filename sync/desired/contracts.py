@@ -17,7 +17,8 @@ from sync.deal.calendar import business_day
 from sync.deal.money import round_half_away
 from sync.desired.kept_on import let_go, term_is_over
 from sync.desired.keys import ENDS_ON, RENEWS, TAKES, TERM_END, TRIAL_FROM
-from sync.desired.worth import Terms, charge, monthly, monthly_of_phase, of_items, of_phase, percent_off
+from sync.desired.to_come import contracted, ends_on, monthly_of, next_charge, planned_monthly
+from sync.desired.worth import Terms, monthly, of_items, of_phase, percent_off
 from sync.errors import Terminal
 from sync.facts import Price, Schedule, Subscription
 
@@ -163,8 +164,8 @@ def _of_group(key: str, subs: list[Subscription], scheds: list[Schedule], terms:
 
 def _contract(key: str, subs: list[Subscription], scheds: list[Schedule], terms: Terms) -> Contract:
     scheduled = [s for s in scheds if s.status == "not_started"]
-    subs = sorted(subs, key=lambda s: (s.start_date_s, -_monthly_of(s, terms), s.id))
-    scheds = sorted(scheds, key=lambda s: (s.phases[0].start_s if s.phases else 0, -_planned_monthly(s, terms), s.id))
+    subs = sorted(subs, key=lambda s: (s.start_date_s, -monthly_of(s, terms), s.id))
+    scheds = sorted(scheds, key=lambda s: (s.phases[0].start_s if s.phases else 0, -planned_monthly(s, terms), s.id))
     status = _status([*(_subscription_status(s) for s in subs), *("Scheduled" for _ in scheduled)], scheds)
     first: Subscription | Schedule = subs[0] if subs else scheds[0]
     metadata = {k: v for o in [*subs, *scheds] for k, v in o.metadata.items()}
@@ -173,7 +174,7 @@ def _contract(key: str, subs: list[Subscription], scheds: list[Schedule], terms:
     planned_starts = [s.phases[0].start_s for s in (scheduled if subs else scheds) if s.phases]
     starts = [s.start_date_s for s in subs] + planned_starts
     running = [s for s in subs if _subscription_status(s) in RUNNING]
-    charge_s, charge_minor = _next_charge(running, scheduled, scheds, terms)
+    charge_s, charge_minor = next_charge(running, scheduled, scheds, terms)
     live_items = [i for s in subs for i in _items(s, terms)]
     planned = [p for s in scheduled for p in _phase_items(s, terms)]
     return Contract(
@@ -187,13 +188,13 @@ def _contract(key: str, subs: list[Subscription], scheds: list[Schedule], terms:
         schedule_ids=tuple(s.id for s in scheds),
         start=_start(metadata.get(TRIAL_FROM), starts, terms),
         end=_day_before(metadata.get(TERM_END)) or (terms.day_before(max(fixed)) if fixed else None),
-        ends_on=_day_before(metadata.get(ENDS_ON)) or _ends_on(subs, scheds, terms),
+        ends_on=_day_before(metadata.get(ENDS_ON)) or ends_on(subs, scheds, terms),
         period_end=_period_end(running, terms),
         next_charge_s=charge_s,
         next_amount_minor=charge_minor,
         quantity=sum(p.quantity or 0 for s in running for p in of_items(s.items) if p.licensed),
         monthly=sum((i.monthly for i in live_items), Fraction(0)),
-        contracted_monthly=_contracted(subs, scheds, terms, metadata.get(TERM_END))
+        contracted_monthly=contracted(subs, scheds, terms, metadata.get(TERM_END))
         if status not in ENDED and ENDS_ON not in metadata
         else Fraction(0),
         collection_method=first.collection_method,
@@ -294,97 +295,3 @@ def _phase_items(schedule: Schedule, terms: Terms) -> list[ContractItem]:
         )
         for at in of_phase(phase.items, terms)
     ]
-
-
-def _monthly_of(subscription: Subscription, terms: Terms, *, lasting: bool = False) -> Fraction:
-    worth = monthly(of_items(subscription.items), subscription.coupons, terms, lasting=lasting)
-    return sum(worth, Fraction(0))
-
-
-def _planned_monthly(schedule: Schedule, terms: Terms, *, lasting: bool = False) -> Fraction:
-    """What a schedule's last phase comes to a month."""
-    return monthly_of_phase(schedule.phases[-1], terms, lasting=lasting) if schedule.phases else Fraction(0)
-
-
-def _contracted(subs: list[Subscription], scheds: list[Schedule], terms: Terms, first_without: str | None) -> Fraction:
-    """What the contract is worth once all that is planned has begun: what is there on its last day, which is the one
-    before ``first_without`` where a term was signed. Nothing once an end is planned on a contract without a term.
-    """
-    planned = [s for s in scheds if s.status in ("not_started", "active") and s.phases]
-    managed = {s.subscription for s in planned}
-    lasting = [s for s in subs if s.id not in managed and not _is_ending(s)]
-    if first_without:
-        end = date.fromisoformat(first_without)
-        going = [s for s in planned if s.end_behavior != "cancel" or terms.day(s.phases[-1].end_s) >= end]
-    else:
-        going = [s for s in planned if s.end_behavior != "cancel"]
-        if not going and not lasting and planned:
-            last = max(s.phases[-1].end_s for s in planned)
-            going = [s for s in planned if s.phases[-1].end_s == last]
-    worth = [_planned_monthly(s, terms, lasting=True) for s in going]
-    return sum([*worth, *(_monthly_of(s, terms, lasting=True) for s in lasting)], Fraction(0))
-
-
-def _is_ending(subscription: Subscription) -> bool:
-    """Whether it has ended, or an end of it is planned."""
-    planned = subscription.cancel_at_period_end or subscription.cancel_at_s
-    return bool(planned) or subscription.status in ("canceled", "incomplete_expired")
-
-
-def _ends_on(subs: list[Subscription], scheds: list[Schedule], terms: Terms) -> date | None:
-    """The last day of service once somebody planned an end; the end of a signed term is the contract's End_Date__c."""
-    managed = {s.subscription for s in scheds if s.end_behavior == "cancel" and s.status in ("active", "completed")}
-    ends = []
-    for subscription in subs:
-        if subscription.ended_at_s:
-            ends.append((subscription.ended_at_s, subscription.start_date_s))
-        elif subscription.id in managed:
-            continue
-        elif subscription.cancel_at_s:
-            ends.append((subscription.cancel_at_s, subscription.start_date_s))
-        elif subscription.cancel_at_period_end and subscription.items:
-            ends.append(min((i.period_end_s, i.period_start_s) for i in subscription.items))
-    if not ends or len(ends) != len(subs):
-        return None
-    end_s, start_s = max(ends)
-    return terms.last_day(start_s, end_s)
-
-
-def _next_charge(
-    running: list[Subscription], scheduled: list[Schedule], schedules: Sequence[Schedule], terms: Terms
-) -> tuple[int | None, int | None]:
-    """When the next invoice of the contract comes, and its amount without tax, usage and pending items."""
-    due: dict[int, int] = {}
-    for subscription in running:
-        stop = _stop(subscription, schedules)
-        if subscription.cancel_at_period_end or subscription.paused:
-            continue
-        for at in {i.period_end_s for i in subscription.items}:
-            if stop is None or at < stop:
-                due[at] = due.get(at, 0) + _charge_at(at, subscription, schedules, terms)
-    for schedule in (s for s in scheduled if s.phases):
-        phase = schedule.phases[0]
-        together = of_phase((*phase.items, *phase.add_invoice_items), terms)
-        due[phase.start_s] = due.get(phase.start_s, 0) + charge(together, phase.coupons, terms)
-    return (min(due), due[min(due)]) if due else (None, None)
-
-
-def _charge_at(at: int, subscription: Subscription, schedules: Sequence[Schedule], terms: Terms) -> int:
-    """What is billed at a boundary: what a schedule has planned from then on, else what renews."""
-    managing = (s for s in schedules if s.subscription == subscription.id and s.status == "active")
-    phase = next((p for s in managing for p in s.phases if p.start_s <= at < p.end_s), None)
-    if phase is not None and all(i.price in terms.prices for i in phase.items):
-        extras = phase.add_invoice_items if phase.start_s == at else ()
-        return charge(of_phase((*phase.items, *extras), terms), phase.coupons, terms)
-    together = of_items(i for i in subscription.items if i.period_end_s == at)
-    return charge(together, subscription.coupons, terms)
-
-
-def _stop(subscription: Subscription, schedules: Sequence[Schedule]) -> int | None:
-    """The second at which it ends and bills no more, if that is planned."""
-    ends = [
-        s.phases[-1].end_s
-        for s in schedules
-        if s.subscription == subscription.id and s.status == "active" and s.phases and s.end_behavior == "cancel"
-    ]
-    return subscription.cancel_at_s or min(ends, default=None)
