@@ -67,7 +67,7 @@ def up(
         database_url=database_url,
         redis_url=redis_url,
         prepare=preparation(home, given, at, sandbox=sandbox),
-        announce=lambda state: announce(out, state, at),
+        announce=lambda state: announce(out, state, at, ops=bool(given.ops_tokens)),
         world=lambda state: world_now(state["environment"].get("TANDEM_SANDBOX_URL", "")),
     )
     return run_up(home, description, say=out.say)
@@ -131,8 +131,8 @@ def preparation(
     return prepare
 
 
-def announce(out: Out, state: State, at: tuple[str, int]) -> None:
-    """Said once everything runs."""
+def announce(out: Out, state: State, at: tuple[str, int], *, ops: bool = False) -> None:
+    """Said once everything runs; ``ops``: there are pages for billing operations."""
     control_url = state["environment"].get("TANDEM_SANDBOX_URL")
     value: dict[str, object] = {
         "web": _address(at),
@@ -141,6 +141,7 @@ def announce(out: Out, state: State, at: tuple[str, int]) -> None:
         "pid": state["pid"],
     }
     lines = [f"web {_address(at)}", f"home {state['home']}"]
+    lines += [f"what waits for a person: {_address(at)}/ops, with OPS_TOKEN as the password"] if ops else []
     ready: Mapping[str, Any] = state["services"].get("sandbox", {}).get("ready", {})
     if ready:
         value["sandbox"] = ready
