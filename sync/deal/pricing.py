@@ -128,7 +128,7 @@ def item(group: Sequence[Piece], deal: Deal, day: date, cycle: Cycle | None = No
     """One item of pieces that agree, as billed for a cycle (None: a full one of their own). Raises as `price` does."""
     line, quantity = group[0].line, sum(piece.quantity for piece in group)
     if line.usage is not None:
-        return _metered(group)
+        return _metered(group, day)
     months = cycle.months if cycle else Fraction(line.cycle_months or 1)
     offs = running(line.discounts, day)
     priced = price(line.month_minor(deal.currency) * months, quantity, offs, deal.currency, rounding=deal.rounding)
@@ -138,9 +138,9 @@ def item(group: Sequence[Piece], deal: Deal, day: date, cycle: Cycle | None = No
     return DealItem(line.product, line.cycle_months, quantity, priced, tuple(group), interval, monthly)
 
 
-def _metered(group: Sequence[Piece]) -> DealItem:
+def _metered(group: Sequence[Piece], day: date) -> DealItem:
     line = group[0].line
-    priced = Priced(Decimal(0), 0, running(line.discounts, line.start), ())
+    priced = Priced(Decimal(0), 0, running(line.discounts, day), ())
     interval = month_interval(line.cycle_months or 1)
     return DealItem(line.product, line.cycle_months, 1, priced, tuple(group), interval, usage=line.usage)
 

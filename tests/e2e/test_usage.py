@@ -65,6 +65,9 @@ def test_what_was_used_until_a_last_day_inside_a_cycle_is_billed_once_to_the_uni
     for who in ("today", "before", "too late", "taken off", "dearer", "dearer at once", "alone"):
         lines = [(call, 1, "0", {})] if who == "alone" else [(seat, 10, "10.00", {}), (call, 1, "0", {})]
         book.sell(who, lines, Start_Date__c="2026-02-01", Term_Months__c=6, **MONTHLY)
+    less = {"Discount": 10, "Discount_Months__c": 1}
+    lines = [(seat, 10, "10.00", {}), (call, 1, "0", less)]
+    book.sell("less in February", lines, Start_Date__c="2026-02-01", Term_Months__c=6, **MONTHLY)
     book.live("2026-01-11", "2026-02-03")
     off, none = (call, 1, "0", {"Change__c": "Remove"}), {"Credit_Policy__c": "None"}
     book.change("taken off", [off], Start_Date__c="2026-02-16", **none)
@@ -90,6 +93,7 @@ def test_what_was_used_until_a_last_day_inside_a_cycle_is_billed_once_to_the_uni
     settled(tandem)
     book.used("today", "call", 7, "2026-02-15T12:00:00")  # it comes late, and is waited for
     book.live("2026-02-16T12:00", "2026-03-01")
+    book.used("less in February", "call", 200, "2026-03-01T00:00:00")
     book.change("too late", Start_Date__c="2026-02-20", **ends)  # all of February was billed this night
     book.live("2026-03-01T10:00", "2026-03-02", "2026-04-02")
 
@@ -106,7 +110,12 @@ def test_what_was_used_until_a_last_day_inside_a_cycle_is_billed_once_to_the_uni
     assert by_day(book.billed("signed late")) == [
         ("2026-02-16", 2 * 10_000 + 100 * 10 + 50 * 5), ("2026-03-15", 10_000 + 100 * 10 + 10_900 * 5),
     ]  # fmt: skip
+    assert book.billed("less in February") == [
+        first, ("2026-03-01", 10_000 + 900 + 49_725), ("2026-04-01", 10_000 + 100 * 10 + 100 * 5),
+    ]  # fmt: skip
     for who in book.deals:
         assert sorted(book.shown(who)) == sorted(book.billed(who)), who
     assert book.row("today", "Status__c Last_Usage__c Last_Usage_Amount__c") == ("Canceled", 1_157, Decimal("62.85"))
+    report = tandem.services.pipeline.nightly.sweep.run("test", heal=False)
+    assert [f"{d.kind}: {d.record} {d.field}: {d.expected}, not {d.actual}" for d in report.differences] == []
     changes_nothing(tandem)

@@ -12,6 +12,7 @@ from sync.deal.forecast import forecast
 from sync.deal.lines import Charge, Tier, Usage
 from sync.deal.policy import BillingPolicy
 from sync.deal.pricing import mrr_minor
+from sync.deal.timeline import tracks
 from tests.sync.deal.factory import EARLY, FEE, SEATS, USE, USE_ID, a_change, a_deal, a_line, a_usage
 from tests.sync.quotes.refusing import refusal, refusals, told
 
@@ -151,3 +152,11 @@ def test_use_that_was_billed_at_one_price_gets_no_other():
     assert a_change(both, *swap, **{**back, "start_date": date(2026, 8, 1)})
     assert a_change(both, *swap, **{**back, "now": datetime(2026, 7, 31, tzinfo=UTC)})
     assert a_change(a_deal(), a_usage(22), billing_frequency="Monthly", **back)  # nothing counted it
+
+
+def test_a_discount_of_usage_for_some_months_ends():
+    deal = a_deal(a_line(1), a_usage(2, discount_percent=Decimal(10), discount_months=2))
+    (track,) = tracks(deal)
+    assert [(p.start, p.items[1].priced.offs) for p in track.phases] == [
+        (date(2026, 1, 1), (Percent(Decimal(10)),)), (date(2026, 3, 1), ()),
+    ]  # fmt: skip
