@@ -32,14 +32,6 @@ includable("price", "currency_options", lambda kernel, price: _own_currency(pric
 _INTERVAL = one_of("day", "week", "month", "year")
 _LONGEST = {"day": 3 * 365, "week": 3 * 52, "month": 36, "year": 3}
 RECURRING: Fields = {"interval": _INTERVAL.required(), "interval_count": integer(1)}
-PRICE_DATA_RECURRING: Fields = {
-    "currency": currency().required(),
-    "product": text().required(),
-    "recurring": struct(RECURRING).required(),
-    "tax_behavior": one_of("exclusive", "inclusive", "unspecified"),
-    **AMOUNTS,
-}
-"""Inline ``price_data`` of a subscription or schedule item."""
 _CREATE: Fields = {
     **AMOUNTS,
     "active": boolean(),
