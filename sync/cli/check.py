@@ -18,6 +18,8 @@ from sync.cli.output import Out, table
 from sync.cli.places import Place
 from sync.config import Settings
 from sync.errors import Terminal
+from sync.facts import TaxSettings
+from sync.records import Ref
 
 if TYPE_CHECKING:
     from sync.wiring.vendors import SalesforceOrg, StripeAccount
@@ -145,6 +147,8 @@ def look_at_vendors(found: Findings, here: Place) -> None:
 
     stripes, salesforce = wiring.vendors(here.settings, redis_url=here.redis_url)
     told = {name: look_at_stripe(found, name, stripe) for name, stripe in stripes.items()}
+    for name, stripe in stripes.items() if here.settings.automatic_tax else ():
+        _look_at_tax(found, f"Stripe tax of {name}" if name else "Stripe tax", stripe)
     with found.looking("Salesforce log-in"):
         found.ok("Salesforce log-in", f"org {salesforce.organization_id}")
         with found.looking("Salesforce rights"):
@@ -190,6 +194,16 @@ def look_at_stripe(found: Findings, name: str, stripe: StripeAccount) -> str:
                 words = "Without it, what Stripe does not count is only told by webhooks."
                 found.warn(f"Stripe usage reports{of}", f"{error.code}: {error.message} {words}")
     return account
+
+
+def _look_at_tax(found: Findings, what: str, stripe: StripeAccount) -> None:
+    """Whether the account can work out the tax of new deals."""
+    with found.looking(what):
+        for one in (s for s in stripe.read([Ref("tax_settings", "")]).all() if isinstance(s, TaxSettings)):
+            if one.status == "active":
+                found.ok(what, "can be worked out")
+            else:
+                found.fail(what, f"CONF-310: its settings lack {', '.join(one.missing) or 'something'}")
 
 
 def _look_at_routes(found: Findings, salesforce: SalesforceOrg) -> None:

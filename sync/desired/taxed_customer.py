@@ -53,11 +53,16 @@ def _is_ours(payer: Payer, customer: Customer) -> bool:
     return ours or lacking(there) is not None
 
 
+def _is_sent(payer: Payer, customer: Customer | None) -> bool:
+    """Whether the Account's address goes to Stripe: it says enough, and the one there is not somebody else's."""
+    enough = lacking(dict(payer.address)) is None
+    return enough and (customer is None or _is_ours(payer, customer))
+
+
 def address_used(payer: Payer, customer: Customer | None) -> Mapping[str, str]:
-    """The address by which the customer will be taxed."""
-    if customer is None or (payer.address and _is_ours(payer, customer)):
-        return dict(payer.address)
-    return dict(customer.address)
+    """The address by which the customer will be taxed; the Account's where neither says enough."""
+    there = dict(customer.address) if customer is not None else {}
+    return dict(payer.address) if _is_sent(payer, customer) or lacking(there) is not None else there
 
 
 def digest(address: Mapping[str, str]) -> str:
@@ -71,7 +76,7 @@ def tax_parts(payer: Payer, customer: Customer | None) -> tuple[dict[str, Value]
     """
     parts: dict[str, Value] = {}
     metadata: dict[str, str] = {}
-    if payer.address and (customer is None or _is_ours(payer, customer)):
+    if _is_sent(payer, customer):
         address = dict(payer.address)
         parts["address"] = {part: address.get(part, "") for part in PARTS}
         metadata[ADDRESS] = digest(address)

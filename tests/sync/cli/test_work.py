@@ -354,6 +354,16 @@ def test_check_online_passes_against_a_sandbox(tandem: Tandem) -> None:
     } <= looked_at
 
 
+def test_check_online_says_what_the_account_lacks_to_work_out_tax(
+    tandem: Tandem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTOMATIC_TAX", "true")
+    answer = tandem("check", "--online", "--json")
+    failed = [(line["what"], line["detail"]) for line in answer.json["lines"] if line["level"] == "FAIL"]
+    assert failed == [("Stripe tax", "CONF-310: its settings lack head_office")]
+    assert answer.code == 2
+
+
 def test_check_online_proves_that_records_may_be_written(tandem: Tandem, crm: Crm) -> None:
     def writes() -> tuple[int, set[tuple[str, str]]]:
         answer = tandem("check", "--online", "--json")

@@ -13,7 +13,7 @@ from sync.desired.customer import desire_customer
 from sync.desired.keys import PLAIN_FROM, TAX
 from sync.desired.made import Made
 from sync.desired.taxed import as_taxed, on_taxed_invoice
-from sync.desired.taxed_customer import check_taxed, digest, lacking
+from sync.desired.taxed_customer import address_used, check_taxed, digest, lacking
 from sync.diff import diff
 from sync.facts import Customer, Subscription
 from sync.observed import actuals
@@ -86,6 +86,18 @@ def test_the_address_is_ours_until_somebody_else_enters_another():
     entered = Customer(**known, metadata=marked, address={"country": "AT"})
     assert "address" not in plan_of(entered, moved)
     assert "address" in plan_of(Customer(**known, metadata=marked, address={"city": "Wien"}), moved)
+
+
+def test_an_address_that_says_too_little_never_takes_the_place_of_one_that_says_enough():
+    known = Customer(
+        id="cus_1", name="Acme", email="ap@acme.example", address=GERMAN,
+        metadata={"tandem_key": "001A", "salesforce_account_id": "001A", "tandem_address": digest(GERMAN)},
+    )  # fmt: skip
+    for emptied in ((), (("country", "US"),), (("city", "Bonn"),)):
+        payer = replace(PAYER, address=emptied)
+        assert plan_of(known, payer) == {}
+        assert address_used(payer, known) == GERMAN
+    assert address_used(replace(PAYER, address=(("country", "US"),)), Customer(id="cus_2")) == {"country": "US"}
 
 
 def test_a_deal_without_tax_leaves_address_and_exemption_alone():
