@@ -11,7 +11,16 @@ import pytest
 from sync.store import engine as store_engine
 from tests.databases import Databases
 from tests.e2e import traffic
-from tests.e2e.fixtures import command, make_tandem, sandbox_process, tandem, usage, webhooks, world  # noqa: F401
+from tests.e2e.fixtures import (  # noqa: F401
+    command,
+    make_tandem,
+    sandbox_process,
+    tandem,
+    tandem_command,
+    usage,
+    webhooks,
+    world,
+)
 from workers.embedded import Servers, attach_or_start
 
 #: The files that take longest, the longest first. They start first, so that no process is left alone with one at the end.

@@ -146,7 +146,8 @@ def look_at_vendors(found: Findings, here: Place) -> None:
     from sync import wiring
 
     stripes, salesforce = wiring.vendors(here.settings, redis_url=here.redis_url)
-    told = {name: look_at_stripe(found, name, stripe) for name, stripe in stripes.items()}
+    first = next(iter(stripes))
+    told = {name: look_at_stripe(found, name, stripe, first=name == first) for name, stripe in stripes.items()}
     for name, stripe in stripes.items() if here.settings.automatic_tax else ():
         _look_at_tax(found, f"Stripe tax of {name}" if name else "Stripe tax", stripe)
     with found.looking("Salesforce log-in"):
@@ -172,15 +173,19 @@ def look_at_vendors(found: Findings, here: Place) -> None:
         _look_at_realm(found, stamped, told, salesforce.organization_id, str(next(iter(stripes.values())).livemode))
 
 
-def look_at_stripe(found: Findings, name: str, stripe: StripeAccount) -> str:
-    """One account: its log-in, webhooks, events, reports of usage. Its id, "" where it does not tell it."""
+def look_at_stripe(found: Findings, name: str, stripe: StripeAccount, *, first: bool) -> str:
+    """One account: its log-in, webhooks, events, reports of usage. Its id, "" where it does not tell it. Webhooks of the
+    ``first`` one may come to the address without a name, too.
+    """
     of = f" of {name}" if name else ""
     account = ""
     with found.looking(f"Stripe log-in{of}"):
         account = stripe.account
         found.ok(f"Stripe log-in{of}", f"{account}, {'live' if stripe.livemode else 'test'} mode")
         with found.looking(f"Stripe webhooks{of}"):
-            _look_at_webhooks(found, f"Stripe webhooks{of}", name, [dict(e) for e in stripe.webhook_endpoints()])
+            own = f"/webhooks/stripe/{name}" if name else "/webhooks/stripe"
+            paths = (own, "/webhooks/stripe") if first else (own,)
+            _look_at_webhooks(found, f"Stripe webhooks{of}", paths, [dict(e) for e in stripe.webhook_endpoints()])
         with found.looking(f"Stripe events{of}"):
             stripe.events(None)
             found.ok(f"Stripe events{of}", "can be read")
@@ -250,10 +255,9 @@ def _say_write(found: Findings, object_: str, record_id: str | None, code: str, 
         found.ok("Salesforce writes", f"{object_} can be written")
 
 
-def _look_at_webhooks(found: Findings, what: str, name: str, endpoints: list[dict[str, object]]) -> None:
-    path = f"/webhooks/stripe/{name}" if name else "/webhooks/stripe"
-    enabled = [e for e in endpoints if e.get("status") == "enabled" and str(e.get("url", "")).endswith(path)]
+def _look_at_webhooks(found: Findings, what: str, paths: tuple[str, ...], endpoints: list[dict[str, object]]) -> None:
+    enabled = [e for e in endpoints if e.get("status") == "enabled" and str(e.get("url", "")).endswith(paths)]
     if not enabled:
-        found.warn(what, f"no enabled endpoint ends in {path}; events are only read from time to time")
+        found.warn(what, f"no enabled endpoint ends in {paths[0]}; events are only read from time to time")
     for endpoint in enabled:
         found.ok(what, f"{endpoint.get('url')}, version {endpoint.get('api_version') or 'of the account'}")

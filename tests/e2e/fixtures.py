@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -77,17 +78,17 @@ def usage(world: World, tandem: Tandem) -> Book:
 
 
 @pytest.fixture
-def command(
+def tandem_command(
     tandem: Tandem, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[..., Any]]:
-    """Runs `tandem usage …` and gives the exit code with the answer."""
+    """Runs `tandem …` where ``tandem`` is installed, and gives the exit code with the answer."""
     monkeypatch.setenv("TANDEM_SANDBOX_URL", tandem.world.control_url)
     monkeypatch.setenv("DATABASE_URL", tandem.database_url)
     monkeypatch.setenv("REDIS_URL", str(tandem.redis_url))
 
     def call(*arguments: str) -> tuple[int, dict[str, Any]]:
         capsys.readouterr()
-        code = run(["usage", *arguments, "--json"])
+        code = run([*arguments, "--json"])
         return code, json.loads(capsys.readouterr().out)
 
     yield call
@@ -95,3 +96,9 @@ def command(
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
     logging.getLogger().handlers[:] = []
+
+
+@pytest.fixture
+def command(tandem_command: Callable[..., Any]) -> Callable[..., Any]:
+    """Runs `tandem usage …`."""
+    return partial(tandem_command, "usage")
