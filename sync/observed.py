@@ -132,6 +132,9 @@ def _price(price: facts.Price) -> dict[str, Value]:
         "unit_amount_decimal": price.unit_amount_decimal,
         "interval": price.interval,
         "interval_count": price.interval_count if price.interval else 1,
+        "metered": price.usage_type == "metered",
+        "tiers_mode": price.tiers_mode,
+        "packaged": price.packaged,
         "active": price.active,
     }
 

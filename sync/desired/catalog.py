@@ -137,6 +137,7 @@ def _price(item: DealItem, ref: Ref, deal: Deal) -> Desired:
             recurring |= {"usage_type": "metered", "meter": meter_ref(item.usage)}
         create["recurring"] = recurring
     compare: dict[str, Value] = {**what, "interval": unit, "interval_count": count, "active": True}
+    compare |= {"metered": item.usage is not None, "tiers_mode": create.get("tiers_mode"), "packaged": False}
     if "unit_amount_decimal" in create:
         compare["unit_amount_decimal"] = create["unit_amount_decimal"]
     return Desired(ref, create=create, compare=compare, update={"active": {"active": True}}, shared=True)

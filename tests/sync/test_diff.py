@@ -99,12 +99,25 @@ def test_a_product_that_is_there_is_not_a_deals_to_change_and_an_archived_price_
     assert not stripe.plan(deal, EARLY)
 
 
-def test_a_price_that_is_not_what_its_name_says_stops_everything():
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"unit_amount_decimal": Decimal(1)},
+        {"currency": "eur"},
+        {"interval": "year"},
+        {"interval_count": 3},
+        {"product": "prod_other"},
+        {"usage_type": "metered"},
+        {"tiers_mode": "volume", "billing_scheme": "tiered"},
+        {"packaged": True},
+    ],
+)
+def test_a_price_that_is_not_what_its_name_says_stops_everything(other):
     stripe = StripeAnswers()
     deal = a_deal()
     stripe.converge(deal, EARLY)
     (price,) = stripe.of(facts.Price)
-    stripe.change(price, unit_amount_decimal=Decimal(1))
+    stripe.change(price, **other)
     with pytest.raises(Unsafe, match="BUG-503"):
         stripe.plan(deal, EARLY).raise_if_unsafe()
 
