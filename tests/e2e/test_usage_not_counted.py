@@ -89,11 +89,18 @@ def test_what_stripe_takes_and_does_not_count_is_told_to_people_and_sent_again_w
     world.at("2026-06-20T12:05")
     settled(tandem)
     assert refused() == ["later"]
+
+    # Sent again, it is there already: nobody can say whether that one counts.
+    usage.used("acme", "resolution", 100, "2026-06-20T11:00:00", identifier="default:later")
+    assert command("retry", "later", "--apply", "--yes")[0] == 0
+    settled(tandem)
+    [group] = command("status")[1]["set_aside"]
+    assert (group["code"], group["example"]) == ("BUG-503", "default:later")
+    assert "It was refused before" in group["message"]
+    assert command("drop", "later", "--apply")[0] == 0
     usage.live("2026-07-01")
-    assert usage.billed("acme")[-1] == (
-        "2026-07-01",
-        SEATS + 500 * 99,
-    )  # the five that were named, and the good one
+    # The five that were named, the good one, and the one that somebody else reported; 100 of them are free.
+    assert usage.billed("acme")[-1] == ("2026-07-01", SEATS + 600 * 99)
 
 
 def free_port() -> int:
