@@ -9,7 +9,6 @@ import pytest
 
 from sync.errors import Transient
 from sync.ports import NewLink
-from sync.run.newcomers import AT_ONCE
 from tests.sync.desired.test_mirror import subscription
 from tests.sync.run.conftest import Place, customer
 from tests.sync.run.test_identity import BIRCH
@@ -121,9 +120,10 @@ def test_a_customer_with_a_quote_due_beside_it_is_left_to_its_own_unit(place: Pl
     assert [key for key in place.due() if key.startswith(("customer:", "quote:"))] == ["customer:cus_b", "quote:0Q0B"]
 
 
-def test_a_batch_is_as_large_as_one_call_takes(place: Place) -> None:
-    for n in range(AT_ONCE + 5):
-        buys(place, f"cus_{n:03}")
+def test_a_batch_is_as_large_as_one_call_takes(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync.run.pipeline.AT_ONCE", 3)
+    for n in range(5):
+        buys(place, f"cus_{n}")
 
-    assert step(place) == AT_ONCE
-    assert place.salesforce.calls == ["find_accounts", "create_accounts"]
+    assert [step(place), step(place)] == [3, 2]
+    assert len(place.salesforce.made) == 5
