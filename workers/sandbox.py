@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -86,6 +86,18 @@ def database_of_world(world: str) -> str:
 def redis_database_of_world(world: str) -> int:
     """One of the 15 numbered databases beside the first: rings of one world are heard by its own workers."""
     return 1 + sum(world.encode()) % 15
+
+
+def stripe_accounts(ready: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+    """The sandbox has a Stripe account of each of these names; returns their API keys by name. SandboxAway when it refuses."""
+    url = f"{ready['control_url']}/stripe_accounts"
+    there = {str(one["name"]): str(one["api_key"]) for one in _get(url).json()["stripe_accounts"]}
+    for name in (n for n in names if n not in there):
+        answer = requests.post(url, json={"name": name}, timeout=WITHIN_S)
+        if answer.status_code != 200:
+            raise SandboxAway(f"the sandbox made no Stripe account {name} (HTTP {answer.status_code})")
+        there[name] = str(answer.json()["api_key"])
+    return {name: there[name] for name in names}
 
 
 def register_webhook(ready: Mapping[str, Any], url: str) -> str:

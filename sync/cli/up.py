@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import SecretStr
 
+from sync import stripe_accounts
 from sync.cli import places
 from sync.cli.options import Host, Json, Port, Yes
 from sync.cli.output import Out
@@ -25,6 +26,7 @@ from workers.sandbox import (
     world_id,
     world_now,
 )
+from workers.sandbox import stripe_accounts as stripe_accounts_in
 from workers.service import Service
 from workers.supervisor import State, Up, run_up
 
@@ -93,6 +95,8 @@ def check_before_start(given: Settings, *, sandbox: bool) -> None:
     wiring.mappings_of(given)
     if not sandbox:
         wiring.check_credentials(given)
+    elif given.stripe_accounts is not None:
+        stripe_accounts.load(given.stripe_accounts)  # the sandbox makes what it names
 
 
 def secret(value: SecretStr | None) -> str | None:
@@ -125,10 +129,20 @@ def preparation(
             told |= _world_of_its_own(home, given, control_url)
         if sandbox:
             told |= {name: value for name, value in PLAYFUL.items() if name not in os.environ}
-            register_webhook(state["services"]["sandbox"]["ready"], f"{_address(at)}/webhooks/stripe")
+            _register(state["services"]["sandbox"]["ready"], f"{_address(at)}/webhooks/stripe", given)
         return told
 
     return prepare
+
+
+def _register(ready: Mapping[str, Any], url: str, given: Settings) -> None:
+    """The sandbox sends its webhooks to ``url``: those of each account of STRIPE_ACCOUNTS, which it has then, to its own path."""
+    if given.stripe_accounts is None:
+        register_webhook(ready, url)
+        return
+    names = stripe_accounts.load(given.stripe_accounts).names
+    for name, key in stripe_accounts_in(ready, names).items():
+        register_webhook({**ready, "stripe": {"api_key": key}}, f"{url}/{name}")
 
 
 def announce(out: Out, state: State, at: tuple[str, int], *, ops: bool = False) -> None:
