@@ -158,6 +158,10 @@ class Pipeline:
             return {}
         if runs is not None:
             runs.update(found.keys())
+        if self.customer_fields is not None:
+            for due in claim.subjects:
+                self.subjects.renew(claim)
+                found[due.key] = self._guarded(due, lambda d=due: self._sent(claim, d, found[d.key]))  # type: ignore[misc]
         return found
 
     def _run(self, claim: Claim, due: Due) -> Outcome:
@@ -201,7 +205,10 @@ class Pipeline:
 
     def _payer(self, claim: Claim, due: Due) -> Outcome:
         """Who it is, and then what the mappings send of it."""
-        outcome = self.identity.run(claim, due)
+        return self._sent(claim, due, self.identity.run(claim, due))
+
+    def _sent(self, claim: Claim, due: Due, outcome: Outcome) -> Outcome:
+        """The outcome of finding out who it is; where that is known, it carries what the mappings send."""
         if self.customer_fields is not None and isinstance(outcome, Done):
             self.customer_fields.run(claim, due)
         return outcome

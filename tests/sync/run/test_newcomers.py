@@ -120,6 +120,18 @@ def test_a_customer_with_a_quote_due_beside_it_is_left_to_its_own_unit(place: Pl
     assert [key for key in place.due() if key.startswith(("customer:", "quote:"))] == ["customer:cus_b", "quote:0Q0B"]
 
 
+def test_what_the_mappings_send_is_sent_of_each_that_came_through(place: Place) -> None:
+    for id_ in ("cus_a", "cus_b"):
+        buys(place, id_)
+    buys(place, "cus_c", name="Refused Ltd")
+    place.salesforce.refuses = "Refused Ltd"
+    sent = Runs()
+
+    pipeline(place, Runs(), identity=place.identity("create"), customer_fields=sent).run_deal()
+
+    assert sorted(sent.ran) == ["customer:cus_a", "customer:cus_b"]
+
+
 def test_a_batch_is_as_large_as_one_call_takes(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sync.run.pipeline.AT_ONCE", 3)
     for n in range(5):
