@@ -243,6 +243,7 @@ def test_whatever_was_made_is_found_by_the_look_up_that_its_kind_declares(world:
         "invoiceitem": {**money, "invoice": draft, "amount": 100, **key},
         "creditnote": {"invoice": paid, "amount": 500, "credit_amount": 500, **key},
         "balance": {**money, "amount": -500, **key},
+        "taxid": {"customer": customer, "type": "eu_vat", "value": "DE123456789"},
         "webhook_endpoint": {"url": "http://127.0.0.1:9/q1", "enabled_events": ["invoice.paid"]},
     }
     assert {*payloads, "product", "price", "invoice"} == {kind for kind, verb, _ in OPERATIONS if verb is Verb.CREATE}
@@ -256,6 +257,10 @@ def test_whatever_was_made_is_found_by_the_look_up_that_its_kind_declares(world:
         if kind == "webhook_endpoint":
             assert [e["id"] for e in stripe.webhook_endpoints() if e[look_up.by] == "http://127.0.0.1:9/q1"] == [id]
             continue
+        if kind == "taxid":  # which has neither metadata nor an id of ours
+            listed = stripe.read([Ref(look_up.read, customer)]).all()
+            assert [f.id for f in listed if getattr(f, look_up.by) == "DE123456789"] == [id]
+            continue
         own = look_up.by != "metadata"
         found = stripe.read([Ref(look_up.read, "q1" if own else owners.get(look_up.read, customer))]).all()
         if kind == "invoiceitem":
@@ -268,6 +273,7 @@ def unlike_it(stripe: StripeAccount, customer: str, invoice: str) -> None:
     """Others of the same owner, under another key."""
     create(stripe, "creditnote", {"invoice": invoice, "amount": 100, "metadata": {"tandem_key": "q2"}})
     create(stripe, "balance", {"customer": customer, "amount": -100, "currency": "usd"})
+    create(stripe, "taxid", {"customer": customer, "type": "eu_vat", "value": "DE987654321"})
     create(stripe, "meter", dict(METER))
 
 
