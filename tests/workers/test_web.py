@@ -182,7 +182,7 @@ def test_an_old_signature_is_refused_even_if_it_is_right(web: Running) -> None:
         b"[]",
         b"{}",
         b'{"object": "event"}',
-        b'{"object": "v2.core.event", "id": "evt_1", "type": "x", "data": {"object": {}}}',
+        b'{"object": "v2.core.account", "id": "evt_1", "type": "x", "data": {"object": {}}}',
         b'{"object": "event", "id": 7, "type": "x", "data": {"object": {"object": "y"}}}',
         b'{"object": "event", "id": "evt_1", "type": "x", "data": []}',
         b"[" * 200_000,
