@@ -308,8 +308,12 @@ class _Step:
         deal, starts = self.deal, self.deal.boundary(day)
         quotes = self._quotes_by(day)
         adds = len(self.change.adds)
-        before = self._there(quotes, adds=adds, removes=removes if ended else removes - 1)
-        after = self._there(quotes, adds=adds, removes=removes, ended=ended)
+        if self._precedes_track:
+            after = self._there(quotes, adds=adds, removes=len(self.change.removes), ended=self.change.ends)
+            before = after.without_cut(line_id)
+        else:
+            before = self._there(quotes, adds=adds, removes=removes if ended else removes - 1)
+            after = self._there(quotes, adds=adds, removes=removes, ended=ended)
         until = max(starts, self.mine.at)
         # What another quote takes off here only because this one takes something off elsewhere is this one's too.
         shifted = [p for p in after.here if p.cut is not None and p not in before.here]
@@ -341,6 +345,11 @@ class _There:
 
     here: Sequence[Piece]
     apart: Sequence[Piece] = ()
+
+    def without_cut(self, line_id: str) -> _There:
+        """The same, had that line taken nothing off."""
+        here = [replace(p, cut=None, cut_by=None, cut_line="") if p.cut_line == line_id else p for p in self.here]
+        return _There(here, self.apart)
 
 
 def _partly(change: Change, removes: int, adds: int) -> Change:

@@ -14,12 +14,13 @@ from sync.deal.deal import Deal
 from sync.deal.dues import stated
 from sync.deal.policy import BillingPolicy
 from sync.deal.settled import all_past, is_past, plain_from
-from sync.deal.timeline import tracks
+from sync.deal.timeline import Track, tracks
 from sync.desired.made import Made
 from sync.desired.objects import PlannedObject, custom_fields, pending
 from sync.desired.schedules import spans
 from sync.desired.stated import MAX_LINES, desire_stated
 from sync.errors import Refusal, Refused
+from sync.facts import Subscription
 from sync.records import Desired, Ref
 
 
@@ -64,6 +65,7 @@ def desire(
             ours = stated(track, deal, None, now)
             objects += desire_stated(track, deal, ours, now, custom_fields(deal), alone=True)
             continue
+        _check_ended(track, deal, now, known.get(track.key))
         one = PlannedObject(track, deal, now, known.get(track.key), put_back=put_back)
         if one.waits_until is not None:
             wakes.append(one.waits_until)
@@ -96,6 +98,29 @@ def _check_start(deal: Deal, now: datetime) -> None:
 
 def _refusal(deal: Deal, field: str, detail: str, feature: str) -> Refusal:
     return catalogue.refusal("CONF-311", detail, record_id=deal.quote_id, field=field, feature=feature)
+
+
+def _check_ended(track: Track, deal: Deal, now: datetime, mine: Made | None) -> None:
+    """Refuse a change by which an object would go on that has ended in Stripe, as was planned, because all was taken off."""
+    if mine is None or (track.end is not None and deal.boundary(track.end) <= now):
+        return
+    waiting = pending(track, deal, mine)
+    ended = mine.schedule.status == "completed" if mine.schedule else _is_canceled(mine.subscription)
+    if waiting and ended:
+        number = next(c.number for c in deal.changes if c.quote_id == waiting[-1])
+        detail = (
+            f"Quote {number}: all that it could go with was taken off, and its subscription in Stripe has ended. "
+            "Choose a Start_Date__c after that day."
+        )
+        feature = "A change from a day before everything of its billing frequency was taken off"
+        refusal = catalogue.refusal(
+            "CONF-311", detail, record_id=waiting[-1], field="Start_Date__c", blocked_on=(waiting[-1],), feature=feature
+        )
+        raise Refused((refusal,))
+
+
+def _is_canceled(subscription: Subscription | None) -> bool:
+    return subscription is not None and subscription.status == "canceled"
 
 
 def _too_near(deal: Deal, now: datetime, known: Mapping[str, Made], rules: BillingPolicy) -> datetime | None:

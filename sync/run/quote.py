@@ -239,6 +239,9 @@ class QuoteRun:
                 if found:
                     self.ledger.close_run(self._open_run(run, worked.plan, now), outcome="done")
                 self._joined(claim, worked, worked.known)
+                if run.promise is None and worked.case.before is not None and not (worked.wanted.waiting or run.early):
+                    run.promise = self._freeze(run, worked, now)  # a change that costs nothing is the deal's too
+                    self._tell_others(worked)
                 return worked
             ids = self._write(claim, run, worked, now)
             self._joined(claim, worked, ids)

@@ -356,7 +356,9 @@ class Life:
         free = any(not x.price or any(o.part == 1 for o in x.offs) for p in told.oracle.papers for x in p.adds)
         # What begins inside a cycle with a Stripe object of its own is a phase of that; policy None prices it at nothing.
         unbilled = any(p.proration == "None" and p.adds for p in told.oracle.papers)
-        return trial or free or unbilled
+        # An amount off may be more than a shorter first or last piece comes to.
+        amounts = any(o.cents for p in told.oracle.papers for x in p.adds for o in x.offs)
+        return trial or free or unbilled or amounts
 
     def _given(self) -> dict[str, int]:
         """What was given back by the quote that asked for it, in credit notes and to the balance."""
