@@ -134,7 +134,9 @@ class Grid:
         whole, over = months_between(self.start, end)
         left = whole - k * self.cycle_months
         if not over:
-            return Cycle(start, end, Fraction(left), month_interval(left), CycleKind.TAIL)
+            # From a clamped day Stripe would count a month to a day before the end, and bill once more.
+            plain = add_months(start, left) == end
+            return Cycle(start, end, Fraction(left), month_interval(left) if plain else ("day", days), CycleKind.TAIL)
         months = left + over * DAY_MONTHS  # from the first date: 30 days after a clamped 30 April are no month
         return Cycle(start, end, months, ("day", days), CycleKind.TAIL)
 

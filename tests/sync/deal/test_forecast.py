@@ -210,3 +210,11 @@ def test_a_last_piece_after_a_clamped_boundary_is_counted_from_the_first_date():
     """31 Oct and six months is 30 Apr; 30 days more are no seventh month: that would end on 31 May."""
     grid = Grid(date(2028, 10, 31), date(2029, 5, 30), 3)
     assert [cycle.months for cycle in grid.cycles()] == [3, 3, Fraction(30 * 12, 365)]
+
+
+def test_a_last_piece_from_a_clamped_day_is_counted_in_days_so_that_stripe_bills_it_once():
+    """A month from 28 February is 28 March for Stripe, three days before a deal from the 31st ends."""
+    *_, last = Grid(date(2026, 8, 31), date(2027, 3, 31), 6).cycles()
+    assert (last.start, last.months, last.interval) == (date(2027, 2, 28), 1, ("day", 31))
+    *_, plain = Grid(date(2026, 8, 28), date(2027, 3, 28), 6).cycles()
+    assert (plain.start, plain.interval) == (date(2027, 2, 28), ("month", 1))
