@@ -31,7 +31,7 @@ def test_a_store_that_belongs_to_nobody_yet_will_do(tandem: Tandem) -> None:
 
 
 def test_the_store_of_this_account_will_do(tandem: Tandem, database: str) -> None:
-    stripe, _ = wiring.vendors(places.settings())
+    [stripe] = wiring.vendors(places.settings())[0].values()
     pinned_to(database, stripe.account)
     check()
 
