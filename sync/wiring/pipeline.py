@@ -13,6 +13,7 @@ from sync.apply import Writer
 from sync.deal.policy import BillingPolicy
 from sync.desired.mirrored import Mirrored
 from sync.gateways import salesforce_gateway, stripe_client
+from sync.run.billing import Billing
 from sync.run.catalogued import Catalogued
 from sync.run.changes import Changes
 from sync.run.compared_catalogue import ComparedCatalogue
@@ -92,14 +93,18 @@ def pipeline_of(
     planner = Planner(stripe=stripe, payers=payers, dealing=dealing, using=using)
     promise = PromiseCheck(dealing=dealing, facts=store.facts, outbox=store.outbox, rows=rows)
     opportunities = Opportunities(promises=store.promises, outbox=store.outbox, rows=rows)
-    quotes = QuoteRun(
+    billing = Billing(
         salesforce=salesforce, planner=planner, writer=writer, ledger=store.ledger, links=store.links, facts=store.facts,
+        promises=store.promises, subjects=store.subjects, decisions=store.decisions, start=start_of(store),
+    )  # fmt: skip
+    quotes = QuoteRun(
+        salesforce=salesforce, planner=planner, billing=billing, facts=store.facts,
         promises=store.promises, subjects=store.subjects, outbox=store.outbox, clock=store.clock, promise=promise,
         telling=Telling(
             facts=store.facts, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock,
             opportunities=opportunities, shown_elsewhere=shown_elsewhere,
         ),
-        decisions=store.decisions, start=start_of(store), stripe_account=among.part if among else "",
+        start=billing.start, stripe_account=among.part if among else "",
         routing=Routing(among.rule, store.promises, store.subjects, salesforce) if among else None,
     )  # fmt: skip
     products = ProductRun(

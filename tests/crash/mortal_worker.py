@@ -213,8 +213,9 @@ def mortal(services: wiring.Services, points: Points) -> Pipeline:
     outbox: Any = MortalOutbox(services.outbox, points, whose)
     promises: Any = MortalPromises(services.promises, points, whose)
     salesforce: Any = MortalSalesforce(services.salesforce, points, whose)
-    writer = replace(real.quotes.writer, ledger=ledger, stripe=stripe)
-    quotes = replace(real.quotes, writer=writer, promises=promises)
+    writer = replace(real.quotes.billing.writer, ledger=ledger, stripe=stripe)
+    billing = replace(real.quotes.billing, writer=writer, promises=promises)
+    quotes = replace(real.quotes, billing=billing, promises=promises)
     parts: dict[str, Any] = {f.name: getattr(real, f.name) for f in fields(real)}
     parts |= {
         "subjects": subjects,

@@ -56,7 +56,7 @@ def test_a_deal_sold_after_the_backup_is_there_once_after_the_restore(
     wiring.restore(restored.services, file)
 
     assert restored.services.cursors.installation()[1] == epoch + 1
-    assert make_tandem().services.pipeline.quotes.writer.installation[1] == epoch + 1
+    assert make_tandem().services.pipeline.quotes.billing.writer.installation[1] == epoch + 1
     again = make_tandem()
     written = writes_of(world, lambda: settled(again))
 
