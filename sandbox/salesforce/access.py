@@ -13,6 +13,8 @@ from sandbox.salesforce.schema import Entity, Field, Schema
 from sandbox.salesforce.sfdx import PermissionSet
 
 _RIGHTS = {"read": "allowRead", "create": "allowCreate", "edit": "allowEdit", "delete": "allowDelete"}
+#: Objects to which user permissions give rights, not object permissions; for every right, (permission for read, for the rest).
+_BY_USER_PERMISSION = {"Task": ("ActivitiesAccess", "EditTask")}
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Grants:
     readable: frozenset[str]
     editable: frozenset[str]
     objects: dict[str, frozenset[str]]
+    user: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, sets: Iterable[PermissionSet]) -> Grants:
@@ -29,12 +32,13 @@ class Grants:
         readable: set[str] = set()
         editable: set[str] = set()
         objects: dict[str, frozenset[str]] = {}
-        for one in sets:
+        given = list(sets)
+        for one in given:
             readable |= one.readable
             editable |= one.editable
             for name, rights in one.objects.items():
                 objects[name] = objects.get(name, frozenset()) | rights
-        return cls(frozenset(readable), frozenset(editable), objects)
+        return cls(frozenset(readable), frozenset(editable), objects, frozenset().union(*(one.user for one in given)))
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,9 @@ class Access:
         if right != "read" and entity.name.lower() in self.user.withheld:
             return False
         grants = self.user.grants
+        if grants is not None and entity.name in _BY_USER_PERMISSION:
+            reading, writing = _BY_USER_PERMISSION[entity.name]
+            return (reading if right == "read" else writing) in grants.user
         if grants is None or self._plain(entity.name) not in grants.objects:
             return grants is None or not entity.custom
         return _RIGHTS[right] in grants.objects[self._plain(entity.name)]

@@ -141,6 +141,7 @@ class Writer:
 
     def _save(self, entity: Entity, row: Row, old: Row | None) -> None:
         self._check_references(entity, row, old)
+        self._check_owner(entity, row, old)
         derived.fill_before_save(self.org, entity.name, row, old)
         self._check_required(entity, row)
         for entry in entity.fields.values():
@@ -196,6 +197,16 @@ class Writer:
                 raise SalesforceError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", [])
             if found.get("IsDeleted"):
                 raise SalesforceError("ENTITY_IS_DELETED", "entity is deleted", [])
+
+    def _check_owner(self, entity: Entity, row: Row, old: Row | None) -> None:
+        """Nothing is given to a user who is no longer active; what he has may be changed."""
+        owner = row.get("OwnerId")
+        if owner is None or (old is not None and old.get("OwnerId") == owner):
+            return
+        found = self.org.store.get("User", owner)
+        if found is not None and not found.get("IsActive"):
+            text = f"operation performed with inactive user [{owner[:15]}] as owner of {entity.label.lower()}"
+            raise SalesforceError("INACTIVE_OWNER_OR_USER", text, [])
 
     def _children(self, entity: Entity, record_id: str) -> Iterator[tuple[Entity, Field, Row]]:
         for other in self.org.schema:

@@ -47,6 +47,7 @@ class PermissionSet:
     readable: set[str] = field(default_factory=set)
     editable: set[str] = field(default_factory=set)
     objects: dict[str, set[str]] = field(default_factory=dict)
+    user: set[str] = field(default_factory=set)  # user permissions, as EditTask
 
 
 def find_package(given: Path | None = None) -> Path:
@@ -178,6 +179,7 @@ def permission_sets(package: Path) -> dict[str, PermissionSet]:
         for entry in source.findall(f"{_NS}objectPermissions"):
             allowed = {child.tag.removeprefix(_NS) for child in entry if child.text == "true"}
             granted.objects[_text(entry, "object")] = allowed
+        granted.user |= {_text(e, "name") for e in source.findall(f"{_NS}userPermissions") if _true(e, "enabled")}
         found[granted.name] = granted
     return found
 

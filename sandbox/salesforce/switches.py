@@ -73,6 +73,16 @@ def _undelete(org: Org, log_in: LogIn, data: dict[str, Any]) -> Reply:
     return Reply(200, {"id": record_id, "success": True})
 
 
+def _deactivate(org: Org, log_in: LogIn, data: dict[str, Any]) -> Reply:
+    """The user ``id`` has left: nothing can be given to him any more."""
+    user_id = _id(data.get("id"))
+    row = org.store.get("User", user_id)
+    if row is None:
+        raise not_found()
+    org.store.put("User", {**row, "IsActive": False})
+    return Reply(200, {"id": user_id, "success": True})
+
+
 def _certificate(org: Org, log_in: LogIn, data: dict[str, Any]) -> Reply:
     """Register ``public_key`` (PEM) for log-ins by JWT."""
     if not isinstance(data.get("public_key"), str):
@@ -100,6 +110,7 @@ _SWITCHES: dict[str, Callable[[Org, LogIn, dict[str, Any]], Reply]] = {
     "commit": _commit,
     "merge": _merge,
     "undelete": _undelete,
+    "deactivate": _deactivate,
     "certificate": _certificate,
     "expire-tokens": _expire,
 }

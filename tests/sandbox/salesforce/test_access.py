@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from sandbox.salesforce.access import Access, Grants, User
 from sandbox.salesforce.app import SalesforceHalf
 from sandbox.salesforce.org import Switches
+from sandbox.salesforce.schema import Schema
+from sandbox.salesforce.sfdx import PermissionSet
+from sandbox.salesforce.standard import standard_entities
 from sandbox.world import World
 from tests.sandbox.salesforce.conftest import Crm
 from tests.sandbox.serving import Served
@@ -76,3 +80,29 @@ def test_unknown_switch_and_unknown_caller_are_404(crm: Crm) -> None:
     assert crm.refused("POST", "/tandem-sandbox/nonsense", {}, headers=harness)[0] == 404
     assert crm.refused("POST", "/tandem-sandbox/settings", {"nonsense": 1}, headers=harness)[0] == 400
     assert crm.refused("POST", "/tandem-sandbox/settings", {"daily_calls": "9"}, headers=harness)[0] == 400
+
+
+def test_rights_to_tasks_are_user_permissions() -> None:
+    schema = Schema(standard_entities(person_accounts=False, state_codes=False))
+    task = schema.get("Task")
+
+    def rights(*permissions: str) -> list[str]:
+        grants = Grants.of([PermissionSet("Some", user=set(permissions))])
+        access = Access(schema, User("", "", "", grants), str)
+        return [right for right in ("read", "create", "edit", "delete") if access.may(task, right)]
+
+    assert rights("ApiEnabled") == []
+    assert rights("ActivitiesAccess") == ["read"]
+    assert rights("ActivitiesAccess", "EditTask") == ["read", "create", "edit", "delete"]
+
+
+def test_nothing_is_given_to_a_user_who_has_left(crm: Crm) -> None:
+    rita = crm.query("SELECT Id FROM User WHERE LastName = 'Rep'")[0]["Id"]
+    hers = crm.create("Account", Name="Hers", OwnerId=rita)
+    mine = crm.create("Account", Name="Mine")
+    crm.switch("deactivate", id=rita)
+    body = {"Subject": "Call", "WhatId": hers, "OwnerId": rita}
+    assert crm.refused("POST", "sobjects/Task", body)[1] == "INACTIVE_OWNER_OR_USER"
+    assert crm.refused("PATCH", f"sobjects/Account/{mine}", {"OwnerId": rita})[1] == "INACTIVE_OWNER_OR_USER"
+    crm.update("Account", hers, Name="Still hers")
+    assert crm.get("Account", hers)["OwnerId"] == rita
