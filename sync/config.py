@@ -129,6 +129,7 @@ class Settings(BaseSettings):
     reconcile_at: str = Field(
         "02:30", pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$", description="Business time in BILLING_TIMEZONE; empty: never."
     )
+    owner_tasks: bool = Field(False, description="The owner of an Account gets a Task when an issue of it opens.")
     won_not_billed_h: float = Field(1.0, gt=0, description="Hours of business time after which people are told.")
 
     # how it runs (machine seconds)

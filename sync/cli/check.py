@@ -158,6 +158,12 @@ def look_at_vendors(found: Findings, here: Place) -> None:
                 found.fail("Salesforce rights", fault, Exit.NO_RIGHT)
             if not missing:
                 found.ok("Salesforce rights", "every mapped field fits and can be read, ours can be written")
+        if here.settings.owner_tasks:
+            with found.looking("Salesforce tasks"):
+                for fault in (unable := salesforce.missing_task_rights()):
+                    found.fail("Salesforce tasks", fault, Exit.NO_RIGHT)
+                if not unable:
+                    found.ok("Salesforce tasks", "owners can be given tasks (OWNER_TASKS)")
         if here.settings.stripe_accounts:
             _look_at_routes(found, salesforce)
         with found.looking("Salesforce writes"):

@@ -138,6 +138,10 @@ class SalesforceOrg:
         described = self._schema.fields(objects)
         return [fault for name in objects for fault in self._faults_of(name, described[name])]
 
+    def missing_task_rights(self) -> Sequence[str]:
+        """What the log-in may not do that OWNER_TASKS needs, in plain words. One call."""
+        return self._writes.tasks.missing_rights()
+
     def probe_writes(self) -> Sequence[WriteProbe]:
         """Whether an Account and a Quote may really be written, proved with an empty PATCH of one of each. No value of
         theirs is changed; Salesforce counts it as a save all the same.

@@ -10,11 +10,13 @@ from typing import Any
 
 from sync.clock import Deadline
 from sync.crm import CrmRow
-from sync.errors import OutcomeUnknown, SyncError, Terminal, Transient
+from sync.errors import Terminal, Transient
 from sync.gateways.names import Names
 from sync.gateways.salesforce_client import HEAVY_PARTS, Part, PartAnswer, SalesforceHttp, checked_id, part_name
-from sync.gateways.salesforce_errors import first_error, of_call, sorted_error
+from sync.gateways.salesforce_errors import first_error, of_call
 from sync.gateways.salesforce_reads import Schema
+from sync.gateways.salesforce_results import of_whole, read_results
+from sync.gateways.salesforce_tasks import TASK, Tasks
 from sync.mapping import Mappings
 from sync.ports import NewAccount, OutRow, RowResult
 
@@ -58,12 +60,14 @@ class Writes:
         self._mappings = mappings
         self._names = names
         self._schema = schema
+        self.tasks = Tasks(http)
 
     def flush(self, rows: Sequence[OutRow], deadline: Deadline) -> tuple[Mapping[int, RowResult], str | None]:
         """As `sync.ports.SalesforceGateway.flush` says. Raises when the first call fails as a whole; a later one that
         does leaves its rows with a transient result.
         """
-        sent, doubles = _once_each(rows)
+        tasks = [r for r in rows if r.row.sobject == TASK]
+        sent, doubles = _once_each([r for r in rows if r.row.sobject != TASK])
         results: dict[int, RowResult] = {}
         good = [r for r in sent if self._sendable(r, results)]
         request_ids: list[str] = []
@@ -73,12 +77,13 @@ class Writes:
             except Transient as error:
                 if number == 0:
                     raise
-                lost = _of_whole(error)
+                lost = of_whole(error)
                 results.update({r.id: lost for c in chunks for r in c.rows if r.id not in results})
                 continue
             request_ids += [request_id] if request_id else []
         _hold_children(good, results)
         results.update({double: results[kept] for double, kept in doubles.items()})
+        self.tasks.make(tasks, results, deadline)
         return results, request_ids[0] if request_ids else None
 
     def create_account(self, fields: Mapping[str, object], contact: Mapping[str, object] | None = None) -> str:
@@ -182,11 +187,11 @@ class Writes:
             answer = self._http.call(
                 "PATCH", parts[0].path, body=parts[0].body, what=parts[0].what, writing=True, deadline=deadline
             )
-            _read_chunk(chunks[0], PartAnswer(answer.status, answer.json()), results)
+            read_results(chunks[0].sobject, chunks[0].rows, PartAnswer(answer.status, answer.json()), results)
             return answer.headers.get("x-request-id")
         composite = self._http.composite(parts, writing=True, deadline=deadline)
         for chunk, answered in zip(chunks, composite.parts, strict=True):
-            _read_chunk(chunk, answered, results)
+            read_results(chunk.sobject, chunk.rows, answered, results)
         return composite.request_id
 
     def _part(self, chunk: Chunk) -> Part:
@@ -281,48 +286,9 @@ def _refers(row: CrmRow) -> bool:
     return any(isinstance(v, str) and "@{" in v for v in (*row.fields.values(), row.key))
 
 
-def _read_chunk(chunk: Chunk, answer: PartAnswer, results: dict[int, RowResult]) -> None:
-    """One result for each row, by position. A part that failed as a whole failed for each of its rows."""
-    body = answer.body
-    if answer.ok and isinstance(body, list) and len(body) == len(chunk.rows):
-        for row, one in zip(chunk.rows, body, strict=True):
-            results[row.id] = _result(chunk.sobject, row, one if isinstance(one, dict) else {})
-        return
-    error = of_call(answer.status, None if answer.ok else body, what=chunk.sobject, writing=True)
-    whole = _of_whole(error, status_code=(first_error(body) or ("", "", ()))[0] or None)
-    results.update({r.id: whole for r in chunk.rows})
-
-
-def _of_whole(error: SyncError, *, status_code: str | None = None) -> RowResult:
-    """The result of each row of a call or a part that failed as a whole."""
-    return RowResult(
-        ok=False,
-        code=error.code,
-        message=error.message,
-        transient=isinstance(error, Transient),
-        status_code=status_code,
-        unknown=isinstance(error, OutcomeUnknown),
-    )
-
-
 def _is_halted(answer: PartAnswer) -> bool:
     """Refused only because another part of the call was."""
     return (first_error(answer.body) or ("",))[0] == "PROCESSING_HALTED"
-
-
-def _result(sobject: str, row: OutRow, one: Json) -> RowResult:
-    if one.get("success") is True:
-        return RowResult(ok=True, salesforce_id=str(one.get("id") or "") or None, created=bool(one.get("created")))
-    code, message, fields = first_error(one.get("errors")) or ("", "no reason given", ())
-    found = sorted_error(code, message, fields, what=sobject)
-    return RowResult(
-        ok=False,
-        code=found.code,
-        message=found.message,
-        transient=found.transient,
-        status_code=found.status_code or None,
-        no_parent=found.no_parent,
-    )
 
 
 def _hold_children(rows: Sequence[OutRow], results: dict[int, RowResult]) -> None:

@@ -27,7 +27,7 @@ from sync.ports.listing import (
     Span,
     StripeLists,
 )
-from sync.ports.outbox import Flush, Outbox, OutRow, RowResult
+from sync.ports.outbox import Announce, Flush, Opening, Outbox, OutRow, RowResult
 from sync.ports.queue import (
     EVERY,
     Again,
@@ -58,6 +58,7 @@ __all__ = [
     "AccountPage",
     "Adoption",
     "Again",
+    "Announce",
     "Apart",
     "Asked",
     "Backup",
@@ -91,6 +92,7 @@ __all__ = [
     "NewNotice",
     "Notice",
     "OpState",
+    "Opening",
     "OutRow",
     "Outbox",
     "Outcome",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,6 +44,18 @@ class RefusedRows:
     sobject: str
     many: int
     message: str
+
+
+#: The row that goes along when another one begins to stand open, or None. Given are the fields as which that one stood
+#: closed, or None where nothing was known of it.
+Opening = Callable[[Mapping[str, object] | None], CrmRow | None]
+
+
+class Announce(Protocol):
+    """What is to be said when rows begin to stand open."""
+
+    def __call__(self, rows: Sequence[CrmRow]) -> Mapping[tuple[str, str], Opening]:
+        """For those of the rows whose opening is told, by (object, key). Asked before anything is locked."""
 
 
 class Outbox(Protocol):

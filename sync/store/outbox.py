@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Engine, delete, func, select, tuple_, update
@@ -9,7 +10,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from sync.clock import Deadline
 from sync.crm import CrmRow
-from sync.ports import Flush, OutRow, RowResult
+from sync.ports import Announce, Flush, OutRow, RowResult
 from sync.ports.outbox import RefusedRows
 from sync.store import flush_claim, flush_results, leases, outbox_put
 from sync.store.backoff import Backoff
@@ -44,10 +45,19 @@ class StoredOutbox:
         self._org = org
         self._backoff = backoff or Backoff(cap_s=backoff_cap_s)
         self._pace = flush_claim.Pace(lease_s, call_deadline_s, flush_every_s, BURST_ROWS, calls_per_flush)
+        self._announce: Announce | None = None
+
+    def announcing(self, announce: Announce) -> StoredOutbox:
+        """The same outbox, in which whatever is put with it also tells of the rows that begin to stand open."""
+        other = copy.copy(self)
+        other._announce = announce
+        return other
 
     def put(self, rows: Iterable[CrmRow], fence: int) -> int:
+        wanted = list(rows)
+        told = self._announce(wanted) if self._announce else {}
         with self._engine.begin() as connection:
-            return outbox_put.put(connection, rows, fence)
+            return outbox_put.put(connection, wanted, fence, told)
 
     def claim_flush(self, limit: int = 1000) -> Flush | None:
         # Begun before the store's own: whoever finds the wire free in the store knows that this one is past its end.

@@ -14,6 +14,8 @@ from sqlalchemy import Connection, Row, Select, Text, bindparam, delete, select,
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from sync.crm import CrmRow
+from sync.ports import Opening
+from sync.store import openings
 from sync.store.crm_content import SEEN, content_of, hash_of, parents_of, says_the_same
 from sync.store.sql import machine_now, told, unnested
 from sync.store.tables import crm_rows, crm_writes
@@ -65,12 +67,15 @@ def wanted_from(rows: Iterable[CrmRow], fence: int) -> dict[Name, Wanted]:
     return wanted
 
 
-def put(connection: Connection, rows: Iterable[CrmRow], fence: int) -> int:
-    """As `sync.ports.Outbox.put` says. A fence older than any put for the row before is passed over, sent or not."""
+def put(connection: Connection, rows: Iterable[CrmRow], fence: int, told: Mapping[Name, Opening] | None = None) -> int:
+    """As `sync.ports.Outbox.put` says. A fence older than any put for the row before is passed over, sent or not. Where a
+    row begins to stand open, what ``told`` says of it is queued in the same transaction.
+    """
     wanted = wanted_from(rows, fence)
     known = lock_rows(connection, wanted, create=True)
     current = [row for name, row in sorted(wanted.items()) if known[name].fence <= fence]
     queued = queued_rows(connection, [row.name for row in current])
+    along = openings.opened(connection, [row.name for row in current], known, told or {})
     added, replaced, dropped, refreshed = [], [], [], []
     for row in current:
         there = queued.get(row.name)
@@ -89,7 +94,8 @@ def put(connection: Connection, rows: Iterable[CrmRow], fence: int) -> int:
     _write(connection, added, replaced, refreshed, dropped)
     _remember_fence(connection, [row.name for row in current], fence)
     changed_on_wire = [row for row in refreshed if queued[row.name].hash != row.hash]
-    return len(added) + len(replaced) + len(changed_on_wire)
+    more = put(connection, along, fence) if along else 0
+    return len(added) + len(replaced) + len(changed_on_wire) + more
 
 
 def _was_seen(connection: Connection, known: Row[Any], row: Wanted) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -13,11 +14,13 @@ from sync.deal.policy import BillingPolicy
 from sync.deal.taxation import Taxation
 from sync.desired.new_account import NewAccounts
 from sync.ports import SalesforceGateway
+from sync.run.owner_tasks import OwnerTasks, switched_on
 from sync.run.start import Start
 from sync.wiring.store import Store
 
 COLLECTION = {"Send Invoice": "send_invoice", "Charge Automatically": "charge_automatically"}
 ZONES_FRESH_S = 600.0
+ZoneOf = Callable[[Iterable[str]], Mapping[str, str]]
 
 
 def policy_of(settings: Settings) -> BillingPolicy:
@@ -66,7 +69,15 @@ def start_of(store: Store) -> Start:
     return Start(moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(settings.billing_timezone)))
 
 
-def zones(salesforce: SalesforceGateway, default: str) -> Callable[[Iterable[str]], Mapping[str, str]]:
+def telling_owners(store: Store, zone_of: ZoneOf) -> Store:
+    """The store whose outbox also tells the owners of Accounts of issues that open, where that is switched on."""
+    if not store.settings.owner_tasks:
+        return store
+    since = switched_on(store.cursors, store.clock.now())
+    return replace(store, outbox=store.outbox.announcing(OwnerTasks(since, store.clock, zone_of)))
+
+
+def zones(salesforce: SalesforceGateway, default: str) -> ZoneOf:
     """The billing time zone of Accounts: their own, else the installation's. Asked of Salesforce every ten minutes of
     machine time.
 

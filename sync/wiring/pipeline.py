@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import time as clock_time
 from datetime import timedelta
@@ -47,10 +47,8 @@ from sync.run.usage_reports import UsageReports
 from sync.run.using import Using
 from sync.run.won import WonNotBilled
 from sync.store.adoption import StoredAdoption
-from sync.wiring.choices import new_accounts, start_of
+from sync.wiring.choices import ZoneOf, new_accounts, start_of
 from sync.wiring.store import DRAIN_BACKOFF_S, Store
-
-ZoneOf = Callable[[Iterable[str]], Mapping[str, str]]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from sync.run.several import StripeSide
 from sync.run.signed_quotes import SignedQuotes
 from sync.store.adoption import StoredAdoption
 from sync.wiring.accounts import asked, check_fields, parted, realm_of, rules
-from sync.wiring.choices import policy_of, zones
+from sync.wiring.choices import policy_of, telling_owners, zones
 from sync.wiring.pipeline import Among, pipeline_of
 from sync.wiring.store import Store, open_store, store_of
 from sync.wiring.vendors import REDIS_TIMEOUT_S, answered, mappings_of, salesforce_of
@@ -97,6 +97,7 @@ def build(settings: Settings, *, database_url: str, redis_url: str | None, drain
         store = store_of(
             settings, opened.engine, opened.clock, one.stripe.account, drain=drain, part=one.part, parts=parts
         )
+        store = telling_owners(store, zone_of)
         among = Among(one.name, one.part, rule, home, sides) if len(accounts) > 1 else None
         pipeline = pipeline_of(
             store, one.stripe, salesforce, mappings, policy, drain=drain, zone_of=zone_of, among=among

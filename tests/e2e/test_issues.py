@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from sync.cli.reconcile import compare
+from tests.e2e.dying import die_after_flushing
 from tests.e2e.looks import changes_nothing, settled
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
 
 ISSUE = "Code__c Title__c Status__c Audience__c Sum__c Opened_At__c Closed_At__c Reference__c"
+
+TASK = "Id Subject WhatId OwnerId ActivityDate Description Status SystemModstamp"
 
 
 def test_an_owner_is_told_once_of_each_state_and_not_of_each_try(world: World, tandem: Tandem) -> None:
@@ -55,6 +61,46 @@ def test_an_owner_is_told_once_of_each_state_and_not_of_each_try(world: World, t
     closed = world.crm.rows("Billing_Issue__c", ISSUE)
     assert len(closed) == 4
     assert all(i["Closed_At__c"].startswith("2026-02-02") for i in closed)
+    changes_nothing(tandem)
+    assert not [e for e in world.log() if "Task" in f"{e.path} {e.params}"], "nobody asked for tasks"
+
+
+@pytest.mark.long
+def test_an_owner_gets_one_task_for_each_state_whatever_is_tried_or_killed(
+    world: World, make_tandem: Callable[..., Tandem]
+) -> None:
+    world.at("2026-01-01")
+    _invoiced(world, "old", "chargeDeclined")
+    settled(make_tandem())
+    tandem = make_tandem(owner_tasks=True, lease_s=2.0, call_deadline_s=1.5)
+    world.at("2026-01-02")
+    failing = _invoiced(world, "fay", "chargeDeclined")
+    rita = world.crm.row("User", "Id", "LastName = 'Rep'")["Id"]
+    fay = world.crm.row("Account", "Id", "Name = 'fay'")["Id"]
+    world.crm.change("Account", fay, OwnerId=rita, Billing_Timezone__c="America/Los_Angeles")
+
+    die_after_flushing("Task", tandem)
+    [made] = world.crm.rows("Task", TASK)
+    settled(tandem)
+    for day in ("2026-01-06", "2026-01-11", "2026-01-19"):
+        world.at(day)
+        settled(tandem)
+    [tried] = world.crm.rows("Billing_Invoice__c", "Attempts__c", f"Stripe_Id__c = '{failing}'")
+    assert tried["Attempts__c"] == 4
+    assert world.crm.rows("Task", TASK) == [made]
+    assert made["Subject"].endswith(f": payment failed - DATA-218:{failing}")
+    assert (made["WhatId"], made["OwnerId"], made["ActivityDate"]) == (fay, rita, "2026-01-01")
+    assert "Sum: 70.00 USD" in made["Description"]
+
+    world.switch("deactivate", id=rita)
+    world.stripe.post(f"invoices/{failing}/mark_uncollectible")
+    settled(tandem)
+    world.stripe.post(f"invoices/{failing}/pay", paid_out_of_band="true")
+    settled(tandem)
+    first, second = world.crm.rows("Task", TASK, order="Subject")
+    assert (first, second["Subject"][:8], second["WhatId"]) == (made, "DATA-227", fay)
+    assert second["OwnerId"] == world.crm.row("User", "Id", "LastName = 'Tandem Integration'")["Id"]
+    assert [i["Reference__c"] for i in _open(world)] != [failing]
     changes_nothing(tandem)
 
 

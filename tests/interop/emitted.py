@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from sync.clock import Deadline
+from sync.crm import CrmRow
+from sync.ports import OutRow
 from tests.e2e.looks import everything_due
 from tests.e2e.people import sell
 from tests.e2e.sandbox import Exchange, World
@@ -63,6 +66,9 @@ def _ask_everything(world: World, tandem: Tandem, account: str) -> None:
         stripe_customer_ids=["cus_1", "cus_2"], emails=["o'brien@acme.example", "back\\slash@acme.example"]
     )
     org.probe_writes()
+    quote = world.crm.rows("Quote", "Id")[0]["Id"]
+    told = CrmRow("Task", "Subject", "O'Brien's \\ quote - DATA-230", {"WhatId": quote, "Status": "Not Started"}, quote)
+    assert org.flush([OutRow(0, told, "", 0, 1)], Deadline(30))[0][0].ok
     for heat in ("hot", "cold"):
         cursor: Mapping[str, object] | None = None
         for _ in range(3):

@@ -29,6 +29,7 @@ READ = {
     "Product_Price_Tier__c",
     "Contact",
     "Opportunity",
+    "Task",
 }
 #: What every custom object has besides its own fields; the last one in a multi-currency org, which describe tells.
 OF_CUSTOM_OBJECTS = {"Id", "IsDeleted", "Name", "SystemModstamp", "CreatedDate", "LastModifiedDate", "CurrencyIsoCode"}
@@ -39,7 +40,7 @@ OBJECTS = ROOT / "salesforce/force-app/main/default/objects"
 def emitted(sandbox_process: str, database: str, servers: Servers) -> Emitted:
     """What a Tandem that has lived a while said."""
     with fresh_world(sandbox_process) as world:
-        tandem = Tandem(world, database, servers.redis_url, self_serve_accounts="create")
+        tandem = Tandem(world, database, servers.redis_url, self_serve_accounts="create", owner_tasks=True)
         live_a_while(world, tandem)
         found = collect(world.log())
         tandem.close()
@@ -74,7 +75,7 @@ def test_the_parser_refuses_what_salesforce_refuses() -> None:
 
 def test_every_standard_field_of_the_mappings_exists() -> None:
     mapped = mapping.load(None).objects
-    assert READ - set(mapped) == set()
+    assert READ - set(mapped) == {"Task"}, "only made, never mapped"
     missing = [
         f"{name}.{field.api_name}"
         for name, one in mapped.items()

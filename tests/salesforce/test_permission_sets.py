@@ -13,7 +13,11 @@ from tests.salesforce.test_fields import FILLED_IN_BY_PEOPLE
 
 # Sets that must name every field that can be named; the optional ones only add rights on standard objects.
 COMPLETE = ("Billing_Integration", "Billing_Operations", "Billing_Rep")
-OPTIONAL = ("Billing_Integration_Locked_Records", "Billing_Integration_Self_Serve")
+OPTIONAL = (
+    "Billing_Integration_Locked_Records",
+    "Billing_Integration_Owner_Tasks",
+    "Billing_Integration_Self_Serve",
+)
 
 READ = frozenset({"allowRead"})
 WRITE = READ | {"allowCreate", "allowEdit", "allowDelete"}
@@ -105,6 +109,8 @@ def test_only_the_optional_sets_reach_further_on_standard_objects() -> None:
     locked = permission_sets()["Billing_Integration_Locked_Records"]
     assert {name for name, rights in locked.objects.items() if "modifyAllRecords" in rights} == {"Account", "Quote"}
     assert locked.fields == {}
+    tasks = permission_sets()["Billing_Integration_Owner_Tasks"]
+    assert (tasks.fields, tasks.objects) == ({}, {})
     self_serve = permission_sets()["Billing_Integration_Self_Serve"].objects
     assert self_serve == {name: READ | {"allowCreate", "allowEdit"} for name in ("Account", "Contact")}
 
@@ -112,6 +118,7 @@ def test_only_the_optional_sets_reach_further_on_standard_objects() -> None:
 def test_only_the_integration_user_holds_the_custom_permission_and_api_access() -> None:
     held = {name: (item.custom_permissions, item.user_permissions) for name, item in permission_sets().items()}
     assert held.pop("Billing_Integration") == (("Tandem_Integration",), ("ApiEnabled",))
+    assert held.pop("Billing_Integration_Owner_Tasks") == ((), ("ActivitiesAccess", "EditTask"))
     assert set(held.values()) == {((), ())}
 
 
