@@ -8,7 +8,6 @@ from sync.apply import Writer
 from sync.clock import Clock
 from sync.desired.customer import sent_to_customer
 from sync.diff import diff
-from sync.errors import SyncError
 from sync.facts import Customer
 from sync.observed import observe
 from sync.plan import Plan
@@ -16,6 +15,7 @@ from sync.ports import Claim, Due, Facts, Ledger, Links, NewLink, SalesforceGate
 from sync.records import Ref
 from sync.run.following import payer_of
 from sync.run.lost import close_found
+from sync.run.whole_plan import write_whole
 
 
 @dataclass(frozen=True)
@@ -58,18 +58,7 @@ class CustomerFields:
         return self.links.by_key([payer_of(due.id)]).get(payer_of(due.id))
 
     def _write(self, claim: Claim, due: Due, plan: Plan, account_id: str) -> None:
-        run_id = self.ledger.open_run(
-            claim=claim,
-            subject=due.key,
-            trigger="due",
-            as_of=self.clock.now(),
-            digest=plan.digest(),
-            plan=plan.to_json(),
-        )
-        ids = {o.ref: account_id for o in plan.operations}
-        try:
-            self.writer.apply(plan.operations, claim=claim, run_id=run_id, known={}, salesforce_ids=ids)
-        except SyncError as error:
-            self.ledger.close_run(run_id, outcome="failed", error_code=error.code)
-            raise
-        self.ledger.close_run(run_id, outcome="done")
+        write_whole(
+            plan, ledger=self.ledger, writer=self.writer, claim=claim, due=due, now=self.clock.now(), trigger="due",
+            salesforce_id=lambda _: account_id,
+        )  # fmt: skip

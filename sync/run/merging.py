@@ -43,6 +43,7 @@ from sync.records import Desired, Ref
 from sync.run.following import former_link, payer_link, payer_of, winners
 from sync.run.intake import account_mark, quote_mark, unit_of
 from sync.run.marks import called, history_marks
+from sync.run.whole_plan import write_whole
 
 log = structlog.get_logger()
 
@@ -138,17 +139,10 @@ class Merges:
             plan = Plan((*plan.operations, *diff([wanted], {ref: there}).operations))
         if not plan.operations:
             return
-        run_id = self.ledger.open_run(
-            claim=claim,
-            subject=due.key,
-            trigger="merge",
-            as_of=self.clock.now(),
-            digest=plan.digest(),
-            plan=plan.to_json(),
-        )
-        ids = {o.ref: o.ref.key.partition(":")[0] for o in plan.operations}
-        self.writer.apply(plan.operations, claim=claim, run_id=run_id, known={}, salesforce_ids=ids)
-        self.ledger.close_run(run_id, outcome="done")
+        write_whole(
+            plan, ledger=self.ledger, writer=self.writer, claim=claim, due=due, now=self.clock.now(), trigger="merge",
+            salesforce_id=lambda o: o.ref.key.partition(":")[0],
+        )  # fmt: skip
 
     def _ask(self, due: Due, winner: CrmAccount, rivals: Sequence[Standing]) -> Outcome:
         """Deals that run go on where they are; which customer pays for the next, people say."""

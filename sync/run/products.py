@@ -15,7 +15,6 @@ from sync.deal.lines import NATURAL
 from sync.desired.keys import KEY, PRODUCT
 from sync.desired.product import desire_product
 from sync.diff import diff
-from sync.errors import SyncError
 from sync.facts import Product
 from sync.observed import observe
 from sync.plan import Plan
@@ -26,6 +25,7 @@ from sync.run.catalogued import linked_products
 from sync.run.intake import PRODUCT_PREFIX as PREFIX
 from sync.run.lost import close_found
 from sync.run.rows import Rows, nowhere
+from sync.run.whole_plan import write_whole
 
 log = structlog.get_logger()
 
@@ -98,21 +98,10 @@ class ProductRun:
         return link
 
     def _write(self, claim: Claim, due: Due, plan: Plan, link: NewLink) -> None:
-        run_id = self.ledger.open_run(
-            claim=claim,
-            subject=due.key,
-            trigger="due",
-            as_of=self.clock.now(),
-            digest=plan.digest(),
-            plan=plan.to_json(),
-        )
-        ids = {o.ref: link.salesforce_id for o in plan.operations}
-        try:
-            self.writer.apply(plan.operations, claim=claim, run_id=run_id, known={}, salesforce_ids=ids)
-        except SyncError as error:
-            self.ledger.close_run(run_id, outcome="failed", error_code=error.code)
-            raise
-        self.ledger.close_run(run_id, outcome="done")
+        write_whole(
+            plan, ledger=self.ledger, writer=self.writer, claim=claim, due=due, now=self.clock.now(), trigger="due",
+            salesforce_id=lambda _: link.salesforce_id,
+        )  # fmt: skip
 
     def _tell_who_waits(self, found: Product, link: NewLink) -> None:
         """Quotes that were refused for this product are looked at again once it is not as it was read last."""

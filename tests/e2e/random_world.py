@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -18,7 +18,7 @@ from sync.run.drain import Drained
 from tests.contracts.judge import judge
 from tests.e2e.looks import day_of, everything_due, quote_row
 from tests.e2e.oracle import Bill, Charge, Impossible, Oracle, unlike
-from tests.e2e.papers import DECIMALS, FAR, Terms, cents, month_on, months_and_days, read_paper, read_terms
+from tests.e2e.papers import DECIMALS, FAR, Paper, Terms, cents, month_on, months_and_days, read_paper, read_terms
 from tests.e2e.people import draft_change
 from tests.e2e.random_deals import CURRENCIES, DINAR, PRODUCTS, History, RandomDeal, RandomQuote
 from tests.e2e.sandbox import World
@@ -114,7 +114,7 @@ class Life:
     def _draft_and_sign(self, place: int, number: int, quote: RandomQuote) -> str | None:
         """The id of the quote, accepted; None where there is nothing to change, or where it was rightly refused."""
         deal, told = self.plan.deals[place], self.told.get(place)
-        code, after, terms = "", None, None
+        code, after, terms, too_late = "", None, None, False
         customer = self.plan.customers[deal.customer]
         try:
             if number == 1:
@@ -130,6 +130,7 @@ class Life:
                 paper = read_paper(quote, told.terms, number, told.oracle.papers)
                 after = Oracle(told.terms, [*told.oracle.papers, paper])
                 told.oracle.accepts(paper)
+                too_late = _may_come_too_late(paper, told.oracle.papers)
         except Impossible as impossible:
             code = impossible.code
         quote_id = self._draft(deal, told, quote, f"{self.plan.seed}/{place}/{number}")
@@ -138,6 +139,8 @@ class Life:
         may_be = {code} - {""}
         if customer.currency == DINAR and not self.plan.rounding:
             may_be.add("DATA-210")
+        if too_late:
+            may_be.add("CONF-311")
         if may_be and self._is_refused(quote_id, may_be, must=bool(code)):
             return None
         assert after is not None
@@ -494,3 +497,11 @@ def _major(raw: Mapping[str, Any], field_: str) -> Decimal:
 def _difference(expected: list[Any], found: list[Any]) -> str:
     missing = [f"  missing {x}" for x in expected if x not in found]
     return "\n".join([*missing[:8], *[f"  too many {x}" for x in found if x not in expected][:8]])
+
+
+def _may_come_too_late(paper: Paper, before: Sequence[Paper]) -> bool:
+    """Whether it adds something from a day before units were taken off that are gone by now: were they all of a billing
+    frequency, what billed them has ended, and the quote is refused.
+    """
+    gone = [one.effective for one in before if one.takes and one.effective <= paper.arrived.date()]
+    return any(added.cycle and added.start <= day for added in paper.adds for day in gone)

@@ -227,30 +227,6 @@ def test_a_change_of_what_is_over_moves_no_money_and_is_part_of_the_deal(world: 
     assert quote_row(world, again)["Billing_Code__c"] == "DATA-207", "it is off already"
 
 
-def test_a_change_that_costs_nothing_and_changes_nothing_in_stripe_is_taken_in_all_the_same(
-    world: World, tandem: Tandem
-) -> None:
-    world.at("2026-04-10")
-    seat = world.crm.product("Seat", currencies=["USD"])
-    over = {"End_Date__c": "2026-02-20"}
-    deal = sell(
-        world.crm, [(seat, 10, "50.00", {"Ramp_Key__c": "a"}), (seat, 5, "40.00", {"Ramp_Key__c": "b", **over})],
-        Start_Date__c="2026-01-01", Term_Months__c=12, Billing_Frequency__c="Monthly",
-    )  # fmt: skip
-    settled(tandem)
-    before = world.mark()
-    gone = change(
-        world.crm, deal, [(seat, 2, "40.00", {"Change__c": "Remove"})], Start_Date__c="2026-02-10", Credit_Policy__c="None"
-    )  # fmt: skip
-
-    settled(tandem)
-
-    assert [w.path for w in world.writes(before, "stripe")] == []
-    assert tandem.services.pipeline.quotes.promises.frozen(gone) is not None
-    assert quote_row(world, gone)["Billing_Status__c"] == "Live"
-    changes_nothing(tandem)
-
-
 def test_what_would_go_on_with_a_subscription_that_has_ended_is_refused_with_the_way_out(
     world: World, tandem: Tandem
 ) -> None:
