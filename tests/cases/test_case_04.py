@@ -20,7 +20,7 @@ ENDS_OF_MONTHS = [
 OVER = "2028-02-05"
 
 
-@pytest.mark.parametrize("step_days", [10, 500])
+@pytest.mark.parametrize("step_days", [pytest.param(10, marks=pytest.mark.long), 500])
 def test_last_day_of_january_bills_on_each_last_day(world: World, tandem: Tandem, step_days: int) -> None:
     """In small steps, and in one jump of the clock over the whole year."""
     world.at("2027-01-10")

@@ -10,7 +10,9 @@ from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
 
 
-@pytest.mark.parametrize(("policy", "amount"), [("Signed", 300_000), ("Stripe", 302_465), ("None", 0)])
+@pytest.mark.parametrize(
+    ("policy", "amount"), [("Signed", 300_000), ("Stripe", 302_465), pytest.param("None", 0, marks=pytest.mark.long)]
+)
 def test_added_seats_are_billed_on_their_day_and_arr_moves_on_it(
     world: World, tandem: Tandem, policy: str, amount: int
 ) -> None:

@@ -13,7 +13,10 @@ from tests.e2e.tandem import Tandem
 MARCH = "2026-01-01"
 
 
-@pytest.mark.parametrize(("signed", "first"), [("2026-12-10", "2027-01-01"), ("2027-01-05", "2027-01-05")])
+@pytest.mark.parametrize(
+    ("signed", "first"),
+    [pytest.param("2026-12-10", "2027-01-01", marks=pytest.mark.long), ("2027-01-05", "2027-01-05")],
+)
 def test_the_renewal_starts_where_the_old_deal_ends(world: World, tandem: Tandem, signed: str, first: str) -> None:
     world.at("2025-12-20")
     pro = world.crm.product("Pro", currencies=["USD"])
@@ -47,6 +50,7 @@ def test_the_renewal_starts_where_the_old_deal_ends(world: World, tandem: Tandem
     changes_nothing(tandem)
 
 
+@pytest.mark.long
 def test_what_was_amended_or_cancelled_is_renewed_from_its_last_day_on(world: World, tandem: Tandem) -> None:
     world.at("2025-12-20")
     book = Book(world, tandem)

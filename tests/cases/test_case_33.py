@@ -19,8 +19,15 @@ SHORT = {"lease_s": 3.0, "call_deadline_s": 2.0}
 AFTER = {"a minute": timedelta(minutes=1), "three days": timedelta(days=3)}
 
 
-@pytest.mark.parametrize("after", AFTER)
-@pytest.mark.parametrize("kind", ["schedule", "customer"])
+@pytest.mark.parametrize(
+    ("kind", "after"),
+    [
+        ("schedule", "three days"),
+        pytest.param("schedule", "a minute", marks=pytest.mark.long),
+        pytest.param("customer", "a minute", marks=pytest.mark.long),
+        pytest.param("customer", "three days", marks=pytest.mark.long),
+    ],
+)
 def test_killed_before_the_id_is_saved(world: World, make_tandem: Callable[..., Tandem], after: str, kind: str) -> None:
     """The next run finds what was made, also once Stripe has forgotten the idempotency key, and writes its id."""
     world.at("2026-02-10T09:00")

@@ -20,7 +20,7 @@ def test_what_is_signed_during_a_pause_is_billed_after_it(world: World, tandem: 
 
     held = tandem.again().drain()
 
-    assert held.waiting == 1
+    assert held.waiting == 2, "the quote, and its product"
     assert not held.clean
     assert world.writes(system="stripe") == []
 

@@ -158,7 +158,7 @@ def _late_too(made: Deal, names: list[str], paper: int, data: st.DataObject) -> 
     assert abs(lived.total - lived.credited - paper) <= _never_sold(made), told
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(crowded_deals(), st.data())
 def test_what_is_sold_and_taken_off_within_days_adds_up_to_what_the_papers_say(
     drawn: tuple[Deal, list[str], int], data: st.DataObject
