@@ -28,8 +28,12 @@ UNDER_REVIEW = "Under Review"
 
 
 def contracts_of(view: AccountView) -> list[Contract]:
-    """Every contract of the Account."""
-    return [*contracts(view.subscriptions, view.schedules, view.terms), *past_deals(view.invoices)]
+    """Every contract of the Account, each once: what was over when it came stands on invoices alone only as long as nothing
+    of its deal runs.
+    """
+    found = contracts(view.subscriptions, view.schedules, view.terms)
+    there = {contract.key for contract in found}
+    return [*found, *(past for past in past_deals(view.invoices) if past.key not in there)]
 
 
 def amount_of(value: Fraction, currency: str) -> Decimal:

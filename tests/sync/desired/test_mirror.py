@@ -342,3 +342,13 @@ def test_a_payment_outside_stripe_is_one_payment_and_the_last_one() -> None:
         ("in_1/outside", "Payment", Decimal("500.00"), "Paid outside Stripe")
     ]
     assert (shown.account.last_payment_date, shown.account.last_payment_amount) == (date(2026, 2, 1), Decimal("500.00"))
+
+
+def test_a_deal_that_was_over_when_it_came_and_goes_on_after_all_is_one_row() -> None:
+    """Its first invoice stood alone; what was added later has a subscription."""
+    deal = {"tandem_deal": "0Q0A", "tandem_key": "0Q0A", "salesforce_quote_id": "0Q0A"}
+    alone = invoice(subscription=None, metadata={**deal, "tandem_first_day": "2025-01-01"})
+    (row,) = show(view(invoices=[alone]), frozenset()).subscriptions
+    assert (row.billing_key, row.status, row.stripe_id) == ("0Q0A", "Canceled", "in_1")
+    (row,) = show(view(invoices=[alone], subscriptions=[subscription(metadata=deal)]), frozenset()).subscriptions
+    assert (row.billing_key, row.status, row.stripe_id) == ("0Q0A", "Active", "sub_1")
