@@ -248,10 +248,7 @@ class Mirror:
         self._ask_who(read.customers - set(links))
         accounts = {link.salesforce_id for link in links.values()}
         accounts |= {d.id for d in due if d.kind == "account"}
-        customers: dict[str, list[str]] = defaultdict(list)
-        for link in self.links.by_salesforce_id(accounts, "customer"):
-            customers[link.salesforce_id].append(link.stripe_id)
-        return customers
+        return customers_of(self.links, accounts)
 
     def _ask_who(self, unknown: Iterable[str]) -> None:
         """Customers that nobody was asked about are asked about now. One that nobody knew is asked about once a day at
@@ -386,3 +383,11 @@ class Read:
 
     invoices: set[str]
     customers: set[str]
+
+
+def customers_of(links: Links, accounts: Iterable[str]) -> dict[str, list[str]]:
+    """The customers of these Accounts on one Stripe account; those that have none are absent."""
+    customers: dict[str, list[str]] = defaultdict(list)
+    for link in links.by_salesforce_id(accounts, "customer"):
+        customers[link.salesforce_id].append(link.stripe_id)
+    return customers

@@ -221,7 +221,8 @@ class Planner:
         if customer is None:
             return Money()
         by_key = _by_key(deal)
-        since = {key: stated(track, deal, begun(deal, done).get(key), now) for key, track in by_key.items()}
+        began = begun(deal, done)
+        since = {key: stated(track, deal, began.get(key), now) for key, track in by_key.items()}
         good = {up.track: up.amount for up in made.true_ups if up.at <= now}
         due = [key for key, ours in since.items() if key in good or any(at <= now for at in _moments(ours))]
         subscriptions = tuple(s.id for key in due if key in done and (s := done[key].subscription))

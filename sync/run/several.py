@@ -11,7 +11,7 @@ from sync.desired.account_view import AccountView
 from sync.ports import Links, SalesforceGateway
 from sync.ports.comparing import Comparing
 from sync.ports.standing import Standing
-from sync.run.mirror import Mirror
+from sync.run.mirror import Mirror, customers_of
 from sync.run.rows import Rows
 
 
@@ -99,14 +99,6 @@ class ShownElsewhere:
         before = takewhile(lambda side: side.stripe_account != self.own, self.sides()) if wanted else ()
         links = [link for side in before for link in side.links.by_salesforce_id(wanted, "product")]
         return frozenset(link.salesforce_id for link in links)
-
-
-def customers_of(links: Links, accounts: Iterable[str]) -> dict[str, list[str]]:
-    """The customers of these Accounts on one Stripe account; those that have none are absent."""
-    customers: dict[str, list[str]] = defaultdict(list)
-    for link in links.by_salesforce_id(accounts, "customer"):
-        customers[link.salesforce_id].append(link.stripe_id)
-    return customers
 
 
 def together(views: Sequence[AccountView]) -> AccountView:
