@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,8 +16,6 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
-
-from sync.routing import ONE_ACCOUNT, Routes
 
 #: A Salesforce id: 15 characters, or 18 with their check.
 SALESFORCE_ID = r"^[A-Za-z0-9]{15}([A-Za-z0-9]{3})?$"
@@ -248,53 +245,6 @@ class Settings(BaseSettings):
 def _mixed(named: list[str]) -> str:
     others = ", ".join(named)
     return f"TANDEM_SANDBOX_URL stands beside {others}: a sandbox is never mixed with another world; unset one side"
-
-
-@dataclass(frozen=True)
-class StripeCredentials:
-    """How to speak to one Stripe account. ``name`` is empty where there is only one. Without ``webhook_secrets`` its
-    webhooks can't be taken, and ``missing`` says what would have to be set.
-    """
-
-    name: str
-    api_key: SecretStr
-    webhook_secrets: tuple[SecretStr, ...]
-    requests_per_s: float
-    missing: str = ""
-
-    @property
-    def livemode(self) -> bool:
-        """What the key is for; Stripe's keys say it."""
-        return "_live_" in self.api_key.get_secret_value()
-
-
-@dataclass(frozen=True)
-class Endpoints:
-    """Where both vendors are and how to speak to them, whoever they are. ``stripe`` has every account, in the order of
-    STRIPE_ACCOUNTS, and ``routes`` say by name which deal is billed in which.
-    """
-
-    stripe_url: str
-    stripe: tuple[StripeCredentials, ...]
-    salesforce_url: str
-    salesforce_token_url: str
-    salesforce_client_id: str
-    salesforce_client_secret: SecretStr | None
-    salesforce_username: str | None
-    salesforce_private_key: SecretStr | None
-    salesforce_api_version: str
-    clock_url: str | None = None
-    routes: Routes = ONE_ACCOUNT
-
-    @property
-    def stripe_api_key(self) -> SecretStr:
-        """The key of the (first) Stripe account."""
-        return self.stripe[0].api_key
-
-    @property
-    def stripe_webhook_secrets(self) -> tuple[SecretStr, ...]:
-        """The webhook secrets of the (first) Stripe account."""
-        return self.stripe[0].webhook_secrets
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:

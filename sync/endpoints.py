@@ -3,15 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import requests
 from pydantic import SecretStr
 
 from sync import stripe_credentials
-from sync.config import ConfigFault, Endpoints, Settings, StripeCredentials
+from sync.config import ConfigFault, Settings
 from sync.errors import Transient
 from sync.routing import ONE_ACCOUNT, Routes
+from sync.stripe_credentials import StripeCredentials
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where both vendors are and how to speak to them, whoever they are. ``stripe`` has every account, in the order of
+    STRIPE_ACCOUNTS, and ``routes`` say by name which deal is billed in which.
+    """
+
+    stripe_url: str
+    stripe: tuple[StripeCredentials, ...]
+    salesforce_url: str
+    salesforce_token_url: str
+    salesforce_client_id: str
+    salesforce_client_secret: SecretStr | None
+    salesforce_username: str | None
+    salesforce_private_key: SecretStr | None
+    salesforce_api_version: str
+    clock_url: str | None = None
+    routes: Routes = ONE_ACCOUNT
+
+    @property
+    def stripe_api_key(self) -> SecretStr:
+        """The key of the (first) Stripe account."""
+        return self.stripe[0].api_key
+
+    @property
+    def stripe_webhook_secrets(self) -> tuple[SecretStr, ...]:
+        """The webhook secrets of the (first) Stripe account."""
+        return self.stripe[0].webhook_secrets
 
 
 def endpoints(settings: Settings) -> Endpoints:

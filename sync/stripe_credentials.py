@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,27 @@ import requests
 from pydantic import SecretStr
 from pydantic_settings import DotEnvSettingsSource
 
-from sync.config import FILE_SUFFIX, ConfigFault, Settings, StripeCredentials
+from sync.config import FILE_SUFFIX, ConfigFault, Settings
 from sync.errors import Transient
 from sync.stripe_accounts import NamedAccount, StripeAccounts, load
+
+
+@dataclass(frozen=True)
+class StripeCredentials:
+    """How to speak to one Stripe account. ``name`` is empty where there is only one. Without ``webhook_secrets`` its
+    webhooks can't be taken, and ``missing`` says what would have to be set.
+    """
+
+    name: str
+    api_key: SecretStr
+    webhook_secrets: tuple[SecretStr, ...]
+    requests_per_s: float
+    missing: str = ""
+
+    @property
+    def livemode(self) -> bool:
+        """What the key is for; Stripe's keys say it."""
+        return "_live_" in self.api_key.get_secret_value()
 
 
 def of_file(

@@ -15,21 +15,14 @@ import structlog
 from sync.clock import Clock
 from sync.crm import CrmRow
 from sync.desired.account_view import AccountView
-from sync.desired.customer import is_live
 from sync.desired.keys import ACCOUNT, QUOTE
 from sync.desired.mirror import Shown, show
 from sync.desired.mirrored import Mirrored
 from sync.errors import LeaseLost, OutcomeUnknown, SyncError, Terminal, Transient
 from sync.facts import (
-    Charge,
-    Coupon,
-    CreditNote,
     Customer,
-    Dispute,
     Fact,
     Invoice,
-    Price,
-    Refund,
     Schedule,
     Subscription,
 )
@@ -48,11 +41,11 @@ from sync.ports import (
     StripeGateway,
     Subjects,
 )
-from sync.run.following import with_rivals
+from sync.run.account_views import AccountViews
 from sync.run.intake import account_mark, quote_mark, unit_of
 from sync.run.opportunities import Opportunities
 from sync.run.promise import PromiseCheck
-from sync.run.reading import Reading, coupons_of, prices_of, typed
+from sync.run.reading import Reading
 from sync.run.rows import INVOICE, ISSUE, ITEM, OF_SUBSCRIPTION, SUBSCRIPTION, Rows
 from sync.run.taxing import taxed_marks
 
@@ -283,51 +276,7 @@ class Mirror:
 
     def views(self, accounts: Mapping[str, Sequence[str]]) -> dict[str, AccountView]:
         """All that is known of these Accounts' billing on this Stripe account."""
-        everyone = [c for ids in accounts.values() for c in ids]
-        if not everyone:
-            return {}
-        subscriptions = self._of(everyone, "subscription", Subscription)
-        schedules = self._of(everyone, "schedule", Schedule)
-        invoices = self._of(everyone, "invoice", Invoice)
-        charges = self._of(everyone, "charge", Charge)
-        refunds = self._of(everyone, "refund", Refund)
-        disputes = self._of(everyone, "dispute", Dispute)
-        notes = self._of(everyone, "creditnote", CreditNote)
-        customers = self._typed("customer", everyone, Customer)
-        all_subs = [s for rows in subscriptions.values() for s in rows]
-        all_scheds = [s for rows in schedules.values() for s in rows]
-        coupons = self._typed("coupon", coupons_of(all_subs, all_scheds), Coupon)
-        billed = {line.price for rows in invoices.values() for i in rows for line in i.lines if line.price}
-        prices = self._typed("price", prices_of(all_scheds) | billed, Price)
-        prices |= {i.price.id: i.price for s in all_subs for i in s.items}
-        products = self._products({p.product for p in prices.values()})
-        by_intent: dict[str, list[Charge]] = defaultdict(list)
-        for charge in (c for rows in charges.values() for c in rows):
-            by_intent[charge.payment_intent or ""].append(charge)
-        now = self.clock.now()
-        zones = self.zone_of(accounts)
-        live = {c for c in everyone if is_live([*subscriptions[c], *schedules[c]])}
-        rivals = with_rivals(accounts, live, self.identities)
-        return {
-            account_id: AccountView(
-                account_id=account_id,
-                zone=zones[account_id],
-                now=now,
-                customers=[customers[c] for c in ids if c in customers],
-                subscriptions=[s for c in ids for s in subscriptions[c]],
-                schedules=[s for c in ids for s in schedules[c]],
-                invoices=[i for c in ids for i in invoices[c]],
-                charges=by_intent,
-                refunds=[r for c in ids for r in refunds[c]],
-                disputes=[d for c in ids for d in disputes[c]],
-                notes=[n for c in ids for n in notes[c]],
-                coupons=coupons,
-                prices=prices,
-                products=products,
-                under_review=account_id in rivals,
-            )
-            for account_id, ids in accounts.items()
-        }
+        return AccountViews(self.facts, self.links, self.clock, self.zone_of, self.identities).of(accounts)
 
     def _with_rows(self, view: AccountView, named: Container[str]) -> frozenset[str]:
         """Those of the named invoices that get a row, or have one already."""
@@ -338,20 +287,6 @@ class Mirror:
         without = [id_ for id_, taken in mine.items() if not taken]
         standing = {row.key for row in self.outbox.standing(INVOICE, without)} if without else set()
         return frozenset(id_ for id_, taken in mine.items() if taken or id_ in standing)
-
-    def _of(self, customers: Sequence[str], kind: str, type_: type[F]) -> dict[str, list[F]]:
-        rows: dict[str, list[F]] = defaultdict(list)
-        for fact in self.facts.of_customers(kind, customers):
-            assert isinstance(fact, type_)
-            rows[getattr(fact, "customer", "") or ""].append(fact)
-        return rows
-
-    def _typed(self, kind: str, ids: Iterable[str], type_: type[F]) -> dict[str, F]:
-        return typed(self.facts.get(kind, list(ids)), type_)
-
-    def _products(self, stripe_ids: set[str]) -> dict[str, str]:
-        links = self.links.by_stripe_id(stripe_ids)
-        return {i: link.salesforce_id for i, link in links.items() if link.stripe_kind == "product"}
 
 
 def count_again(outcomes: Mapping[str, Outcome], again: Counter[str] | None) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import redis
 import structlog
 
-from sync.config import ConfigFault, Endpoints, Settings
+from sync.config import ConfigFault, Settings
+from sync.endpoints import Endpoints
 from sync.errors import Transient
 from sync.gateways import stripe_client
 from sync.gateways.salesforce_gateway import SalesforceOrg

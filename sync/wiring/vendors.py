@@ -12,13 +12,14 @@ import redis
 import structlog
 
 from sync import mapping
-from sync.config import ConfigFault, Endpoints, Settings, StripeCredentials
-from sync.endpoints import endpoints
+from sync.config import ConfigFault, Settings
+from sync.endpoints import Endpoints, endpoints
 from sync.errors import Transient
 from sync.gateways import salesforce_auth, salesforce_gateway, stripe_client, stripe_shapes
 from sync.gateways.stripe_budget import Rate
 from sync.gateways.stripe_signature import verifier
 from sync.routing import SOBJECTS
+from sync.stripe_credentials import StripeCredentials
 
 log = structlog.get_logger()
 StripeAccount: TypeAlias = stripe_client.StripeAccount

@@ -1,0 +1,60 @@
+"""What was last read of each Stripe object, normalised: only what we decide on or show, in stable types.
+
+Amounts are integer minor units, stamps are Unix seconds (UTC), unit amounts are ``Decimal`` minor units.
+Built from Stripe's JSON by `sync.gateways.stripe_facts`; kept as JSON in the store. Enumerations are open (Stripe adds
+values): they stay text and unknown ones are translated to "unknown" where they are shown, never a crash.
+"""
+
+from __future__ import annotations
+
+from sync.facts.agreements import Item, Phase, PhaseItem, Schedule, Subscription
+from sync.facts.base import Fact
+from sync.facts.catalogue import Coupon, Meter, Price, PriceTier, Product
+from sync.facts.customers import Customer, TaxId, TaxSettings
+from sync.facts.money import BalanceTransaction, Charge, CreditNote, Dispute, Invoice, InvoicePayment, Line, Refund
+
+__all__ = [
+    "FACT_TYPES",
+    "BalanceTransaction",
+    "Charge",
+    "Coupon",
+    "CreditNote",
+    "Customer",
+    "Dispute",
+    "Fact",
+    "Invoice",
+    "InvoicePayment",
+    "Item",
+    "Line",
+    "Meter",
+    "Phase",
+    "PhaseItem",
+    "Price",
+    "PriceTier",
+    "Product",
+    "Refund",
+    "Schedule",
+    "Subscription",
+    "TaxId",
+    "TaxSettings",
+]
+
+FACT_TYPES: dict[str, type[Fact]] = {
+    t.KIND: t
+    for t in (
+        Coupon,
+        Product,
+        Price,
+        Meter,
+        Customer,
+        Subscription,
+        Schedule,
+        Charge,
+        Refund,
+        Dispute,
+        Invoice,
+        CreditNote,
+        BalanceTransaction,
+        TaxId,
+    )
+}

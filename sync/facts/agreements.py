@@ -1,0 +1,89 @@
+"""Facts of what was agreed."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sync.facts.base import Fact
+from sync.facts.catalogue import Price
+
+
+class Item(BaseModel):
+    """One price on a subscription, with its own period."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    id: str = ""
+    price: Price
+    quantity: int | None = None
+    coupons: tuple[str, ...] = ()
+    period_start_s: int = 0
+    period_end_s: int = 0
+    metadata: dict[str, str] = Field(default_factory=dict)
+
+
+class Subscription(Fact):
+    """A running or ended subscription."""
+
+    KIND: ClassVar[str] = "subscription"
+    customer: str = ""
+    status: str = ""
+    currency: str = ""
+    schedule: str | None = None
+    collection_method: str = ""
+    days_until_due: int | None = None
+    start_date_s: int = 0
+    billing_cycle_anchor_s: int = 0
+    trial_end_s: int | None = None
+    cancel_at_s: int | None = None
+    cancel_at_period_end: bool = False
+    canceled_at_s: int | None = None
+    ended_at_s: int | None = None
+    paused: bool = False  # pause_collection is set
+    payment_method_types: tuple[str, ...] = ()  # none: the account's own setting
+    items: tuple[Item, ...] = ()
+    coupons: tuple[str, ...] = ()  # on the subscription as a whole
+
+
+class PhaseItem(BaseModel):
+    """One price in a phase of a schedule."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    price: str  # id
+    quantity: int | None = None
+    coupons: tuple[str, ...] = ()
+    metadata: dict[str, str] = Field(default_factory=dict)
+
+
+class Phase(BaseModel):
+    """A stretch of a schedule, ``end_s`` exclusive."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    start_s: int
+    end_s: int
+    items: tuple[PhaseItem, ...]
+    add_invoice_items: tuple[PhaseItem, ...] = ()
+    coupons: tuple[str, ...] = ()
+    proration_behavior: str = ""
+    billing_cycle_anchor: str | None = None  # automatic phase_start; None = the schedule's own
+    trial_end_s: int | None = None
+    metadata: dict[str, str] = Field(default_factory=dict)
+
+
+class Schedule(Fact):
+    """A subscription schedule: what will run when."""
+
+    KIND: ClassVar[str] = "schedule"
+    customer: str = ""
+    status: str = ""  # not_started active completed released canceled
+    subscription: str | None = None
+    released_subscription: str | None = None
+    end_behavior: str = ""
+    collection_method: str = ""
+    days_until_due: int | None = None
+    custom_fields: tuple[tuple[str, str], ...] = ()
+    currency: str = ""
+    phases: tuple[Phase, ...] = ()
+    canceled_at_s: int | None = None
+    completed_at_s: int | None = None

@@ -1,0 +1,75 @@
+"""Facts of what is sold."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sync.facts.base import Fact
+
+
+class Coupon(Fact):
+    """A discount, by percent or by amount."""
+
+    KIND: ClassVar[str] = "coupon"
+    percent_off: Decimal | None = None
+    amount_off_minor: int | None = None
+    currency: str | None = None
+    duration: str = "forever"
+    duration_in_months: int | None = None
+    valid: bool = True
+
+
+class Product(Fact):
+    """A product of the catalogue."""
+
+    KIND: ClassVar[str] = "product"
+    name: str = ""
+    description: str | None = None
+    active: bool = True
+    tax_code: str | None = None
+    values: dict[str, str | int | bool] = Field(
+        default_factory=dict
+    )  # its other plain members, by the SDK's names: unit_label
+
+
+class PriceTier(BaseModel):
+    """One step of a price in tiers, in minor units; ``up_to`` is inclusive, None for all above."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    up_to: int | None
+    unit: Decimal = Decimal(0)
+    flat: Decimal = Decimal(0)
+
+
+class Price(Fact):
+    """A price: what one unit costs, and how often. ``tiers`` are known only where the price was read by its id."""
+
+    KIND: ClassVar[str] = "price"
+    product: str = ""
+    currency: str = ""
+    active: bool = True
+    lookup_key: str | None = None
+    unit_amount_decimal: Decimal | None = None  # minor units, up to 12 decimals; None for tiers
+    interval: str | None = None  # day week month year; None = one-time
+    interval_count: int = 1
+    usage_type: str | None = None
+    meter: str | None = None  # id of the meter whose sums it bills
+    billing_scheme: str = "per_unit"
+    tiers_mode: str | None = None  # graduated volume
+    tiers: tuple[PriceTier, ...] = ()
+    packaged: bool = False  # it charges packages of units, not units
+
+
+class Meter(Fact):
+    """What sums the usage events of one name, by customer."""
+
+    KIND: ClassVar[str] = "meter"
+    event_name: str = ""
+    status: str = ""  # active inactive
+    display_name: str = ""
+    formula: str = "sum"  # count sum last
+    customer_key: str = "stripe_customer_id"  # where an event's payload says whose it is, and how many
+    value_key: str = "value"
