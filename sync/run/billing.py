@@ -60,7 +60,7 @@ class Billing:
                 run.promise = self._freeze(run, worked, now)
             if not worked.plan.operations:
                 if found:
-                    self.ledger.close_run(self.open_run(run, worked.plan, now), outcome="done")
+                    self.ledger.close_run(self._open_run(run, worked.plan, now), outcome="done")
                 self._joined(claim, worked, worked.known)
                 if run.promise is None and worked.case.before is not None and not (worked.wanted.waiting or run.early):
                     run.promise = self._freeze(run, worked, now)  # a change that costs nothing is the deal's too
@@ -103,7 +103,7 @@ class Billing:
         """The plan has taken effect, operation by operation; returns the Stripe id of every object."""
         plan = worked.plan
         run.written = True
-        run_id = self.open_run(run, plan, now)
+        run_id = self._open_run(run, plan, now)
         salesforce_ids = {o.ref: salesforce_id(o.ref.kind, worked, o.ref.key) for o in plan.operations}
         begun = any(f.metadata.get(DEAL) == worked.deal.key for f in worked.objects)
         try:
@@ -120,11 +120,24 @@ class Billing:
         self.subjects.mark([product_mark(p) for p in adopted], reason="product_adopted")
         return ids
 
+    def keep_promise(
+        self, claim: Claim, run: QuoteTry, worked: Worked, operations: Sequence[Operation], now: datetime
+    ) -> None:
+        """What holds, lets go or corrects the deal's invoices has taken effect, as a run of its own."""
+        run_id = self._open_run(run, Plan(tuple(operations)), now, trigger="promise")
+        ids = {o.ref: salesforce_id(o.ref.kind, worked) for o in operations}
+        self.writer.apply(operations, claim=claim, run_id=run_id, known=worked.known, salesforce_ids=ids)
+        self.ledger.close_run(run_id, outcome="done")
+
+    def note_refusal(self, run: QuoteTry, plan: Plan, now: datetime, code: str) -> None:
+        """The story of the quote tells what was planned, and that it was refused."""
+        self.ledger.close_run(self._open_run(run, plan, now), outcome="refused", error_code=code)
+
     def _parts(self, operations: Sequence[Operation]) -> tuple[Sequence[Operation], Sequence[Operation]]:
         """What bills nobody first: the customer and the catalogue; then the rest, each in its order."""
         return [o for o in operations if not o.money], [o for o in operations if o.money]
 
-    def open_run(self, run: QuoteTry, plan: Plan, now: datetime, *, trigger: str = "due") -> int:
+    def _open_run(self, run: QuoteTry, plan: Plan, now: datetime, *, trigger: str = "due") -> int:
         """The plan is in the ledger as a run of this quote; returns its number."""
         return self.ledger.open_run(
             claim=run.claim, subject=run.due.key, trigger=trigger, as_of=now, digest=plan.digest(), plan=plan.to_json()

@@ -34,7 +34,7 @@ from sync.ports import (
     Subjects,
 )
 from sync.records import Ref
-from sync.run.billing import Billing, salesforce_id
+from sync.run.billing import Billing
 from sync.run.dealing import Signed
 from sync.run.following import winners
 from sync.run.late import late_change
@@ -178,10 +178,7 @@ class QuoteRun:
         self.promise.tell(found, worked.deal, customer, now, run.fence)
         told = self.promise.ways_to_pay(worked.deal, customer)
         if operations := [*holds(found), *self.promise.released(worked.deal, customer, found), *told]:
-            run_id = self.billing.open_run(run, Plan(tuple(operations)), now, trigger="promise")
-            ids = {operation.ref: salesforce_id(operation.ref.kind, worked) for operation in told}
-            self.billing.writer.apply(operations, claim=claim, run_id=run_id, known=worked.known, salesforce_ids=ids)
-            self.billing.ledger.close_run(run_id, outcome="done")
+            self.billing.keep_promise(claim, run, worked, operations, now)
         if found:
             raise broken(found, worked.deal)
 
@@ -235,8 +232,7 @@ class QuoteRun:
         if same or run.written:
             return  # it was told already; or a run that began to write tells it
         plan = run.worked.plan if run.worked else Plan(())
-        run_id = self.billing.open_run(run, plan, self.clock.now())
-        self.billing.ledger.close_run(run_id, outcome="refused", error_code=error.code)
+        self.billing.note_refusal(run, plan, self.clock.now(), error.code)
 
     def _deleted(self, promise: Promise) -> Outcome:
         """A signed quote that is gone bills on: only a Cancellation ends a deal."""

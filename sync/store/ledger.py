@@ -15,7 +15,7 @@ from sync.records import Operation, Ref, Sent
 from sync.store import leases, timeline
 from sync.store.engine import storable
 from sync.store.links import StoredLinks
-from sync.store.sql import in_seconds, machine_now, seconds_until
+from sync.store.sql import in_seconds, machine_now
 from sync.store.tables import operations, runs
 
 _o = operations.c
@@ -151,14 +151,6 @@ class StoredLedger:
         )
         with self._engine.begin() as connection:
             return tuple(_op_state(row) for row in connection.execute(still_open.order_by(_o.id)))
-
-    def call_ends_in_s(self, op_id: int) -> float:
-        """Machine seconds until the call of a `sent` operation can no longer be on the wire; 0 when that has passed."""
-        with self._engine.begin() as connection:
-            left = connection.scalar(
-                select(seconds_until(_o.call_ends_machine_at)).where(_o.id == op_id, _o.state == "sent")
-            )
-        return max(0.0, left or 0.0)
 
     def timeline(self, subject_or_id: str, limit: int = 200) -> Sequence[Mapping[str, object]]:
         """As the port says: each row has ``what`` (run, operation), ``machine_at`` and the columns of its table that are not empty."""

@@ -159,21 +159,9 @@ def test_who_lost_the_lease_neither_sends_nor_reports(
 
     assert last(ledger).state == "sent"
     assert links.by_key(["schedule:0Q0A"]) == {}
-    assert ledger.call_ends_in_s(flying) == 0  # whoever takes a lease over finds no call on the wire
     ledger.adopted(flying, "sub_sched_1")
     assert last(ledger).state == "done"
     subjects.finish(taker, {"quote:0Q0A": Done()})
-
-
-def test_the_end_of_a_call_is_known_while_it_may_be_on_the_wire(
-    ledger: StoredLedger, claim: Claim, time_passes: Callable[[float], None]
-) -> None:
-    op = planned(ledger, claim)
-    assert ledger.call_ends_in_s(op) == 0
-    ledger.sent(op, claim, now=NOW)
-    assert 28 < ledger.call_ends_in_s(op) <= 30
-    time_passes(31)
-    assert ledger.call_ends_in_s(op) == 0
 
 
 def test_a_finished_claim_can_no_longer_report(ledger: StoredLedger, subjects: StoredSubjects, claim: Claim) -> None:
