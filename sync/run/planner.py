@@ -8,33 +8,32 @@ from datetime import datetime
 from typing import TypeVar
 
 from sync.deal.deal import Deal
-from sync.deal.dues import Stated, stated
 from sync.deal.forecast import Forecast, forecast
 from sync.deal.policy import BillingPolicy
-from sync.deal.timeline import Track, tracks
 from sync.desired.catalog import desire_catalogue
-from sync.desired.credits import Money, credits_due, desire_credits
 from sync.desired.customer import Linked, check_customer, desire_customer
-from sync.desired.last_use import ready_at, said_uses, uses_of, with_invoices
+from sync.desired.last_use import said_uses, uses_of
 from sync.desired.made import Made, begun, made
 from sync.desired.preview import Preview, preview
-from sync.desired.references import catalogue_refs, stated_refs
+from sync.desired.references import catalogue_refs
 from sync.desired.sellable import check_products
 from sync.desired.stripe_preview import first_track, held_against, request
 from sync.desired.subscription import Wanted, desire
 from sync.desired.takeover import check_takeover, row_of
+from sync.desired.tax_ids import TaxIds
 from sync.desired.taxed_customer import check_taxed
-from sync.desired.true_up import as_settled, desire_true_ups
+from sync.desired.true_up import as_settled
 from sync.diff import diff, only_needed
 from sync.errors import Refusal, Refused
-from sync.facts import BalanceTransaction, CreditNote, Fact, Invoice, Schedule, Subscription
-from sync.observed import actuals
+from sync.facts import Customer, Fact, Schedule, Subscription
+from sync.observed import Actual, actuals
 from sync.plan import Plan
 from sync.ports import Snapshot, StripeGateway
-from sync.records import Ref
+from sync.records import Desired, Ref
 from sync.run.dealing import Case, Dealing, Signed
+from sync.run.owed import Owed, read_owed
 from sync.run.payers import Payer, Payers
-from sync.run.taking import read_takeover
+from sync.run.taking import Taking, read_takeover
 from sync.run.taxing import read_tax_ids, read_tax_settings
 from sync.run.using import Measured, Using
 
@@ -68,6 +67,29 @@ class Worked:
 
 
 @dataclass(frozen=True)
+class _Read:
+    """What both sides say of a quote that may be billed: its deal as it is settled by now, and what is made of it."""
+
+    case: Case
+    account_id: str
+    payer: Payer
+    snapshot: Snapshot
+    done: Mapping[str, Made]
+    taking: Taking
+
+    @property
+    def customer(self) -> Customer | None:
+        """Who pays, where Stripe knows them already."""
+        return self.payer.customer.customer if self.payer.customer else None
+
+    def actual(self, owed: Owed, numbers: TaxIds) -> dict[Ref, Actual]:
+        """What is there of all that may be desired."""
+        facts = [*self.snapshot.all(), *self.payer.objects, *self.taking.facts, *owed.facts]
+        known = actuals(facts, customer=(self.account_id, self.customer) if self.customer else None)
+        return {**known, **self.taking.actual, **numbers.actual}
+
+
+@dataclass(frozen=True)
 class Planner:
     """Reads both sides live and decides; raises what forbids the deal (Refused, Unsafe) or the look-up (Transient)."""
 
@@ -97,6 +119,51 @@ class Planner:
         preview where that can be had, which raises Unsafe where the two differ. ``put_back``: what was changed by hand is
         part of the plan.
         """
+        read = self._read(mine, now, keep, shown_only=shown_only)
+        case, done, taking = read.case, read.done, read.taking
+        own = desire(case.deal, now, done, self.policy, put_back=put_back)
+        wanted, again = taking.arranged(own, now)
+        plain = forecast(case.deal, now, begun(case.deal, done))
+        dues = (*uses_of(case.deal, done, now, self.policy.usage_grace), *taking.uses(now, self.policy.usage_grace))
+        owed = read_owed(self.stripe, self.using, case.deal, plain, done, read.customer, dues, now)
+        numbers = read_tax_ids(self.stripe, case.deal, read.customer, aside=read.payer.aside)
+        desired = () if wanted.waiting else self._desired(read, wanted, owed, numbers, shown_only=shown_only)
+        actual = read.actual(owed, numbers)
+        plan = only_needed(diff(desired, actual))
+        known = {ref: found.remote_id for ref, found in actual.items()}
+        foreseen, taken = taking.shown(plain, own, now)
+        earlier = forecast(case.before, now, begun(case.before, done)) if case.before else None
+        changed = foreseen if case.changed is case.deal else forecast(case.changed, now, begun(case.changed, done))
+        used = said_uses(dues, case.change.quote_id, case.deal)
+        said = self.hold(case, foreseen, known) if shown_only and not done else None
+        wakes = [at for at in (wanted.wake_at, *owed.wakes) if at is not None]
+        return Worked(
+            case=case,
+            forecast=foreseen,
+            earlier=earlier,
+            changed=changed,
+            customer=read.payer.customer,
+            payer=read.payer,
+            wanted=replace(wanted, wake_at=min(wakes, default=None)),
+            plan=replace(plan, complete=plan.complete and not again and not numbers.again),
+            known=known,
+            use=owed.use,
+            objects=read.payer.objects,
+            preview=preview(
+                case.changed,
+                changed,
+                read.payer.customer,
+                change=case.change,
+                earlier=earlier,
+                before=case.before,
+                stripe=said,
+                taken=(*taken, *used) if case.before is None else (),
+                used=used,
+            ),
+        )
+
+    def _read(self, mine: Signed, now: datetime, keep: Callable[[], None], *, shown_only: bool) -> _Read:
+        """What both sides say. Raises Refused with every fault of a deal that can't be billed."""
         case = self.dealing.case(mine, now)
         deal, account = case.deal, case.base.account
         assert account is not None  # a quote without one was refused
@@ -114,78 +181,26 @@ class Planner:
             refusals += self._unsellable(case, snapshot)
         if refusals := (*refusals, *check_takeover(deal, taking.takeover, objects, now)):
             raise Refused(refusals)
-        deal = replace(deal, takes=row_of(taking.takeover, deal, objects))
-        sold, deal = deal, as_settled(deal, done)
+        sold = replace(deal, takes=row_of(taking.takeover, deal, objects))
+        deal = as_settled(sold, done)
         if deal.tax != sold.tax and not shown_only:
             snapshot = Snapshot({**snapshot.found, **self.stripe.read(catalogue_refs(deal)).found})
         before, alone = (as_settled(one, done) if one else None for one in (case.before, case.alone))
         case = replace(case, deal=deal, before=before, alone=alone)
-        own = desire(deal, now, done, self.policy, put_back=put_back)
-        wanted, again = taking.arranged(own, now)
-        plain = forecast(deal, now, begun(deal, done))
-        grace = self.policy.usage_grace
-        dues = (*uses_of(deal, done, now, grace), *taking.uses(now, grace))
-        money = self._money(deal, plain, done, customer, now, by_use=any(ready_at(due) <= now for due in dues))
-        uses = with_invoices(deal, dues, money.invoices)
-        use = self.using.measured(uses, customer.customer.id, now) if customer else Measured()
-        ups = desire_true_ups(plain.true_ups, deal, done, money.invoices, now)
-        given_back = desire_credits([*credits_due(deal, done, now), *ups.credits], deal, money, now)
-        matched = customer.customer if customer else None
-        numbers = read_tax_ids(self.stripe, deal, matched, aside=payer.aside)
-        desired = (
-            ()
-            if wanted.waiting
-            else (
-                *(
-                    ()
-                    if payer.aside
-                    else (desire_customer(deal.payer, matched, taxed=deal.tax is not None, more=numbers.metadata),)
-                ),
-                *(() if shown_only else desire_catalogue(deal)),
-                *numbers.objects,
-                *wanted.objects,
-                *ups.objects,
-                *given_back.objects,
-                *use.objects,
-            )
-        )
-        facts = [*snapshot.all(), *objects, *taking.facts, *money.invoices, *money.notes, *money.balances]
-        actual = {
-            **actuals(facts, customer=(account.id, matched) if matched else None),
-            **taking.actual,
-            **numbers.actual,
-        }
-        foreseen, taken = taking.shown(plain, own, now)
-        earlier = forecast(case.before, now, begun(case.before, done)) if case.before else None
-        changed = foreseen if case.changed is deal else forecast(case.changed, now, begun(case.changed, done))
-        wakes = [wanted.wake_at, given_back.wake_at, ups.wake_at, use.wake_at]
-        known = {ref: found.remote_id for ref, found in actual.items()}
-        plan = only_needed(diff(desired, actual))
-        used = said_uses(dues, case.change.quote_id, deal)
-        said = self.hold(case, foreseen, known) if shown_only and not done else None
-        return Worked(
-            case=case,
-            forecast=foreseen,
-            earlier=earlier,
-            changed=changed,
-            customer=customer,
-            payer=payer,
-            wanted=replace(wanted, wake_at=min((at for at in wakes if at is not None), default=None)),
-            plan=replace(plan, complete=plan.complete and not again and not numbers.again),
-            known=known,
-            use=use,
-            objects=objects,
-            preview=preview(
-                case.changed,
-                changed,
-                customer,
-                change=case.change,
-                earlier=earlier,
-                before=case.before,
-                stripe=said,
-                taken=(*taken, *used) if case.before is None else (),
-                used=used,
-            ),
+        return _Read(case, account.id, payer, snapshot, done, taking)
+
+    def _desired(
+        self, read: _Read, wanted: Wanted, owed: Owed, numbers: TaxIds, *, shown_only: bool
+    ) -> tuple[Desired, ...]:
+        """All that should be true of the deal in Stripe, in the order in which it is made."""
+        deal = read.case.deal
+        mine, taxed = read.customer, deal.tax is not None
+        return (
+            *(() if read.payer.aside else (desire_customer(deal.payer, mine, taxed=taxed, more=numbers.metadata),)),
+            *(() if shown_only else desire_catalogue(deal)),
+            *numbers.objects,
+            *wanted.objects,
+            *owed.objects,
         )
 
     def _unsellable(self, case: Case, snapshot: Snapshot) -> tuple[Refusal, ...]:
@@ -206,48 +221,6 @@ class Planner:
         asked = request(track, case.deal, customer, {ref.key for ref in known if ref.kind == "product"})
         answer = self.stripe.preview(asked) if asked is not None else None
         return held_against(answer.invoice, track, case.deal, made) if answer is not None else None
-
-    def _money(
-        self,
-        deal: Deal,
-        made: Forecast,
-        done: Mapping[str, Made],
-        customer: Linked | None,
-        now: datetime,
-        *,
-        by_use: bool,
-    ) -> Money:
-        """The invoices on which the deal may have stated amounts, and, where something is to be given back, what was."""
-        if customer is None:
-            return Money()
-        by_key = _by_key(deal)
-        began = begun(deal, done)
-        since = {key: stated(track, deal, began.get(key), now) for key, track in by_key.items()}
-        good = {up.track: up.amount for up in made.true_ups if up.at <= now}
-        due = [key for key, ours in since.items() if key in good or any(at <= now for at in _moments(ours))]
-        subscriptions = tuple(s.id for key in due if key in done and (s := done[key].subscription))
-        alone = by_use or any(key not in done or _early(since[key], by_key[key], deal) for key in due)
-        if not subscriptions and not alone:
-            return Money()
-        refs = [Ref("invoices_of_customer", customer.customer.id)] if alone else [*stated_refs(subscriptions)]
-        given = [credit.at <= now for ours in since.values() for credit in ours.credits]
-        if any(given) or any(amount < 0 for amount in good.values()):
-            refs += [Ref("credit_notes_of", customer.customer.id), Ref("balance_of", customer.customer.id)]
-        found = self.stripe.read(refs).all()
-        return Money(tuple(_of(found, Invoice)), tuple(_of(found, CreditNote)), tuple(_of(found, BalanceTransaction)))
-
-
-def _by_key(deal: Deal) -> Mapping[str, Track]:
-    return {track.key: track for track in tracks(deal)}
-
-
-def _early(ours: Stated, track: Track, deal: Deal) -> bool:
-    """Whether something is due before there is a subscription: it is stated without one, as where all time is over."""
-    return any(due.at < deal.boundary(track.start) for due in ours.dues)
-
-
-def _moments(ours: Stated) -> list[datetime]:
-    return [*(due.at for due in ours.dues), *(credit.at for credit in ours.credits)]
 
 
 def _of(facts: Sequence[Fact], type_: type[F]) -> list[F]:
