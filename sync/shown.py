@@ -43,7 +43,7 @@ class BillingSubscription:
     billing_key: str
     account: str
     quote: str | None
-    stripe_id: str
+    stripe_id: str | None
     stripe_schedule_id: str | None
     stripe_ids: str
     channel: str

@@ -115,6 +115,11 @@ class Deal:
         """The lines billed once, on their start date."""
         return tuple(line for line in self.lines if line.charge is Charge.ONE_TIME)
 
+    @property
+    def once_only(self) -> bool:
+        """Whether nothing of it is billed more than once: it needs no Stripe object that runs, only invoices."""
+        return not self.recurring
+
     @cached_property
     def products(self) -> Mapping[str, DealProduct]:
         """The products sold, by their Stripe id."""

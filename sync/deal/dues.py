@@ -16,7 +16,7 @@ from sync.deal.changes import Change, Credit, Piece, Removal
 from sync.deal.cycles import Cycle, CycleKind
 from sync.deal.deal import Deal
 from sync.deal.lines import DealLine
-from sync.deal.pricing import DealItem, item
+from sync.deal.pricing import DealItem, agreeing, item
 from sync.deal.proration import rest_of_cycle
 from sync.deal.settled import Begun, Settled, settled
 from sync.deal.timeline import Track, cycle_items, tracks
@@ -171,8 +171,10 @@ class _Step:
         return [Due(f"{self.track.key}:begun", self.change.quote_id, self.mine.at, tuple(lines))]
 
     def left_out(self) -> int:
-        """What the begun cycles would come to that nobody is billed for, in minor units."""
-        return sum(line.amount for line, out in self._begun() if out)
+        """What the begun cycles, and what is charged once, would come to that nobody is billed for, in minor units."""
+        once = [line for line in self.change.adds if line.id in self.track.once_ids]
+        elsewhere = (due for line in once if self.deal.paid_elsewhere(line.start) for due in self._charged_once(line))
+        return sum(line.amount for line, out in self._begun() if out) + sum(due.amount for due in elsewhere)
 
     def _begun(self) -> Iterator[tuple[DueLine, bool]]:
         """The lines of the cycles that had begun when the track was made, and whether each is left out: it was over when
@@ -207,7 +209,8 @@ class _Step:
             lines = self._joined(n, line, opening=opening)
             if lines:
                 found.setdefault(line.start, []).extend(lines)
-        return [self._due(day, lines) for day, lines in sorted(found.items())]
+        billed = ((day, lines) for day, lines in sorted(found.items()) if any(line.amount for line in lines))
+        return [self._due(day, lines) for day, lines in billed]
 
     def _due(self, day: date, lines: list[DueLine]) -> Due:
         at = max(self.deal.boundary(day), self.mine.at)
@@ -258,11 +261,16 @@ class _Step:
         return self._cycles(after.here) - self._cycles(before.here) + max(0, given_back)
 
     def _once(self, line: DealLine) -> list[DueLine]:
-        """What is charged once, unless the deal ends before its day."""
-        piece = next(p for p in self.deal.pieces if p.line.id == line.id)
-        if not self.deal.began(piece):
+        return [] if self.deal.paid_elsewhere(line.start) else self._charged_once(line)
+
+    def _charged_once(self, line: DealLine) -> list[DueLine]:
+        """What is charged once, unless the deal ends before its day. Lines that agree are one item, at the first of them."""
+        deal, own = self.deal, {x.id for x in self.change.adds if x.start == line.start}
+        beside = [p for p in deal.pieces if p.line.id in own & self.track.once_ids and deal.began(p)]
+        group = next((g for g in agreeing(beside, deal.currency, line.start) if g[0].line.id == line.id), None)
+        if group is None:
             return []
-        sold = item([piece], self.deal, line.start)
+        sold = item(group, deal, line.start)
         return [DueLine(sold, sold.priced.net, line.start, line.start, recurring=False)]
 
     def _cycles(self, pieces: Sequence[Piece]) -> int:

@@ -18,6 +18,8 @@ from sync.deal.slots import MAX_ITEMS, Slot, slots
 
 #: How far a deal without an end is looked ahead, in months from its start or from a given day.
 HORIZON_MONTHS = 12
+#: Ends the key of what no Stripe object carries.
+ALONE = "#once"
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,8 @@ def tracks(deal: Deal) -> tuple[Track, ...]:
     The first carries the deal's key, the others ``key#2``, ``key#3`` ... (`sync.deal.slots`). Raises `TooMuchRemoved`.
     """
     known: tuple[Track, ...] | None = deal.__dict__.get("_tracks")
+    if known is None and deal.once_only:
+        known = deal.__dict__["_tracks"] = _of_once(deal)
     if known is None:
         needed = slots(deal)
         shares = _shares(needed, deal)
@@ -127,6 +131,14 @@ def without_stub(track: Track, deal: Deal) -> Track:
         else:
             found.append(made)
     return replace(track, phases=_twinned(found, deal))
+
+
+def _of_once(deal: Deal) -> tuple[Track, ...]:
+    """Of a deal of one-time lines only: what stands on invoices alone, each on its day. No Stripe object carries it."""
+    ids = frozenset(line.id for line in deal.once)
+    whole = Phase(deal.start, deal.end, ())
+    by = grid(deal.start, deal.end, 1, None)
+    return (Track(f"{deal.key}{ALONE}", 1, by, frozenset(), (whole,), deal.quote_id, ids),) if ids else ()
 
 
 def _with_once(found: tuple[Track, ...], deal: Deal) -> tuple[Track, ...]:

@@ -15,7 +15,7 @@ from sync.desired.given_back import OPEN_DISPUTE
 from sync.desired.invoice_rows import paid
 from sync.desired.issues import Issues, second_currencies
 from sync.desired.keys import HELD
-from sync.desired.past_deals import past_deals
+from sync.desired.past_deals import alone
 from sync.facts import (
     Customer,
     Invoice,
@@ -29,11 +29,13 @@ UNDER_REVIEW = "Under Review"
 
 def contracts_of(view: AccountView) -> list[Contract]:
     """Every contract of the Account, each once: what was over when it came stands on invoices alone only as long as nothing
-    of its deal runs.
+    of its deal runs; what is of one-time lines only always does.
     """
     found = contracts(view.subscriptions, view.schedules, view.terms)
     there = {contract.key for contract in found}
-    return [*found, *(past for past in past_deals(view.invoices) if past.key not in there)]
+    today = view.terms.day(int(view.now.timestamp()))
+    others = alone(view.one_time, view.invoices, view.now, today)
+    return [*found, *(other for other in others if other.key not in there)]
 
 
 def amount_of(value: Fraction, currency: str) -> Decimal:

@@ -19,6 +19,7 @@ from sync.desired.invoice_rows import contract_of, invoice_row, payment_rows
 from sync.desired.issues import issues_of, shown
 from sync.desired.last_usage import last_usage
 from sync.desired.opportunity import BilledDeal, billed
+from sync.desired.past_deals import changes_at
 from sync.facts import (
     Customer,
 )
@@ -78,7 +79,7 @@ def show(view: AccountView, invoice_ids: frozenset[str], whole: AccountView | No
             for i in (*issues.standing, *others.standing)
         ),
         settled=(*issues.over, *others.over),
-        billed=billed([*view.subscriptions, *view.schedules], view.invoices, view.prices),
+        billed=billed([*view.subscriptions, *view.schedules, *view.one_time], view.invoices, view.prices),
         subscriptions=tuple(_subscription(view, d, followers.get(d.deal or d.key)) for d in deals),
         items=tuple(row for d in deals for row in _items(view, d)),
         invoices=tuple(invoice_row(view, i, by_object, given[i.id]) for i in named),
@@ -90,8 +91,9 @@ def show(view: AccountView, invoice_ids: frozenset[str], whole: AccountView | No
 
 def _subscription(view: AccountView, deal: Contract, renewed_by: str | None) -> BillingSubscription:
     ids = (*deal.subscription_ids, *deal.schedule_ids, *deal.invoice_ids)
-    leading = ids[0]
+    leading = ids[0] if ids else None  # of what is of one-time lines only, before its first day
     folder = "invoices" if deal.invoice_ids else "subscriptions" if deal.subscription_ids else "subscription_schedules"
+    where = f"{folder}/{leading}" if leading else f"customers/{deal.customer}"
     used = last_usage(view.invoices, deal.subscription_ids, view.prices, deal.deal)
     return BillingSubscription(
         billing_key=deal.key,
@@ -112,7 +114,7 @@ def _subscription(view: AccountView, deal: Contract, renewed_by: str | None) -> 
         arr=amount_of(12 * deal.monthly, deal.currency),
         contracted_mrr=amount_of(deal.contracted_monthly, deal.currency),
         collection_method=COLLECTION.get(deal.collection_method),
-        stripe_url=f"{DASHBOARD}{'' if deal.livemode else '/test'}/{folder}/{leading}",
+        stripe_url=f"{DASHBOARD}{'' if deal.livemode else '/test'}/{where}",
         as_of=view.now,
         renewed_by=renewed_by,
         last_usage=Decimal(used.quantity) if used else None,
@@ -154,4 +156,4 @@ def _wake(view: AccountView) -> datetime | None:
     if any(is_overdue(i, view.now) for i in view.invoices):
         tomorrow = view.terms.day(now_s) + timedelta(days=1)
         instants.append(datetime.combine(tomorrow, time(), tzinfo=zone(view.zone)).astimezone(UTC))
-    return min(instants, default=None)
+    return min([*instants, *changes_at(view.one_time, view.now)], default=None)

@@ -9,14 +9,14 @@ from fractions import Fraction
 from itertools import groupby
 
 from sync.deal.calendar import months_between, say
-from sync.deal.changes import Change, Kind, Proration
+from sync.deal.changes import Change, Kind, Piece, Proration
 from sync.deal.deal import Deal
 from sync.deal.discounts import AmountOff
 from sync.deal.effect import Effect, effect
 from sync.deal.forecast import Forecast, ForecastInvoice, line_amounts
 from sync.deal.lines import Usage
 from sync.deal.money import exponent, format_amount, format_exact, to_major
-from sync.deal.pricing import DealItem, arr_minor, mrr_minor
+from sync.deal.pricing import DealItem, agreeing, arr_minor, item, mrr_minor
 from sync.deal.timeline import tracks
 from sync.desired.customer import Linked
 from sync.desired.tax_words import amounts_are, beside
@@ -105,12 +105,19 @@ def _headline(deal: Deal) -> str:
     terms = "charged to the stored payment method" if days is None else f"Net {days}"
     po_number = f", PO {deal.terms.po_number}" if deal.terms.po_number else ""
     kind = "renewal, a new subscription" if deal.renews else "new subscription"
+    if deal.once_only:
+        return f"READY  {deal.payer.name}: charged once, no subscription, {_days(deal)}, {terms}{po_number}"
     trial = f", after a trial from {say(deal.trial_from)}" if deal.trial_from else ""
     if deal.end is None:
         time = f"from {say(deal.start)}, without an end"
     else:
         time = f"{say(deal.start)} to {say(deal.end - timedelta(days=1))} ({_length(deal)})"
     return f"READY  {deal.payer.name}: {kind}, {time}{trial}, invoiced {how} in advance, {terms}{po_number}"
+
+
+def _days(deal: Deal) -> str:
+    last = deal.end - timedelta(days=1) if deal.end else deal.start
+    return f"on {say(last)}" if last == deal.start else f"{say(deal.start)} to {say(last)}"
 
 
 def _length(deal: Deal) -> str:
@@ -124,9 +131,21 @@ def _items(deal: Deal) -> list[str]:
     found: dict[str, None] = {}
     for track in tracks(deal):
         for phase in track.phases:
-            for item in (*phase.items, *phase.once):
-                found.setdefault(_item(item, deal))
-    return list(found)
+            for sold in (*phase.items, *phase.once):
+                found.setdefault(_item(sold, deal))
+    return [*found, *_on_days(deal)]
+
+
+def _on_days(deal: Deal) -> list[str]:
+    """What is charged once on invoices of its own, by its day."""
+    ids = frozenset[str]().union(*(track.once_ids for track in tracks(deal)))
+    mine = [p for p in deal.pieces if p.line.id in ids and deal.began(p)]
+    groups = (group for day in sorted({p.start for p in mine}) for group in _of_day(mine, day, deal))
+    return [f"{_item(item(group, deal, group[0].start), deal)}, on {say(group[0].start)}" for group in groups]
+
+
+def _of_day(pieces: Sequence[Piece], day: date, deal: Deal) -> Sequence[Sequence[Piece]]:
+    return agreeing([p for p in pieces if p.start == day], deal.currency, day)
 
 
 # ------------------------------------------------------------------ a deal that is changed
@@ -134,7 +153,7 @@ def _items(deal: Deal) -> list[str]:
 
 def _changed(deal: Deal, before: Deal, change: Change, done: Effect, made: Forecast, used: Sequence[str]) -> list[str]:
     parts = [_change_headline(deal, change), *_change_lines(deal, change)]
-    if change.kind is not Kind.CANCELLATION or change.removes:
+    if (change.kind is not Kind.CANCELLATION or change.removes) and not deal.once_only:
         parts.append(f"The running cycle is {_PRORATION[change.proration]}")
     parts += [_invoice(f"Invoice for quote {change.number}", invoice, deal) for invoice in done.stated]
     parts += [
@@ -144,7 +163,8 @@ def _changed(deal: Deal, before: Deal, change: Change, done: Effect, made: Forec
     ]
     parts += used
     if not done.stated and not done.credits and not used:
-        parts.append("Nothing is billed or credited for the running cycle")
+        nothing = "Nothing that was billed is given back" if deal.once_only else ""
+        parts.append(nothing or "Nothing is billed or credited for the running cycle")
     parts += _later_changed(done, deal)
     day = change.effective
     was, now = mrr_minor(before, day), mrr_minor(deal, day)
@@ -164,7 +184,8 @@ def _change_headline(deal: Deal, change: Change) -> str:
         last = say(change.effective - timedelta(days=1))
         return f"READY  {deal.payer.name}: cancellation, the last day of service is {last}"
     until = f"to {say(deal.end - timedelta(days=1))}" if deal.end else "without an end"
-    return f"READY  {deal.payer.name}: change of the running subscription from {say(change.effective)} {until}"
+    what = "deal" if deal.once_only else "running subscription"
+    return f"READY  {deal.payer.name}: change of the {what} from {say(change.effective)} {until}"
 
 
 def _change_lines(deal: Deal, change: Change) -> list[str]:

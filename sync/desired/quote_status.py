@@ -128,6 +128,8 @@ def status(view: QuoteView) -> str:
         return _failed(view.failure, view)
     if not view.signed and not objects:
         return NOT_STARTED
+    if view.case is not None and view.case.deal.once_only:
+        return _of_once(view.case, view.now)
     if view.deal is not None and not tracks(view.deal):
         return ENDED  # by a Cancellation, before it began
     if view.deal is not None and not objects and all_past(view.deal, view.now):
@@ -141,6 +143,14 @@ def status(view: QuoteView) -> str:
     if (last is not None and view.now >= view.deal.boundary(last)) or all(_is_over(fact) for fact in objects):
         return ENDED
     return LIVE if view.now >= view.deal.boundary(begins) else SCHEDULED
+
+
+def _of_once(case: Shown, now: datetime) -> str:
+    """Of a deal of one-time lines only, which stands on invoices alone: by its days, and by whether anything is left."""
+    last, nothing = case.deal.last, case.deal.ends_on is not None and not case.forecast.invoices
+    if nothing or (last is not None and now >= case.deal.boundary(last)):
+        return ENDED
+    return LIVE if now >= case.deal.boundary(case.begins) else SCHEDULED
 
 
 def _failed(failure: SyncError, view: QuoteView) -> str:

@@ -40,14 +40,14 @@ def desire_stated(
 ) -> Iterable[Desired]:
     """For each invoice that is due by now: the draft for the track's subscription, its items, and that it is finalised.
 
-    ``alone``: there is no subscription, its time is over. ``runs_from``: there is none before. Then the metadata alone
-    says of what deal the invoice is.
+    ``alone``: there is no subscription, its time is over or nothing needs one. ``runs_from``: there is none before, and
+    at that very second Stripe may not have made it yet. Then the metadata alone says of what deal the invoice is.
     """
-    past = alone and all_past(deal, now)
+    past = alone and (deal.once_only or all_past(deal, now))
     for due in ours.dues:
         if due.at <= now and due.lines:
             invoice = Ref("invoice", due.key)
-            early = runs_from is not None and due.at < runs_from
+            early = runs_from is not None and due.at <= runs_from
             yield _invoice(invoice, due, track, deal, custom_fields, alone=alone or early, past=past)
             for n, line in enumerate(on_taxed_invoice(due.lines, deal), start=1):
                 yield item_desired(invoice, n, line, deal)

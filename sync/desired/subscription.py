@@ -52,6 +52,8 @@ def desire(
     known, rules = done or {}, policy or BillingPolicy()
     if not known:
         _check_start(deal, now)
+    if deal.once_only:
+        return _on_their_days(deal, now)
     too_near = _too_near(deal, now, known, rules)
     if too_near is not None:
         return Wanted((), too_near, waiting=True)
@@ -77,11 +79,22 @@ def desire(
     return Wanted(tuple(objects), min(ahead, default=None))
 
 
+def _on_their_days(deal: Deal, now: datetime) -> Wanted:
+    """A deal of one-time lines only: the invoices whose day has come, each without a subscription."""
+    objects: list[Desired] = []
+    wakes = [deal.boundary(deal.opens), *([deal.boundary(deal.last)] if deal.last else [])]
+    for track in tracks(deal):
+        ours = stated(track, deal, None, now)
+        objects += desire_stated(track, deal, ours, now, custom_fields(deal), alone=True)
+        wakes += [due.at for due in ours.dues]
+    return Wanted(tuple(objects), min((at for at in wakes if at > now), default=None))
+
+
 def _check_start(deal: Deal, now: datetime) -> None:
     """Refuse what can't be begun any more, before the first write."""
     refused: list[Refusal] = []
     past, ended = all_past(deal, now), deal.last is not None and deal.boundary(deal.last) <= now
-    if ended and not past:
+    if ended and not past and not deal.once_only:
         detail = f"Quote {deal.number}: it was cancelled from {say(deal.last or deal.start)} on before it was billed. Correct that day."
         refused.append(_refusal(deal, "Start_Date__c", detail, "A deal that was cancelled before it was billed"))
     if past and any(line.usage for line in deal.recurring):
@@ -89,11 +102,18 @@ def _check_start(deal: Deal, now: datetime) -> None:
         refused.append(_refusal(deal, "Charge_Type__c", detail, "Usage of a deal whose whole term has passed"))
     for track in tracks(deal):
         if any(len(due.lines) > MAX_LINES for due in stated(track, deal, None, now).dues):
-            feature = f"A start so far back that its first invoice has more than {MAX_LINES} lines"
-            detail = f"Quote {deal.number}: Start_Date__c is {say(deal.start)}. Choose a later one."
-            refused.append(_refusal(deal, "Start_Date__c", detail, feature))
+            refused.append(_too_long(deal))
     if refused:
         raise Refused(tuple(refused))
+
+
+def _too_long(deal: Deal) -> Refusal:
+    if deal.once_only:
+        detail = f"Quote {deal.number}: so many lines are charged once on one day. Join some, or make two quotes of it."
+        return _refusal(deal, "QuoteLineItems", detail, f"An invoice of more than {MAX_LINES} lines")
+    feature = f"A start so far back that its first invoice has more than {MAX_LINES} lines"
+    detail = f"Quote {deal.number}: Start_Date__c is {say(deal.start)}. Choose a later one."
+    return _refusal(deal, "Start_Date__c", detail, feature)
 
 
 def _refusal(deal: Deal, field: str, detail: str, feature: str) -> Refusal:

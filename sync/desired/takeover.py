@@ -79,6 +79,8 @@ def taken_over(deal: Deal, objects: Sequence[Fact]) -> Takeover | None:
     """
     subscriptions = [f for f in objects if isinstance(f, Subscription) and not f.deleted]
     begun = any(f.metadata.get(DEAL) == deal.key for f in objects)
+    if deal.once_only:
+        return None  # a service sold beside a plan: the plan goes on
     kept = let_go(objects)
     plans = [s for s in subscriptions if _is_taken(s, deal, begun, s.id in kept)]
     if not plans or deal.renews is not None:
@@ -125,7 +127,7 @@ def check_takeover(
     """Why a deal that is not in Stripe yet can't take over what the customer has (CONF-311), before any write: usage that
     would be billed by nobody or twice, and a plan that has not begun.
     """
-    if deal.renews is not None or any(f.metadata.get(DEAL) == deal.key for f in objects):
+    if deal.renews is not None or deal.once_only or any(f.metadata.get(DEAL) == deal.key for f in objects):
         return ()
     if deal.last is not None and deal.boundary(deal.last) <= now:
         # It would end the plan without standing in its place.

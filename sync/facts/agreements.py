@@ -87,3 +87,19 @@ class Schedule(Fact):
     phases: tuple[Phase, ...] = ()
     canceled_at_s: int | None = None
     completed_at_s: int | None = None
+
+
+class OneTimeDeal(Fact):
+    """What is no object of Stripe: a deal of one-time lines only, as its last run worked it out. ``id`` is the deal's key.
+
+    Its invoices tell of it once they are there; what it shows before that stands here. ``dues``: when an invoice is
+    made, and what it comes to before tax. Its days are in ``metadata``, as on its invoices.
+    """
+
+    KIND: ClassVar[str] = "onetime"
+    customer: str = ""
+    currency: str = ""
+    collection_method: str = ""
+    opens_s: int
+    over_s: int  # the first second without service
+    dues: tuple[tuple[int, int], ...] = ()

@@ -14,7 +14,6 @@ from sync.deal.forecast import forecast
 from sync.deal.lines import Charge, DealLine
 from sync.deal.money import Inexact, format_amount
 from sync.deal.pricing import DiscountTooFine, agreeing, price
-from sync.deal.slots import MAX_ITEMS
 from sync.deal.timeline import tracks
 from sync.quotes.discounts import inexact_amount
 from sync.quotes.faults import Faults
@@ -109,20 +108,3 @@ def check_deal(deal: Deal, now: datetime, faults: Faults) -> None:
         detail = f"{faults.quote}: only {error.available} are there on {say(removed.start)}. Correct Quantity."
         product = removed.product.name
         faults.add("DATA-207", detail, field="Quantity", quantity=str(removed.quantity), product=product)
-
-
-def check_shape(deal: Deal, faults: Faults) -> None:
-    """Note what a quote that makes a deal may not be made of, in this release."""
-    if not deal.recurring:
-        only = deal.lines[0]
-        detail = f"{faults.quote}: no line is Recurring or Usage (Charge_Type__c). Add one, or bill this deal by hand."
-        feature = "A quote of one-time lines only"
-        faults.add("CONF-311", detail, record_id=only.id, field="Charge_Type__c", feature=feature)
-        return
-    room = MAX_ITEMS * sum(track.opened_by == deal.quote_id for track in tracks(deal))
-    first = [p for p in deal.pieces if p.line.charge is Charge.ONE_TIME and p.start == deal.start]
-    once = len(agreeing(first, deal.currency, deal.start))
-    if once > room:
-        detail = f"{faults.quote} has {once} one-time lines that differ. Join some, or bill this deal by hand."
-        feature = f"More than {room} one-time lines"
-        faults.add("CONF-311", detail, field="QuoteLineItems", feature=feature)

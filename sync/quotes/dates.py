@@ -64,7 +64,12 @@ def read_term(
         return None
     check_back_dating(first, policy, today, faults)
     start = first + timedelta(days=trial)
-    last = quote.end_date or (_last_of_lines(lines, faults) if quote.term_months is None else None)
+    once = bool(lines) and all(_is_once(line, faults) for line in lines)
+    blank = quote.end_date is None and quote.term_months is None
+    if blank and once:  # it is over with the last of its days
+        last: date | None = max([start, *(line.start_date for line in lines if line.start_date)])
+    else:
+        last = quote.end_date or (_last_of_lines(lines, faults) if quote.term_months is None else None)
     if quote.auto_renew and last is None and quote.term_months is None:
         end = None
     else:
@@ -72,7 +77,9 @@ def read_term(
         if end is None:
             return None
         if quote.auto_renew:
-            todo = "Clear it, or clear Term_Months__c and End_Date__c for a deal without an end"
+            todo = "Clear it: nothing on the quote is billed more than once"
+            if not once:
+                todo = "Clear it, or clear Term_Months__c and End_Date__c for a deal without an end"
             faults.not_covered("A deal that renews by itself", "Auto_Renew__c", "checked", todo)
     own_day = billing_day if billing_day != start.day else None
     return Term(start, end, first if trial else None, own_day)

@@ -12,7 +12,7 @@ from sync.deal.changes import Change, Kind
 from sync.deal.deal import Deal, Payer, Terms
 from sync.deal.policy import BillingPolicy
 from sync.quotes import header
-from sync.quotes.amounts import check_amounts, check_deal, check_shape
+from sync.quotes.amounts import check_amounts, check_deal
 from sync.quotes.dates import Term, read_term
 from sync.quotes.discounts import check_quote_discount, read_quote_discount
 from sync.quotes.faults import Faults
@@ -55,8 +55,6 @@ def read_making(
     deal = replace(deal, renews=renews.key if renews else None)
     check_usage_once(deal.pieces, {line.id: line for line in lines}, faults)
     check_deal(deal, now, faults)
-    faults.raise_if_any()
-    check_shape(deal, faults)
     faults.raise_if_any()
     return deal
 

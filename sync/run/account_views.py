@@ -18,6 +18,7 @@ from sync.facts import (
     Dispute,
     Fact,
     Invoice,
+    OneTimeDeal,
     Price,
     Refund,
     Schedule,
@@ -52,6 +53,7 @@ class AccountViews:
         refunds = self._of(everyone, "refund", Refund)
         disputes = self._of(everyone, "dispute", Dispute)
         notes = self._of(everyone, "creditnote", CreditNote)
+        one_time = self._of(everyone, "onetime", OneTimeDeal)
         customers = self._typed("customer", everyone, Customer)
         all_subs = [s for rows in subscriptions.values() for s in rows]
         all_scheds = [s for rows in schedules.values() for s in rows]
@@ -83,6 +85,7 @@ class AccountViews:
                 coupons=coupons,
                 prices=prices,
                 products=products,
+                one_time=[d for c in ids for d in one_time[c]],
                 under_review=account_id in rivals,
             )
             for account_id, ids in accounts.items()

@@ -53,7 +53,7 @@ class Billing:
             self.planner.using.keep(worked.deal, worked.use)
             self.planner.payers.settle(worked.payer, worked.deal.payer.account_id, run.graph.quote.id)
             found = close_found(self.ledger, worked.plan, worked.known)
-            if run.promise is None and worked.plan.operations:
+            if run.promise is None and (worked.plan.operations or _is_taken_in(worked)):
                 if run.early and not is_billed(run.graph.quote.id, worked.objects):
                     raise Refused((self.start.refusal(run.graph.quote),))
                 self._one_deal_an_opportunity(run, worked)
@@ -202,6 +202,11 @@ class Billing:
                     ),
                 )
             )
+
+
+def _is_taken_in(worked: Worked) -> bool:
+    """Whether a deal that needs nothing in Stripe before its days is ours now all the same: one of one-time lines only."""
+    return worked.case.before is None and worked.deal.once_only and not worked.wanted.waiting
 
 
 def _is_of(deal: Deal, ref: Ref) -> bool:

@@ -102,7 +102,7 @@ def _read_money(
 
 def _early(ours: Stated, track: Track, deal: Deal) -> bool:
     """Whether something is due before there is a subscription: it is stated without one, as where all time is over."""
-    return any(due.at < deal.boundary(track.start) for due in ours.dues)
+    return any(due.at <= deal.boundary(track.start) for due in ours.dues)
 
 
 def _moments(ours: Stated) -> list[datetime]:

@@ -11,6 +11,7 @@ from sync.crm import QuoteGraph
 from sync.deal.effect import effect
 from sync.deal.forecast import line_amounts
 from sync.desired.keys import DEAL
+from sync.desired.past_deals import one_time
 from sync.desired.preview import cannot_bill
 from sync.desired.quote_status import QuoteView, Shown, line_fields, quote_fields
 from sync.errors import SyncError, Terminal, Transient
@@ -69,6 +70,7 @@ class Telling:
     opportunities: Opportunities
     #: Those of these products whose rows another Stripe account shows.
     shown_elsewhere: Callable[[Iterable[str]], Set[str]] = nowhere
+    livemode: bool = False
 
     def tell(self, run: QuoteTry, worked: Worked | None, failure: SyncError | None) -> None:
         """The signed quote says how it stands, and why; the Account's rows are looked at where something was made."""
@@ -96,7 +98,7 @@ class Telling:
         if worked and run.promise:
             self.show_lines(run.graph, worked, run.fence)
             self.show_products(worked, run.fence)
-            self._mirror(worked)
+            self._mirror(worked, run.fence)
 
     def show(self, graph: QuoteGraph, fields: Mapping[str, object], *, fence: int) -> bool:
         """These fields stand on the quote; a request on it is answered by that. Whether they say anything new."""
@@ -128,15 +130,24 @@ class Telling:
             return
         self.outbox.put([self.rows.product(product, id_) for product, id_ in made], fence)
 
-    def _mirror(self, worked: Worked) -> None:
+    def _mirror(self, worked: Worked, fence: int) -> None:
         """The objects of the deal and the Account are looked at by the mirror, which shows them in the CRM."""
         deal, unit = worked.deal, unit_of(worked.deal.payer.account_id)
         mine = [f for f in worked.objects if f.metadata.get(DEAL) == deal.key]
         known = {kind: self.facts.get(kind, [f.id for f in mine]) for kind in ("schedule", "subscription")}
         stale = [f for f in mine if known[f.KIND].get(f.id) != f]
         marks = [Mark(f"subscription:{f.id}", "mirror", unit) for f in stale]
-        if marks:
+        if self._keep_one_time(worked, fence) or marks:
             self.subjects.mark([*marks, account_mark(deal.payer.account_id)], reason="deal_billed")
+
+    def _keep_one_time(self, worked: Worked, fence: int) -> bool:
+        """What no Stripe object tells of the deal is kept for its row; whether that is news."""
+        customer = worked.known.get(Ref("customer", worked.deal.payer.account_id), "")
+        fact = one_time(worked.deal, worked.forecast, customer, livemode=self.livemode)
+        if fact is None or self.facts.get(fact.KIND, [fact.id]).get(fact.id) == fact:
+            return False
+        self.facts.put([fact], fence)
+        return True
 
 
 def shown(worked: Worked) -> Shown:
@@ -151,7 +162,8 @@ def _own_id(worked: Worked) -> str | None:
     """The Stripe id of what was made for a change of a deal: its invoice, else its credit."""
     quote = worked.case.change.quote_id
     there = any(f.metadata.get(DEAL) == quote for f in worked.objects)
-    mine = ":begun" if worked.case.before is None and not there else f":{quote}:"  # of a deal that is over
+    over = worked.case.before is None and not there and not worked.deal.once_only
+    mine = ":begun" if over else f":{quote}:"
     ids = {ref.kind: id_ for ref, id_ in sorted(worked.known.items(), reverse=True) if mine in ref.key}
     return next((ids[kind] for kind in ("invoice", "creditnote", "balance") if kind in ids), None)
 

@@ -100,7 +100,7 @@ def pipeline_of(
         promises=store.promises, subjects=store.subjects, outbox=store.outbox, clock=store.clock, promise=promise,
         telling=Telling(
             facts=store.facts, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock,
-            opportunities=opportunities, shown_elsewhere=shown_elsewhere,
+            opportunities=opportunities, shown_elsewhere=shown_elsewhere, livemode=stripe.livemode,
         ),
         start=billing.start, stripe_account=among.part if among else "",
         routing=Routing(among.rule, store.promises, store.subjects, salesforce) if among else None,

@@ -1,6 +1,6 @@
 """What an example says was signed: quotes and their lines in few words, read by the code that reads a rep's quotes.
 
-    quote    USD, 2026-01-01, 12 months, Annual, billing day 15      or: to 2026-11-15, or: no end
+    quote    USD, 2026-01-01, 12 months, Annual, billing day 15      or: to 2026-11-15, or: no end, or: no term, once
     line     10 x 1,200.00 a Year, less 15 %, for 6 months, of Enterprise
     line     1 x 2,500.00 once
     line     use of resolution, Graduated 100 at 0.00; 1,000 at 0.99; above at 0.79
@@ -178,7 +178,8 @@ _POSITIONS = {"quote": 4, "renew": 2, "change": 1, "cancel": 1}
 _NAMED = {"billing_subscription_id": ROW_ID, "billing_subscription_key": "0Q0"}
 _HEAD: Mapping[str, Callable[[list[str]], dict[str, Any]]] = {
     "quote": lambda o: {
-        "currency": o[0], "start_date": date.fromisoformat(o[1]), **_term(o[2]), "billing_frequency": o[3]
+        "currency": o[0], "start_date": date.fromisoformat(o[1]), **_term(o[2]),
+        "billing_frequency": None if o[3] == "once" else o[3],
     },
     "renew": lambda o: {
         "quote_type": "Renewal", "start_date": None, **_term(o[0]), "billing_frequency": o[1], **_NAMED
@@ -195,6 +196,8 @@ _HEAD: Mapping[str, Callable[[list[str]], dict[str, Any]]] = {
 
 
 def _term(text: str) -> dict[str, Any]:
+    if text == "no term":
+        return {"term_months": None}
     if text == "no end":
         return {"term_months": None, "auto_renew": True}
     if text.startswith("to "):

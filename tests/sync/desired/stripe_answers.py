@@ -219,7 +219,7 @@ class StripeAnswers:
         fact = facts.Invoice(
             id=self._new_id("in"),
             customer=p["customer"],
-            subscription=p["subscription"],
+            subscription=p.get("subscription"),
             metadata=p["metadata"],
             status="draft",
         )

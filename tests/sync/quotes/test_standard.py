@@ -180,7 +180,7 @@ REFUSED = [
     ("existing deal", a_graph(billing_subscription_id="a00AA0000000001AAA"), "CONF-311", "Billing_Subscription__c", QUOTE_ID),
     ("auto renew", a_graph(auto_renew=True), "CONF-311", "Auto_Renew__c", QUOTE_ID),
     ("removal", a_graph(a_line(change="Remove")), "CONF-311", "Change__c", a_line().id),
-    ("only one-time", a_graph(a_fee()), "CONF-311", "Charge_Type__c", a_fee().id),
+    ("only one-time, again and again", a_graph(a_fee(), term_months=None, auto_renew=True), "CONF-311", "Auto_Renew__c", QUOTE_ID),
 ]  # fmt: skip
 
 

@@ -1,0 +1,124 @@
+"""Deals of one-time lines only, which no Stripe object carries."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from sync.deal.forecast import forecast
+from sync.desired.past_deals import alone, one_time
+from sync.desired.preview import preview
+from sync.desired.subscription import desire
+from sync.desired.takeover import check_takeover, taken_over
+from sync.errors import Refused
+from sync.facts import Invoice, Subscription
+from tests.sync.deal.factory import EARLY, QUOTE_ID, a_cancellation, a_change, a_deal, a_fee, a_line
+from tests.sync.desired.stripe_answers import StripeAnswers
+
+ON_THE_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def a_service(*lines: Any, **quote: Any) -> Any:
+    terms = {"term_months": None, "billing_frequency": None, "days_until_due": 30}
+    return a_deal(*(lines or (a_fee(),)), **{**terms, **quote})
+
+
+def amounts(wanted: Any) -> list[int]:
+    return [one.create["amount"] for one in wanted.objects if one.ref.kind == "invoiceitem"]
+
+
+def test_each_day_is_an_invoice_of_its_own_and_lines_that_agree_are_one_item():
+    later = a_fee(3, start_date=date(2026, 3, 1), unit_price=Decimal("0.05"), discount_percent=Decimal(10))
+    deal = a_service(a_fee(1), a_fee(2), later, replace(later, id="0QLAA0000000004AAA"))
+    assert (deal.end, forecast(deal, EARLY).total) == (date(2026, 3, 2), 500_000 + 9)  # 10 cents less 10 %, not twice 5
+    assert desire(deal, EARLY).objects == ()
+    assert desire(deal, EARLY).wake_at == ON_THE_DAY
+    assert amounts(desire(deal, ON_THE_DAY)) == [500_000]
+    assert amounts(desire(deal, datetime(2026, 3, 1, tzinfo=UTC))) == [500_000, 9]
+    stripe = StripeAnswers()
+    stripe.converge(deal, datetime(2026, 3, 1, tzinfo=UTC))
+    assert not stripe.plan(deal, datetime(2027, 3, 1, tzinfo=UTC))
+
+
+def test_the_preview_says_what_is_charged_on_which_day():
+    text = preview(a_service(), forecast(a_service(), EARLY), None).text
+    assert text.splitlines()[0] == "READY  Acme Ltd: charged once, no subscription, on 1 Jan 2026, Net 30"
+    assert "1 × Implementation at 2,500.00 USD, once: 2,500.00 USD, on 1 Jan 2026" in text
+
+
+def test_what_is_free_makes_no_invoice():
+    free = a_service(a_fee(unit_price=Decimal(0)))
+    assert (desire(free, ON_THE_DAY).objects, forecast(free, EARLY).invoices) == ((), ())
+
+
+def test_a_term_on_the_quote_is_the_deals_and_a_trial_comes_first():
+    assert a_service(term_months=12).end == date(2027, 1, 1)
+    assert [i.day for i in forecast(a_service(trial_days=14), EARLY).invoices] == [date(2026, 1, 15)]
+
+
+def test_a_cancellation_takes_back_what_is_to_come_and_nothing_that_was_charged():
+    deal = a_service(a_fee(1), a_fee(2, start_date=date(2026, 3, 1)))
+    ended = a_cancellation(deal, date(2026, 2, 1))
+    made = forecast(ended, EARLY)
+    assert ([(i.day, i.total) for i in made.invoices], made.credits) == ([(date(2026, 1, 1), 250_000)], ())
+    assert forecast(a_cancellation(deal, date(2026, 1, 1)), EARLY).invoices == ()
+
+
+def test_an_amendment_adds_charges_and_nothing_that_is_billed_every_cycle():
+    deal = a_service(term_months=12)
+    changed = a_change(deal, a_fee(21, unit_price=Decimal(80)))
+    assert [(i.day, i.total) for i in forecast(changed, EARLY).invoices][1:] == [(date(2026, 7, 1), 8_000)]
+    with pytest.raises(Refused) as refused:
+        a_change(deal, billing_frequency="Monthly")
+    assert [(r.code, r.field) for r in refused.value.refusals] == [("CONF-311", "Charge_Type__c")]
+
+
+def test_more_lines_of_one_day_than_an_invoice_has_are_refused():
+    with pytest.raises(Refused, match="250"):
+        desire(a_service(*(a_fee(n, unit_price=Decimal(n)) for n in range(1, 252))), EARLY)
+
+
+def test_a_plan_goes_on_beside_a_service():
+    plan = Subscription(id="sub_web", customer="cus_1", status="active")
+    assert taken_over(a_deal(), [plan]) is not None
+    assert (taken_over(a_service(), [plan]), check_takeover(a_service(), None, [plan], ON_THE_DAY)) == (None, ())
+
+
+def test_what_does_not_fit_on_the_first_invoice_stands_beside_it():
+    fees = [a_fee(n, unit_price=Decimal(n)) for n in range(11, 36)]
+    deal = a_deal(a_line(), *fees)
+    first = [i for i in forecast(deal, EARLY).invoices if i.day == deal.start]
+    assert [(i.stated, len(i.lines)) for i in first] == [(False, 21), (True, 5)]
+    assert sum(i.total for i in first) == 100_000 + 100 * sum(range(11, 36))
+    stripe = StripeAnswers()
+    stripe.converge(deal, EARLY)
+    beside = stripe.want(deal, deal.boundary(deal.start)).objects
+    assert [one.ref.kind for one in beside].count("invoiceitem") == 5
+    assert all("subscription" not in one.create for one in beside if one.ref.kind == "invoice")
+
+
+@pytest.mark.parametrize(
+    ("now", "status", "ahead", "ends_on"),
+    [
+        (EARLY, "Scheduled", 250_000, None),
+        (ON_THE_DAY, "Active", 8_000, None),
+        (datetime(2026, 3, 2, tzinfo=UTC), "Canceled", None, date(2026, 3, 1)),
+    ],
+)
+def test_its_row_goes_by_its_days(now: datetime, status: str, ahead: int | None, ends_on: date | None) -> None:
+    deal = a_service(a_fee(1), a_fee(2, start_date=date(2026, 3, 1), unit_price=Decimal(80)))
+    fact = one_time(deal, forecast(deal, EARLY), "cus_1", livemode=False)
+    assert fact is not None
+    [row] = alone([fact], [], now, now.date())
+    assert (row.key, row.status, row.next_amount_minor, row.start, row.end, row.ends_on, row.monthly) == (
+        QUOTE_ID, status, ahead, date(2026, 1, 1), date(2026, 3, 1), ends_on, 0,
+    )  # fmt: skip
+
+
+def test_without_what_was_kept_its_invoices_tell_of_it():
+    said = {"tandem_deal": QUOTE_ID, "tandem_first_day": "2026-01-01", "tandem_term_end": "2026-03-02"}
+    invoice = Invoice(id="in_1", customer="cus_1", currency="usd", metadata=said)
+    found = [alone([], [invoice], EARLY, day)[0] for day in (date(2026, 3, 1), date(2026, 3, 2))]
+    assert [(row.status, row.invoice_ids) for row in found] == [("Active", ("in_1",)), ("Canceled", ("in_1",))]
