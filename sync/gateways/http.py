@@ -89,6 +89,11 @@ class _InTime:
         self._at += len(piece)
         return piece
 
+    @property
+    def left_whole(self) -> bool:
+        """Whether every byte was given to the connection."""
+        return self._at == len(self._body)
+
 
 class Transport:
     """A pool of connections shared by all threads of a process."""
@@ -127,11 +132,12 @@ class Transport:
         if left < _LEAST_S:
             raise NotSent("the deadline had passed before the call began")
         self.calls = next(self._calls)
+        sent = _InTime(body, deadline) if body else None
         try:
             response = self._session.request(
                 method,
                 url,
-                data=_InTime(body, deadline) if body else body,
+                data=body if sent is None else sent,
                 params=params,
                 headers={"User-Agent": self.user_agent, **headers},
                 timeout=(min(CONNECT_TIMEOUT_S, left), left),
@@ -141,7 +147,7 @@ class Transport:
             with response:
                 return _read(response, deadline)
         except requests.RequestException as error:
-            if _never_left(error):
+            if _never_left(error, sent):
                 raise NotSent(_words(error)) from error
             raise NoAnswer(_words(error)) from error
 
@@ -174,9 +180,11 @@ def _read(response: requests.Response, deadline: Deadline) -> Answer:
     return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
 
 
-def _never_left(error: requests.RequestException) -> bool:
-    if isinstance(error, (requests.ConnectTimeout, requests.exceptions.SSLError, requests.exceptions.ProxyError)):
+def _never_left(error: requests.RequestException, sent: _InTime | None) -> bool:
+    if isinstance(error, (requests.ConnectTimeout, requests.exceptions.ProxyError)):
         return True
+    if isinstance(error, requests.exceptions.SSLError):  # of the handshake, or of an answer that can't be read
+        return sent is not None and not sent.left_whole
     if not isinstance(error, requests.ConnectionError):
         return isinstance(error, ValueError)  # a bad URL or header
     reason: object = error.args[0] if error.args else None

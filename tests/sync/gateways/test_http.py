@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import ipaddress
+import os
 import socket
+import ssl
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from sync.clock import Deadline
 from sync.gateways.http import Answer, NoAnswer, NotSent, Transport
@@ -112,3 +124,57 @@ def test_a_body_that_is_no_json_is_none(body: bytes) -> None:
 )
 def test_retry_after_is_seconds_or_nothing(header: str, seconds: float | None) -> None:
     assert Answer(429, {"retry-after": header}, b"").retry_after_s() == seconds
+
+
+@contextmanager
+def speaking_tls(folder: Path, answer: bytes) -> Iterator[tuple[str, Path]]:
+    """A vendor behind TLS that reads a whole request and then sends ``answer`` past the encryption; its address and its
+    certificate.
+    """
+    certificate = _certificate(folder)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with socket.create_server(("127.0.0.1", 0)) as door:
+
+        def serve() -> None:
+            with suppress(OSError):
+                raw, _ = door.accept()
+                with context.wrap_socket(raw, server_side=True, suppress_ragged_eofs=True) as inside:
+                    seen = b""
+                    while not seen.endswith(b"a=b"):
+                        seen += inside.recv(65_536)
+                    os.write(inside.fileno(), answer)
+
+        vendor = threading.Thread(target=serve)
+        vendor.start()
+        yield f"https://127.0.0.1:{door.getsockname()[1]}/", certificate
+        vendor.join(5)
+
+
+def _certificate(folder: Path) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "vendor")])
+    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    begins = datetime(2020, 1, 1, tzinfo=UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, begins, datetime(2120, 1, 1, tzinfo=UTC))
+        .add_extension(here, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path = folder / "vendor.pem"
+    path.write_bytes(plain + made.public_bytes(Encoding.PEM))
+    return path
+
+
+def test_an_answer_that_encryption_spoils_means_that_it_may_have_acted(tmp_path: Path) -> None:
+    with speaking_tls(tmp_path, b"no record of TLS at all") as (url, certificate):
+        asking = transport()
+        asking._session.verify = str(certificate)
+        with pytest.raises(NoAnswer, match="SSLError"):
+            asking.call("POST", url, headers={}, body=b"a=b")
+
+
+def test_a_certificate_that_nobody_vouches_for_means_that_nothing_was_sent(tmp_path: Path) -> None:
+    with speaking_tls(tmp_path, b"") as (url, _), pytest.raises(NotSent, match="SSLError"):
+        transport().call("POST", url, headers={}, body=b"a=b")
