@@ -36,9 +36,14 @@ def code_of(page: Path) -> list[str]:
     return [*fenced, *indented, *_CODE.findall(rest)]
 
 
+def without_code(page: Path) -> str:
+    """The text of a page without its fenced blocks."""
+    return _FENCE.sub("", text_of(page))
+
+
 def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings, as the usual viewers make them."""
-    headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", text_of(page)), re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", without_code(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", h.lower()).strip().replace(" ", "-") for h in headings}
 
 

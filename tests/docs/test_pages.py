@@ -14,10 +14,13 @@ from ruamel.yaml import YAML
 from sync.cli.application import application
 from sync.cli.exits import Exit
 from sync.config import Settings
+from sync.desired import issues
 from sync.gateways.stripe_operations import rights
-from tests.docs.pages import DOCS, PAGES, ROOT, anchors, code_of, named, text_of
+from sync.run import promise, usage, won
+from tests.docs.pages import DOCS, PAGES, ROOT, anchors, code_of, named, text_of, without_code
 from workers.metrics import TOLD
 
+SALESFORCE = ROOT / "salesforce" / "force-app" / "main" / "default"
 OPERATIONS = DOCS / "operations.md"
 DECISIONS = sorted((DOCS / "decisions").glob("*.md"))
 PAGE_NAMES = [named(page) for page in PAGES]
@@ -83,6 +86,13 @@ def test_fields_of_salesforce_that_a_page_names_are_in_the_package(page: Path) -
     assert found <= package_names(), found - package_names()
 
 
+@pytest.mark.parametrize("page", PAGES, ids=PAGE_NAMES)
+def test_rows_of_a_table_stand_under_its_heading(page: Path) -> None:
+    astray = [rows[0] for rows in tables(page) if len(rows) < 3 or not re.fullmatch(r"\|[-:| ]+\|", rows[1])]
+
+    assert not astray
+
+
 def test_the_pages_name_fields_commands_and_files_at_all() -> None:
     code = [piece for page in PAGES for piece in code_of(page)]
 
@@ -110,6 +120,56 @@ def test_the_metrics_explained_are_those_that_web_serves() -> None:
 
     assert len(served) > 15
     assert explained == served
+
+
+def test_the_outcomes_of_webhooks_explained_are_those_that_are_counted() -> None:
+    explained = re.search(r"webhooks of this web process: ([a-z_, ]+) \|", text_of(OPERATIONS))
+    source = (ROOT / "workers" / "web.py").read_text(encoding="utf-8")
+    counted = set(re.findall(r'_answer\(\s*(?:"unknown"|_label\(notice\.type\)), "([a-z_]+)"', source))
+
+    assert len(counted) > 5
+    assert explained is not None
+    assert set(explained[1].split(", ")) == counted
+
+
+def test_every_state_of_a_quote_and_every_issue_is_explained() -> None:
+    rules = text_of(DOCS / "billing-rules.md")
+    states = SALESFORCE / "objects" / "Quote" / "fields" / "Billing_Status__c.field-meta.xml"
+    told = {*issues.AUDIENCE, won.CODE, promise.CODE, usage.CODE, usage.UNSURE, usage.BROKE}
+    table = rules.partition("### Issues")[2].partition("`Sum__c`")[0]
+
+    assert set(re.findall(r"<fullName>([^<_]+)</fullName>", text_of(states))) == set(
+        re.findall(r"^\| ([A-Z][A-Za-z ]+) \|", rules.partition("### The quote")[2].partition("###")[0], re.MULTILINE)
+    )
+    assert set(re.findall(r"[A-Z]{3,4}-\d{3}", table)) == told
+
+
+def test_the_room_that_the_package_takes_is_said_right() -> None:
+    page = text_of(DOCS / "install-salesforce.md")
+    objects = SALESFORCE / "objects"
+    said = re.search(r"Room for (\d+) custom fields on Quote, (.+), and for (\d+) custom objects", page)
+    assert said is not None
+    numbers = {"Quote": int(said[1])}
+    numbers |= {name.replace(" ", ""): int(many) for many, name in re.findall(r"(\d+) on ([A-Za-z ]+)", said[2])}
+    numbers["Product2"] = numbers.pop("Product")
+    standard = {path.name for path in objects.iterdir() if not path.name.endswith("__c")}
+
+    assert numbers == {name: len(list((objects / name / "fields").glob("*"))) for name in standard}
+    assert int(said[3]) == len(list(objects.glob("*__c")))
+
+
+def test_every_permission_set_is_named_where_the_package_is_explained() -> None:
+    sets = {path.name.partition(".")[0] for path in (SALESFORCE / "permissionsets").iterdir()}
+    page, readme = text_of(DOCS / "install-salesforce.md"), text_of(ROOT / "salesforce" / "README.md")
+
+    assert len(sets) > 4
+    for name in sets:
+        label = re.search(
+            r"<label>(.+)</label>", text_of(SALESFORCE / "permissionsets" / f"{name}.permissionset-meta.xml")
+        )
+        assert label is not None
+        assert label[1] in page
+        assert f"`{name}`" in readme
 
 
 def test_the_alert_rules_ask_for_metrics_and_values_of_labels_that_there_are() -> None:
@@ -158,6 +218,18 @@ def test_decisions_are_numbered_without_a_gap_and_say_what_was_ruled_out() -> No
         assert text.startswith(f"# {page.name[:4]}: "), page.name
         assert "**Decision.**" in text, page.name
         assert "**Ruled out.**" in text, page.name
+
+
+def tables(page: Path) -> list[list[str]]:
+    """The tables of a page, each as its lines."""
+    found: list[list[str]] = []
+    before = ""
+    for line in without_code(page).splitlines():
+        if line.startswith("|"):
+            found += [] if before.startswith("|") else [[]]
+            found[-1].append(line)
+        before = line
+    return found
 
 
 def verbs() -> set[str]:
