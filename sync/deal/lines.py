@@ -82,7 +82,8 @@ class DealLine:
     """One signed line over its time, from ``start`` to ``end`` (exclusive; None: until somebody ends it).
 
     ``unit_price`` is in major units per unit per ``period_months``; ``cycle_months`` is how often it is billed. Both
-    are None for a one-time line, whose price is for once; a usage line has a cycle, and a price per unit used.
+    are None for a one-time line, whose price is for once; a usage line has a cycle, and a price per unit used. Days left
+    over of a term count 1/(365/12) of a month each.
     """
 
     id: str
@@ -92,7 +93,7 @@ class DealLine:
     unit_price: Decimal
     start: date
     end: date | None
-    period_months: int | None = None
+    period_months: Fraction | None = None
     cycle_months: int | None = None
     discounts: tuple[Discount, ...] = ()
     usage: Usage | None = None
@@ -109,7 +110,7 @@ class DealLine:
 
 
 @lru_cache(maxsize=4096)
-def _a_month(unit_price: Decimal, period_months: int | None, currency: str) -> Fraction:
+def _a_month(unit_price: Decimal, period_months: Fraction | None, currency: str) -> Fraction:
     price = minor(unit_price, currency)
     return price if period_months is None else price / period_months
 

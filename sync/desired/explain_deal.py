@@ -214,9 +214,9 @@ def _price(line: DealLine, deal: Deal) -> str:
     unit = format_exact(line.unit_price, deal.currency)
     if line.period_months is None:
         return unit
-    often = {1: "a month", 3: "a quarter", 12: "a year"}.get(
-        line.period_months, f"a term of {line.period_months} months"
-    )
+    months = line.period_months
+    words = {Fraction(1): "a month", Fraction(3): "a quarter", Fraction(12): "a year"}
+    often = words.get(months, f"a term of {months} months" if months.denominator == 1 else "the whole term")
     if line.cycle_months and line.cycle_months != line.period_months:
         often += f", billed every {line.cycle_months} months" if line.cycle_months > 1 else ", billed every month"
     return f"{unit} {often}"

@@ -40,7 +40,7 @@ def read_amendment(
     frame = _frame(quote, lines, deal, policy, now, faults)
     proration, credit = header.read_policies(quote, policy, faults)
     at = Reading(quote, faults, deal.currency, deal.rounding, frame, deal, read_quote_discount(quote, faults))
-    at = replace(at, home_currency=policy.currency)
+    at = replace(at, home_currency=policy.currency, whole_months=deal.whole_months)
     _check_currency(quote, deal, faults)
     adds, removes = _read_lines(lines, deal, at)
     if frame is not None:

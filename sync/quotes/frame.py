@@ -59,4 +59,5 @@ class Reading:
     frame: Frame | None
     deal: Deal | None = None  # the deal that is changed
     discount: QuoteDiscount | None = None
+    whole_months: bool = False  # proration precision "month"
     home_currency: str = ""  # of the installation, where the org names none

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 from sync.crm import CrmProduct, CrmQuoteLine
-from sync.deal.calendar import say
+from sync.deal.calendar import months_value, say
 from sync.deal.lines import CYCLE_MONTHS, PERIOD_MONTHS, Charge, DealLine, DealProduct
 from sync.deal.money import Inexact, minor, plain, round_half_away
 from sync.quotes.dates import FIRST_YEAR, LAST_YEAR
@@ -133,7 +134,7 @@ def _price(line: CrmQuoteLine, at: Reading) -> Decimal | None:
     return None
 
 
-def read_period(line: CrmQuoteLine, product: CrmProduct | None, at: Reading) -> int | None:
+def read_period(line: CrmQuoteLine, product: CrmProduct | None, at: Reading) -> Fraction | None:
     """Months of the price period: the line's, else the product's; a Term is the deal's own."""
     value, field = line.price_period or (product.price_period if product else None), "Price_Period__c"
     if not value:
@@ -144,21 +145,27 @@ def read_period(line: CrmQuoteLine, product: CrmProduct | None, at: Reading) -> 
         return _term_months(line, at) if at.frame else None
     if value not in PERIOD_MONTHS:
         at.faults.bad_value(field, value, _PERIODS, line=line)
-    return PERIOD_MONTHS.get(value)
+    months = PERIOD_MONTHS.get(value)
+    return Fraction(months) if months else None
 
 
-def _term_months(line: CrmQuoteLine, at: Reading) -> int | None:
-    """The deal's whole months, of which a price for the term is one."""
+def _term_months(line: CrmQuoteLine, at: Reading) -> Fraction | None:
+    """The deal's months, left-over days among them, of which a price for the term is one. Where days are left over they
+    have to be counted everywhere as they are here, or the invoices would not come to that price.
+    """
     assert at.frame is not None
     term, field = at.frame.term, "Price_Period__c"
     if term.end is None:
         detail = f"{field} is Term, but the deal has no end. Choose Month, Quarter or Year, or give the deal an end."
         at.faults.price(line, field, detail)
-    elif not term.months:
+        return None
+    elif not term.months and (term.billing_day is not None or at.whole_months):
         seen = f"Term, and the deal goes from {say(term.start)} to {say(term.end - _ONE_DAY)}"
-        feature = "A price for a term that is no whole number of months"
+        other = "with a billing day" if term.billing_day is not None else "where PRORATION_PRECISION is month"
+        feature = f"A price for a term that is no whole number of months, {other},"
         at.faults.not_covered(feature, field, seen, "Choose Month, Quarter or Year", line=line)
-    return term.months
+        return None
+    return months_value(term.start, term.end)
 
 
 def _cycle(line: CrmQuoteLine, at: Reading) -> int | None:

@@ -46,7 +46,9 @@ def read_making(
     payer = _payer(graph, renews, faults)
     terms = header.read_terms(quote, policy, faults)
     at = Reading(quote, faults, currency, policy.rounding_step, _frame(term))
-    at = replace(at, discount=read_quote_discount(quote, faults), home_currency=policy.currency)
+    at = replace(
+        at, discount=read_quote_discount(quote, faults), home_currency=policy.currency, whole_months=policy.whole_months
+    )
     change = _read_lines(lines, change, policy, at)
     faults.raise_if_any()
     if term is None or payer is None:

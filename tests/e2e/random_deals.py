@@ -196,7 +196,7 @@ class _Deal:
     stops: Sequence[datetime]
     start: date = date.min
     end: date | None = None
-    months: int | None = None  # None: the term is no whole number of months
+    months: int | None = None  # None: days of the term are left over
     plain: bool = False
     signed: datetime = datetime.min  # noqa: DTZ901 - chosen anew for every quote before it is used
     often: dict[str, str] = field(default_factory=dict)  # by product

@@ -13,8 +13,10 @@ from sync.deal.cycles import Grid
 from sync.deal.discounts import Percent, leaves, take_off
 from sync.deal.forecast import Begun, forecast, line_amounts
 from sync.deal.money import Inexact, round_half_away, to_major
+from sync.deal.policy import BillingPolicy
 from sync.deal.pricing import DiscountTooFine, arr_minor, items, mrr_minor, price
 from sync.deal.timeline import tracks
+from sync.errors import Refused
 from tests.sync.deal.factory import EARLY, a_deal, a_fee, a_line
 
 
@@ -218,3 +220,25 @@ def test_a_last_piece_from_a_clamped_day_is_counted_in_days_so_that_stripe_bills
     assert (last.start, last.months, last.interval) == (date(2027, 2, 28), 1, ("day", 31))
     *_, plain = Grid(date(2026, 8, 28), date(2027, 3, 28), 6).cycles()
     assert (plain.start, plain.interval) == (date(2027, 2, 28), ("month", 1))
+
+
+@pytest.mark.parametrize("frequency", ["Monthly", "Quarterly", "Annual"])
+@pytest.mark.parametrize(
+    ("start", "last"), [("2026-01-01", "2026-03-15"), ("2026-01-31", "2027-05-08"), ("2026-01-01", "2026-01-20")]
+)
+def test_a_price_for_a_term_with_days_left_over_comes_out_to_the_cent_or_the_rest_is_said(start, last, frequency):
+    line = a_line(quantity=Decimal(7), unit_price=Decimal("99.99"), price_period="Term")
+    days = {"start_date": date.fromisoformat(start), "end_date": date.fromisoformat(last), "term_months": None}
+    made = forecast(a_deal(line, billing_frequency=frequency, **days), EARLY)
+    assert made.signed == 7 * 9_999
+    assert abs(made.rest) <= len(made.invoices) / 2  # at most half a cent an invoice
+    good = forecast(a_deal(line, billing_frequency=frequency, policy=BillingPolicy(true_up=True), **days), EARLY)
+    assert (good.total, good.rest) == (7 * 9_999, 0)
+
+
+@pytest.mark.parametrize(("policy", "quote"), [(BillingPolicy(whole_months=True), {}), (None, {"billing_day": 15})])
+def test_where_days_are_counted_in_two_ways_a_term_with_days_left_over_has_no_price(policy, quote):
+    line = a_line(price_period="Term")
+    with pytest.raises(Refused) as refused:
+        a_deal(line, policy=policy, term_months=None, end_date=date(2026, 3, 15), **quote)
+    assert [(r.code, r.field) for r in refused.value.refusals] == [("CONF-311", "Price_Period__c")]

@@ -3,12 +3,15 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 
 from sync.crm import CrmAccount
+from sync.deal.calendar import months_value
 from sync.deal.changes import Credit, Kind, Proration
 from sync.deal.forecast import forecast
+from sync.deal.money import round_half_away
 from sync.deal.policy import BillingPolicy
 from sync.quotes.standard import read_change, read_quote
 from tests.sync.deal.factory import (
@@ -87,8 +90,13 @@ def test_a_price_for_the_term_means_the_deals_whole_term():
     assert deal.lines[-1].period_months == 12
     assert {i.day: i.total for i in forecast(deal, EARLY).invoices}[JULY] == 150000
     assert told(lambda: a_change(endless(), added))[:2] == ("DATA-209", "Price_Period__c")
-    odd = a_deal(term_months=None, end_date=date(2026, 12, 15))
-    assert told(lambda: a_change(odd, added))[:2] == ("CONF-311", "Price_Period__c")
+    odd = a_change(a_deal(billing_frequency="Annual", term_months=None, end_date=date(2026, 12, 15)), added)
+    rest = (
+        Fraction(5 * 120_000)
+        * months_value(JULY, date(2026, 12, 16))
+        / months_value(date(2026, 1, 1), date(2026, 12, 16))
+    )
+    assert {i.day: i.total for i in forecast(odd, EARLY).invoices}[JULY] == round_half_away(rest)
 
 
 def test_one_time_lines_and_later_starts_are_part_of_an_amendment():

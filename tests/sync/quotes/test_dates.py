@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from sync.deal.calendar import DAY_MONTHS
 from sync.deal.forecast import forecast
 from sync.deal.policy import BillingPolicy
 from tests.sync.deal.factory import EARLY, FEE_ID, OTHER_ID, QUOTE_ID, a_deal, a_fee, a_line
@@ -31,13 +32,10 @@ def test_an_end_inside_a_month_leaves_days_over():
     assert invoices(deal) == [(date(2026, 1, 1), 100000), (date(2026, 2, 1), 32877)]
 
 
-def test_a_price_for_the_term_needs_whole_months():
+def test_a_price_for_the_term_needs_an_end():
     line = a_line(price_period="Term")
-    assert told(lambda: a_deal(line, term_months=None, end_date=date(2026, 2, 10))) == (
-        "CONF-311",
-        "Price_Period__c",
-        line.id,
-    )
+    of_days = a_deal(line, term_months=None, end_date=date(2026, 1, 20)).lines[0]
+    assert of_days.period_months == 20 * DAY_MONTHS
     assert told(lambda: a_deal(line, term_months=None, auto_renew=True)) == ("DATA-209", "Price_Period__c", line.id)
 
 
