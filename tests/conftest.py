@@ -17,6 +17,7 @@ from tests.e2e.fixtures import (  # noqa: F401
     sandbox_process,
     tandem,
     tandem_command,
+    tandem_command_of,
     usage,
     webhooks,
     world,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +15,7 @@ from sync.cli.exits import Misused, NotFound, Refused
 from sync.cli.naming import subject_of
 from sync.cli.options import Apply, Json, Yes
 from sync.cli.output import Out, duration, instant, table
-from sync.cli.several import knowing
+from sync.cli.several import knowing, names_of
 from sync.deal.money import format_amount
 from sync.ports import Asked, SubjectState
 from sync.run.answers import Answer, Answers, Forbidden, NotThere
@@ -48,11 +49,15 @@ def list_(json: Json = False, yes: Yes = False) -> int:
       tandem identity list
       tandem identity list --json
     """
+    from sync.wiring.overview import (
+        StoreOverview,  # the vendors' libraries come with it, which `--help` should not wait for
+    )
+
     with places.store() as store:
         states = [state for code in CODES for state in store.subjects.failures(code=code)]
-        asked = store.identities.asked([state.key for state in states])
-        now = store.clock.now()
-    show(Out(json), sorted(states, key=lambda s: (s.failed_at or now, s.key)), asked, now)
+        asked = StoreOverview(store).asked([state.key for state in states])
+        now, names = store.clock.now(), names_of(store)
+    show(Out(json), sorted(states, key=lambda s: (s.failed_at or now, s.key)), asked, now, names)
     return 0
 
 
@@ -90,9 +95,16 @@ def keep_apart(
     return _answer("keep-apart", Answers.keep_apart, account, customer, reason=reason, apply=apply, out=Out(json))
 
 
-def show(out: Out, states: list[SubjectState], asked: Mapping[str, Asked], now: datetime) -> None:
-    """The questions, the longest open first."""
-    value = {"questions": [_to_json(state, asked.get(state.key), now) for state in states]}
+def show(
+    out: Out,
+    states: list[SubjectState],
+    asked: Mapping[str, Asked],
+    now: datetime,
+    names: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """The questions, the longest open first; ``names`` are those of several Stripe accounts, by what a subject says."""
+    on = [{"stripe_account": names[s.stripe_account]} if s.stripe_account in names else {} for s in states]
+    value = {"questions": [_to_json(s, asked.get(s.key), now) | where for s, where in zip(states, on, strict=True)]}
     if not states:
         out.answer("identity", value, "nothing is asked")
         return

@@ -6,6 +6,7 @@ import getpass
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,15 +17,16 @@ from sync.cli.cohort_file import read_members
 from sync.cli.exits import Exit, NotFound, Refused
 from sync.cli.options import Apply, Json, Yes
 from sync.cli.output import Out, instant, table
-from sync.cli.several import only_one
+from sync.cli.several import names_of, of_quotes
 from sync.deal.money import format_amount, to_major
 from sync.ports import Member, Stage
-from sync.run.cohort import READY, WAITING, Migration, sums
+from sync.run.cohort import READY, WAITING, BilledOn, Migration, sums
 
 if TYPE_CHECKING:
     from sync.wiring import Services
 
 Cohort = Annotated[str, typer.Option("--cohort", help="The cohort's name, for example C2.")]
+NOWHERE: Mapping[str, str] = MappingProxyType({})
 HEADINGS = ("QUOTE", "STAGE", "PAID THROUGH", "OLD SYSTEM", "TANDEM", "WHY")
 
 
@@ -63,12 +65,12 @@ def plan(
     """
     members = read_members(file, cohort)
     with places.services() as services:
-        only_one(services, "a cohort's move")
-        taken, left = _migration(services).plan(members, apply=apply)
+        where = _where(services, members)
+        taken, left = _migration(services, where).plan(members, apply=apply)
         if apply:
             _audit(services, "migrate plan", cohort, taken)
     lines = [*(f"left alone: {m.quote_id}: {why}" for m, why in left), _headline(taken, apply, "planned")]
-    value = {"cohort": cohort, "applied": apply, "members": _json(taken), "left": _left(left)}
+    value = {"cohort": cohort, "applied": apply, "members": _json(taken, _names(where)), "left": _left(left)}
     Out(json).answer("migrate-plan", value, lines)
     return Exit.SOME_FAILED if left else Exit.DONE
 
@@ -82,12 +84,10 @@ def shadow(cohort: Cohort, json: Json = False, yes: Yes = False) -> int:
       tandem migrate shadow --cohort C2
     """
     with places.services() as services:
-        only_one(services, "a cohort's move")
-        _known(services, cohort)
-        seen = _migration(services).shadow(cohort)
-    Out(json).answer(
-        "migrate-shadow", {"cohort": cohort, "members": _json(seen)}, _table(seen) if seen else "nobody waits"
-    )
+        where = _where(services, _known(services, cohort))
+        seen = _migration(services, where).shadow(cohort)
+    value = {"cohort": cohort, "members": _json(seen, _names(where))}
+    Out(json).answer("migrate-shadow", value, _table(seen) if seen else "nobody waits")
     if any(m.stage is Stage.BLOCKED for m in seen):
         return Exit.SOME_FAILED
     return Exit.DIFFERENT if any(m.stage is Stage.UNLIKE for m in seen) else Exit.DONE
@@ -105,8 +105,7 @@ def accept(
       tandem migrate accept 0Q0xx0000004C92AAE --reason "the discount of 2024 ended"
     """
     with places.services() as services:
-        only_one(services, "a cohort's move")
-        agreed = _migration(services).accept(quote, reason)
+        agreed = _migration(services, {}).accept(quote, reason)
         _audit(services, "migrate accept", quote, [agreed], reason=reason)
     Out(json).answer("migrate-accept", {"members": _json([agreed])}, _table([agreed]))
     return Exit.DONE
@@ -130,13 +129,13 @@ def cut(
     if apply and not legacy_stopped:
         raise Refused("say --legacy-stopped once the old system renews these contracts no more: else both would bill.")
     with places.services() as services:
-        only_one(services, "a cohort's move")
-        _known(services, cohort)
-        go, held = _migration(services).cut(cohort, apply=apply)
+        where = _where(services, _known(services, cohort))
+        go, held = _migration(services, where).cut(cohort, apply=apply)
         if apply and go:
             _audit(services, "migrate cut", cohort, go)
     parts: list[str | Table] = [*([_table(held)] if held else []), _headline(go, apply, "cut over")]
-    value = {"cohort": cohort, "applied": apply, "members": _json(go), "held": _json(held)}
+    on = _names(where)
+    value = {"cohort": cohort, "applied": apply, "members": _json(go, on), "held": _json(held, on)}
     Out(json).answer("migrate-cut", value, parts)
     return Exit.DIFFERENT if held else Exit.DONE
 
@@ -153,7 +152,8 @@ def status(
     """
     with places.store() as store:
         members = list(store.cohorts.of(cohort))
-        now = store.clock.now()
+        states = store.comparing.states(f"quote:{m.quote_id}" for m in members)
+        accounts, now = names_of(store), store.clock.now()
     if not members:
         raise NotFound("there is no such cohort." if cohort else "no cohort was planned.")
     names = sorted({m.cohort for m in members})
@@ -161,9 +161,11 @@ def status(
     shown = table(
         ("COHORT", "CONTRACTS", "CUT OVER", "MONEY CUT OVER", "STAGES", "OLD SYSTEM PAID UNTIL"), [r[1] for r in rows]
     )
-    Out(json).answer(
-        "migrate-status", {"as_of": now, "cohorts": [r[0] for r in rows], "members": _json(members)}, shown
-    )
+    on = {
+        key.partition(":")[2]: accounts[s.stripe_account] for key, s in states.items() if s.stripe_account in accounts
+    }
+    value = {"as_of": now, "cohorts": [r[0] for r in rows], "members": _json(members, on)}
+    Out(json).answer("migrate-status", value, shown)
     return Exit.DONE
 
 
@@ -180,31 +182,44 @@ def rollback(
       tandem migrate rollback --cohort C2 0Q0xx0000004C92AAE --apply
     """
     with places.services() as services:
-        only_one(services, "a cohort's move")
         members = [m for m in _known(services, cohort) if (m.quote_id in quotes if quotes else m.stage is Stage.CUT)]
         if not members:
             raise NotFound("none of these is cut over.")
-        go, left = _migration(services).roll_back(members, apply=apply)
+        where = _where(services, members)
+        go, left = _migration(services, where).roll_back(members, apply=apply)
         if apply and go:
             _audit(services, "migrate rollback", cohort, go)
     lines = [*(f"stays: {m.quote_id}: {why}" for m, why in left), _headline(go, apply, "rolled back")]
-    value = {"cohort": cohort, "applied": apply, "members": _json(go), "left": _left(left)}
+    value = {"cohort": cohort, "applied": apply, "members": _json(go, _names(where)), "left": _left(left)}
     Out(json).answer("migrate-rollback", value, lines)
     return Exit.SOME_FAILED if left else Exit.DONE
 
 
-def _migration(services: Services) -> Migration:
-    quotes = services.pipeline.quotes
+def _migration(services: Services, where: Mapping[str, Services]) -> Migration:
+    """The work on cohorts; ``where`` has the equipment for the Stripe account of each quote that it reads."""
     return Migration(
         cohorts=services.cohorts,
-        preview=lambda quote: quotes.preview(quote, shown_only=True),
+        billed_on=lambda quote: _billed_on(where[quote]),
         is_signed=services.policy.is_signed,
         salesforce=services.salesforce,
-        stripe=services.stripe,
-        links=services.links,
         subjects=services.subjects,
         clock=services.clock,
     )
+
+
+def _billed_on(one: Services) -> BilledOn:
+    quotes = one.pipeline.quotes
+    return BilledOn(lambda quote: quotes.preview(quote, shown_only=True), one.stripe, one.links, one.part)
+
+
+def _where(services: Services, members: Sequence[Member]) -> Mapping[str, Services]:
+    """For each member the equipment for the Stripe account that bills its quote, or will."""
+    return of_quotes(services, [m.quote_id for m in members])
+
+
+def _names(where: Mapping[str, Services]) -> Mapping[str, str]:
+    """The name of the Stripe account by quote; none where accounts have no names."""
+    return {quote: one.name for quote, one in where.items() if one.name}
 
 
 def _known(services: Services, cohort: str) -> Sequence[Member]:
@@ -273,9 +288,11 @@ def _percent(part: int, whole: int) -> str:
     return f"{100 * part // whole} %" if whole else "-"
 
 
-def _json(members: Sequence[Member]) -> list[Mapping[str, object]]:
+def _json(members: Sequence[Member], on: Mapping[str, str] = NOWHERE) -> list[Mapping[str, object]]:
+    """Members for other programs; ``on`` names the Stripe account of those that have one of a name."""
     return [
         {
+            **({"stripe_account": on[m.quote_id]} if m.quote_id in on else {}),
             "quote": m.quote_id,
             "cohort": m.cohort,
             "stage": str(m.stage),

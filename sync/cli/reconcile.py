@@ -15,7 +15,7 @@ from sync.cli.exits import Exit, Misused, NotFound, Refused
 from sync.cli.naming import mark_of, subject_of
 from sync.cli.options import Apply, Json, PlanDigest, Yes
 from sync.cli.output import Out, table
-from sync.cli.several import IN_STRIPE, StripeAccount, chosen
+from sync.cli.several import IN_STRIPE, StripeAccount, chosen, knowing
 from sync.cli.sync import run_now
 from sync.deal.money import format_amount
 from sync.desired.differences import Cure, Difference, Kind, by_kind
@@ -76,7 +76,7 @@ def reconcile(
     )
     asked.check(named, resume=resume)
     with places.services(drain=True) as every:
-        services = chosen(every, stripe_account)
+        services = _on_one(every, named, stripe_account) if named else chosen(every, stripe_account)
         if not named:
             report = services.pipeline.nightly.sweep.run(
                 name_of(NAME, services.part), heal=asked.heals, resume=resume, say=out.say
@@ -93,6 +93,16 @@ def reconcile(
             report = compare(services, keys, heal=True)
             _flush(services)
         return _told(out, report)
+
+
+def _on_one(every: Services, named: Sequence[str], stripe_account: str | None) -> Services:
+    """The equipment for the Stripe account that these records are on. Misused where they are on several."""
+    found = [knowing(every, subject_of(name, every), stripe_account) for name in named]
+    if other := next((one for one in found if one.part != found[0].part), None):
+        raise Misused(
+            f"these records are on the Stripe accounts {found[0].name} and {other.name}: compare those of one."
+        )
+    return found[0]
 
 
 @dataclass(frozen=True)

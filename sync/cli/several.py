@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -41,13 +41,6 @@ def chosen(services: Services, name: str | None) -> Services:
     )
 
 
-def only_one(services: Services, what: str) -> Services:
-    """The equipment. Misused where there are several accounts, which ``what`` is not made for."""
-    if services.others:
-        raise Misused(f"{what} is not made for several Stripe accounts (STRIPE_ACCOUNTS); nothing was done.")
-    return services
-
-
 def knowing(services: Services, key: str, name: str | None = None) -> Services:
     """The equipment for the account that the subject is on: of a quote the one that bills it, or will. Misused where
     several know it and none was named.
@@ -56,10 +49,7 @@ def knowing(services: Services, key: str, name: str | None = None) -> Services:
         return chosen(services, name)
     kind, _, id_ = key.partition(":")
     if kind == "quote":
-        routing, graph = services.pipeline.quotes.routing, services.salesforce.quotes([id_]).get(id_)
-        state = services.subjects.state(key)
-        part = routing.of(graph) if routing and graph else state.stripe_account if state else ""
-        return next(one for one in services.everywhere if one.part == part)
+        return of_quotes(services, [id_])[id_]
     if kind in IN_STRIPE:
         found = [one for one in services.everywhere if one.subjects.state(key) or _is_there(one, kind, id_)]
     else:  # its subject is on every account
@@ -68,6 +58,20 @@ def knowing(services: Services, key: str, name: str | None = None) -> Services:
         names = " or ".join(one.name for one in found)
         raise Misused(f"{key} is on several Stripe accounts: say --stripe-account {names}.")
     return found[0] if found else services
+
+
+def of_quotes(services: Services, quotes: Sequence[str]) -> Mapping[str, Services]:
+    """For each of these quotes the equipment for the account that bills it, or will; one call for all of them."""
+    if not services.others:
+        return dict.fromkeys(quotes, services)
+    by_part = {one.part: one for one in services.everywhere}
+    routing, graphs = services.pipeline.quotes.routing, services.salesforce.quotes(quotes)
+    found = {}
+    for id_ in quotes:
+        state = None if id_ in graphs else services.subjects.state(f"quote:{id_}")
+        part = routing.of(graphs[id_]) if routing and id_ in graphs else state.stripe_account if state else ""
+        found[id_] = by_part[part]
+    return found
 
 
 def _is_there(one: Services, kind: str, id_: str) -> bool:

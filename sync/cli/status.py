@@ -11,7 +11,7 @@ from sync.cli.options import Json, Yes
 from sync.cli.output import Out, duration, instant, table
 from sync.cli.several import names_of
 from sync.deal.money import format_amount
-from sync.run.overview import LANES, Standing
+from sync.run.overview import LANES, Standing, compared_to_json
 
 
 def status(json: Json = False, yes: Yes = False) -> int:
@@ -21,14 +21,27 @@ def status(json: Json = False, yes: Yes = False) -> int:
       tandem status
       tandem status --json | jq .failed
     """
-    from sync.wiring.overview import standing  # the vendors' libraries come with it, which `--help` should not wait for
+    from sync.wiring.overview import (  # the vendors' libraries come with it, which `--help` should not wait for
+        StoreOverview,
+        standing,
+    )
 
     with places.store() as store:
         found, names = standing(store), names_of(store)
-        by_account = {name: store.subjects.by_account().get(part, (0, 0)) for part, name in names.items()}
-    several = {name: {"open": due, "failed": failed} for name, (due, failed) in by_account.items()}
+        counted = store.subjects.by_account() if names else {}
+        by_account = {name: counted.get(part, (0, 0)) for part, name in names.items()}
+        compared = (
+            {n: s.comparing.last_report() for n, s in StoreOverview(store).of_every_account().items()} if names else {}
+        )
+    several = {
+        name: {"open": due, "failed": failed, "last_reconcile": compared_to_json(compared[name])}
+        for name, (due, failed) in by_account.items()
+    }
     value = {**found.to_json(), **({"stripe_accounts": several} if several else {})}
-    told = [(f"Stripe account {name}", f"{due} open, {failed} failed") for name, (due, failed) in by_account.items()]
+    told = [
+        (f"Stripe account {name}", f"{due} open, {failed} failed, last reconcile {_last(compared[name])}")
+        for name, (due, failed) in by_account.items()
+    ]
     Out(json).answer("status", value, [table(("", ""), [*_lines(found), *told])])
     return 0
 

@@ -27,15 +27,25 @@ READY = frozenset({Stage.EQUAL, Stage.ACCEPTED})
 
 
 @dataclass(frozen=True)
-class Migration:
-    """The work on cohorts. Writes to no vendor: what was decided is marked due, and the ordinary runs do it."""
+class BilledOn:
+    """The Stripe account that bills a quote, or will. ``part`` is what its work is kept under (`sync.ports.Mark`)."""
 
-    cohorts: Cohorts
     preview: Callable[[str], Worked | None]
-    is_signed: Callable[[str], bool]
-    salesforce: SalesforceGateway
     stripe: StripeGateway
     links: Links
+    part: str = ""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """The work on cohorts. Writes to no vendor: what was decided is marked due, and the ordinary runs do it. A cohort may
+    have members on several Stripe accounts; ``billed_on`` says which one each quote is on.
+    """
+
+    cohorts: Cohorts
+    billed_on: Callable[[str], BilledOn]
+    is_signed: Callable[[str], bool]
+    salesforce: SalesforceGateway
     subjects: Subjects
     clock: Clock
 
@@ -116,8 +126,9 @@ class Migration:
     def _held(self, member: Member) -> Member:
         """The member with what its next invoice after the paid time comes to, and how that compares."""
         clean = replace(member, code=None, detail="", ours_minor=None, digest="")
+        billed_on = self.billed_on(member.quote_id)
         try:
-            worked = self.preview(member.quote_id)
+            worked = billed_on.preview(member.quote_id)
         except SyncError as error:
             if not isinstance(error, Terminal | Unsafe):
                 raise
@@ -133,7 +144,7 @@ class Migration:
         later = [invoice for invoice in worked.forecast.invoices if invoice.day >= first]
         day = min((invoice.day for invoice in later), default=first)
         ours = sum(invoice.total for invoice in later if invoice.day == day)
-        seen = replace(clean, ours_minor=ours, digest=_digest(worked, member, ours))
+        seen = replace(clean, ours_minor=ours, digest=_digest(worked, member, ours, billed_on.part))
         if ours == member.legacy_minor:
             return replace(seen, stage=Stage.EQUAL)
         by = format_amount(ours - member.legacy_minor, member.currency)
@@ -147,12 +158,13 @@ class Migration:
             return f"it is {member.stage}, not cut over"
         quote = self.salesforce.quotes([member.quote_id]).get(member.quote_id)
         account = quote.quote.account_id if quote else None
-        link = self.links.by_key([payer_of(account)]).get(payer_of(account)) if account else None
+        billed_on = self.billed_on(member.quote_id)
+        link = billed_on.links.by_key([payer_of(account)]).get(payer_of(account)) if account else None
         if link is None:
             return None
-        objects = self.stripe.read(live_refs(link.stripe_id)).all()
+        objects = billed_on.stripe.read(live_refs(link.stripe_id)).all()
         mine = tuple(o.id for o in objects if isinstance(o, Subscription) and o.metadata.get(DEAL) == member.quote_id)
-        invoices = self.stripe.read(stated_refs(mine)).all() if mine else []
+        invoices = billed_on.stripe.read(stated_refs(mine)).all() if mine else []
         billed = [i for i in invoices if isinstance(i, Invoice) and i.total_minor and i.status != "void"]
         if billed:
             return f"invoice {billed[0].id} of {format_amount(billed[0].total_minor, billed[0].currency)} was made: sign a Cancellation"
@@ -181,9 +193,10 @@ def _same(known: Member | None, member: Member) -> bool:
     return all(getattr(known, name) == getattr(member, name) for name in names)
 
 
-def _digest(worked: Worked, member: Member, ours: int) -> str:
-    """What a shadow run rests on: the quote's inputs, the paid time, and both amounts."""
-    parts = (frozen.digest(worked.case.quote), member.paid_through.isoformat(), str(member.legacy_minor), str(ours))
+def _digest(worked: Worked, member: Member, ours: int, stripe_account: str) -> str:
+    """What a shadow run rests on: the quote's inputs, the paid time, both amounts, and where it would be billed."""
+    parts = [frozen.digest(worked.case.quote), member.paid_through.isoformat(), str(member.legacy_minor), str(ours)]
+    parts += [stripe_account] if stripe_account else []
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
 
 

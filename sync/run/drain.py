@@ -68,7 +68,7 @@ def drain(pipeline: Pipeline, *, progress: Callable[[str], None] = lambda _: Non
         counts = pipeline.subjects.counts(pipeline.clock.now())
         rows, rows_in_s = pipeline.outbox.waiting()
         usage, usage_in_s = pipeline.usage.waiting() if pipeline.usage else (0, None)
-        if away is None and pipeline.pausing.any:
+        if away is None and any(one.pausing.any for one in pipeline.everywhere):
             break  # what waits does so until somebody resumes
         pause_s = _pause(
             counts.next_retry_in_s if counts.retrying else None,

@@ -59,14 +59,16 @@ class Standing:
             "salesforce_calls": {"used": self.calls[0], "allowed": self.calls[1]} if self.calls else None,
             "paused": dict(self.paused),
             "won_not_billed": dict(self.late) if self.late else None,
-            "last_reconcile": self._compared(),
+            "last_reconcile": compared_to_json(self.compared),
         }
 
-    def _compared(self) -> dict[str, object] | None:
-        if self.compared is None:
-            return None
-        at, report = self.compared
-        return {"ended_machine_at": at, **{name: report.get(name) for name in ("accounts", "found", "healed", "left")}}
+
+def compared_to_json(compared: Report | None) -> dict[str, object] | None:
+    """The last comparison of both sides, for other programs."""
+    if compared is None:
+        return None
+    at, report = compared
+    return {"ended_machine_at": at, **{name: report.get(name) for name in ("accounts", "found", "healed", "left")}}
 
 
 @dataclass(frozen=True)

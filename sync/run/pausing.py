@@ -9,13 +9,22 @@ from sync.ports import Cursors
 
 #: Machine seconds for which an answer of the store is good: a pause takes effect within that.
 FRESH_S = 1.0
+STRIPE = "stripe"
+
+
+def scope_of(name: str) -> str:
+    """What a pause of one of several Stripe accounts is kept under."""
+    return f"{STRIPE}:{name}"
 
 
 class Pausing:
-    """Which writes are paused now, asked of the store once a second at most."""
+    """Which writes are paused now, asked of the store once a second at most. ``name`` is that of the Stripe account whose
+    writes are meant, where there are several.
+    """
 
-    def __init__(self, cursors: Cursors) -> None:
+    def __init__(self, cursors: Cursors, name: str = "") -> None:
         self._cursors = cursors
+        self._own = scope_of(name) if name else ""
         self._known: Mapping[str, str] = {}
         self._read_at = float("-inf")
 
@@ -23,9 +32,9 @@ class Pausing:
         """Whether writes to ``side`` (stripe, salesforce) are paused, alone or with everything."""
         if time.monotonic() - self._read_at > FRESH_S:
             self._known, self._read_at = self._cursors.paused(), time.monotonic()
-        return side in self._known or "all" in self._known
+        return side in self._known or "all" in self._known or (side == STRIPE and self._own in self._known)
 
     @property
     def any(self) -> bool:
         """Whether anything is paused."""
-        return self.stands("stripe") or self.stands("salesforce")
+        return self.stands(STRIPE) or self.stands("salesforce")

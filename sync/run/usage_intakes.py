@@ -38,7 +38,10 @@ class Intakes:
         """Rows that more than one account would bill, refused; and the account of each other row. One that none would bill
         goes to the one that knows its customer.
         """
-        whole = {n: row for n, row in enumerate(rows) if isinstance(row, UsageRow)}
+        given = {n: row for n, row in enumerate(rows) if isinstance(row, UsageRow)}
+        # What was taken in before stays where it was billed, whatever else could bill it today.
+        known = self.intakes[0].store.known(list(given.values()))
+        whole = {n: row for (n, row), there in zip(given.items(), known, strict=True) if not there}
         now = self.intakes[0].clock.now()
         judged = [intake.judged(whole, now) for intake in self.intakes]
         refused, chosen = [], dict.fromkeys(range(len(rows)), 0)

@@ -116,7 +116,8 @@ UNION ALL
 SELECT 'quota', ARRAY[]::text[], NULL, used::float8 / allowed, NULL FROM allowances WHERE name = 'salesforce' AND allowed > 0
 UNION ALL
 SELECT 'paused', ARRAY[known.scope], NULL, count(p.scope)::float8, NULL
-FROM (VALUES ('all'), ('salesforce'), ('stripe')) AS known (scope)
+FROM (SELECT unnest(ARRAY['all', 'salesforce', 'stripe']) AS scope
+      UNION SELECT mark FROM installation, jsonb_object_keys(realm) AS mark WHERE mark LIKE 'stripe:%') AS known
 LEFT JOIN pauses AS p ON p.scope = known.scope AND (p.until_machine_at IS NULL OR p.until_machine_at > clock_timestamp())
 GROUP BY known.scope
 """

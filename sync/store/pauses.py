@@ -1,10 +1,9 @@
-"""Stopping writes by hand: towards Stripe, towards Salesforce, or both. Intake and reading go on."""
+"""Stopping writes by hand: towards Stripe or one of its accounts, towards Salesforce, or both. Intake and reading go on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from sqlalchemy import Connection, Engine, delete, or_, select
 from sqlalchemy.dialects.postgresql import insert
@@ -12,7 +11,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sync.store.sql import in_seconds, machine_now
 from sync.store.tables import pauses
 
-Scope = Literal["stripe", "salesforce", "all"]
+#: "stripe", "salesforce", "all", or "stripe:NAME" for one of several Stripe accounts.
+Scope = str
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sync.config import Settings
-from sync.ports import Failing, SubjectState
+from sync.ports import Asked, Failing, SubjectState
 from sync.run.naming import NoId, key_of
 from sync.run.overview import Home, OfCode, Question, Standing, Story
 from sync.store.realm import NAMED
@@ -45,18 +45,21 @@ class StoreOverview:
     store: Store
 
     def home(self) -> Home:
-        first, stores = self.store, self._of_every_account()
-        several = len(stores) > 1
+        first, stores = self.store, self.of_every_account()
         return Home(
             standing=standing(first),
             failing=first.subjects.failing(),
             refused=first.outbox.refused()[:MOST],
-            usage=[group for store in stores.values() for group in store.usage.set_aside_of()][:MOST],
+            usage=first.usage.set_aside_of()[:MOST],
             questions=self._questions(list(stores.values())),
-            compared={name if several else "": store.comparing.last_report() for name, store in stores.items()},
+            compared={name if len(stores) > 1 else "": one.comparing.last_report() for name, one in stores.items()},
         )
 
-    def _of_every_account(self) -> Mapping[str, Store]:
+    def asked(self, keys: Sequence[str]) -> Mapping[str, Asked]:
+        """What is asked about these subjects, whichever Stripe account they are on."""
+        return _asked(list(self.of_every_account().values()), keys)
+
+    def of_every_account(self) -> Mapping[str, Store]:
         """The store as each Stripe account has it, by the account's name; that of its beginning first."""
         store, pinned = self.store, self.store.cursors.realm()
         first = pinned.get("stripe", "")
@@ -71,7 +74,7 @@ class StoreOverview:
         return OfCode(failing.get(code, Failing(code, 0, {}, None)), states)
 
     def story(self, name: str) -> Story | None:
-        for store in self._of_every_account().values():
+        for store in self.of_every_account().values():
             state = _state(store, name)
             entries = store.ledger.timeline(state.key if state else name, MOST)
             if state or entries:
@@ -81,9 +84,12 @@ class StoreOverview:
     def _questions(self, stores: Sequence[Store]) -> list[Question]:
         subjects = self.store.subjects
         states = [state for code in IDENTITY_CODES for state in subjects.failures(code=code, limit=MOST)]
-        keys = [state.key for state in states]
-        asked = {key: one for store in stores for key, one in store.identities.asked(keys).items()}
+        asked = _asked(stores, [state.key for state in states])
         return [Question(state, asked.get(state.key)) for state in states]
+
+
+def _asked(stores: Sequence[Store], keys: Sequence[str]) -> Mapping[str, Asked]:
+    return {key: one for store in stores for key, one in store.identities.asked(keys).items()}
 
 
 def _state(store: Store, name: str) -> SubjectState | None:

@@ -129,7 +129,7 @@ def pipeline_of(
     )  # fmt: skip
     if among:
         among.sides.append(StripeSide(among.part, mirror, store.links))
-    pausing = Pausing(store.cursors)
+    pausing = Pausing(store.cursors, among.name if among else "")
     reconcile = Reconcile(
         stripe=stripe, salesforce=salesforce, facts=store.facts, links=store.links, promises=store.promises,
         outbox=store.outbox, comparing=store.comparing, decisions=store.decisions, dealing=dealing, mirror=mirror,

@@ -78,20 +78,29 @@ def usage(world: World, tandem: Tandem) -> Book:
 
 
 @pytest.fixture
-def tandem_command(
-    tandem: Tandem, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Callable[..., Any]]:
+def tandem_command(tandem: Tandem, tandem_command_of: Callable[..., Any]) -> Callable[..., Any]:
     """Runs `tandem …` where ``tandem`` is installed, and gives the exit code with the answer."""
-    monkeypatch.setenv("TANDEM_SANDBOX_URL", tandem.world.control_url)
-    monkeypatch.setenv("DATABASE_URL", tandem.database_url)
-    monkeypatch.setenv("REDIS_URL", str(tandem.redis_url))
+    return tandem_command_of(tandem)  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def tandem_command_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., Any]]:
+    """For an installation what runs `tandem …` there, and gives the exit code with the answer; {} where there was none."""
 
     def call(*arguments: str) -> tuple[int, dict[str, Any]]:
         capsys.readouterr()
         code = run([*arguments, "--json"])
-        return code, json.loads(capsys.readouterr().out)
+        return code, json.loads(capsys.readouterr().out or "{}")
 
-    yield call
+    def where(tandem: Tandem) -> Callable[..., Any]:
+        monkeypatch.setenv("TANDEM_SANDBOX_URL", tandem.world.control_url)
+        monkeypatch.setenv("DATABASE_URL", tandem.database_url)
+        monkeypatch.setenv("REDIS_URL", str(tandem.redis_url))
+        return call
+
+    yield where
     # A command sends its log to the stderr it finds, which ends with the test.
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()

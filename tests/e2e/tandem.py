@@ -73,7 +73,8 @@ def work_in_parallel(*workers: Tandem, within_s: float = 60.0) -> None:
     def work(one: Tandem) -> None:
         pipeline = one.services.pipeline
         while time.monotonic() < deadline:
-            moved = pipeline.take_in() + pipeline.run_deal() + pipeline.run_mirror() + pipeline.flusher.run_once()
+            moved = pipeline.take_in() + sum(of.run_deal() + of.run_mirror() for of in pipeline.everywhere)
+            moved += pipeline.flusher.run_once()
             if not moved and _idle(one):
                 return
             if not moved:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import requests
@@ -13,8 +13,10 @@ import requests
 from tests.e2e.looks import changes_nothing, quote_row, settled
 from tests.e2e.people import change, sell
 from tests.e2e.sandbox import World
-from tests.e2e.tandem import Tandem
+from tests.e2e.tandem import Tandem, work_in_parallel
+from tests.workers.pipelines import any_of
 from workers.demo.actors import Stripe
+from workers.schedule import Pace, Scheduler
 
 FILE = """\
 accounts: [{name: main}, {name: eu}]
@@ -43,6 +45,15 @@ def accounts_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def several(eu: Stripe, accounts_file: Path, make_tandem: Callable[..., Tandem]) -> Tandem:
     return make_tandem(stripe_accounts=accounts_file)
+
+
+@pytest.fixture
+def command(
+    several: Tandem, accounts_file: Path, tandem_command_of: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, dict[str, Any]]]:
+    """Runs `tandem …` where ``several`` is installed."""
+    monkeypatch.setenv("STRIPE_ACCOUNTS", str(accounts_file))
+    return cast("Callable[..., tuple[int, dict[str, Any]]]", tandem_command_of(several))
 
 
 def payer(world: World, name: str, country: str) -> str:
@@ -140,3 +151,81 @@ def test_an_account_that_is_away_leaves_the_other_going(
     settled(other)
     assert quote_row(world, in_eu)["Billing_Status__c"] == "Scheduled"
     assert len(eu.all("subscription_schedules")) == len(world.stripe.all("subscription_schedules")) == 1
+
+
+# ---------------------------------------------------------------- what operators do
+
+
+def test_operators_pause_move_and_compare_each_account_and_see_which(
+    world: World, eu: Stripe, several: Tandem, command: Callable[..., tuple[int, dict[str, Any]]], tmp_path: Path
+) -> None:
+    """A pause of one account, a cohort on both, a payment that no webhook told of, and the reconcile of the night."""
+    world.at("2026-02-20")
+    seat = world.crm.product("Seat", currencies=["USD", "EUR"], period="Year")
+    oak, birch = payer(world, "Oak", "Germany"), payer(world, "Birch", "Spain")
+    yearly: dict[str, Any] = {"Start_Date__c": "2025-03-01", "Auto_Renew__c": True, "Billing_Frequency__c": "Annual"}
+    moved = {
+        "eu": world.crm.quote("Moved", oak, "EUR", [(seat, 1, "480.00", {})], **yearly),
+        "main": world.crm.quote("Moved", birch, "USD", [(seat, 1, "480.00", {})], **yearly),
+    }
+    currency = {"eu": "EUR", "main": "USD"}
+    file = tmp_path / "c1.csv"
+    rows = [f"{quote},2026-02-28,480.00,{currency[name]}" for name, quote in moved.items()]
+    file.write_text("\n".join(["quote,paid_through,legacy_amount,currency", *rows]), encoding="utf-8")
+
+    assert command("migrate", "plan", str(file), "--cohort", "C1", "--apply")[0] == 0
+    for quote in moved.values():
+        world.crm.accept(quote)
+    settled(several)
+    _, shadow = command("migrate", "shadow", "--cohort", "C1")
+    assert {m["quote"]: (m["stripe_account"], m["stage"]) for m in shadow["members"]} == {
+        quote: (name, "equal") for name, quote in moved.items()
+    }
+    for wrong in (("--stripe-account", "asia"), ("--stripe-account", "eu", "--writes", "all")):
+        assert command("pause", *wrong, "--reason", "VAT")[0] == 2
+    assert command("pause", "--stripe-account", "eu", "--reason", "VAT")[0] == 0
+    assert command("migrate", "cut", "--cohort", "C1", "--legacy-stopped", "--apply")[0] == 0
+
+    held = several.again().drain()
+
+    assert not held.clean
+    assert [len(one.all("subscriptions")) for one in (world.stripe, eu)] == [1, 0]
+    status = command("status")[1]
+    assert status["paused"] == {"stripe:eu": "VAT"}
+    assert status["stripe_accounts"]["eu"]["open"] > status["stripe_accounts"]["main"]["open"] == 0
+    assert command("resume", "--writes", "stripe")[0] == 3
+    assert command("resume", "--stripe-account", "eu")[0] == 0
+    settled(several.again())
+    assert {quote_row(world, q)["Billing_Status__c"] for q in moved.values()} == {"Live"}
+    on = {m["quote"]: m["stripe_account"] for m in command("migrate", "status")[1]["members"]}
+    assert on == {quote: name for name, quote in moved.items()}
+    assert command("reconcile", moved["eu"])[0] == 0
+    assert command("reconcile", moved["eu"], moved["main"])[0] == 2
+
+    # From here on a scheduler does what a drain did: it reads each account, and the night compares both.
+    scheduler = Scheduler(several.services, any_of(None), Pace(), holder="test")
+    scheduler.clock_timers()[0].run()
+    world.at("2026-03-01T12:00")
+    for stripe in (world.stripe, eu):
+        [bill] = [i for i in stripe.all("invoices") if i["total"]]
+        stripe.post(f"invoices/{bill['id']}/pay", paid_out_of_band="true")
+    for one in several.services.pipeline.everywhere:
+        assert scheduler.stripe_timers(one)[0].turn(0.0)
+    work_in_parallel(several)
+    invoices = world.crm.rows("Billing_Invoice__c", "Id Status__c Currency__c", "Total__c > 0")
+    assert sorted((i["Status__c"], i["Currency__c"]) for i in invoices) == [("Paid", "EUR"), ("Paid", "USD")]
+    for row in invoices:
+        world.crm.change("Billing_Invoice__c", row["Id"], Status__c="Void")
+    world.at("2026-03-02T06:00")
+    assert scheduler.clock_timers()[0].turn(0.0)
+    while sum(one.run_mirror("bulk") for one in several.services.pipeline.everywhere):
+        several.services.pipeline.flusher.run_once()
+    several.services.pipeline.flusher.run_once()
+
+    assert {i["Status__c"] for i in world.crm.rows("Billing_Invoice__c", "Status__c", "Total__c > 0")} == {"Paid"}
+    compared = {name: one["last_reconcile"] for name, one in command("status")[1]["stripe_accounts"].items()}
+    assert {name: (one["found"], one["left"]) for name, one in compared.items()} == {"main": (1, 0), "eu": (1, 0)}
+
+    # A cohort goes back from where it was cut to, and not once money moved.
+    assert command("migrate", "rollback", "--cohort", "C1", "--apply")[0] == 1
+    reconciled_without_a_difference(several)

@@ -111,10 +111,16 @@ def nothing(title: str, words: str, *, given: str = "") -> str:
 # ---------------------------------------------------------------- parts of the first page
 
 
+def _option(scope: str) -> str:
+    """How a pause is named to the command that ends it."""
+    side, _, account = scope.partition(":")
+    return f"--stripe-account {account}" if account else f"--writes {side}"
+
+
 def _paused(now: Standing) -> list[Markup]:
     if not now.paused:
         return []
-    rows = [(scope, reason, command(f"tandem resume --writes {scope}")) for scope, reason in now.paused.items()]
+    rows = [(scope, reason, command(f"tandem resume {_option(scope)}")) for scope, reason in now.paused.items()]
     return [heading("Writes are paused", "look"), table(("Which", "Why", "To go on"), rows)]
 
 

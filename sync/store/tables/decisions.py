@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Date, Identity, Index, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Date, Identity, Index, PrimaryKeyConstraint, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from sync.store.tables.columns import metadata, one_of, stamp, words
@@ -39,7 +39,7 @@ pauses = Table(
     Column("owner", Text, nullable=False),
     stamp("since_machine_at", now=True),
     stamp("until_machine_at"),
-    one_of("scope", ("stripe", "salesforce", "all")),
+    CheckConstraint("scope ~ '^(stripe(:[a-z][a-z0-9-]{0,30})?|salesforce|all)$'", name="scope_known"),
 )
 
 audit = Table(

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from sync.cli.exits import Misused
-from sync.cli.several import chosen, knowing, names_of, only_one
+from sync.cli.several import chosen, knowing, names_of, of_quotes
 from sync.ports import NewLink
 from sync.records import Ref
 
@@ -60,11 +60,18 @@ def test_the_account_that_has_the_record_is_found() -> None:
     assert knowing(services, "account:001A", "eu") is eu
 
 
-def test_what_is_not_made_for_several_is_refused() -> None:
-    alone = account("", "")
-    assert only_one(alone, "a cohort's move") is alone
-    with pytest.raises(Misused, match="not made for several"):
-        only_one(several(account("us", ""), account("eu", "acct_eu")), "a cohort's move")
+def test_of_many_quotes_each_is_on_the_account_that_bills_it() -> None:
+    alone, us, eu = account("", ""), account("us", ""), account("eu", "acct_eu")
+    assert of_quotes(alone, ["0Q0A"]) == {"0Q0A": alone}, "nobody is asked"
+    services = several(us, eu)
+    asked: list[list[str]] = []
+    services.salesforce = SimpleNamespace(quotes=lambda ids: asked.append(ids) or {"0Q0A": "acct_eu", "0Q0B": ""})
+    services.pipeline = SimpleNamespace(quotes=SimpleNamespace(routing=SimpleNamespace(of=lambda graph: graph)))
+    gone = SimpleNamespace(stripe_account="acct_eu")
+    services.subjects = SimpleNamespace(state=lambda key: gone if key == "quote:0Q0C" else None)
+    found = of_quotes(services, ["0Q0A", "0Q0B", "0Q0C", "0Q0D"])
+    assert [found[i].name for i in ("0Q0A", "0Q0B", "0Q0C", "0Q0D")] == ["eu", "us", "eu", "us"]
+    assert len(asked) == 1
 
 
 def test_names_come_from_what_the_store_was_pinned_to() -> None:

@@ -156,7 +156,12 @@ class Intake:
     bills: Sequence[str]
     knows: Sequence[str] = ()
     took: list[str] = field(default_factory=list)
+    before: Sequence[str] = ()
     clock: Any = field(default_factory=lambda: SimpleNamespace(now=lambda: NOW))
+
+    @property
+    def store(self) -> Any:
+        return SimpleNamespace(known=lambda rows: [row.identifier in self.before for row in rows])
 
     def judged(self, rows: Mapping[int, UsageRow], now: datetime) -> dict[int, NewUsage | Refusal]:
         return {n: self._judge(row) for n, row in rows.items()}
@@ -167,10 +172,11 @@ class Intake:
         return Refusal("not_billed", "nothing") if row.identifier in self.knows else Refusal(UNKNOWN, "nobody")
 
     def take(self, rows: Sequence[UsageRow | Refusal], *, keep: bool = True) -> Taken:
-        judged = [self._judge(row) if isinstance(row, UsageRow) else row for row in rows]
+        known = [row for row in rows if isinstance(row, UsageRow) and row.identifier in self.before]
+        judged = [self._judge(row) if isinstance(row, UsageRow) else row for row in rows if row not in known]
         self.took += [a.row.identifier for a in judged if isinstance(a, NewUsage)]
         refused = [(n, a) for n, a in enumerate(judged) if isinstance(a, Refusal)]
-        return Taken(len(rows) - len(refused), 0, refused)
+        return Taken(len(judged) - len(refused), len(known), refused)
 
 
 def test_usage_is_taken_in_on_the_account_that_bills_it() -> None:
@@ -182,6 +188,12 @@ def test_usage_is_taken_in_on_the_account_that_bills_it() -> None:
         (1, "incomplete"), (3, "several_customers"), (4, "not_billed"), (5, UNKNOWN),
     ]  # fmt: skip
     assert taken.accepted == 2
+
+
+def test_usage_taken_in_before_is_known_whatever_else_could_bill_it_today() -> None:
+    us, eu = Intake(["both"], before=["both"]), Intake(["both"], before=["both"])
+    taken = Intakes(cast("Any", [us, eu])).take([use("both")])
+    assert (taken.accepted, taken.known, taken.refused) == (0, 1, [])
 
 
 # ---------------------------------------------------------------- who the accounts are

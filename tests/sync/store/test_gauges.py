@@ -191,6 +191,14 @@ def test_the_lag_of_the_display_is_that_of_the_oldest_row_that_may_still_go(told
     assert told.numbers("rows") == {("waiting",): 1, ("sent",): 1, ("failed",): 1}
 
 
+def test_each_of_several_stripe_accounts_can_be_paused(told: Told) -> None:
+    realm = '{"stripe": "acct_1", "stripe:us": "acct_1", "stripe:eu": "acct_2"}'
+    told.run(f"INSERT INTO installation (realm) VALUES ('{realm}')")
+    told.run("INSERT INTO pauses (scope, reason, owner) VALUES ('stripe:eu', 'r', 'o')")
+    paused = {"all": 0, "salesforce": 0, "stripe": 0, "stripe:us": 0, "stripe:eu": 1}
+    assert told.numbers("paused") == {(scope,): many for scope, many in paused.items()}
+
+
 def test_a_pause_that_is_over_is_none(told: Told) -> None:
     told.run(
         "INSERT INTO pauses (scope, reason, owner, until_machine_at) VALUES ('stripe', 'r', 'o', NULL), "
