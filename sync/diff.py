@@ -44,6 +44,25 @@ def diff(desired: Sequence[Desired], actual: Mapping[Ref, Actual]) -> Plan:
     return Plan(tuple(sorted(operations, key=_rank)), tuple(drift), complete)
 
 
+def as_named(desired: Sequence[Desired], actual: Mapping[Ref, Actual]) -> Mapping[Ref, Actual]:
+    """``actual`` without archived prices that hold a key of ours and have other terms. Stripe keeps keys unique among active
+    prices only, so ours is made beside them.
+    """
+    ids: dict[Ref, Value] = {ref: found.remote_id for ref, found in actual.items()}
+    prices = [(want, actual[want.ref]) for want in desired if want.ref.kind == "price" and want.ref in actual]
+    archived = [(want, have) for want, have in prices if have.compare.get("active") is False]
+    others = {
+        want.ref
+        for want, have in archived
+        if any(
+            not (_same(part, want.compare, have, ids) or _is_ours(part, want, have, ids))
+            for part in want.compare
+            if part in have.compare
+        )
+    }
+    return {ref: found for ref, found in actual.items() if ref not in others}
+
+
 def only_needed(plan: Plan) -> Plan:
     """The plan without prices that would be made active again for their own sake: what runs bills on without that, so whoever
     archived one is asked. Something else to write may stand on it, and then it is needed.
@@ -98,7 +117,8 @@ def _operation(
 
 
 def _drift(want: Desired, have: Actual, part: str, ids: Mapping[Ref, Value]) -> Drift:
-    wanted, found = _both(part, want.before if part in want.before else want.compare, have, ids)
+    as_left = part in want.before and not want.shared  # what is named after what it is was never left otherwise
+    wanted, found = _both(part, want.before if as_left else want.compare, have, ids)
     return Drift(want.ref, have.remote_id, part, wanted, found, shared=want.shared)
 
 

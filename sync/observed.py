@@ -97,7 +97,8 @@ def _compare(fact: Fact) -> dict[str, Value]:
     if isinstance(fact, facts.Price):
         return _price(fact)
     if isinstance(fact, facts.Coupon):
-        return {"percent_off": fact.percent_off, "duration": fact.duration, "amount_off": fact.amount_off_minor}
+        off: dict[str, Value] = {"percent_off": fact.percent_off, "amount_off": fact.amount_off_minor}
+        return {**off, "currency": fact.currency, "duration": fact.duration}
     if isinstance(fact, facts.Customer):
         return _customer(fact)
     if isinstance(fact, facts.Schedule):
@@ -126,6 +127,10 @@ def _customer(customer: facts.Customer) -> dict[str, Value]:
 
 
 def _price(price: facts.Price) -> dict[str, Value]:
+    """Tiers are compared where they were read; a price of steps has some, so none means that they were not."""
+    tiers: dict[str, Value] = {}
+    if price.tiers or not price.tiers_mode:
+        tiers["tiers"] = [[tier.up_to, tier.unit, tier.flat] for tier in price.tiers]
     return {
         "product": price.product,
         "currency": price.currency,
@@ -135,7 +140,10 @@ def _price(price: facts.Price) -> dict[str, Value]:
         "metered": price.usage_type == "metered",
         "tiers_mode": price.tiers_mode,
         "packaged": price.packaged,
+        "meter": price.meter,
+        "tax_behavior": price.tax_behavior,
         "active": price.active,
+        **tiers,
     }
 
 

@@ -15,6 +15,13 @@ from sync.deal.money import plain
 from sync.errors import Unsafe
 from sync.records import Operation, Ref, Value
 
+#: What is done about a catalogue object that is not what its name says; then Tandem makes its own, or goes on with it.
+_CURES = {
+    "price": "Nothing was billed by it. Archive it in Stripe, or take its lookup key away: Tandem makes one of its own.",
+    "coupon": "Nothing was billed by it. Delete it in Stripe: Tandem makes one of its own.",
+    "meter": "Nothing was billed by it. Activate it in Stripe.",
+}
+
 
 @dataclass(frozen=True)
 class Drift:
@@ -64,7 +71,9 @@ class Plan:
         tail = f"Nothing was overwritten.{more} Compare the two sides, then keep one."
         if first.shared:
             what = f"{where} is {found}, but what is named so must be {wanted}"
-            raise Unsafe("BUG-503", catalogue.message("BUG-503", tail, what=what))
+            raise Unsafe(
+                "BUG-503", catalogue.message("BUG-503", f"{_CURES.get(first.ref.kind, tail)}{more}", what=what)
+            )
         detail, charged = tail, "Nothing more was charged."
         words = catalogue.message("DATA-219", detail, charged=charged, where=where, found=found, wanted=wanted)
         raise Unsafe("DATA-219", words)

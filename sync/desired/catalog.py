@@ -5,7 +5,7 @@ object (DESIGN 4).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from sync.deal.deal import Deal
@@ -138,9 +138,23 @@ def _price(item: DealItem, ref: Ref, deal: Deal) -> Desired:
         create["recurring"] = recurring
     compare: dict[str, Value] = {**what, "interval": unit, "interval_count": count, "active": True}
     compare |= {"metered": item.usage is not None, "tiers_mode": create.get("tiers_mode"), "packaged": False}
+    compare |= {"meter": meter_ref(item.usage) if item.usage else None, "tiers": _steps(item, deal)}
     if "unit_amount_decimal" in create:
         compare["unit_amount_decimal"] = create["unit_amount_decimal"]
-    return Desired(ref, create=create, compare=compare, update={"active": {"active": True}}, shared=True)
+    update: dict[str, Mapping[str, Value]] = {"active": {"active": True}}
+    before: dict[str, Value] = {}
+    if deal.tax is not None:
+        # Stripe lets it be said once where nothing was said yet.
+        compare["tax_behavior"], before["tax_behavior"] = deal.tax.behavior, "unspecified"
+        update["tax_behavior"] = {"tax_behavior": deal.tax.behavior}
+    return Desired(ref, create=create, compare=compare, update=update, before=before, shared=True)
+
+
+def _steps(item: DealItem, deal: Deal) -> list[Value]:
+    """What each step of a price by quantity costs, as it is compared; none for a price that has no steps."""
+    if item.usage is None or not item.usage.mode:
+        return []
+    return [[tier.up_to, _unit(tier.unit, deal), _unit(tier.flat, deal)] for tier in item.usage.tiers]
 
 
 def _amounts(item: DealItem, deal: Deal) -> dict[str, Value]:
@@ -170,7 +184,7 @@ def _coupon(off: Off) -> Desired:
     if isinstance(off, AmountOff):
         what = {"amount_off": off.amount_minor, "currency": off.currency.lower()}
         name = f"{format_amount(off.amount_minor, off.currency)} off"
-        compare = {"amount_off": off.amount_minor, "percent_off": None}
+        compare = {"amount_off": off.amount_minor, "percent_off": None, "currency": off.currency.lower()}
     else:
         value = plain(off.value)
         what, name = {"percent_off": value}, f"{value:f}% off"

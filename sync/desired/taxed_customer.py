@@ -23,6 +23,8 @@ from sync.records import Value
 
 #: Account.Tax_Exempt__c -> Stripe's `tax_exempt`. Blank on the Account leaves it as it is.
 EXEMPT = {"None": "none", "Exempt": "exempt", "Reverse": "reverse"}
+#: By this those are found that wait for the tax settings of the Stripe account, which have no id.
+TAX_SETTINGS = "tax.settings"
 _ZIP = re.compile(r"\d{5}(-\d{4})?\Z")
 
 
@@ -104,8 +106,8 @@ def check_taxed(deal: Deal, customer: Customer | None) -> tuple[Refusal, ...]:
         refused.append(_refusal("DATA-216", detail, deal, "Tax_Id__c", number=number, country=country))
     if deal.payer.tax_exempt is not None and deal.payer.tax_exempt not in EXEMPT:
         detail = f"{where}: choose None, Exempt or Reverse, or leave it blank."
-        slots = {"value": deal.payer.tax_exempt, "where": "Account.Tax_Exempt__c"}
-        refused.append(_refusal("CONF-304", detail, deal, "Tax_Exempt__c", **slots))
+        value, where = deal.payer.tax_exempt, "Account.Tax_Exempt__c"
+        refused.append(_refusal("CONF-304", detail, deal, "Tax_Exempt__c", value=value, where=where))
     for product in deal.products.values():
         if product.tax_code and not is_tax_code(product.tax_code):
             detail = (
@@ -127,13 +129,15 @@ def check_settings(deal: Deal, settings: TaxSettings) -> tuple[Refusal, ...]:
     lacks = ", ".join(settings.missing) or "something"
     detail = (
         f"Quote {deal.number}: the tax settings of the Stripe account lack {lacks}. Complete them in Stripe (Settings, Tax),"
-        " then `tandem replay --code CONF-310`."
+        " and the quote goes on by itself."
     )
-    return (_refusal("CONF-310", detail, deal, "BillingCountry", country="the Stripe account"),)
+    return (_refusal("CONF-310", detail, deal, "BillingCountry", also=(TAX_SETTINGS,), country="the Stripe account"),)
 
 
-def _refusal(code: str, detail: str, deal: Deal, field_name: str, **slots: str) -> Refusal:
-    blocked = (deal.quote_id, deal.payer.account_id)
+def _refusal(
+    code: str, detail: str, deal: Deal, field_name: str, *, also: tuple[str, ...] = (), **slots: str
+) -> Refusal:
+    blocked = (deal.quote_id, deal.payer.account_id, *also)
     return catalogue.refusal(
         code, detail, record_id=deal.payer.account_id, field=field_name, blocked_on=blocked, **slots
     )

@@ -61,6 +61,7 @@ class Price(Fact):
     tiers_mode: str | None = None  # graduated volume
     tiers: tuple[PriceTier, ...] = ()
     packaged: bool = False  # it charges packages of units, not units
+    tax_behavior: str = "unspecified"  # inclusive exclusive unspecified
 
 
 class Meter(Fact):

@@ -122,6 +122,7 @@ def _price(obj: Json) -> Price:
         tiers_mode=obj.get("tiers_mode"),
         tiers=tuple(_tier(tier) for tier in obj.get("tiers") or ()),
         packaged=bool(obj.get("transform_quantity")),
+        tax_behavior=str(obj.get("tax_behavior") or "unspecified"),
     )
 
 

@@ -130,12 +130,12 @@ class Reads:
         return found
 
     def _prices(self, lookup_keys: Sequence[str]) -> Mapping[str, tuple[Fact, ...]]:
-        """By lookup key, archived ones too: the active one first (a key is unique among active prices only), then the
-        newest.
+        """By lookup key with their tiers, archived ones too: the active one first (a key is unique among active prices only),
+        then the newest.
         """
         found: dict[str, list[Price]] = {}
         for some in _batches(lookup_keys, LOOKUP_KEYS):
-            for obj in self._http.listed(READS["prices"], {"lookup_keys": list(some)}):
+            for obj in self._http.listed(READS["prices"], {"lookup_keys": list(some), "expand": ["data.tiers"]}):
                 price = fact_of(obj)
                 assert isinstance(price, Price)
                 found.setdefault(price.lookup_key or "", []).append(price)

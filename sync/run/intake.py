@@ -7,6 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from sync.deal.lines import NATURAL
+from sync.desired.taxed_customer import TAX_SETTINGS
 from sync.ports import EVERY, Mark, Notice
 from sync.usage.reports import REPORT_TYPES
 
@@ -21,8 +22,11 @@ QUOTE_LINES = "QuoteLineItem"
 ONE: Mapping[str, str] = MappingProxyType({})
 #: How the ids of Product2 begin.
 PRODUCT_PREFIX = "01t"
-#: Of a product's events: what a deal has just made says nothing new.
+#: Of a product's events: what a deal has just made says nothing new, what others made may name a Product2.
 PRODUCT_TYPES = frozenset({"product.updated", "product.deleted"})
+MADE = "product.created"
+#: Objects of Stripe that no subject is about, and that a refused quote may wait for.
+WAITED_FOR = frozenset({"product", "price", "coupon", "billing.meter"})
 #: Subjects that are reports of usage that Stripe did not count.
 USAGE_REPORT = "usage_report"
 
@@ -45,6 +49,15 @@ def route(notice: Notice, *, settle_s: float, accounts: Mapping[str, str] = ONE,
     return ()
 
 
+def waited_for(notice: Notice) -> str:
+    """The id of the object by which those are found that wait for it; blank where a run of its own tells them."""
+    if not notice.source.startswith("stripe:"):
+        return ""
+    if notice.object_kind == TAX_SETTINGS:
+        return TAX_SETTINGS
+    return notice.object_id if notice.object_kind in WAITED_FOR else ""
+
+
 def _route_event(notice: Notice, settle_s: float) -> Iterable[Mark]:
     if notice.type in REPORT_TYPES:
         yield Mark(f"{USAGE_REPORT}:{notice.external_id}", "mirror", "")
@@ -55,7 +68,7 @@ def _route_event(notice: Notice, settle_s: float) -> Iterable[Mark]:
         yield Mark(
             f"customer:{notice.object_id}", "deal", unit_of(notice.object_id), hint_created_s=notice.object_created_s
         )
-    elif notice.type in PRODUCT_TYPES:
+    elif notice.type in PRODUCT_TYPES or (notice.type == MADE and not notice.object_id.startswith(NATURAL)):
         yield product_mark(notice.object_id)
     elif kind in SUBSCRIPTION_KINDS:
         yield _mirror(f"subscription:{notice.object_id}", customer, settle_s, notice.object_created_s)

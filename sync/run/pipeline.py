@@ -16,7 +16,7 @@ from sync.run.changes import Changes
 from sync.run.customer_fields import CustomerFields
 from sync.run.flush import Flusher
 from sync.run.identity import Identity
-from sync.run.intake import route
+from sync.run.intake import route, waited_for
 from sync.run.mirror import Mirror, count_again
 from sync.run.newcomers import AT_ONCE, Newcomers
 from sync.run.nightly import Nightly
@@ -76,12 +76,19 @@ class Pipeline:
 
         All of them, before anything runs: many notices of one object are one read only if they are marks by then.
         """
-        taken = 0
+        taken, told = 0, set[str]()
+
+        def routed(notice: Notice) -> Iterable[Mark]:
+            told.add(waited_for(notice))
+            return self._route(notice)
+
         for _ in range(MOST_INTAKES):
-            some = self.subjects.intake(self._route, NOTICES_A_TIME)
+            some = self.subjects.intake(routed, NOTICES_A_TIME)
             taken += some
             if some < NOTICES_A_TIME:
                 break
+        if told := told - {""}:
+            self.subjects.mark_blocked_on(sorted(told), reason="stripe_changed")
         self.subjects.wake_due(self.clock.now())
         return taken
 

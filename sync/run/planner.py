@@ -23,7 +23,7 @@ from sync.desired.takeover import check_takeover, row_of
 from sync.desired.tax_ids import TaxIds
 from sync.desired.taxed_customer import check_taxed
 from sync.desired.true_up import as_settled
-from sync.diff import diff, only_needed
+from sync.diff import as_named, diff, only_needed
 from sync.errors import Refusal, Refused
 from sync.facts import Customer, Fact, Schedule, Subscription
 from sync.observed import Actual, actuals
@@ -128,7 +128,7 @@ class Planner:
         owed = read_owed(self.stripe, self.using, case.deal, plain, done, read.customer, dues, now)
         numbers = read_tax_ids(self.stripe, case.deal, read.customer, aside=read.payer.aside)
         desired = () if wanted.waiting else self._desired(read, wanted, owed, numbers, shown_only=shown_only)
-        actual = read.actual(owed, numbers)
+        actual = as_named(desired, read.actual(owed, numbers))
         plan = only_needed(diff(desired, actual))
         known = {ref: found.remote_id for ref, found in actual.items()}
         foreseen, taken = taking.shown(plain, own, now)

@@ -104,6 +104,49 @@ def test_a_product_that_stripe_has_already_is_taken_by_its_id_and_never_a_second
     changes_nothing(tandem)
 
 
+def test_prices_that_somebody_made_under_our_names_are_never_billed_and_mending_them_is_enough(
+    world: World, tandem: Tandem
+) -> None:
+    world.at("2026-01-10T09:00")
+    book = Book(world, tandem)
+    use = book.by_use("resolution", [(100, "0", None), (None, "0.79", None)])
+    # A product that names the Product2 in its metadata is the one that is sold.
+    named = world.stripe.post("products", form={"name": "Old", "metadata[salesforce_product_id]": use["id"]})["id"]
+    settled(tandem)
+    book.sell("acme", [(use, 1, "0", {})], **TERMS)
+    settled(tandem)
+    [ours] = world.stripe.all("prices")
+    assert (ours["product"], {p["id"] for p in world.stripe.all("products")}) == (named, {named})
+    assert world.crm.row("Product2", "Stripe_Product_Id__c", f"Id = '{use['id']}'")["Stripe_Product_Id__c"] == named
+
+    # Another price takes the name of ours, with another second step.
+    world.stripe.post(f"prices/{ours['id']}", lookup_key="")
+    theirs = world.stripe.post("prices", form=OTHER_STEPS | {
+        "product": named, "lookup_key": ours["lookup_key"], "recurring[meter]": ours["recurring"]["meter"],
+    })  # fmt: skip
+    quote = book.sell("birch", [(use, 1, "0", {})], **TERMS)
+    before = world.mark()
+    tandem.drain()
+    row = quote_row(world, quote)
+    assert (row["Billing_Code__c"], world.writes(before, "stripe")) == ("BUG-503", [])
+    assert f"price {theirs['id']}, tiers" in row["Billing_Message__c"]
+    world.stripe.post(f"prices/{theirs['id']}", active="false")
+    settled(tandem)
+    assert book.status(quote) == "Scheduled"
+    [made] = [p for p in world.stripe.all("prices") if p["id"] not in (ours["id"], theirs["id"])]
+    assert (made["lookup_key"], made["active"]) == (ours["lookup_key"], True)
+    before = world.mark()
+    tandem.drain()
+    assert world.writes(before) == []
+
+
+OTHER_STEPS = {
+    "currency": "usd", "billing_scheme": "tiered", "tiers_mode": "graduated", "recurring[interval]": "month",
+    "recurring[usage_type]": "metered", "tiers[0][up_to]": 100, "tiers[0][unit_amount]": 0,
+    "tiers[1][up_to]": "inf", "tiers[1][unit_amount]": 80,
+}  # fmt: skip
+
+
 STRIPES = {
     "{as: name, type: text, owner: crm, input: true, to: product.name}": "{as: name, type: text, owner: stripe, from: product.name}",
     "{as: is_active, type: boolean, owner: crm, input: true, to: product.active}": (

@@ -6,10 +6,14 @@ from decimal import Decimal
 import pytest
 
 from sync import facts
-from sync.diff import diff, only_needed
+from sync.deal.lines import Tier, Usage
+from sync.deal.taxation import Taxation
+from sync.desired.catalog import desire_catalogue
+from sync.diff import as_named, diff, only_needed
 from sync.errors import Unsafe
-from sync.observed import Actual, actuals
+from sync.observed import Actual, actuals, observe
 from sync.records import Desired, Operation, Ref, Verb
+from tests.sync.deal.deals import deal, line
 from tests.sync.deal.factory import EARLY, a_deal, a_fee, a_line
 from tests.sync.desired.stripe_answers import StripeAnswers
 
@@ -110,6 +114,8 @@ def test_a_product_that_is_there_is_not_a_deals_to_change_and_an_archived_price_
         {"usage_type": "metered"},
         {"tiers_mode": "volume", "billing_scheme": "tiered"},
         {"packaged": True},
+        {"meter": "mtr_other"},
+        {"tiers": (facts.PriceTier(up_to=None),)},
     ],
 )
 def test_a_price_that_is_not_what_its_name_says_stops_everything(other):
@@ -120,6 +126,54 @@ def test_a_price_that_is_not_what_its_name_says_stops_everything(other):
     stripe.change(price, **other)
     with pytest.raises(Unsafe, match="BUG-503"):
         stripe.plan(deal, EARLY).raise_if_unsafe()
+
+
+def test_an_archived_price_that_is_not_what_its_name_says_makes_room_for_one_of_ours():
+    stripe = StripeAnswers()
+    deal = a_deal()
+    stripe.converge(deal, EARLY)
+    (price,) = stripe.of(facts.Price)
+    stripe.change(price, active=False, currency="eur")
+    wanted, found = desire_catalogue(deal), actuals(stripe.facts.values())
+    assert [o.verb for o in diff(wanted, as_named(wanted, found)).operations] == [Verb.CREATE]
+    stripe.change(price, active=False)
+    found = actuals(stripe.facts.values())
+    assert as_named(wanted, found) == found  # what it says: it comes back
+
+
+def test_every_step_of_a_price_is_held_against_what_is_wanted():
+    tiers = (Tier(100, Decimal(0)), Tier(None, Decimal("0.79"), Decimal(5)))
+    use = deal(replace(line("U", 1, "0"), usage=Usage("resolution", "graduated", tiers)))
+    (want,) = (one for one in desire_catalogue(use) if one.ref.kind == "price")
+    product, meter = (Ref("product", use.lines[0].product.key), Ref("meter", "resolution"))
+    steps = (facts.PriceTier(up_to=100), facts.PriceTier(up_to=None, unit=Decimal(79), flat=Decimal(500)))
+    right = facts.Price(
+        id="price_1", lookup_key=want.ref.key, product="prod_1", currency="usd", interval="month", meter="mtr_1",
+        usage_type="metered", billing_scheme="tiered", tiers_mode="graduated", tiers=steps,
+    )  # fmt: skip
+
+    def unlike(**changes):
+        known = {product: Actual("prod_1", {}), meter: Actual("mtr_1", {})}
+        return [d.part for d in diff([want], {**known, want.ref: observe(right.model_copy(update=changes))}).drift]
+
+    assert unlike() == []
+    assert unlike(tiers=()) == []  # not read: that says nothing
+    assert unlike(meter="mtr_2") == ["meter"]
+    for other in (
+        steps[1:], (steps[0].model_copy(update={"up_to": 101}), steps[1]),
+        (steps[0], steps[1].model_copy(update={"unit": Decimal("79.5")})),
+        (steps[0], steps[1].model_copy(update={"flat": Decimal(0)})),
+    ):  # fmt: skip
+        assert unlike(tiers=other) == ["tiers"]
+
+
+@pytest.mark.parametrize(("found", "told"), [("exclusive", []), ("unspecified", ["update"]), ("inclusive", ["drift"])])
+def test_how_a_price_is_taxed_is_said_where_nobody_said_it_and_else_it_stops_everything(found, told):
+    taxed = replace(deal(line("L", 2, "10.00")), tax=Taxation("exclusive"))
+    (want,) = (one for one in desire_catalogue(taxed) if one.ref.kind == "price")
+    plan = diff([want], {want.ref: Actual("price_1", {"tax_behavior": found})})
+    assert [*(str(o.verb) for o in plan.operations), *("drift" for _ in plan.drift)] == told
+    assert [d.said() for d in plan.drift] == [("tax_behavior", "exclusive", "inclusive")] * told.count("drift")
 
 
 def test_of_two_prices_with_one_lookup_key_the_active_one_counts():
