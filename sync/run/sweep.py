@@ -77,8 +77,12 @@ class Report:
             "drift": [{"field": kind, "severity": cure, "count": n} for (kind, cure), n in sorted(drift.items())],
             "stripe_calls": self.stripe_calls,
             "salesforce_calls": self.salesforce_calls,
-            "differences": [{**d.to_json(), "healed": d.fingerprint in self.healed} for d in self.differences[:KEPT]],
+            "differences": self.told(0, KEPT),
         }
+
+    def told(self, first: int, behind: int) -> list[dict[str, object]]:
+        """These differences, from the first to the one before ``behind``, as JSON types."""
+        return [{**d.to_json(), "healed": d.fingerprint in self.healed} for d in self.differences[first:behind]]
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ class Sweep:
         ``keep`` is called between two pieces of work and may raise to stop. Raises what a reading raises; with
         ``resume`` the next run of this ``name`` goes on from there.
         """
-        state = _State(self.cursors, f"reconcile:{name}", self.reconcile.clock.now(), resume=resume)
+        state = Progress(self.cursors, self.adoption, name, self.reconcile.clock.now(), resume=resume)
         calls = (self.reconcile.stripe.calls, self.reconcile.salesforce.calls)
         report = state.report
         earlier = (report.stripe_calls, report.salesforce_calls)
@@ -160,7 +164,7 @@ class Sweep:
             after = some[-1].id
         return found
 
-    def _accounts(self, state: _State, keep: Callable[[], None]) -> list[str]:
+    def _accounts(self, state: Progress, keep: Callable[[], None]) -> list[str]:
         """Every Account with anything to do with billing on either side, in order."""
         found = {*self.reconcile.comparing.linked_accounts(), *state.claimed}
         for sobject in LEADING:
@@ -176,7 +180,7 @@ class Sweep:
 
     def _compare(
         self,
-        state: _State,
+        state: Progress,
         accounts: Sequence[str],
         total: int,
         heal: bool,
@@ -193,7 +197,7 @@ class Sweep:
                 f"{total - len(accounts) + first + len(some)} of {total} accounts, {len(state.report.left)} differences"
             )
 
-    def _one_batch(self, state: _State, accounts: Sequence[str], heal: bool) -> None:
+    def _one_batch(self, state: Progress, accounts: Sequence[str], heal: bool) -> None:
         compared = self.allowance.ask(lambda: self.reconcile.compare(accounts, state.claimed))
         state.report.add(compared, self.healing.heal(compared) if heal else frozenset())
 
@@ -202,11 +206,13 @@ class Sweep:
         """What it may ask of Salesforce today."""
         return BulkAllowance(self.budgets, "; what was compared is kept.", lambda: self.reconcile.salesforce.calls)
 
-    def _again(self, state: _State, heal: bool) -> None:
+    def _again(self, state: Progress, heal: bool) -> None:
         """Accounts that were being worked on are looked at once more."""
-        busy, state.report.busy = state.report.busy, []
-        for first in range(0, len(busy), BATCH):
-            self._one_batch(state, busy[first : first + BATCH], heal)
+        report = state.report
+        for some in [report.busy[i : i + BATCH] for i in range(0, len(report.busy), BATCH)]:
+            self._one_batch(state, some, heal)
+            report.busy = report.busy[len(some) :]  # those that are busy still stand at the end now
+            state.save()
 
     def _record(self, report: Report, name: str) -> None:
         """The result is a run like any other: in the store, and in the metrics."""
@@ -222,31 +228,41 @@ class Sweep:
         )  # fmt: skip
 
 
-class _State:
-    """How far the comparison of Accounts is, kept so that it can go on."""
+class Progress:
+    """How far the comparison of Accounts is, kept so that it can go on. A report tells a thousand differences; here every
+    one is kept, in pieces as they were found, or what is found after a stop would seem to be all that there is.
+    """
 
-    def __init__(self, cursors: Cursors, name: str, now: datetime, *, resume: bool) -> None:
-        self._cursors, self._name = cursors, name
-        kept: Mapping[str, Any] | None = cursors.get(name) if resume else None
+    def __init__(self, cursors: Cursors, adoption: Adoption, name: str, now: datetime, *, resume: bool) -> None:
+        self._cursors, self._adoption = cursors, adoption
+        self._name, self._pieces = f"reconcile:{name}", f"reconcile:{name}:found:"
+        kept: Mapping[str, Any] | None = cursors.get(self._name) if resume else None
         data: Mapping[str, Any] = kept if kept and not kept["report"]["finished"] else {}
         self.resumed = bool(data)
         self.claimed: Mapping[str, Sequence[str]] = {}
         self.position: str = str(data.get("position") or "")
-        self.report = _report(data["report"]) if data else Report(now)
+        if not data:
+            adoption.clear(self._pieces)
+        pieces = adoption.progress(self._pieces) if data else {}
+        found = [one for _, piece in sorted(pieces.items()) for one in piece["differences"]]
+        self._saved = len(found)
+        self.report = _report(data["report"], found or data["report"]["differences"]) if data else Report(now)
 
     def save(self) -> None:
         """A sweep that is begun again goes on from here."""
-        self._cursors.put(self._name, {"position": self.position, "report": self.report.to_json()})
+        new = self.report.told(self._saved, len(self.report.differences))
+        piece = {f"{self._pieces}{self._saved:09}": {"differences": new}} if new else {}
+        self._adoption.keep({**piece, self._name: {"position": self.position, "report": self.report.to_json()}})
+        self._saved += len(new)
 
 
-def _report(data: Mapping[str, Any]) -> Report:
-    found = [Difference.from_json(d) for d in data["differences"]]
+def _report(data: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> Report:
     return Report(
         datetime.fromisoformat(data["started_at"]),
         accounts=int(data["accounts"]),
         busy=list(data["busy"]),
-        differences=found,
-        healed={d["fingerprint"] for d in data["differences"] if d["healed"]},
+        differences=[Difference.from_json(one) for one in found],
+        healed={one["fingerprint"] for one in found if one["healed"]},
         stripe_calls=int(data["stripe_calls"]),
         salesforce_calls=int(data["salesforce_calls"]),
     )
