@@ -182,7 +182,9 @@ def _ended(pieces: list[Piece], change: Change) -> list[Piece]:
     found = []
     for piece in pieces:
         once = piece.line.cycle_months is None
-        if piece.start >= change.effective:
+        if piece.cut_by is not None and piece.cut_by.ends:
+            found.append(piece)  # by a Cancellation from an earlier day on
+        elif piece.start >= change.effective:
             found.append(replace(piece, cut=piece.start, cut_by=change, cut_line=change.quote_id))
         elif once or (piece.last is not None and piece.last <= change.effective):
             found.append(piece)

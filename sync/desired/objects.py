@@ -249,10 +249,14 @@ class PlannedObject:
         """The deal with the quotes that were brought in before."""
         return self.deal.of(frozenset(c.quote_id for c in self.deal.changes) - frozenset(self.pending))
 
+    def _tracks(self, deal: Deal) -> tuple[Track, ...]:
+        """What objects of this kind the deal has."""
+        return tracks(deal)
+
     def _as_left(self, schedule: Schedule | None) -> Mapping[str, Value]:
         """How the phases stand if nobody but us changed them: with the quotes that were brought in before."""
         earlier = self._earlier()
-        track = next((t for t in tracks(earlier) if t.key == self.track.key), None)
+        track = next((t for t in self._tracks(earlier) if t.key == self.track.key), None)
         if track is None or schedule is None:
             return {}
         shown = window(without_stub(track, earlier) if self.stub_stated else track, earlier, self.now, schedule)

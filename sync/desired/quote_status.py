@@ -131,7 +131,7 @@ def status(view: QuoteView) -> str:
     if view.case is not None and view.case.deal.once_only:
         return _of_once(view.case, view.now)
     if view.deal is not None and not tracks(view.deal):
-        return ENDED  # by a Cancellation, before it began
+        return _ended_unbilled(view.deal, view)
     if view.deal is not None and not objects and all_past(view.deal, view.now):
         return ENDED
     if view.deal is None or not objects:
@@ -151,6 +151,15 @@ def _of_once(case: Shown, now: datetime) -> str:
     if nothing or (last is not None and now >= case.deal.boundary(last)):
         return ENDED
     return LIVE if now >= case.deal.boundary(case.begins) else SCHEDULED
+
+
+def _ended_unbilled(deal: Deal, view: QuoteView) -> str:
+    """Of a deal that a Cancellation ended before it billed anything: its trial may run until that day."""
+    last = deal.last
+    if last is None or last <= deal.opens or view.now >= deal.boundary(last):
+        return ENDED
+    begins = view.case.begins if view.case else deal.opens
+    return LIVE if view.now >= deal.boundary(begins) else SCHEDULED
 
 
 def _failed(failure: SyncError, view: QuoteView) -> str:

@@ -42,8 +42,11 @@ def spans(track: Track, deal: Deal, now: datetime) -> tuple[Span, ...]:
     found = []
     if deal.trial_from and track.start == deal.start:
         first = track.phases[0]
-        found.append(Span(_s(deal.boundary(deal.trial_from)), _s(deal.boundary(first.start)), first, trial=True))
+        until = min(first.start, track.end or first.start)  # earlier where the deal was cancelled in its trial
+        found.append(Span(_s(deal.boundary(deal.trial_from)), _s(deal.boundary(until)), first, trial=True))
     for phase in track.phases:
+        if phase.end is not None and phase.end <= phase.start:
+            continue
         end = phase.end or next(c.end for c in track.spans() if c.end > phase.start and deal.boundary(c.end) > now)
         found.append(Span(_s(deal.boundary(phase.start)), _s(deal.boundary(end)), phase))
     return tuple(found)

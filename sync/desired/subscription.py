@@ -19,6 +19,7 @@ from sync.desired.made import Made
 from sync.desired.objects import PlannedObject, custom_fields, pending
 from sync.desired.schedules import spans
 from sync.desired.stated import MAX_LINES, desire_stated
+from sync.desired.trials import CutTrial, cut_trials
 from sync.errors import Refusal, Refused
 from sync.facts import Subscription
 from sync.records import Desired, Ref
@@ -74,7 +75,10 @@ def desire(
             continue
         objects += one.desired()
         wakes += one.wakes()
-    objects += _gone(deal, known)
+    cut = cut_trials(deal, known)
+    for track in cut:
+        objects += CutTrial(track, deal, now, known[track.key], put_back=put_back).desired()
+    objects += _gone(known, frozenset(track.key for track in (*tracks(deal), *cut)))
     ahead = [at for at in wakes if at > now]
     return Wanted(tuple(objects), min(ahead, default=None))
 
@@ -156,9 +160,8 @@ def _too_near(deal: Deal, now: datetime, known: Mapping[str, Made], rules: Billi
     return min(near, default=None)
 
 
-def _gone(deal: Deal, known: Mapping[str, Made]) -> list[Desired]:
+def _gone(known: Mapping[str, Made], left: frozenset[str]) -> list[Desired]:
     """Schedules for which nothing is left to bill, as after a Cancellation on the first day: they are ended."""
-    left = {track.key for track in tracks(deal)}
     return [
         Desired(
             Ref("schedule", key),

@@ -14,7 +14,7 @@ from sync.quotes import header
 from sync.quotes.amounts import check_deal
 from sync.quotes.dates import read_start
 from sync.quotes.faults import Faults
-from sync.quotes.running import after_the_end, cancelled, check_running
+from sync.quotes.running import cancelled, check_running
 
 
 def read_cancellation(graph: QuoteGraph, deal: Deal, policy: BillingPolicy, now: datetime, change: Change) -> Deal:
@@ -36,8 +36,12 @@ def read_cancellation(graph: QuoteGraph, deal: Deal, policy: BillingPolicy, now:
             f"{say(deal.opens)}, and nothing is billed, or to a later day."
         )
         faults.dates("Start_Date__c", effective, deal.opens, detail)
-    elif deal.end is not None and effective >= deal.end:
-        after_the_end(effective, deal, faults)
+    elif deal.end is not None and effective > deal.end:
+        detail = (
+            f"Start_Date__c is {say(effective)}, but deal {deal.number} ends by itself: {say(deal.end)} is its first day "
+            "without service. Set it to that day, and nothing changes but that no more is planned, or to an earlier one."
+        )
+        faults.dates("Start_Date__c", effective, deal.end, detail)
     faults.raise_if_any()
     ended = replace(change, effective=effective, ends=True, proration=proration, credit=credit)
     changed = replace(deal, changes=(*deal.changes, ended))

@@ -72,3 +72,30 @@ def test_a_billing_day_makes_a_piece_by_days_after_the_trial_whenever_it_was_sig
             ("2026-06-01", 4_667),
         ], who
     changes_nothing(tandem)
+
+
+def test_a_deal_that_is_cancelled_in_its_trial_is_over_on_that_day_and_never_billed(
+    world: World, tandem: Tandem
+) -> None:
+    """It ran on, and was billed from the end of the trial, while its quote said that it was over."""
+    world.at("2026-02-20")
+    book = Book(world, tandem)
+    seat, fee = book.product("Seat"), book.product("Setup", charge="One-Time", period=None)
+    lines = [(seat, 10, "10.00", {}), (fee, 1, "500.00", {})]
+    terms = {"Start_Date__c": "2026-03-01", "Trial_Days__c": 14, "Billing_Frequency__c": "Monthly"}
+    book.sell("term", lines, **terms, Term_Months__c=3)
+    book.live("2026-02-21", "2026-03-04")
+    book.sell("endless", lines, **terms, Auto_Renew__c=True)  # a subscription without a schedule
+    book.live("2026-03-05")
+    ends = [book.change(who, kind="Cancellation", Start_Date__c="2026-03-11") for who in ("term", "endless")]
+    book.live("2026-03-06")
+    for who, quote in zip(("term", "endless"), ends, strict=True):
+        assert book.row(who, "Status__c Ends_On__c Contracted_MRR__c") == ("Trialing", "2026-03-10", 0), who
+        assert (book.status(quote), book.status(book.deals[who])) == ("Scheduled", "Live"), who
+    changes_nothing(tandem)
+    book.live("2026-03-11", "2026-05-16")
+    for who, quote in zip(("term", "endless"), ends, strict=True):
+        assert not [total for _, total in book.billed(who) if total], who
+        assert book.row(who, "Status__c Ends_On__c MRR__c") == ("Canceled", "2026-03-10", 0), who
+        assert (book.status(quote), book.status(book.deals[who])) == ("Ended", "Ended"), who
+    changes_nothing(tandem)

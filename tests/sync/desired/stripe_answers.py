@@ -177,13 +177,12 @@ class StripeAnswers:
         if "phases" in p:
             assert p["proration_behavior"] == "none"
             assert p["phases"][0]["start_date"] == old.phases[0].start_s
+            phases = _phases(p["phases"], p["phases"][0]["start_date"])
+            changes |= {"phases": phases, "end_behavior": p["end_behavior"]}
+        if "default_settings" in p:
             settings = p["default_settings"].get("invoice_settings", {})
-            changes |= {
-                "phases": _phases(p["phases"], p["phases"][0]["start_date"]),
-                "end_behavior": p["end_behavior"],
-                "days_until_due": settings.get("days_until_due"),
-                "custom_fields": _custom_fields(settings),
-            }
+            changes["days_until_due"] = settings.get("days_until_due")
+            changes["custom_fields"] = _custom_fields(settings)
         self.change(old, **changes)
 
     def _create_subscription(self, operation: Operation, p: dict[str, Any]) -> None:

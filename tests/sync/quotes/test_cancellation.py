@@ -51,6 +51,12 @@ def test_a_trial_can_be_ended():
     assert (deal.ends_on, forecast(deal, EARLY).total) == (date(2026, 1, 10), 0)
 
 
+def test_from_the_day_after_the_term_it_changes_no_invoice_and_says_that_no_more_is_planned():
+    deal = a_cancellation(a_deal(), date(2027, 1, 1))
+    assert (deal.ends_on, deal.last) == (date(2027, 1, 1), date(2027, 1, 1))
+    assert [invoice.total for invoice in forecast(deal, EARLY).invoices] == [100000] * 12
+
+
 def test_a_deal_without_an_end_is_ended():
     endless = a_deal(term_months=None, auto_renew=True)
     deal = a_cancellation(endless, date(2028, 1, 1))
@@ -67,7 +73,7 @@ REFUSED = [
     ("no day", a_deal, None, "DATA-215", "Start_Date__c is blank"),
     ("before the deal", a_deal, date(2025, 12, 31), "DATA-205", "31 Dec 2025 and 1 Jan 2026"),
     ("before the trial", lambda: a_deal(trial_days=5), date(2025, 12, 31), "DATA-205", "1 Jan 2026"),
-    ("at the end", a_deal, date(2027, 1, 1), "DATA-205", "1 Jan 2027 and 31 Dec 2026"),
+    ("after the end", a_deal, date(2027, 1, 2), "DATA-205", "1 Jan 2027 is its first day without service"),
     ("after another", lambda: a_cancellation(a_deal(), JULY, id="0Q0AA0000000008AAA"), date(2026, 9, 1), "DATA-212", "cancelled on 1 Jul 2026"),
     ("with another", lambda: a_cancellation(a_deal(), JULY, id="0Q0AA0000000008AAA"), JULY, "DATA-212", "30 Jun 2026"),
     ("an impossible day", a_deal, date(206, 1, 1), "DATA-215", "0206-01-01"),
