@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -25,6 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     world = World()
     world.add(StripeHalf(world))
     world.add(SalesforceHalf(world, options.namespace))
+    # What is here by now stays, and a world has few circles: looking for garbage is most of what it would cost.
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 10)
     ports = {"control": options.port, "stripe": options.stripe_port, "salesforce": options.salesforce_port}
     try:
         asyncio.run(_serve(world, ports, options.ready_file))

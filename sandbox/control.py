@@ -82,7 +82,7 @@ class Control:
         if not after.isdigit():
             raise _Refused("after must be a seq, a whole number")
         last = self._world.traffic.next_seq() - 1
-        lines = self._world.traffic.lines(int(after), brief=_flag(request, "brief"))
+        lines = self._world.traffic.lines(int(after), brief=_flag(request, "brief"), effect=_flag(request, "effect"))
 
         async def chunks() -> AsyncIterator[str]:
             batch: list[str] = []

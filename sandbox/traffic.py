@@ -7,6 +7,7 @@ struck out, and every secret that a half has named (:meth:`TrafficLog.hide`) is 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,8 @@ _SECRET_KEYS = {
     "signature",
     "token",
 }
+#: What a body without secret keys has none of.
+_ANY_SECRET_KEY = re.compile(rb'"(?:%s)"' % "|".join(sorted(_SECRET_KEYS)).encode(), re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -71,12 +74,13 @@ class TrafficLog:
         """Forget all lines; secrets stay hidden."""
         self._lines.clear()
 
-    def lines(self, after: int = 0, *, brief: bool = False) -> Iterator[str]:
+    def lines(self, after: int = 0, *, brief: bool = False, effect: bool = False) -> Iterator[str]:
         """The lines with a ``seq`` above ``after``, each as JSON text without a line end; ``brief`` leaves out what was
-        sent and answered.
+        sent and answered, ``effect`` the lines that changed nothing.
         """
         for line in self._lines[max(after, 0) :]:
-            yield self._render(line, brief=brief)
+            if line.effect or not effect:
+                yield self._render(line, brief=brief)
 
     def _render(self, line: Line, *, brief: bool) -> str:
         shown = {
@@ -89,15 +93,32 @@ class TrafficLog:
             "params": None if brief else _struck(line.params),
             "idempotency_key": line.idempotency_key,
             "status": line.status,
-            "response": None if brief else _struck(_decoded(line.response)),
-            "effect": line.effect,
         }
+        last: dict[str, Any] = {"effect": line.effect}
         if line.account:
-            shown["account"] = line.account
-        text = json.dumps(shown, separators=(",", ":"), default=str)
+            last["account"] = line.account
+        answered = "null" if brief else _shown(line.response)
+        text = f'{_dumped(shown)[:-1]},"response":{answered},{_dumped(last)[1:]}'
         for secret in self._secrets:
             text = text.replace(secret, HIDDEN)
         return text
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), default=str)
+
+
+def _shown(body: bytes | None) -> str:
+    """A body as JSON on one line: as it is where it is that already and has nothing to strike out."""
+    value = _decoded(body)
+    if body and not isinstance(value, str) and body.isascii() and not _needs_work(body):
+        return body.decode()
+    return _dumped(_struck(value))
+
+
+def _needs_work(body: bytes) -> bool:
+    """Whether it has lines, or letters in disguise, or a key whose value nobody may see."""
+    return b"\n" in body or b"\r" in body or b"\\u" in body or _ANY_SECRET_KEY.search(body) is not None
 
 
 def _decoded(body: bytes | None) -> Any:

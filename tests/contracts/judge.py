@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from sync.gateways.stripe_operations import METER_EVENT, OPERATIONS, PREVIEW, READS
@@ -29,6 +30,8 @@ PLACE = re.compile(r'"seq":\d+,"at":"[^"]*"|"idempotency_key":"[^"]*"')
 ID = re.compile(r"_[A-Za-z0-9]{14,}")
 NUMBER = re.compile(r"\d{1,12}")
 SECRET = re.compile(r"\b(?:sk|rk)_(?:test|live)_\w+|\bwhsec_\w+|\bBearer [\w.!-]+")
+#: One of these stands in every secret; looking for them first is far quicker than the expression above.
+SECRET_SIGNS = ("k_test_", "k_live_", "whsec_", "Bearer ")
 #: Wrong things of one kind are shown once, and no more kinds than these.
 MOST_SHOWN = 40
 #: Fewer logs than these are not worth another process.
@@ -60,7 +63,7 @@ def judge(lines: Iterable[str]) -> Verdict:
     """What is to be said about these lines of traffic logs. Exchanges of one shape are looked at once, and counted each."""
     verdict, known = Verdict(), dict[str, list[str]]()
     for line in lines:
-        if secret := SECRET.search(line):
+        if any(sign in line for sign in SECRET_SIGNS) and (secret := SECRET.search(line)):
             verdict.errors[f"a secret shows in the log: {secret[0][:12]}..."] += 1
         if '"system":"salesforce"' in line[:200]:
             continue
@@ -68,7 +71,7 @@ def judge(lines: Iterable[str]) -> Verdict:
         if record["system"] != "stripe":
             continue
         shape = NUMBER.sub("0", ID.sub("_", PLACE.sub("", line)))
-        name = _name(record["method"], record["path"]) or f"{record['method']} {record['path']}"
+        name = _named(record["method"], ID.sub("_x", record["path"])) or f"{record['method']} {record['path']}"
         verdict.judged[name] += 1
         if record["client"].startswith(TANDEM):
             verdict.by_tandem[name] += 1
@@ -77,6 +80,11 @@ def judge(lines: Iterable[str]) -> Verdict:
         for problem in known[shape]:
             verdict.errors[f"{name} by {record['client']}: {problem}"] += 1
     return verdict
+
+
+@lru_cache(maxsize=10_000)
+def _named(method: str, path: str) -> str | None:
+    return _name(method, path)
 
 
 def _name(method: str, path: str) -> str | None:

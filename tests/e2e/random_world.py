@@ -244,9 +244,9 @@ class Life:
         assert (found, report.busy) == ([], []), self._say("\n".join(map(str, found)))
 
     def _new_writes(self) -> list[str]:
-        exchanges = self.world.log(self._seen)
-        self._seen = max((e.seq for e in exchanges), default=self._seen)
-        return [f"{e.system} {e.method} {e.path}: {e.params}" for e in exchanges if e.by_tandem and e.effect]
+        writes = self.world.writes(self._seen)
+        self._seen = self.world.mark()
+        return [f"{e.system} {e.method} {e.path}: {e.params}" for e in writes]
 
     def _promised(self, place: int, number: int, quote_id: str, now: datetime) -> None:
         """The preview that was frozen on the quote names what the papers say now, invoice by invoice. One that comes when

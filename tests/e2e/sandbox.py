@@ -83,7 +83,6 @@ class World:
         self.control = Control(control_url)
         self._http = requests.Session()
         self._http.trust_env = False
-        self._marked = 0
         self.ready: Mapping[str, Any] = self.control.ready()
         self.crm = Rep(self.ready, namespace)
         self.stripe = Stripe(self.ready)
@@ -106,19 +105,18 @@ class World:
         """No request meets a fault any more."""
         self._ask("DELETE", "faults")
 
-    def log(self, after: int = 0) -> list[Exchange]:
-        """Every exchange after this sequence number."""
-        names = Exchange.__dataclass_fields__
-        return [Exchange(**{k: v for k, v in line.items() if k in names}) for line in self.control.log(after)]
+    def log(self, after: int = 0, *, effect: bool = False) -> list[Exchange]:
+        """Every exchange after this sequence number; ``effect``: only those that changed something."""
+        names, lines = Exchange.__dataclass_fields__, self.control.log(after, effect=effect)
+        return [Exchange(**{k: v for k, v in line.items() if k in names}) for line in lines]
 
     def mark(self) -> int:
         """The sequence number of the newest exchange: what comes after it is new."""
-        self._marked = max((e.seq for e in self.log(self._marked)), default=self._marked)
-        return self._marked
+        return self.control.last_exchange()
 
     def writes(self, after: int = 0, system: str | None = None) -> list[Exchange]:
         """The exchanges in which Tandem changed something."""
-        return [e for e in self.log(after) if e.by_tandem and e.effect and (system is None or e.system == system)]
+        return [e for e in self.log(after, effect=True) if e.by_tandem and (system is None or e.system == system)]
 
     def switch(self, name: str, **values: Any) -> None:
         """Flip a switch of the org that no Salesforce API has (``settings``, ``merge``, ``undelete``, ``expire-tokens``)."""

@@ -176,6 +176,8 @@ def test_the_log_has_a_line_for_each_request_with_exactly_the_known_fields(serve
     [brief] = [json.loads(line) for line in answer.text.splitlines()]
     assert brief == {**second, "params": None, "response": None}
     assert answer.headers["X-Tandem-Last-Seq"] == "2"
+    changes = control(served, "GET", "/log", params={"effect": 1}).text.splitlines()
+    assert [json.loads(line) for line in changes] == [first]
     assert control(served, "GET", "/log", params={"brief": "yes"}).status_code == 400
 
 

@@ -44,9 +44,11 @@ class Control:
         """Business time is ``to``; all that fell due was billed, collected and delivered once."""
         _checked(requests.post(f"{self.url}/clock", params={"deliver": 1}, json={"now": to}, timeout=(3, 300)))
 
-    def log(self, after: int = 0, *, brief: bool = False) -> Iterator[dict[str, Any]]:
-        """The exchanges after this sequence number; ``brief`` leaves out what was sent and answered."""
-        params = {"after": after, "brief": int(brief)}
+    def log(self, after: int = 0, *, brief: bool = False, effect: bool = False) -> Iterator[dict[str, Any]]:
+        """The exchanges after this sequence number; ``brief`` leaves out what was sent and answered, ``effect`` those
+        that changed nothing.
+        """
+        params = {"after": after, "brief": int(brief), "effect": int(effect)}
         with requests.get(f"{self.url}/log", params=params, timeout=TIMEOUT_S, stream=True) as answer:
             for line in answer.iter_lines():
                 if line.strip():
