@@ -45,9 +45,9 @@ RECORDS: Mapping[str, type] = {
     t.__name__: t for t in (crm.CrmQuote, crm.CrmQuoteLine, crm.CrmAccount, crm.CrmProduct, crm.CrmTier)
 }
 _FILE_KEYS = {"object", "record", "fields"}
-_FIELD_KEYS = {"as", "type", "owner", "input", "related", "optional", "cleared", "for", "from", "to"}
+_FIELD_KEYS = {"as", "type", "owner", "input", "related", "optional", "cleared", "awaited", "for", "from", "to"}
 OWNERS: tuple[Owner, ...] = typing.get_args(Owner)
-_FLAGS = ("input", "optional", "cleared")
+_FLAGS = ("input", "optional", "cleared", "awaited")
 
 
 class MappingFaults(Exception):
@@ -73,6 +73,7 @@ class FieldMap:
     related: str | None = None
     optional: bool = False
     cleared: bool = False  # the rep's, but emptied by us once answered
+    awaited: bool = False  # ours, and a person's to correct: who waits for the record looks again
     source: str | None = None  # what of Stripe fills it: customer.name, product.metadata.region
     target: str | None = None  # where in Stripe it is sent: customer.metadata.region
     line: int = 0
@@ -226,6 +227,8 @@ class _File(YamlNodes):
             self._attribute(attribute, type_, record, line, api_name)
         if owner in ("tandem", "stripe") and flags["input"]:
             self._fault(line, f"{api_name} is ours: our own writing must not count as a change (input)")
+        if flags["awaited"] and owner != "tandem":
+            self._fault(line, f"{api_name}: awaited is for a field of ours that people may correct (owner: tandem)")
         if "." in api_name and owner in ("tandem", "stripe"):
             self._fault(line, f"{api_name} belongs to another record; ours to write are fields of the object itself")
         return FieldMap(

@@ -171,6 +171,10 @@ class _Asker:
         """The customers that a question would name and nobody else has."""
         return tuple(c.id for c in self.looked.seen if self.other_holder(c, but=self.looked.gone) is None)
 
+    def holders(self) -> list[str]:
+        """The other Accounts that have one of the customers that were found."""
+        return sorted({holder for c in self.looked.seen if (holder := self.other_holder(c)) is not None})
+
     def ask(self, evidence: str) -> Question:
         """The question, saying what was found and how to answer it."""
         named = dict.fromkeys((*self.looked.by_id, *(customer.id for customer in self.looked.by_email)))
@@ -186,7 +190,7 @@ class _Asker:
             detail,
             record_id=self.quote_id,
             field="Customer_Choice__c",
-            blocked_on=(self.account.id, *ids),
+            blocked_on=(self.account.id, *ids, *self.holders()),
             count=f"{len(ids)} billing customer{'' if len(ids) == 1 else 's'}",
             account=self.account.name,
         )

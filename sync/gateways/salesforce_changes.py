@@ -71,7 +71,7 @@ class Changes:
         return ChangePage(tuple(changes), following, more=more)
 
     def _fields(self, mapped: ObjectMap) -> tuple[FieldMap, ...]:
-        wanted = [f for f in mapped.fields if f.input or f.related]
+        wanted = [f for f in mapped.fields if f.input or f.related or f.awaited]
         available = self._schema.has(mapped.api_name) if any(f.optional for f in wanted) else None
         return tuple(f for f in wanted if usable(f, available, self._names))
 
@@ -94,14 +94,16 @@ class Changes:
     def _change(self, object_: str, row: Json, fields: Sequence[FieldMap]) -> Change:
         values = {f: _at(row, self._names.to_org(f.api_name)) for f in fields}
         related = {f.related: str(v) for f, v in values.items() if f.related and v is not None}
-        inputs = [[f.api_name, canonical(v)] for f, v in values.items() if f.input]
+        inputs = {f.api_name: v for f, v in values.items() if f.input}
+        awaited = {f.api_name: v for f, v in values.items() if f.awaited}
         return Change(
             object=object_,
             id=str(row["Id"]),
             stamp=str(row["SystemModstamp"]),
-            digest=hashlib.sha256(json.dumps(inputs, ensure_ascii=True).encode()).hexdigest(),
+            digest=_digest(inputs),
             related=related,
             deleted=bool(row.get("IsDeleted")),
+            awaited=_digest(awaited) if awaited else "",
         )
 
 
@@ -165,6 +167,11 @@ def canonical(value: object) -> object:
         number = Decimal(value)
         return format(number.quantize(Decimal(1)) if number == number.to_integral_value() else number.normalize(), "f")
     return str(value)
+
+
+def _digest(values: Mapping[str, object]) -> str:
+    parts = [[name, canonical(value)] for name, value in values.items()]
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()
 
 
 def _mark(value: object) -> tuple[str, str] | None:

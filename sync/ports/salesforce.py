@@ -17,7 +17,8 @@ NewAccount = tuple[Mapping[str, object], Mapping[str, object] | None]
 @dataclass(frozen=True)
 class Change:
     """A CRM record whose inputs may have changed. ``digest`` covers the mapped input fields only; ``related`` are ids
-    that make sense of it ({"QuoteId": ...}).
+    that make sense of it ({"QuoteId": ...}). ``awaited`` covers the fields that are ours and that people may correct: when
+    it changes, only who waits for the record is due; blank for an object without such fields.
     """
 
     object: str
@@ -26,6 +27,7 @@ class Change:
     digest: str
     related: Mapping[str, str] = field(default_factory=dict)
     deleted: bool = False
+    awaited: str = ""
 
 
 @dataclass(frozen=True)

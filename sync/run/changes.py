@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -14,6 +14,9 @@ from sync.notices import notice_of_change
 from sync.ports import Change, Cursors, NewNotice, SalesforceGateway, StripeGateway, Subjects
 
 log = structlog.get_logger()
+
+#: Under the object's name with this is kept what its fields that people may correct said when somebody was told last.
+AWAITED = "/awaited"
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ class Changes:
         by_object: dict[str, dict[str, Change]] = defaultdict(dict)
         for change in changes:
             by_object[change.object][change.id] = change
+        self._tell_who_waits(by_object, wanted)
         fresh: list[Change] = []
         for name, rows in by_object.items():
             digests = {i: _digest(c) for i, c in rows.items()}
@@ -95,6 +99,15 @@ class Changes:
             self.cursors.act_on(name, {c.id: _digest(c) for c in fresh if c.object == name})
         log.info("crm_changes", records=len(fresh))
         return len(fresh)
+
+    def _tell_who_waits(self, by_object: Mapping[str, Mapping[str, Change]], wanted: Callable[[Change], bool]) -> None:
+        """Who waits for a record in which somebody corrected a field of ours is due again, and nothing else."""
+        for name, rows in by_object.items():
+            said = {i: c.awaited for i, c in rows.items() if c.awaited and wanted(c)}
+            new = self.cursors.seen(f"{name}{AWAITED}", said)
+            if new:
+                self.subjects.mark_blocked_on(sorted(new), reason="record_corrected")
+                self.cursors.act_on(f"{name}{AWAITED}", {i: said[i] for i in new})
 
     def _notice(self, change: Change) -> NewNotice:
         """A notice of its own for each change that was not acted on yet. A record that went from A to B and back to A

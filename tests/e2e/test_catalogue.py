@@ -90,12 +90,8 @@ def test_a_product_that_stripe_has_already_is_taken_by_its_id_and_never_a_second
     # Another Product2 can't have it too; cleared, it gets one of its own, and the deal goes on by itself.
     world.crm.change("Product2", gone["id"], Stripe_Product_Id__c=old)
     tandem.drain()
-    # What the field holds is ours to write, so its change alone asks for nothing: Retry does.
-    world.crm.change("Quote", refused, Billing_Request__c="Retry")
-    tandem.drain()
     assert f"belongs to product {seat['id']}" in quote_row(world, refused)["Billing_Message__c"]
     world.crm.change("Product2", gone["id"], Stripe_Product_Id__c=None)
-    world.crm.change("Quote", refused, Billing_Request__c="Retry")
     settled(tandem)
     assert book.status(refused) == "Scheduled"
     book.change("acme", [(seat, 1, "12.00", {})], Start_Date__c="2026-03-01")

@@ -107,6 +107,23 @@ def test_a_changed_record_wakes_who_waits_for_it(place: Place) -> None:
     assert place.due() == {"quote:0Q0A": "deal"}
 
 
+def test_a_field_of_ours_that_somebody_corrects_wakes_who_waits_for_the_record_and_nobody_else(place: Place) -> None:
+    def polled(awaited: str) -> dict[str, str]:
+        place.salesforce.pages = [page(Change("Product2", "01tA", "2026-03-01T12:00:00Z", "P", awaited=awaited))]
+        changes(place).poll_salesforce("cold")
+        due = place.due()
+        place.mark("quote:0Q0A", lane="deal", unit="unit:001A")
+        claim = place.subjects.claim_unit("deal")
+        assert claim is not None
+        failed = Failed("CONF-301", "product", blocked_on=("0Q0A", "01tA"))
+        place.subjects.finish(claim, {"quote:0Q0A": failed})
+        return due
+
+    assert [polled(said) for said in ("none", "prod_1", "prod_1", "none")] == [
+        {}, {"quote:0Q0A": "deal"}, {}, {"quote:0Q0A": "deal"},
+    ]  # fmt: skip
+
+
 def test_events_are_stored_before_the_cursor_moves(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     poller = changes(place)
     notices = (NewNotice("stripe:acct_1", "evt_1", "invoice.paid", "invoice", "in_1"),)
