@@ -7,14 +7,13 @@ one multi-row INSERT and are answered after its commit.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
 
-import asyncpg
 import structlog
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -22,12 +21,13 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sync.notices import NotAnEvent, notice_of_event
-from sync.ports import NewNotice
 from workers.bodies import whole_body
 from workers.metrics import Metrics, row_of
+from workers.notice_writer import STORE_ERRORS, NoticeWriter, StoreDown
 from workers.ops.endpoint import OpsPages
 from workers.usage import UsageEndpoint
 
@@ -35,11 +35,8 @@ log = structlog.get_logger()
 
 #: Stripe's largest events are far below this; what is larger is not Stripe's.
 MAX_BODY_BYTES = 1_000_000
-INSERT_TIMEOUT_S = 10.0
-#: Statements under way at a time. One would do on an idle machine; on a busy one every webhook would wait for its commit.
-MOST_STATEMENTS = 4
-#: Connections beside those, for /readyz and /metrics.
-OTHER_CONNECTIONS = 2
+#: Where Stripe delivers; with several accounts, with the name of each behind it.
+WEBHOOKS = "/webhooks/stripe"
 #: Seconds from a request's first byte (or from the connection) until its last: who takes longer is cut off, so that
 #: nobody holds connections by sending slowly. Stripe sends an event in one go.
 REQUEST_WITHIN_S = 10.0
@@ -47,112 +44,6 @@ REQUEST_WITHIN_S = 10.0
 GRACE_S = 15
 #: Connections that the kernel holds until we take them.
 BACKLOG = 2048
-
-
-class StoreDown(Exception):
-    """The notice could not be stored; the sender has to come again."""
-
-
-#: What asyncpg raises when the store can't be reached, is going down, or refuses.
-STORE_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
-
-#: The arguments of the store's multi-row INSERT, one list a parameter.
-Columns = Callable[[Sequence[NewNotice]], list[list[Any]]]
-
-
-class NoticeWriter:
-    """Stores notices; those that arrive while `MOST_STATEMENTS` run share the next one.
-
-    ``dsn`` is a ``postgresql://`` URL; ``statement`` and ``columns`` are the store's INSERT and what makes its arguments.
-    """
-
-    def __init__(self, dsn: str, statement: str, columns: Columns) -> None:
-        self._dsn = dsn
-        self._statement = statement
-        self._columns = columns
-        self._pool: asyncpg.Pool | None = None
-        self._connecting = asyncio.Lock()
-        self._waiting: list[Waiting] = []
-        self._writing: set[asyncio.Task[None]] = set()
-
-    async def store(self, notice: NewNotice) -> None:
-        """On return the notice is committed, or was there before. Raises StoreDown."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((notice, done))
-        if len(self._writing) < MOST_STATEMENTS:
-            self._writing.add(asyncio.create_task(self._write()))
-        await done
-
-    async def alive(self) -> bool:
-        """Whether the store answers."""
-        try:
-            async with (await self._connected()).acquire(timeout=3) as connection:
-                return bool(await connection.fetchval("SELECT true", timeout=3))
-        except STORE_ERRORS:
-            return False
-
-    async def fetch(self, statement: str) -> list[asyncpg.Record]:
-        """Rows of a read-only statement."""
-        async with (await self._connected()).acquire(timeout=3) as connection:
-            return list(await connection.fetch(statement, timeout=5))
-
-    async def close(self) -> None:
-        """Wait for what is being written, then disconnect."""
-        if self._writing:
-            await asyncio.wait(self._writing)
-        if self._pool is not None:
-            await self._pool.close()
-
-    async def _write(self) -> None:
-        this = asyncio.current_task()
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting, []
-                await self._write_batch(batch)
-        finally:
-            # In the same breath as the last look: who comes after it must find room for a writer of his own.
-            if this is not None:
-                self._writing.discard(this)
-
-    async def _write_batch(self, batch: list[Waiting]) -> None:
-        try:
-            await self._insert([notice for notice, _ in batch])
-        except STORE_ERRORS as error:
-            log.error("notices_not_stored", count=len(batch), error=type(error).__name__)
-            _settle(batch, StoreDown(type(error).__name__))
-        except BaseException:
-            # Whoever waits must not wait for ever, whatever this was.
-            _settle(batch, StoreDown("the writer ended"))
-            raise
-        else:
-            _settle(batch, None)
-
-    async def _insert(self, notices: Sequence[NewNotice]) -> None:
-        async with (await self._connected()).acquire(timeout=INSERT_TIMEOUT_S) as connection:
-            await connection.execute(self._statement, *self._columns(notices), timeout=INSERT_TIMEOUT_S)
-
-    async def _connected(self) -> asyncpg.Pool:
-        async with self._connecting:
-            if self._pool is None:
-                most = MOST_STATEMENTS + OTHER_CONNECTIONS
-                self._pool = await asyncpg.create_pool(
-                    self._dsn, min_size=1, max_size=most, timeout=5, reset=_as_it_was
-                )
-            return self._pool
-
-
-async def _as_it_was(_: asyncpg.Connection) -> None:
-    """A connection goes back to the pool without another round trip: no statement of ours leaves anything in its session."""
-
-
-Waiting = tuple[NewNotice, "asyncio.Future[None]"]
-
-
-def _settle(batch: Sequence[Waiting], error: StoreDown | None) -> None:
-    """Everyone who still waits is told."""
-    for _, done in batch:
-        if not done.done():
-            done.set_exception(error) if error else done.set_result(None)
 
 
 Verify = Callable[[bytes, str], bool]
@@ -183,10 +74,11 @@ class Web:
         self._version = version
         self._gauges_sql = gauges_sql
         self._metrics = Metrics(version)
-        self.app = Starlette(
+        self._paths = {f"{WEBHOOKS}/{name}" if name else WEBHOOKS: name for name in self._senders}
+        self._others = Starlette(
             routes=[
-                Route("/webhooks/stripe", self.webhook, methods=["POST"]),
-                *([Route("/webhooks/stripe/{name}", self.webhook, methods=["POST"])] if accounts else []),
+                Route(WEBHOOKS, self.webhook, methods=["POST"]),
+                *([Route(f"{WEBHOOKS}/{{name}}", self.webhook, methods=["POST"])] if accounts else []),
                 Route("/livez", self.livez),
                 Route("/readyz", self.readyz),
                 Route("/metrics", self.metrics),
@@ -199,8 +91,17 @@ class Web:
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        gc.freeze()  # what the process is made of is not looked through for garbage while it serves
         yield
         await self._writer.close()
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI application. A webhook goes straight to its work, past routes and middleware that cost as much as it."""
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in self._paths:
+            answer = await self._webhook(Request(scope, receive), self._paths[scope["path"]])
+            await answer(scope, receive, send)
+        else:
+            await self._others(scope, receive, send)
 
     async def webhook(self, request: Request) -> Response:
         """200 when stored (or known, or of a type we don't use), 400 when it isn't Stripe's, 404 when no account has the name
@@ -209,6 +110,9 @@ class Web:
         name = request.path_params.get("name", "")
         if name not in self._senders:
             return self._answer("unknown", "no_account", 404, "No Stripe account has this name here.")
+        return await self._webhook(request, name)
+
+    async def _webhook(self, request: Request, name: str) -> Response:
         try:
             body = await whole_body(request, MAX_BODY_BYTES)
         except ClientDisconnect:
@@ -341,16 +245,18 @@ class Punctual(HttpToolsProtocol):
             self._cut_off = None
 
 
-def serve(app: Starlette, bound: socket.socket, stop: threading.Event, *, protocol: type[Punctual] = Punctual) -> None:
+def serve(app: ASGIApp, bound: socket.socket, stop: threading.Event, *, protocol: type[Punctual] = Punctual) -> None:
     """Serve until ``stop`` is set: httptools, no access log; requests under way are answered first."""
     config = uvicorn.Config(
         app,
+        interface="asgi3",
         http=protocol,
         ws="none",
         lifespan="on",
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=GRACE_S,
         backlog=BACKLOG,
     )

@@ -24,6 +24,7 @@ def web(host: Host = None, port: Port = None, json: Json = False, yes: Yes = Fal
     """
     from sync import wiring
     from workers import web as server
+    from workers.notice_writer import NoticeWriter
     from workers.ops.endpoint import OpsPages
     from workers.stopping import stop_signals
     from workers.usage import UsageEndpoint
@@ -40,7 +41,7 @@ def web(host: Host = None, port: Port = None, json: Json = False, yes: Yes = Fal
             else (wiring.webhook_verifier(here.settings), store.source)
         )
         bound = _listen(host or here.settings.host, here.settings.port if port is None else port)
-        writer = server.NoticeWriter(store.dsn, store.insert_sql, store.columns)
+        writer = NoticeWriter(store.dsn, store.insert_sql, store.columns)
         app = server.Web(
             writer=writer,
             verify=verify,

@@ -22,7 +22,8 @@ from sync.store.engine import plain_dsn
 from sync.store.gauges import GAUGES_SQL
 from sync.store.inbox import insert_notices_sql, notice_arrays
 from tests.workers.processes import eventually
-from workers.web import MAX_BODY_BYTES, NoticeWriter, Punctual, Web, listen, serve
+from workers.notice_writer import NoticeWriter
+from workers.web import MAX_BODY_BYTES, Punctual, Web, listen, serve
 
 SECRET = "whsec_" + "k" * 32
 SOURCE = "stripe:acct_1"
