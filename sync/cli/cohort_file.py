@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -35,8 +36,8 @@ def read_members(path: Path, cohort: str) -> list[Member]:
             found.append(_member(row, cohort))
         except ValueError as error:
             faults.append(f"line {number}: {error}")
-    twice = {m.quote_id for m in found if sum(o.quote_id == m.quote_id for o in found) > 1}
-    faults += [f"quote {quote} stands in it twice" for quote in sorted(twice)]
+    times = Counter(member.quote_id for member in found)
+    faults += [f"quote {quote} stands in it twice" for quote in sorted(times) if times[quote] > 1]
     if faults:
         raise Misused("\n".join((f"{path}: nothing was taken.", *faults)))
     if not found:

@@ -24,6 +24,7 @@ from sync.run.marks import history_marks
 from sync.run.planner import Planner, Worked
 from sync.run.start import Start, is_billed
 from sync.run.telling import QuoteTry
+from sync.run.whole_plan import write_whole
 
 #: Passes of one run: an object made in two steps is read back before the second (DESIGN 4, back-dating).
 PASSES = 6
@@ -124,10 +125,10 @@ class Billing:
         self, claim: Claim, run: QuoteTry, worked: Worked, operations: Sequence[Operation], now: datetime
     ) -> None:
         """What holds, lets go or corrects the deal's invoices has taken effect, as a run of its own."""
-        run_id = self._open_run(run, Plan(tuple(operations)), now, trigger="promise")
-        ids = {o.ref: salesforce_id(o.ref.kind, worked) for o in operations}
-        self.writer.apply(operations, claim=claim, run_id=run_id, known=worked.known, salesforce_ids=ids)
-        self.ledger.close_run(run_id, outcome="done")
+        write_whole(
+            Plan(tuple(operations)), ledger=self.ledger, writer=self.writer, claim=claim, due=run.due, now=now, trigger="promise",
+            salesforce_id=lambda o: salesforce_id(o.ref.kind, worked), known=worked.known,
+        )  # fmt: skip
 
     def note_refusal(self, run: QuoteTry, plan: Plan, now: datetime, code: str) -> None:
         """The story of the quote tells what was planned, and that it was refused."""
@@ -137,10 +138,10 @@ class Billing:
         """What bills nobody first: the customer and the catalogue; then the rest, each in its order."""
         return [o for o in operations if not o.money], [o for o in operations if o.money]
 
-    def _open_run(self, run: QuoteTry, plan: Plan, now: datetime, *, trigger: str = "due") -> int:
+    def _open_run(self, run: QuoteTry, plan: Plan, now: datetime) -> int:
         """The plan is in the ledger as a run of this quote; returns its number."""
         return self.ledger.open_run(
-            claim=run.claim, subject=run.due.key, trigger=trigger, as_of=now, digest=plan.digest(), plan=plan.to_json()
+            claim=run.claim, subject=run.due.key, trigger="due", as_of=now, digest=plan.digest(), plan=plan.to_json()
         )
 
     def _joined(self, claim: Claim, worked: Worked, ids: Mapping[Ref, str]) -> None:
