@@ -72,6 +72,7 @@ class PermissionSet:
     repeated: tuple[str, ...] = ()
     objects: dict[str, frozenset[str]] = field(default_factory=dict)
     tabs: tuple[str, ...] = ()
+    applications: tuple[str, ...] = ()
     custom_permissions: tuple[str, ...] = ()
     user_permissions: tuple[str, ...] = ()
 
@@ -166,6 +167,11 @@ def read_permission_set(path: Path) -> PermissionSet:
             for item in root.findall("{*}objectPermissions")
         },
         tabs=tuple(text(item, "tab") or "" for item in root.findall("{*}tabSettings")),
+        applications=tuple(
+            text(item, "application") or ""
+            for item in root.findall("{*}applicationVisibilities")
+            if flag(item, "visible")
+        ),
         custom_permissions=tuple(text(item, "name") or "" for item in root.findall("{*}customPermissions")),
         user_permissions=tuple(text(item, "name") or "" for item in root.findall("{*}userPermissions")),
     )

@@ -18,7 +18,7 @@ def test_file_is_valid_against_the_metadata_wsdl(path: Path) -> None:
 
 def test_every_folder_of_the_package_was_judged() -> None:
     folders = {path.relative_to(SOURCE).parts[0] for path in sources()}
-    assert folders == {"customPermissions", "layouts", "objects", "permissionsets", "tabs"}
+    assert folders == {"applications", "customPermissions", "layouts", "objects", "permissionsets", "tabs"}
     strangers = [path for path in SOURCE.rglob("*") if path.is_file() and path not in set(sources())]
     assert strangers == []
 

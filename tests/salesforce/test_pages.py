@@ -80,6 +80,33 @@ def test_layout_shows_every_field_once_and_lets_nobody_type_over_tandem(name: st
         assert how == ("Required" if fixed else free), field_name
 
 
+@pytest.mark.parametrize("name", package_objects())
+def test_top_of_a_records_page_says_more_than_its_number(name: str) -> None:
+    [path] = sources(f"objects/{name}/compactLayouts/*")
+    shown = texts(path, "{*}fields")
+    fields = own_fields(name)
+
+    assert shown[0] == "Name"
+    assert 4 < len(shown) == len(set(shown)) <= 10
+    assert set(shown[1:]) <= set(fields)
+    assert not {field for field in shown[1:] if fields[field].type in NOT_FOR_FILTERS}
+    [full_name] = texts(path, "{*}fullName")
+    assert path.name == f"{full_name}.compactLayout-meta.xml"
+    of_object = SOURCE / "objects" / name / f"{name}.object-meta.xml"
+    assert texts(of_object, "{*}compactLayoutAssignment") == [full_name]
+
+
+def test_the_app_has_a_tab_for_all_that_people_look_at() -> None:
+    [path] = sources("applications/*")
+    tabs = texts(path, "{*}tabs")
+    standard = {name.removeprefix("standard-") for name in tabs if name.startswith("standard-")}
+
+    assert path.name == "Tandem_Billing.app-meta.xml"
+    assert len(tabs) == len(set(tabs))
+    assert {name for name in tabs if name.endswith("__c")} == set(package_objects()) - {"Billing_Subscription_Item__c"}
+    assert standard - {"report"} <= set(standard_fields())
+
+
 def test_related_lists_on_layouts_name_lookups_that_are_there() -> None:
     seen = 0
     for path in sources("layouts/*"):

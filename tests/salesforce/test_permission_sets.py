@@ -122,9 +122,12 @@ def test_only_the_integration_user_holds_the_custom_permission_and_api_access() 
     assert set(held.values()) == {((), ())}
 
 
-def test_people_see_a_tab_for_every_object() -> None:
-    for name in ("Billing_Rep", "Billing_Operations"):
+def test_people_see_the_app_and_a_tab_for_every_object() -> None:
+    people = {"Billing_Rep", "Billing_Operations"}
+    for name in people:
         assert sorted(permission_sets()[name].tabs) == sorted(package_objects())
+    assert {name for name, item in permission_sets().items() if item.applications} == people
+    assert {item.applications for name, item in permission_sets().items() if name in people} == {("Tandem_Billing",)}
 
 
 SOUND = PermissionSet("Planted", "Planted", "", {"Quote.Billing_Status__c": False}, objects={"Account": READ})
