@@ -91,13 +91,13 @@ def test_a_worker_frozen_at_a_stripe_call_while_another_finishes_makes_nothing_t
     ("moment", "sent_again"),
     [
         # Past the flush's deadline nothing is sent: the older value never leaves.
-        ("before the call", []),
+        ("before the call", 0),
         # What left in time may have arrived at any moment since: the present value is sent once more.
-        ("inside the call", ["Paid"]),
+        ("inside the call", 1),
     ],
 )
 def test_a_worker_frozen_at_a_crm_flush_leaves_no_older_value(
-    installation: Installation, moment: str, sent_again: list[str]
+    installation: Installation, moment: str, sent_again: int
 ) -> None:
     world = installation.world
     sold = draft(world, next(_numbers), in_days=0)
@@ -109,6 +109,7 @@ def test_a_worker_frozen_at_a_crm_flush_leaves_no_older_value(
     [invoice] = [i for i in world.stripe.all("invoices") if i["customer"] == customer]
     point = Point(sold.account, "Billing_Invoice__c", moment)
     installation.points.arm(point, FREEZE)
+    doubts = _flushes_in_doubt(installation)
     with contextlib.ExitStack() as others:
         world.stripe.post(f"invoices/{invoice['id']}/mark_uncollectible")
         with frozen(installation, point):
@@ -120,7 +121,11 @@ def test_a_worker_frozen_at_a_crm_flush_leaves_no_older_value(
         installation.converges()
 
     sent = _sent(world, invoice["id"])
-    assert sent[sent.index("Paid") :] == ["Paid", *sent_again], sent
+    last = sent[sent.index("Paid") :]
+    assert set(last) == {"Paid"}, f"an older value came after the newer: {sent}"
+    # Only for a reason: on a busy machine another answer may come too late, and the same value is sent once more.
+    lost = _flushes_in_doubt(installation) - doubts
+    assert 1 + sent_again <= len(last) <= 1 + max(sent_again, lost), (sent, lost)
     judge(world, [sold])
     _second_pass_writes_nothing(installation)
 
@@ -158,6 +163,12 @@ def _shown(world: World, sold: list[Sold]) -> list[str]:
 def _customer(world: World, sold: Sold) -> str:
     [customer] = [c for c in world.stripe.all("customers") if c["name"] == sold.name]
     return str(customer["id"])
+
+
+def _flushes_in_doubt(installation: Installation) -> int:
+    """How many flushes so far ended without anybody knowing what of them had arrived."""
+    lines = [json.loads(x) for x in installation.log.read_text().splitlines() if x.startswith("{")]
+    return sum(x.get("event") == "flush_lease_lost" or x.get("unknown") is True for x in lines)
 
 
 def _sent(world: World, invoice: str) -> list[str]:
