@@ -79,7 +79,8 @@ def slots(deal: Deal) -> list[Slot]:
         lines = [line for line in change.adds if line.cycle_months]
         for line in sorted(lines, key=lambda line: _placing(line, change, deal)):
             group, tail = _group(line, change, deal), _tail(line, deal)
-            fits = (s for s in found if s.takes(line, tail, change, group, deal) and s.reaches(line, pieces))
+            there = (s for s in found if s.takes(line, tail, change, group, deal) and s.reaches(line, pieces))
+            fits = (s for s in there if not _has_ended(s, line, deal.first(n - 1), change, deal))
             slot = next(fits, None)
             if slot is None:
                 slot = _opened(line, change, deal)
@@ -90,6 +91,17 @@ def slots(deal: Deal) -> list[Slot]:
             found[at] = before
             found += [after] if after else []  # the loop comes to it: it may pause again
     return found
+
+
+def _has_ended(slot: Slot, line: DealLine, before: Iterable[Piece], change: Change, deal: Deal) -> bool:
+    """Whether the object had ended when the quote came, and so can't go on with a line that it brings. A line that is over
+    by then too is only caught up on, which the object's invoices can still tell of.
+    """
+    mine = {x.id for x in slot.lines}
+    lasts = [p.last for p in before if p.line.id in mine]
+    if not lasts or None in lasts or (line.end is not None and deal.boundary(line.end) <= change.accepted_at):
+        return False
+    return deal.boundary(max(day for day in lasts if day)) <= change.accepted_at
 
 
 def _opened(line: DealLine, change: Change, deal: Deal) -> Slot:

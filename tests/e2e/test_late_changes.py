@@ -227,7 +227,7 @@ def test_a_change_of_what_is_over_moves_no_money_and_is_part_of_the_deal(world: 
     assert quote_row(world, again)["Billing_Code__c"] == "DATA-207", "it is off already"
 
 
-def test_what_would_go_on_with_a_subscription_that_has_ended_is_refused_with_the_way_out(
+def test_what_is_added_from_a_day_before_a_subscription_ended_goes_on_with_one_of_its_own(
     world: World, tandem: Tandem
 ) -> None:
     world.at("2026-01-10")
@@ -241,15 +241,26 @@ def test_what_would_go_on_with_a_subscription_that_has_ended_is_refused_with_the
     for day in ("2026-02-01T02:00", "2026-03-01T02:00", "2026-05-10"):
         world.at(day)
         settled(tandem)
-    before = world.mark()
-    late = change(
-        world.crm, deal, [(extra, 2, "20.00", {"Billing_Frequency__c": "Monthly"})], Start_Date__c="2026-03-01"
-    )
+    monthly = {"Billing_Frequency__c": "Monthly"}
+    before, invoices = world.mark(), billed(world)
+    same = change(world.crm, deal, [(seat, 2, "50.00", monthly)], Start_Date__c="2026-03-01")
     tandem.drain()
-
-    assert quote_row(world, late)["Billing_Code__c"] == "CONF-311"
+    # What was taken off would count as taken off these, so two of the others would go on.
+    assert quote_row(world, same)["Billing_Code__c"] == "CONF-311"
     assert [w.path for w in world.writes(before, "stripe")] == []
-    world.crm.change("Quote", late, Start_Date__c="2026-04-02")
+    world.crm.change("Quote", same, Status="Denied")
+
+    late = change(world.crm, deal, [(extra, 2, "20.00", monthly)], Start_Date__c="2026-03-01")
     settled(tandem)
     assert quote_row(world, late)["Billing_Status__c"] == "Live"
+    assert sorted(set(billed(world)) - set(invoices)) == [("2026-05-10", 3 * 4_000)]
+    world.at("2026-06-01T03:00")
+    settled(tandem)
+    assert billed(world)[-1] == ("2026-06-01", 4_000)
+    shown = world.crm.row("Billing_Subscription__c", "MRR__c Quantity__c", f"Billing_Key__c = '{deal}'")
+    assert list(shown.values()) == [90, 3]
+    change(world.crm, deal, kind="Cancellation", Start_Date__c="2026-06-16")
+    settled(tandem)
+    live = [s for s in world.stripe.all("subscriptions", status="all") if s["status"] != "canceled"]
+    assert live == [] or all(s["cancel_at"] for s in live)
     changes_nothing(tandem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -307,3 +308,20 @@ def test_what_is_charged_once_goes_with_the_object_that_begins_with_the_deal() -
     assert [(i.day.isoformat(), i.total, i.track) for i in (first, second)] == [
         ("2026-05-01", 129_900, "Q1#2"), ("2026-06-10", 5_000, "Q1#2"),
     ]  # fmt: skip
+
+
+def test_what_is_added_from_a_day_before_an_object_ended_has_an_object_of_its_own_and_is_caught_up() -> None:
+    """All seats were taken off on 15 July; other units follow in September, from the first of July on."""
+    begun: dict[str, Begun] = {}
+    less = amended(monthly(), "R", day("2026-07-15"), removes=(taken("R1", 10, "50", day("2026-07-15")),))
+    bring_in(begun, less, EARLY)
+    more = line("L2", 2, "20", start=day("2026-07-01"), end=NEXT_MAY)
+    late = amended(less, "A", day("2026-07-01"), more, accepted_at=at("2026-09-10"))
+    made = forecast(late, at("2026-09-10"), begun)
+    assert [track.key for track in tracks(late)] == ["Q1", "Q1#2"]
+    assert [(i.track, i.day, i.total) for i in made.invoices if i.stated] == [("Q1#2", day("2026-09-10"), 3 * 4_000)]
+    assert credits(made) == credits(forecast(less, at("2026-09-10"), begun))
+    known = amended(less, "A", day("2026-07-01"), more, accepted_at=at("2026-07-02"))
+    assert [track.key for track in tracks(known)] == ["Q1"], "the object runs still, and goes on"
+    over = amended(less, "A", day("2026-07-01"), replace(more, end=day("2026-08-01")), accepted_at=at("2026-09-10"))
+    assert [track.key for track in tracks(over)] == ["Q1"], "it is over too: it is only caught up on"
