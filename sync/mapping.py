@@ -44,8 +44,23 @@ TYPES: Mapping[str, type] = {
 RECORDS: Mapping[str, type] = {
     t.__name__: t for t in (crm.CrmQuote, crm.CrmQuoteLine, crm.CrmAccount, crm.CrmProduct, crm.CrmTier)
 }
+#: What a text field holds whose line says nothing: what Salesforce's Text fields hold at most.
+TEXT_LENGTH = 255
 _FILE_KEYS = {"object", "record", "fields"}
-_FIELD_KEYS = {"as", "type", "owner", "input", "related", "optional", "cleared", "awaited", "for", "from", "to"}
+_FIELD_KEYS = {
+    "as",
+    "type",
+    "owner",
+    "input",
+    "related",
+    "optional",
+    "cleared",
+    "awaited",
+    "length",
+    "for",
+    "from",
+    "to",
+}
 OWNERS: tuple[Owner, ...] = typing.get_args(Owner)
 _FLAGS = ("input", "optional", "cleared", "awaited")
 
@@ -76,7 +91,18 @@ class FieldMap:
     awaited: bool = False  # ours, and a person's to correct: who waits for the record looks again
     source: str | None = None  # what of Stripe fills it: customer.name, product.metadata.region
     target: str | None = None  # where in Stripe it is sent: customer.metadata.region
+    length: int | None = None  # of text that is filled from Stripe: longer text is cut
     line: int = 0
+
+    @property
+    def is_read(self) -> bool:
+        """Whether we read it: what a deal rests on, or what is sent to Stripe. Others are only filled."""
+        return bool(self.attribute or self.target or self.input or self.related)
+
+    @property
+    def longest(self) -> int | None:
+        """How much text the field takes where we fill it from Stripe; None where nothing is cut."""
+        return (self.length or TEXT_LENGTH) if self.source and self.type == "text" else None
 
     @property
     def written(self) -> bool:
@@ -104,6 +130,10 @@ class ObjectMap:
     def filled(self) -> Mapping[str, str]:
         """What of Stripe fills which field, by API name."""
         return {f.api_name: f.source for f in self.fields if f.source}
+
+    def longest(self) -> Mapping[str, int]:
+        """How much text the fields take that Stripe fills, by API name."""
+        return {f.api_name: f.longest for f in self.fields if f.longest is not None}
 
     def inputs(self) -> tuple[FieldMap, ...]:
         """The fields whose change matters."""
@@ -240,9 +270,20 @@ class _File(YamlNodes):
             related=self._text(members, "related", line) if "related" in members else None,
             source=self._text(members, "from", line) if "from" in members else None,
             target=self._text(members, "to", line) if "to" in members else None,
+            length=self._length(members, api_name),
             line=line,
             **flags,
         )
+
+    def _length(self, members: Mapping[str, Node], api_name: str) -> int | None:
+        if "length" not in members:
+            return None
+        node = members["length"]
+        text = str(node.value) if isinstance(node, ScalarNode) and node.tag == f"{TAG}int" else ""
+        if not text.isdecimal() or int(text) < 1:
+            self._fault(self._line(node), f"{api_name}: length must be a whole number of characters, 1 or more")
+            return None
+        return int(text)
 
     def _ends(self, one: FieldMap, api_name: str, record: type | None) -> None:
         """Faults of where a field leads in Stripe, as far as words and owners go."""
@@ -259,6 +300,8 @@ class _File(YamlNodes):
                 found.append("what is sent to Stripe is the CRM's own (owner: crm), so that it has one owner")
             if record is None:
                 found.append("to needs a record that carries it")
+        if one.length is not None and one.longest is None:
+            found.append("length is for text that is filled from Stripe (from)")
         for what in found:
             self._fault(one.line, f"{one.api_name}: {what}")
 

@@ -22,7 +22,7 @@ def drain(json: Json = False, yes: Yes = False) -> int:
       TANDEM_SANDBOX_URL=http://127.0.0.1:4711/x1 tandem drain --json
     """
     out = Out(json)
-    with places.services(drain=True, upgrade=True) as services:
+    with places.services(drain=True, upgrade=True, fields=True) as services:
         drained = run_drain(services.pipeline, progress=out.say)
     out.answer("drain", to_json(drained), lines(drained))
     return Exit.DONE if drained.clean else Exit.SOME_FAILED

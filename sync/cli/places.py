@@ -94,10 +94,11 @@ def place(*, start: bool, process: str = "cli") -> Iterator[Place]:
 
 
 @contextlib.contextmanager
-def services(*, drain: bool = False, upgrade: bool = False) -> Iterator[Services]:
+def services(*, drain: bool = False, upgrade: bool = False, fields: bool = False) -> Iterator[Services]:
     """The wired installation for a one-shot verb, good for the block; servers are started if need be.
 
-    Both vendors were asked who they are. With ``upgrade``, and always on embedded servers, the schema is brought up to date first.
+    Both vendors were asked who they are. With ``fields`` the mapped fields were held against the org. With ``upgrade``, and
+    always on embedded servers, the schema is brought up to date first.
     """
     from sync import wiring  # it brings both vendors' libraries, which `--help` should not wait for
 
@@ -106,6 +107,8 @@ def services(*, drain: bool = False, upgrade: bool = False) -> Iterator[Services
             wiring.upgrade(here.database_url)
         built = wiring.build(here.settings, database_url=here.database_url, redis_url=here.redis_url, drain=drain)
         with contextlib.closing(built):
+            if fields:
+                wiring.check_mapped(here.settings, built.salesforce)
             yield built
 
 

@@ -83,6 +83,7 @@ def worker(json: Json = False, yes: Yes = False) -> int:
         threads = LaneThreads(given.worker_deal_threads, given.worker_mirror_threads, given.worker_bulk_threads)
         built = wiring.build(given, database_url=here.database_url, redis_url=here.redis_url)
         with contextlib.closing(built):
+            wiring.check_mapped(given, built.salesforce)
             _serving(Out(json), "worker", {"threads": threads.each()}, "worker started")
             run_worker(built.pipeline, here.redis_url, stop, threads=threads, within_s=given.call_deadline_s)
     return Exit.DONE
@@ -108,6 +109,7 @@ def scheduler(json: Json = False, yes: Yes = False) -> int:
         pace = Pace(hot_s=given.poll_hot_s, cold_s=given.poll_cold_s, events_s=given.poll_events_s)
         built = wiring.build(given, database_url=here.database_url, redis_url=here.redis_url)
         with contextlib.closing(built):
+            wiring.check_mapped(given, built.salesforce)
             bell = Doorbell(make_broker(make_client(here.redis_url, connections=4)))
             _serving(Out(json), "scheduler", {}, "scheduler started")
             Scheduler(built, bell, pace, tell_calls=lambda calls: built.budgets.told(SALESFORCE, **calls)).run(stop)

@@ -16,7 +16,7 @@ from sync.gateways.salesforce_client import SalesforceHttp
 from sync.gateways.salesforce_lists import Lists
 from sync.gateways.salesforce_probe import WriteProbe, probe_writes
 from sync.gateways.salesforce_reads import Reads, Schema
-from sync.gateways.salesforce_shapes import unlike
+from sync.gateways.salesforce_shapes import FieldFault, faults_of
 from sync.gateways.salesforce_standing import StandingReads
 from sync.gateways.salesforce_writes import Writes
 from sync.mapping import Mappings
@@ -134,6 +134,10 @@ class SalesforceOrg:
         """What the log-in may not do and has to, and which fields are unlike what the mappings say of them, in plain words,
         one entry a field; empty when all mapped fields can be read and ours written. One call.
         """
+        return [fault.said for fault in self.field_faults()]
+
+    def field_faults(self) -> Sequence[FieldFault]:
+        """The same, each with whether billing can do without the field. One call, the first time."""
         objects = list(self._mappings.objects)
         described = self._schema.fields(objects)
         return [fault for name in objects for fault in self._faults_of(name, described[name])]
@@ -148,17 +152,12 @@ class SalesforceOrg:
         """
         return probe_writes(self._http, self._names)
 
-    def _faults_of(self, object_: str, described: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    def _faults_of(self, object_: str, described: Mapping[str, Mapping[str, Any]]) -> list[FieldFault]:
         faults = []
         for one in self._mappings[object_].fields:
-            if "." in one.api_name or one.optional:
-                continue
-            found = described.get(self._names.to_org(one.api_name).lower())
-            if found is None:
-                faults.append(f"{object_}.{one.api_name} can't be read (CONF-302)")
-            elif one.written and not (found.get("updateable") or found.get("createable")):
-                faults.append(f"{object_}.{one.api_name} can't be written (CONF-302)")
-            faults += [f"{object_}.{one.api_name} {what}" for what in unlike(one, found or {})]
+            if "." not in one.api_name and not one.optional:
+                found = described.get(self._names.to_org(one.api_name).lower())
+                faults += faults_of(one, f"{object_}.{one.api_name}", found)
         return faults
 
 

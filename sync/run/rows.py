@@ -57,6 +57,7 @@ class Rows:
         self._filled = mappings["Account"].filled()
         #: What of a product's fields is filled from Stripe; then only its own run writes them.
         self.of_product = mappings["Product2"].filled()
+        self._longest = {name: mappings[name].longest() for name in ("Account", "Product2")}
         self._read = {
             one.record: {f.attribute: f.api_name for f in one.read_fields() if f.attribute}
             for one in mappings.objects.values()
@@ -80,7 +81,7 @@ class Rows:
 
     def account(self, record: AccountSummary, customer: Customer | None = None) -> CrmRow:
         """The summary on the Account, by its Id, and what the mappings fill from its ``customer``."""
-        filled = {name: value_at(customer, source) for name, source in self._filled.items()}
+        filled = self._held("Account", {name: value_at(customer, source) for name, source in self._filled.items()})
         fields = self._fields("Account", record) | filled
         fields["Overdue_Days__c"] = min(record.overdue_days or 0, MOST_DAYS)
         return CrmRow("Account", "Id", record.id, fields, record.id)
@@ -159,11 +160,20 @@ class Rows:
     def product(self, product_id: str, stripe_id: str, found: Product | None = None) -> CrmRow:
         """What the product is in Stripe, and what the mappings fill from it."""
         filled = {name: value_at(found, source) for name, source in self.of_product.items()} if found else {}
+        filled = self._held("Product2", filled)
         return CrmRow("Product2", "Id", product_id, {"Stripe_Product_Id__c": stripe_id, **filled}, product_id)
 
     def line(self, line_id: str, fields: Mapping[str, object], account_id: str | None) -> CrmRow:
         """What a quote line comes to over the contract."""
         return CrmRow("QuoteLineItem", "Id", line_id, dict(fields), account_id or line_id)
+
+    def _held(self, sobject: str, filled: Mapping[str, object]) -> dict[str, object]:
+        """What Stripe fills, no longer than its fields."""
+        longest = self._longest[sobject]
+        return {
+            name: shortened(value, longest[name]) if name in longest and isinstance(value, str) else value
+            for name, value in filled.items()
+        }
 
     def _fields(self, sobject: str, record: Any, without: tuple[str, ...] = ()) -> dict[str, object]:
         names: Mapping[str, str] = self._names[sobject]
@@ -196,5 +206,10 @@ def _value(name: str, value: object) -> object:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, str) and name in LONGEST:
-        return value[: LONGEST[name]]
+        return shortened(value, LONGEST[name])
     return value
+
+
+def shortened(text: str, length: int) -> str:
+    """The text, with an ellipsis where its end had to go."""
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"

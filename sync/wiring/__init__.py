@@ -1,6 +1,7 @@
 """The composition root: the one place that knows what is real (DESIGN 2)."""
 
 from sync.wiring.choices import zones
+from sync.wiring.fields import check_mapped
 from sync.wiring.overview import overview
 from sync.wiring.services import Services, build
 from sync.wiring.store import Store, backup, open_store, restore, upgrade
@@ -16,6 +17,7 @@ __all__ = [
     "build",
     "build_version",
     "check_credentials",
+    "check_mapped",
     "check_web",
     "mappings_of",
     "open_store",

@@ -14,7 +14,7 @@ from tests.e2e.looks import changes_nothing, settled
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
 
-OWN = "  AccountNumber: {type: text, owner: tandem, from: customer.metadata.erp_number}\n"
+OWN = "  AccountNumber: {type: text, owner: tandem, from: customer.metadata.erp_number, length: 40}\n"
 
 
 def test_a_field_that_a_customer_adds_by_one_line_is_filled_from_stripe(
@@ -36,6 +36,10 @@ def test_a_field_that_a_customer_adds_by_one_line_is_filled_from_stripe(
     world.stripe.post(f"customers/{book.customer('acme')}", form={"metadata[erp_number]": "4711"})
     settled(tandem)
     assert _number(world, book) == "4711"
+    # Text that is longer than the field is cut, and is right as it then stands.
+    world.stripe.post(f"customers/{book.customer('acme')}", form={"metadata[erp_number]": "4711 " * 9})
+    settled(tandem)
+    assert _number(world, book) == ("4711 " * 8)[:39] + "…"
     world.stripe.post(f"customers/{book.customer('acme')}", form={"metadata[erp_number]": ""})
     settled(tandem)
     assert _number(world, book) is None

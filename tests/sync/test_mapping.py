@@ -167,6 +167,12 @@ def test_a_customers_own_field_can_stand_for_one_of_ours(tmp_path: Path) -> None
             "4: Account.Name belongs to another record",
         ),
         (GOOD + "  X__c: nothing\n", "5: X__c must be a mapping"),
+        (
+            GOOD.replace("type: text", "type: text, length: 80"),
+            "4: Email: length is for text that is filled from Stripe",
+        ),
+        (GOOD.replace("type: text", "type: text, length: 0"), "4: Email: length must be a whole number"),
+        (GOOD.replace("crm, input: true", "crm, awaited: true"), "4: Email: awaited is for a field of ours"),
         (GOOD.replace("type: text", "type: [text]"), "4: type must be text"),
         (GOOD.replace("object: Contact", "object: Quote"), "0: Quote is mapped in"),
     ],

@@ -7,10 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from sync.config import ConfigFault, Settings
 from sync.errors import SyncError, Terminal, Transient
 from sync.gateways.salesforce_shapes import unlike
 from sync.mapping import FieldMap
+from sync.wiring import check_mapped
 from tests.sync.gateways.crm_seed import make_deal
 from tests.sync.gateways.world import World
 
@@ -249,6 +252,26 @@ def test_rights_that_are_missing_are_listed_together(world: World) -> None:
     ]
 
 
+def test_a_process_starts_with_every_field_that_billing_reads_and_with_those_that_can_be_asked_for_later(
+    world: World,
+) -> None:
+    settings = Settings.model_construct(tandem_mappings=None)
+    with capture_logs() as logs:
+        world.switch("settings", {"withheld": ["Account.MRR__c"]})  # is only filled
+        check_mapped(settings, world.org())
+        world.switch("settings", {"withheld": ["Account.MRR__c", "Quote.PO_Number__c"]})
+        away = world.org()
+        assert away.organization_id
+        world.fault(system="salesforce", kind="error_500", next=1)
+        check_mapped(settings, away)  # a Salesforce that is down holds up no billing
+    told = [(line["event"], line.get("reason", "")) for line in logs if line["log_level"] != "info"]
+    assert told[0] == ("field_unlike_its_mapping", "Account.MRR__c can't be read (CONF-302)")
+    assert [event for event, _ in told[1:]] == ["fields_not_checked"]
+    with pytest.raises(ConfigFault) as caught:
+        check_mapped(settings, world.org())
+    assert caught.value.faults == ["mappings: Quote.PO_Number__c can't be read (CONF-302)"]
+
+
 @pytest.mark.parametrize(
     ("line", "described", "said"),
     [
@@ -263,6 +286,9 @@ def test_rights_that_are_missing_are_listed_together(world: World) -> None:
             "has 32768 characters",
         ),
         ({"type": "text", "target": "customer.metadata.note"}, {"type": "string", "length": 255}, None),
+        ({"type": "text", "source": "customer.name"}, {"type": "string", "length": 255}, None),
+        ({"type": "text", "source": "customer.name"}, {"type": "string", "length": 80}, "write length: 80"),
+        ({"type": "text", "source": "customer.name", "length": 80}, {"type": "string", "length": 80}, None),
     ],
 )
 def test_a_field_that_is_unlike_its_line_is_told(
