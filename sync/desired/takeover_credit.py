@@ -169,7 +169,7 @@ def _to_come(plan: Subscription, takeover: Takeover, terms: Terms) -> int:
     for item in plan.items:
         if item.period_end_s < takeover.at_s and item.price.usage_type != "metered" and item.price.interval:
             start_s, end_s = _cycle_at(item, plan.billing_cycle_anchor_s, takeover.at_s)
-            amount = charge(of_items([item]), plan.coupons, terms)
+            amount = charge(of_items([item], terms), plan.coupons, terms)
             # A cycle that would begin at that very instant is not billed: the plan has ended.
             total += _share(amount, start_s, end_s, takeover.at_s) if start_s < takeover.at_s else 0
     return total

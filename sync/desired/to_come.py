@@ -14,7 +14,7 @@ from sync.facts import Schedule, Subscription
 
 def monthly_of(subscription: Subscription, terms: Terms, *, lasting: bool = False) -> Fraction:
     """What a subscription comes to a month, exact; ``lasting``: once its limited discounts have run out."""
-    worth = monthly(of_items(subscription.items), subscription.coupons, terms, lasting=lasting)
+    worth = monthly(of_items(subscription.items, terms), subscription.coupons, terms, lasting=lasting)
     return sum(worth, Fraction(0))
 
 
@@ -93,7 +93,7 @@ def _charge_at(at: int, subscription: Subscription, schedules: Sequence[Schedule
     if phase is not None and all(i.price in terms.prices for i in phase.items):
         extras = phase.add_invoice_items if phase.start_s == at else ()
         return charge(of_phase((*phase.items, *extras), terms), phase.coupons, terms)
-    together = of_items(i for i in subscription.items if i.period_end_s == at)
+    together = of_items((i for i in subscription.items if i.period_end_s == at), terms)
     return charge(together, subscription.coupons, terms)
 
 

@@ -15,6 +15,7 @@ from fractions import Fraction
 from sync.deal.calendar import business_day, instant
 from sync.deal.money import round_half_away
 from sync.desired.keys import MONTHLY
+from sync.desired.price_of import price_of
 from sync.facts import Coupon, Item, Phase, PhaseItem, Price
 
 #: Months in one unit of a Stripe interval; a day is 1/(365/12) of a month (BILLING_RULES 1).
@@ -70,7 +71,8 @@ class Position:
     def licensed(self) -> bool:
         """Whether it bills a known amount every cycle."""
         price = self.price
-        return price.interval is not None and price.usage_type != "metered" and price.unit_amount_decimal is not None
+        known = price.unit_amount_decimal is not None or bool(price.tiers)
+        return price.interval is not None and price.usage_type != "metered" and known
 
     @property
     def month_value(self) -> Fraction | None:
@@ -87,9 +89,10 @@ class Position:
         return INTERVAL_MONTHS[self.price.interval or "month"] * self.price.interval_count
 
 
-def of_items(items: Iterable[Item]) -> list[Position]:
-    """The items of a subscription."""
-    return [Position(i.price, i.quantity, i.coupons) for i in items]
+def of_items(items: Iterable[Item], terms: Terms) -> list[Position]:
+    """The items of a subscription, with the tiers of those prices that have some."""
+    by_tiers = {i: p for i, p in terms.prices.items() if p.tiers}
+    return [Position(by_tiers.get(i.price.id, i.price), i.quantity, i.coupons) for i in items]
 
 
 def of_phase(items: Iterable[PhaseItem], terms: Terms) -> list[Position]:
@@ -165,8 +168,7 @@ def _off(amount: int, coupon: Coupon) -> int:
 
 def _gross(position: Position) -> Fraction:
     """One cycle before discounts. One that names no quantity bills one."""
-    quantity = 1 if position.quantity is None else position.quantity
-    return Fraction(position.price.unit_amount_decimal or 0) * quantity
+    return price_of(position.price, 1 if position.quantity is None else position.quantity)
 
 
 def _after(amount: Fraction, coupons: Iterable[Coupon]) -> Fraction:

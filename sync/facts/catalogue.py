@@ -62,6 +62,8 @@ class Price(Fact):
     tiers: tuple[PriceTier, ...] = ()
     packaged: bool = False  # it charges packages of units, not units
     tax_behavior: str = "unspecified"  # inclusive exclusive unspecified
+    package_units: int | None = None  # how many are in one
+    package_begun: bool = True  # whether a package that is begun is charged
 
 
 class Meter(Fact):

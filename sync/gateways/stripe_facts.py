@@ -123,6 +123,8 @@ def _price(obj: Json) -> Price:
         tiers=tuple(_tier(tier) for tier in obj.get("tiers") or ()),
         packaged=bool(obj.get("transform_quantity")),
         tax_behavior=str(obj.get("tax_behavior") or "unspecified"),
+        package_units=int_of(part(obj, "transform_quantity").get("divide_by")),
+        package_begun=part(obj, "transform_quantity").get("round") != "down",
     )
 
 

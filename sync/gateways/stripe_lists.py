@@ -21,7 +21,7 @@ Json = dict[str, Any]
 #: The endpoint of each list, and what makes its objects complete.
 LISTS: Mapping[FactKind, tuple[str, Mapping[str, object]]] = {
     "product": ("products", {}),
-    "price": ("prices", {}),
+    "price": ("prices", SOURCES["price_id"].expand_many()),
     "coupon": ("coupons", {}),
     "customer": ("customers", SOURCES["customer_id"].expand_many()),
     "schedule": ("schedules", {}),

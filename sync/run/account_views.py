@@ -26,7 +26,7 @@ from sync.facts import (
 )
 from sync.ports import Facts, Identities, Links
 from sync.run.following import with_rivals
-from sync.run.reading import coupons_of, prices_of, typed
+from sync.run.reading import coupons_of, prices_of, typed, with_items
 
 F = TypeVar("F", bound=Fact)
 
@@ -59,8 +59,7 @@ class AccountViews:
         all_scheds = [s for rows in schedules.values() for s in rows]
         coupons = self._typed("coupon", coupons_of(all_subs, all_scheds), Coupon)
         billed = {line.price for rows in invoices.values() for i in rows for line in i.lines if line.price}
-        prices = self._typed("price", prices_of(all_scheds) | billed, Price)
-        prices |= {i.price.id: i.price for s in all_subs for i in s.items}
+        prices = with_items(self._typed("price", prices_of(all_scheds, all_subs) | billed, Price), all_subs)
         products = self._products({p.product for p in prices.values()})
         by_intent: dict[str, list[Charge]] = defaultdict(list)
         for charge in (c for rows in charges.values() for c in rows):

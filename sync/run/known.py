@@ -10,7 +10,7 @@ from typing import TypeVar
 from sync.facts import BalanceTransaction, Coupon, Customer, Fact, Invoice, Price, Schedule, Subscription
 from sync.ports import Facts, StripeGateway
 from sync.records import Ref
-from sync.run.reading import coupons_of, prices_of, typed
+from sync.run.reading import coupons_of, prices_of, typed, with_items
 
 F = TypeVar("F", bound=Fact)
 #: A draft is finalised within an hour or three days; one that is older may have been deleted, which no list says.
@@ -35,8 +35,8 @@ class Known:
         self._look_at_drafts(now)
         subscriptions, schedules = self.typed(self._everyone, Subscription), self.typed(self._everyone, Schedule)
         lines = {line.price for i in self.typed(self._everyone, Invoice) for line in i.lines if line.price}
-        self.prices = typed(facts.get("price", prices_of(schedules) | lines), Price)
-        self.prices |= {i.price.id: i.price for s in subscriptions for i in s.items}
+        read = typed(facts.get("price", prices_of(schedules, subscriptions) | lines), Price)
+        self.prices = with_items(read, subscriptions)
         self.coupons = typed(facts.get("coupon", coupons_of(subscriptions, schedules)), Coupon)
 
     def of(self, customer: str) -> Sequence[Fact]:

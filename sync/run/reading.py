@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from sync.errors import Terminal
-from sync.facts import CreditNote, Fact, Invoice, Schedule, Subscription
+from sync.facts import CreditNote, Fact, Invoice, Price, Schedule, Subscription
 from sync.ports import Due, Facts, StripeGateway
 from sync.records import Ref
 
@@ -51,7 +51,7 @@ class Reading:
         everything += self._unseen("customer", customers, everything)
         subscriptions, schedules = _of(everything, Subscription), _of(everything, Schedule)
         everything += self._unseen("coupon", coupons_of(subscriptions, schedules), everything)
-        everything += self._unseen("price", prices_of(schedules), everything)
+        everything += self._unseen("price", prices_of(schedules, subscriptions), everything)
         return everything[len(found) :]
 
     def _read(self, refs: Sequence[Ref], hints: Mapping[Ref, int] | None = None) -> list[Fact]:
@@ -136,9 +136,21 @@ def coupons_of(subscriptions: Iterable[Subscription], schedules: Iterable[Schedu
     }
 
 
-def prices_of(schedules: Iterable[Schedule]) -> set[str]:
-    """The ids of all prices that these schedules' phases bill."""
-    return {i.price for s in schedules for p in s.phases for i in (*p.items, *p.add_invoice_items)}
+def prices_of(schedules: Iterable[Schedule], subscriptions: Iterable[Subscription]) -> set[str]:
+    """The ids of all prices that have to be read by themselves: those of phases, and those whose tiers a subscription
+    does not carry.
+    """
+    tiered = {i.price.id for s in subscriptions for i in s.items if i.price.tiers_mode}
+    return tiered | {i.price for s in schedules for p in s.phases for i in (*p.items, *p.add_invoice_items)}
+
+
+def with_items(prices: Mapping[str, Price], subscriptions: Iterable[Subscription]) -> dict[str, Price]:
+    """These prices and those on the items of subscriptions, which are newer but carry no tiers."""
+    carried = {i.price.id: i.price for s in subscriptions for i in s.items}
+    for price_id, price in carried.items():
+        if price_id in prices and not price.tiers:
+            carried[price_id] = price.model_copy(update={"tiers": prices[price_id].tiers})
+    return {**prices, **carried}
 
 
 def typed(facts: Mapping[str, Fact], type_: type[F]) -> dict[str, F]:

@@ -119,15 +119,21 @@ def test_whatever_a_customer_does_on_the_web_site_shows_within_one_run(
     world.stripe._http.delete(f"{world.stripe._base}/v1/{sub}").raise_for_status()
     shows(Status="Canceled", Ends_On="2026-03-05", MRR=0, Contracted_MRR=0)
     assert world.crm.row("Account", account)["Billing_Health__c"] == "Canceled"
-    # The same customer comes back, on trial: a row of its own, on the same Account.
-    form = {"customer": plan["customer"], "items[0][price]": price, "trial_period_days": 14}
+    # The same customer comes back, on trial, to seats by tiers: a row of its own, on the same Account.
+    tiers = {
+        "product": team, "currency": "usd", "recurring[interval]": "month", "billing_scheme": "tiered", "tiers_mode": "graduated",
+        "tiers[0][up_to]": 5, "tiers[0][unit_amount]": 1000,
+        "tiers[1][up_to]": "inf", "tiers[1][unit_amount]": 800, "tiers[1][flat_amount]": 500,
+    }  # fmt: skip
+    steps = world.stripe.post("prices", form=tiers)["id"]
+    form = {"customer": plan["customer"], "items[0][price]": steps, "items[0][quantity]": 8, "trial_period_days": 14}
     world.stripe.post("subscriptions", form=form)
-    for day, status, worth in (("2026-03-05T12:00", "Trialing", 0), ("2026-03-19T14:00", "Active", 59)):
+    for day, status, worth in (("2026-03-05T12:00", "Trialing", 0), ("2026-03-19T14:00", "Active", 79)):
         world.at(day)
         settled(tandem)
         rows = world.crm.rows(
             "Billing_Subscription__c", "Status__c MRR__c Contracted_MRR__c", order="Contracted_MRR__c"
         )
-        assert [tuple(row.values()) for row in rows] == [("Canceled", 0, 0), (status, worth, 59)]
+        assert [tuple(row.values()) for row in rows] == [("Canceled", 0, 0), (status, worth, 79)]
     assert len(world.crm.rows("Account", "Id")) == 1
     changes_nothing(tandem)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from sync.desired.worth import Position, Terms, charge, monthly, percent_off
-from sync.facts import Coupon, Price
+from sync.facts import Coupon, Price, PriceTier
 
 COUPONS = {
     "pct20": Coupon(id="pct20", percent_off=Decimal(20)),
@@ -99,3 +99,18 @@ def test_an_invoice_leaves_usage_out_and_counts_one_time_items() -> None:
 
 def test_a_coupon_that_was_never_read_is_left_out() -> None:
     assert worth(at("10000", 1, "unknown")) == [10000]
+
+
+def test_seats_by_tiers_and_by_packages_are_worth_what_an_invoice_asks_for_them() -> None:
+    steps = (PriceTier(up_to=5, unit=Decimal(1000)), PriceTier(up_to=None, unit=Decimal(800), flat=Decimal(500)))
+
+    def seats(quantity: int, mode: str) -> Position:
+        return at("1", quantity, unit_amount_decimal=None, billing_scheme="tiered", tiers_mode=mode, tiers=steps)
+
+    assert worth(seats(8, "graduated"), seats(5, "graduated")) == [7900, 5000]
+    assert worth(seats(8, "volume"), seats(5, "volume")) == [6900, 5000]
+    assert charge([seats(8, "graduated"), seats(8, "volume")], (), TERMS) == 14800
+    assert worth(at("1500", 25, package_units=10), at("1500", 25, package_units=10, package_begun=False)) == [
+        4500,
+        3000,
+    ]
