@@ -9,13 +9,20 @@ import json
 import os
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 #: A Salesforce id: 15 characters, or 18 with their check.
 SALESFORCE_ID = r"^[A-Za-z0-9]{15}([A-Za-z0-9]{3})?$"
@@ -51,7 +58,9 @@ class ConfigFault(Exception):
 class Settings(BaseSettings):
     """Everything that can be set. Names are the environment variables' in lower case; units are in the names."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, case_sensitive=False)
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, case_sensitive=False, allow_inf_nan=False
+    )
 
     # where things are
     tandem_home: Path = Path("~/.local/share/tandem")
@@ -121,8 +130,8 @@ class Settings(BaseSettings):
     self_serve_record_type_id: str | None = Field(None, pattern=SALESFORCE_ID)
     self_serve_person_accounts: bool = False
     self_serve_person_record_type_id: str | None = Field(None, pattern=SALESFORCE_ID)
-    self_serve_account_fields: Annotated[dict[str, str | bool | int | float] | None, NoDecode] = None
-    self_serve_contact_fields: Annotated[dict[str, str | bool | int | float] | None, NoDecode] = None
+    self_serve_account_fields: Annotated[dict[str, str | bool | int | Decimal] | None, NoDecode] = None
+    self_serve_contact_fields: Annotated[dict[str, str | bool | int | Decimal] | None, NoDecode] = None
     reconcile_at: str = Field(
         "02:30", pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$", description="Business time in BILLING_TIMEZONE; empty: never."
     )
@@ -166,7 +175,7 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         try:
-            found = json.loads(value)
+            found = json.loads(value, parse_float=Decimal)
         except ValueError:
             found = None
         if not isinstance(found, dict):
@@ -251,7 +260,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     """The settings of this process. Raises ConfigFault with every fault at once; values of secrets are never
     repeated.
     """
-    env = dict(os.environ if environ is None else environ)
+    env = with_env_file(os.environ if environ is None else environ)
     faults = _read_secret_files(env)
     known = {name.upper() for name in Settings.model_fields} | {
         *SECRET_LISTS,
@@ -272,6 +281,16 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     if faults:
         raise ConfigFault(faults)
     return settings
+
+
+def with_env_file(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment above `.env`. What stands in the one as NAME takes the place of NAME_FILE in the other, and the
+    other way round.
+    """
+    found = DotEnvSettingsSource(Settings, env_file=Path(".env"), case_sensitive=True).env_vars
+    kept = {name.upper(): value for name, value in found.items() if value}
+    given = {name.removesuffix(FILE_SUFFIX) for name, value in environ.items() if value}
+    return {**{n: v for n, v in kept.items() if n.removesuffix(FILE_SUFFIX) not in given}, **environ}
 
 
 def _told(error: ValidationError) -> list[str]:

@@ -10,9 +10,8 @@ from typing import Any
 
 import requests
 from pydantic import SecretStr
-from pydantic_settings import DotEnvSettingsSource
 
-from sync.config import FILE_SUFFIX, ConfigFault, Settings
+from sync.config import FILE_SUFFIX, ConfigFault, Settings, with_env_file
 from sync.errors import Transient
 from sync.stripe_accounts import NamedAccount, StripeAccounts, load
 
@@ -44,7 +43,7 @@ def of_file(
     """
     assert settings.stripe_accounts is not None
     accounts = load(settings.stripe_accounts)
-    variables = _Variables(_environment() if environ is None else environ)
+    variables = _Variables(with_env_file(os.environ) if environ is None else environ)
     if settings.tandem_sandbox_url:
         found = _told(accounts, settings, variables)
     else:
@@ -54,12 +53,6 @@ def of_file(
     if variables.faults:
         raise ConfigFault(variables.faults)
     return accounts, tuple(found)
-
-
-def _environment() -> dict[str, str]:
-    """The environment above `.env`, as the settings are read."""
-    kept = DotEnvSettingsSource(Settings, env_file=Path(".env"), case_sensitive=True).env_vars
-    return {**{name: value for name, value in kept.items() if value}, **os.environ}
 
 
 class _Variables:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from sync.config import REAL_WORLD, ConfigFault, Settings, load
+from sync.gateways.salesforce_client import json_text
 
 KEY, HOOK = "sk_live_PLANTEDplanted0123", "whsec_PLANTEDplanted0123"
 SANDBOX = "http://127.0.0.1:9/control"
@@ -204,3 +206,40 @@ def test_a_sandbox_is_on_this_machine_or_it_is_none(url: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
 def test_every_name_of_this_machine_will_do_for_a_sandbox(host: str) -> None:
     assert load({"TANDEM_SANDBOX_URL": f"http://{host}:4711/x"}).tandem_sandbox_url == f"http://{host}:4711/x"
+
+
+def test_numbers_without_an_end_are_refused() -> None:
+    for name in ("LEASE_S", "WON_NOT_BILLED_H", "POLL_HOT_S", "STRIPE_REQUESTS_PER_S"):
+        [fault] = faults_of(**{name: "inf"})
+        assert name in fault
+
+
+def test_a_fraction_for_new_accounts_is_exact() -> None:
+    fields = load({"SELF_SERVE_ACCOUNT_FIELDS": '{"Rating__c": 1.10, "Size__c": 3, "Web__c": true}'})
+
+    assert fields.self_serve_account_fields == {"Rating__c": Decimal("1.10"), "Size__c": 3, "Web__c": True}
+    assert json_text(fields.self_serve_account_fields) == '{"Rating__c":1.10,"Size__c":3,"Web__c":true}'
+
+
+def test_the_env_file_may_name_a_file_of_a_secret(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(KEY)
+    (tmp_path / ".env").write_text(f"STRIPE_API_KEY_FILE={tmp_path / 'key'}\nTANDEM_MAPINGS=/typo\n")
+
+    assert faults_of() == ["TANDEM_MAPINGS: no such setting"]
+    (tmp_path / ".env").write_text(f"STRIPE_API_KEY_FILE={tmp_path / 'key'}\n")
+    key = load({}).stripe_api_key
+    assert key is not None
+    assert key.get_secret_value() == KEY
+
+
+@pytest.mark.parametrize("kept", ["STRIPE_API_KEY=sk_test_kept", "STRIPE_API_KEY_FILE=/nowhere"])
+@pytest.mark.parametrize("by_file", [False, True], ids=["a key", "its file"])
+def test_a_secret_of_the_environment_stands_above_the_env_file(tmp_path: Path, kept: str, by_file: bool) -> None:
+    (tmp_path / "key").write_text(KEY)
+    (tmp_path / ".env").write_text(f"{kept}\n")
+
+    given = {"STRIPE_API_KEY_FILE": str(tmp_path / "key")} if by_file else {"STRIPE_API_KEY": KEY}
+
+    key = load(given).stripe_api_key
+    assert key is not None
+    assert key.get_secret_value() == KEY
