@@ -168,7 +168,7 @@ class _Step:
         lines = [line for line, out in self._begun() if not out]
         if not lines:
             return []
-        return [Due(f"{self.track.key}:begun", self.change.quote_id, self.mine.at, tuple(lines))]
+        return [Due(self.track.begun_key, self.change.quote_id, self.mine.at, tuple(lines))]
 
     def left_out(self) -> int:
         """What the begun cycles, and what is charged once, would come to that nobody is billed for, in minor units."""

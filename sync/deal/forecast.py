@@ -128,8 +128,9 @@ def _true_up(track: Track, deal: Deal, invoices: Sequence[ForecastInvoice]) -> T
     """What rounding leaves of the track's cycles, on the day of the last; None where nothing is left, without a signed
     end, or with the policy off.
     """
-    begun = f"{track.key}:begun"
-    made = [(i, line) for i in invoices if not i.stated or i.key == begun for line in i.lines if line.recurring]
+    made = [
+        (i, line) for i in invoices if not i.stated or i.key == track.begun_key for line in i.lines if line.recurring
+    ]
     if not deal.true_up or track.grid.end is None or not made:
         return None
     amount = rounding_left(((line.item, line.amount, line.period_start) for _, line in made), deal)

@@ -71,7 +71,7 @@ def last_uses(track: Track, deal: Deal, begun: Begun | None, now: datetime, grac
         for (quote, end), used in found.items()
     ]
     if track.opened_by in when and (over := _over(track, deal, when[track.opened_by].at)):
-        key, came = f"{track.key}:begun{MARK}", when[track.opened_by].at
+        key, came = track.begun_key + MARK, when[track.opened_by].at
         dues.append(_due(key, track.opened_by, came, over, track, deal, grace))
     return tuple(sorted(dues, key=lambda due: (due.at, due.key)))
 

@@ -20,6 +20,8 @@ from sync.deal.slots import MAX_ITEMS, Slot, slots
 HORIZON_MONTHS = 12
 #: Ends the key of what no Stripe object carries.
 ALONE = "#once"
+#: How the key of an invoice ends that bills what had begun when its track was made.
+BEGUN = ":begun"
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,11 @@ class Track:
     phases: tuple[Phase, ...]
     opened_by: str = ""  # the quote that made it
     once_ids: frozenset[str] = frozenset()  # lines charged once on a day of their own, on an invoice of this track
+
+    @property
+    def begun_key(self) -> str:
+        """The key of the invoice of all that had begun when the track was made."""
+        return self.key + BEGUN
 
     @property
     def start(self) -> date:

@@ -17,7 +17,7 @@ from sync.deal.forecast import Forecast, ForecastInvoice, line_amounts
 from sync.deal.lines import Usage
 from sync.deal.money import exponent, format_amount, format_exact, to_major
 from sync.deal.pricing import DealItem, agreeing, arr_minor, item, mrr_minor
-from sync.deal.timeline import tracks
+from sync.deal.timeline import BEGUN, tracks
 from sync.desired.customer import Linked
 from sync.desired.tax_words import amounts_are, beside
 
@@ -266,7 +266,7 @@ def _invoice(title: str, invoice: ForecastInvoice, deal: Deal) -> str:
     if not invoice.stated or not recurring:
         return text
     first, last = min(line.period_start for line in recurring), max(line.period_end for line in recurring)
-    begun = "for the time already begun, " if not invoice.quote_id or invoice.key.endswith(":begun") else "for "
+    begun = "for the time already begun, " if not invoice.quote_id or invoice.key.endswith(BEGUN) else "for "
     return f"{text}, {begun}{say(first)} to {say(last - timedelta(days=1))}"
 
 

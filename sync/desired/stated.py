@@ -23,11 +23,6 @@ from sync.records import Desired, Ref, Value
 MAX_LINES = 250
 
 
-def begun_key(track: Track) -> str:
-    """The natural key of a track's first stated invoice: there is one, for all that had begun when it was made."""
-    return f"{track.key}:begun"
-
-
 def desire_stated(
     track: Track,
     deal: Deal,

@@ -14,6 +14,7 @@ from fractions import Fraction
 
 from sync.deal.calendar import add_months, instant, seconds
 from sync.deal.money import format_amount, round_half_away
+from sync.deal.timeline import BEGUN
 from sync.desired.credit_lines import Credited, before_tax, credited
 from sync.desired.keys import KEY, OF_PLAN, deal_metadata
 from sync.desired.takeover import Takeover
@@ -22,8 +23,6 @@ from sync.facts import BalanceTransaction, CreditNote, Fact, Invoice, Item, Line
 from sync.observed import Actual
 from sync.records import Desired, Ref, Value
 
-#: What a stated first invoice is called (`sync.desired.stated.begun_key`).
-BEGUN = ":begun"
 #: Invoices of these were billed: a draft too, which Stripe finalises though its subscription has ended.
 BILLED = frozenset({"draft", "open", "paid"})
 #: How soon (business time) an invoice that Stripe is about to make is looked for again; it is a draft for an hour.

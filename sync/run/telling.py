@@ -10,6 +10,7 @@ from sync.clock import Clock
 from sync.crm import QuoteGraph
 from sync.deal.effect import effect
 from sync.deal.forecast import line_amounts
+from sync.deal.timeline import BEGUN
 from sync.desired.keys import DEAL
 from sync.desired.past_deals import one_time
 from sync.desired.preview import cannot_bill
@@ -163,7 +164,7 @@ def _own_id(worked: Worked) -> str | None:
     quote = worked.case.change.quote_id
     there = any(f.metadata.get(DEAL) == quote for f in worked.objects)
     over = worked.case.before is None and not there and not worked.deal.once_only
-    mine = ":begun" if over else f":{quote}:"
+    mine = BEGUN if over else f":{quote}:"
     ids = {ref.kind: id_ for ref, id_ in sorted(worked.known.items(), reverse=True) if mine in ref.key}
     return next((ids[kind] for kind in ("invoice", "creditnote", "balance") if kind in ids), None)
 
