@@ -34,12 +34,14 @@ class Effect:
     open_ended: bool = False
 
     @property
-    def first(self) -> int:
-        """What is invoiced for it first: the stated amounts of its first day, else the first regular change."""
+    def first(self) -> int | None:
+        """What is invoiced for it first: the stated amounts of its first day, else by how much the first regular invoice
+        that it changes is more; None where none is.
+        """
         if self.stated:
             day = self.stated[0].day
             return sum(i.total for i in self.stated if i.day == day)
-        return self.regular[0].now - self.regular[0].was if self.regular else 0
+        return next((one.now - one.was for one in self.regular[:1] if one.now > one.was), None)
 
 
 def effect(earlier: Forecast, later: Forecast, change: Change) -> Effect:

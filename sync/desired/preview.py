@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from fractions import Fraction
 from itertools import groupby
 
 from sync.deal.calendar import months_between, say
-from sync.deal.changes import Change, Kind, Piece, Proration
+from sync.deal.changes import Change, Kind, Proration
 from sync.deal.deal import Deal
-from sync.deal.discounts import AmountOff
 from sync.deal.effect import Effect, effect
 from sync.deal.forecast import Forecast, ForecastInvoice, line_amounts
-from sync.deal.lines import Usage
-from sync.deal.money import exponent, format_amount, format_exact, to_major
-from sync.deal.pricing import DealItem, agreeing, arr_minor, item, mrr_minor
-from sync.deal.timeline import BEGUN, tracks
+from sync.deal.money import format_amount, to_major
+from sync.deal.pricing import arr_minor, mrr_minor
+from sync.deal.timeline import BEGUN
 from sync.desired.customer import Linked
+from sync.desired.preview_items import CYCLE_WORDS, changes_said, items_said
 from sync.desired.tax_words import amounts_are, beside
 
-_CYCLE_WORDS = {1: "monthly", 3: "quarterly", 6: "every six months", 12: "annually"}
 _PRORATION = {
     Proration.SIGNED: "billed as signed: whole months and days to the end, less the full invoices still to come",
     Proration.STRIPE: "billed by Stripe's rule: the seconds left in the running cycle",
@@ -91,16 +88,17 @@ def _new(deal: Deal, made: Forecast) -> list[str]:
     later = [invoice for invoice in made.invoices if invoice not in first]
     return [
         _headline(deal),
-        *_items(deal),
+        *items_said(deal),
         *(_invoice("First invoice", invoice, deal) for invoice in first),
         *_later(later, deal, made),
+        *(["What is used is invoiced after each cycle, beside all this"] if _by_use(deal) else []),
         _totals(deal, made),
     ]
 
 
 def _headline(deal: Deal) -> str:
     cycles = sorted({line.cycle_months for line in deal.recurring if line.cycle_months})
-    how = " and ".join(_CYCLE_WORDS.get(cycle, f"every {cycle} months") for cycle in cycles)
+    how = " and ".join(CYCLE_WORDS.get(cycle, f"every {cycle} months") for cycle in cycles)
     days = deal.terms.days_until_due
     terms = "charged to the stored payment method" if days is None else f"Net {days}"
     po_number = f", PO {deal.terms.po_number}" if deal.terms.po_number else ""
@@ -112,7 +110,8 @@ def _headline(deal: Deal) -> str:
         time = f"from {say(deal.start)}, without an end"
     else:
         time = f"{say(deal.start)} to {say(deal.end - timedelta(days=1))} ({_length(deal)})"
-    return f"READY  {deal.payer.name}: {kind}, {time}{trial}, invoiced {how} in advance, {terms}{po_number}"
+    when = "in advance" if any(line.usage is None for line in deal.recurring) else "in arrears"
+    return f"READY  {deal.payer.name}: {kind}, {time}{trial}, invoiced {how} {when}, {terms}{po_number}"
 
 
 def _days(deal: Deal) -> str:
@@ -126,33 +125,11 @@ def _length(deal: Deal) -> str:
     return f"{months} months" + (f" and {days} days" if days else "")
 
 
-def _items(deal: Deal) -> list[str]:
-    """Each item as it is sold, once, with its time where that is not the deal's."""
-    found: dict[str, None] = {}
-    for track in tracks(deal):
-        for phase in track.phases:
-            for sold in (*phase.items, *phase.once):
-                found.setdefault(_item(sold, deal))
-    return [*found, *_on_days(deal)]
-
-
-def _on_days(deal: Deal) -> list[str]:
-    """What is charged once on invoices of its own, by its day."""
-    ids = frozenset[str]().union(*(track.once_ids for track in tracks(deal)))
-    mine = [p for p in deal.pieces if p.line.id in ids and deal.began(p)]
-    groups = (group for day in sorted({p.start for p in mine}) for group in _of_day(mine, day, deal))
-    return [f"{_item(item(group, deal, group[0].start), deal)}, on {say(group[0].start)}" for group in groups]
-
-
-def _of_day(pieces: Sequence[Piece], day: date, deal: Deal) -> Sequence[Sequence[Piece]]:
-    return agreeing([p for p in pieces if p.start == day], deal.currency, day)
-
-
 # ------------------------------------------------------------------ a deal that is changed
 
 
 def _changed(deal: Deal, before: Deal, change: Change, done: Effect, made: Forecast, used: Sequence[str]) -> list[str]:
-    parts = [_change_headline(deal, change), *_change_lines(deal, change)]
+    parts = [_change_headline(deal, change), *changes_said(deal, change)]
     if (change.kind is not Kind.CANCELLATION or change.removes) and not deal.once_only:
         parts.append(f"The running cycle is {_PRORATION[change.proration]}")
     parts += [_invoice(f"Invoice for quote {change.number}", invoice, deal) for invoice in done.stated]
@@ -188,23 +165,15 @@ def _change_headline(deal: Deal, change: Change) -> str:
     return f"READY  {deal.payer.name}: change of the {what} from {say(change.effective)} {until}"
 
 
-def _change_lines(deal: Deal, change: Change) -> list[str]:
-    found = []
-    for line in change.adds:
-        unit = format_exact(line.unit_price, deal.currency)
-        found.append(f"+ {line.quantity} × {line.product.name} at {unit} from {say(line.start)}")
-    for removal in change.removes:
-        unit = format_exact(removal.unit_price, deal.currency)
-        found.append(f"- {removal.quantity} × {removal.product.name} at {unit} from {say(removal.start)}")
-    return found
-
-
 def _later_changed(done: Effect, deal: Deal) -> list[str]:
     lines = []
     for (was, now), group in groupby(done.regular, key=lambda one: (one.was, one.now)):
         days = [say(one.day) for one in group]
-        amounts = f"{format_amount(now, deal.currency)} (was {format_amount(was, deal.currency)})"
-        lines.append(f"Then {len(days)} × {amounts}: {', '.join(days)}")
+        if now:
+            amounts = f"{format_amount(now, deal.currency)} (was {format_amount(was, deal.currency)})"
+            lines.append(f"Then {len(days)} × {amounts}: {', '.join(days)}")
+        else:
+            lines.append(f"No longer invoiced: {len(days)} × {format_amount(was, deal.currency)}: {', '.join(days)}")
     return lines
 
 
@@ -226,39 +195,6 @@ def _own_notes(deal: Deal, customer: Linked | None) -> list[str]:
     return notes
 
 
-def _item(item: DealItem, deal: Deal) -> str:
-    if item.usage is not None:
-        return _usage(item.product.name, item.usage, item, deal)
-    unit = format_exact(Fraction(item.priced.unit) / 10 ** exponent(deal.currency), deal.currency)
-    if item.cycle_months is None or item.interval is None:
-        often = "once"
-    elif item.interval[0] == "day":
-        often = f"for {item.interval[1]} days"
-    else:
-        months = item.interval[1] * (12 if item.interval[0] == "year" else 1)
-        odd = months != item.cycle_months
-        often = f"for {months} months" if odd else _CYCLE_WORDS.get(months, f"every {months} months")
-    text = (
-        f"{item.quantity} × {item.product.name} at {unit}, {often}: {format_amount(item.priced.gross, deal.currency)}"
-    )
-    for discount, off in zip(item.priced.offs, item.priced.off, strict=True):
-        what = "an amount off" if isinstance(discount, AmountOff) else f"{discount.value:f} %"
-        text += f" less {what} ({format_amount(off, deal.currency)})"
-    return f"{text} = {format_amount(item.priced.net, deal.currency)}" if item.priced.offs else text
-
-
-def _usage(name: str, usage: Usage, item: DealItem, deal: Deal) -> str:
-    often = _CYCLE_WORDS.get(item.cycle_months or 1, f"every {item.cycle_months} months")
-    if not usage.mode:
-        return f"{name} by use, {format_exact(item.lines[0].unit_price, deal.currency)} each, {often} in arrears"
-    steps = []
-    for tier in usage.tiers:
-        flat = f" plus {format_exact(tier.flat, deal.currency)}" if tier.flat else ""
-        upto = "above" if tier.up_to is None else f"up to {tier.up_to:,}"
-        steps.append(f"{upto}: {format_exact(tier.unit, deal.currency)} each{flat}")
-    return f"{name} by use, {usage.mode}: {'; '.join(steps)}; {often} in arrears"
-
-
 def _invoice(title: str, invoice: ForecastInvoice, deal: Deal) -> str:
     due = f", due {say(invoice.due)}" if invoice.due else ""
     text = f"{title} {say(invoice.day)}: {format_amount(invoice.total, deal.currency)}{beside(deal.tax)}{due}"
@@ -271,13 +207,15 @@ def _invoice(title: str, invoice: ForecastInvoice, deal: Deal) -> str:
 
 
 def _later(invoices: Sequence[ForecastInvoice], deal: Deal, made: Forecast) -> list[str]:
-    """The later invoices, those of equal amount together with all their days."""
+    """The later invoices by day, days of equal amounts together."""
     if not invoices:
-        return ["No later invoice"]
+        return [] if _by_use(deal) else ["No later invoice"]
     lines = []
-    for total, group in groupby(invoices, key=lambda invoice: invoice.total):
-        days = [say(invoice.day) for invoice in group]
-        lines.append(f"Then {len(days)} × {format_amount(total, deal.currency)}: {', '.join(days)}")
+    by_day = [(day, tuple(i.total for i in group)) for day, group in groupby(invoices, key=lambda i: i.day)]
+    for totals, days in groupby(by_day, key=lambda one: one[1]):
+        said = [say(day) for day, _ in days]
+        amounts = " and ".join(format_amount(total, deal.currency) for total in totals)
+        lines.append(f"Then {len(said)} × {amounts}: {', '.join(said)}")
     return [*lines, "and so on, until it is ended"] if made.open_ended else lines
 
 
@@ -293,7 +231,17 @@ def _totals(deal: Deal, made: Forecast) -> str:
         return f"{total}, no rounding difference"
     word = "less" if made.rest > 0 else "more"
     rest = format_amount(abs(made.rest), deal.currency)
-    return f"{total}; rounding bills {rest} {word} than was signed"
+    what = "pieces by days and rounding bill" if _by_days(deal) else "rounding bills"
+    return f"{total}; {what} {rest} {word} than was signed"
+
+
+def _by_days(deal: Deal) -> bool:
+    """Whether first and last pieces are billed by the days of a cycle, which come to no whole months."""
+    return deal.billing_day is not None and deal.billing_day != deal.start.day
+
+
+def _by_use(deal: Deal) -> bool:
+    return any(line.usage is not None for line in deal.recurring)
 
 
 # ------------------------------------------------------------------ as data
@@ -335,7 +283,7 @@ def _data(
     if done is not None:
         data["change"] = {
             "total": major(done.total),
-            "first": major(done.first),
+            "first": None if done.first is None else major(done.first),
             "stated": [invoice.key for invoice in done.stated],
             "credited": major(sum(credit.amount for credit in done.credits)),
         }

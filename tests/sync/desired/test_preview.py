@@ -8,11 +8,17 @@ from sync.deal.forecast import forecast
 from sync.desired.customer import Linked
 from sync.desired.preview import cannot_bill, preview
 from sync.facts import Customer
-from tests.sync.deal.factory import EARLY, a_deal, a_fee, a_line
+from tests.sync.deal.factory import EARLY, a_cancellation, a_change, a_deal, a_fee, a_line, a_usage
 
 
 def said(deal, now=EARLY, customer=None, notes=()):
     return preview(deal, forecast(deal, now), customer, notes).text
+
+
+def of_change(before, deal):
+    """What the last quote of the deal is said to do."""
+    known = {"change": deal.changes[-1], "earlier": forecast(before, EARLY), "before": before}
+    return preview(deal, forecast(deal, EARLY), None, **known)
 
 
 def test_it_says_who_pays_what_and_when():
@@ -101,3 +107,50 @@ def test_the_json_form_holds_every_invoice_in_plain_types():
 
 def test_a_quote_that_cannot_be_billed_shows_no_amount():
     assert cannot_bill(["A.", "B."]) == "CANNOT BILL YET\n- A.\n- B."
+
+
+# ------------------------------------------------------------------ what takes reading to find
+
+
+def test_each_step_of_a_ramp_and_of_a_discount_says_its_days():
+    steps = [
+        a_line(1, quantity=Decimal(10), end_date=date(2026, 6, 30), ramp_key="A"),
+        a_line(2, quantity=Decimal(20), start_date=date(2026, 7, 1), ramp_key="A"),
+    ]
+    text = said(a_deal(*steps))
+    assert "10 × Pro at 100.00 USD, monthly: 1,000.00 USD, from 1 Jan 2026 to 30 Jun 2026\n" in text
+    assert "20 × Pro at 100.00 USD, monthly: 2,000.00 USD, from 1 Jul 2026 to 31 Dec 2026\n" in text
+    halved = said(a_deal(a_line(discount_percent=Decimal(50), discount_months=3)))
+    assert "less 50 % (500.00 USD) = 500.00 USD, from 1 Jan 2026 to 31 Mar 2026\n" in halved
+    assert "10 × Pro at 100.00 USD, monthly: 1,000.00 USD, from 1 Apr 2026 to 31 Dec 2026\n" in halved
+
+
+def test_what_is_sold_by_use_alone_is_not_said_to_make_no_invoice():
+    text = said(a_deal(a_usage()))
+    assert "invoiced monthly in arrears" in text
+    assert "What is used is invoiced after each cycle, beside all this\n" in text
+    assert "No later invoice" not in text
+
+
+def test_pieces_by_days_are_not_called_rounding():
+    line = a_line(quantity=Decimal(4), unit_price=Decimal(300), price_period="Quarter")
+    text = said(a_deal(line, start_date=date(2027, 3, 10), billing_frequency="Quarterly", billing_day=1))
+    assert "; pieces by days and rounding bill 3.22 USD more than was signed" in text
+
+
+def test_invoices_of_one_day_stand_together():
+    lines = [a_line(n, unit_price=Decimal(n)) for n in range(1, 26)]
+    assert text_of_day(said(a_deal(*lines)), "1 Feb 2026") == ["Then 11 × 2,100.00 USD and 1,150.00 USD"]
+
+
+def text_of_day(text: str, day: str) -> list[str]:
+    return [line.split(":")[0] for line in text.splitlines() if line.startswith("Then") and day in line]
+
+
+def test_a_change_says_its_terms_and_what_is_no_longer_invoiced():
+    deal = a_deal()
+    more = a_line(31, quantity=Decimal(2), unit_price=Decimal(1200), price_period="Year", discount_percent=Decimal(15))
+    assert "+ 2 × Pro at 1,200.00 USD a year less 15 % from 1 Jul 2026\n" in of_change(deal, a_change(deal, more)).text
+    ended = of_change(deal, a_cancellation(deal, date(2026, 11, 1)))
+    assert "No longer invoiced: 2 × 1,000.00 USD: 1 Nov 2026, 1 Dec 2026\n" in ended.text
+    assert ended.data["change"]["first"] is None
