@@ -152,7 +152,7 @@ def _by_stripe(track: Track, deal: Deal, when: Mapping[str, Settled], now: datet
     horizon = add_months(max(track.start, deal.day_of(now)), HORIZON_MONTHS) if track.end is None else None
     opened = when[track.opened_by].plain if track.opened_by in when else track.start
     invoices = []
-    for cycle in track.cycles(horizon) if horizon else _to_the_last(track, deal, when):
+    for cycle in track.cycles(horizon) if horizon else _to_the_last(track, when):
         if cycle.start < opened:
             continue
         at = deal.boundary(cycle.start)
@@ -162,7 +162,7 @@ def _by_stripe(track: Track, deal: Deal, when: Mapping[str, Settled], now: datet
     return invoices
 
 
-def _to_the_last(track: Track, deal: Deal, when: Mapping[str, Settled]) -> Iterable[Cycle]:
+def _to_the_last(track: Track, when: Mapping[str, Settled]) -> Iterable[Cycle]:
     """Every cycle that anybody bills: also one that a Cancellation came too late for."""
     last = max((s.plain for s in when.values()), default=track.start)
     ends = max(last, track.end or last)

@@ -58,7 +58,7 @@ def _account(view: AccountView, deals: Sequence[Contract]) -> AccountSummary:
     same = [d for d in live if d.currency == currency]
     late = [i for i in ours if is_overdue(i, view.now)]
     late_at_all = [i for i in view.invoices if is_overdue(i, view.now) and not i.deleted]
-    charge_s, charge = _next_invoice(view, ours, same)
+    charge_s, charge = _next_invoice(same)
     paid_s, paid_minor = _last_payment(ours)
 
     def amount(value: Fraction | int) -> Decimal | None:
@@ -145,7 +145,7 @@ def _health(deals: Sequence[Contract], live: Sequence[Contract], late: Sequence[
     return "Canceled" if deals else "No Billing"
 
 
-def _next_invoice(view: AccountView, invoices: Sequence[Invoice], deals: Sequence[Contract]) -> tuple[int | None, int]:
+def _next_invoice(deals: Sequence[Contract]) -> tuple[int | None, int]:
     """The earliest date on which a contract bills next, with what all contracts bill on that day."""
     due: dict[int, int] = {}
     for deal in deals:

@@ -56,7 +56,7 @@ def deal_unlike(view: DealsView, deal: Deal) -> list[Difference]:
     if not done:
         return [_nothing_there(view, deal)] if plan.operations else []
     standing = _standing(view, deal, done, plan)
-    found = standing or [*_changed(view, deal, done, plan), *_undone(view, deal, plan)]
+    found = standing or [*_changed(view, deal, done, plan), *_undone(deal, plan)]
     return [*found, *_amounts(view, deal, done, plan), *credits_unlike(view, deal, done, wanted.objects)]
 
 
@@ -187,7 +187,7 @@ def _mrr_difference(view: DealsView, deal: Deal, done: Mapping[str, Made]) -> in
     return round(there) - mrr_minor(deal, deal.day_of(view.now))
 
 
-def _undone(view: DealsView, deal: Deal, plan: Plan) -> list[Difference]:
+def _undone(deal: Deal, plan: Plan) -> list[Difference]:
     """What the deal still has to do though nobody holds it up: a wake or a mark was lost."""
     if plan.drift or not plan.operations:
         return []

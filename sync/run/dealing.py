@@ -78,7 +78,7 @@ class Dealing:
         )
         if mine.accepted_at is None and deal.paid_through:
             check_taken_over(deal, deal.paid_through, now)
-        for promise in self._members(deal.key, now):
+        for promise in self._members(deal.key):
             deal = self._with(deal, promise, now)
         return Case(mine.graph, mine.graph, deal)
 
@@ -104,7 +104,7 @@ class Dealing:
 
     def _changed(self, mine: Signed, now: datetime) -> Case:
         base, before = self._deal(mine.graph, now)
-        others = [p for p in self._members(before.key, now) if p.quote_id != mine.graph.quote.id]
+        others = [p for p in self._members(before.key) if p.quote_id != mine.graph.quote.id]
         later = [p for p in others if mine.accepted_at and p.frozen_at and p.frozen_at > mine.accepted_at]
         for promise in (p for p in others if p not in later):
             before = self._with(before, promise, now)
@@ -117,7 +117,7 @@ class Dealing:
 
     def _renewed(self, graph: QuoteGraph, now: datetime) -> Deal:
         _, deal = self._deal(graph, now)
-        for promise in self._members(deal.key, now):
+        for promise in self._members(deal.key):
             deal = self._with(deal, promise, now)
         return deal
 
@@ -146,7 +146,7 @@ class Dealing:
         deal = taken_over(deal, member.paid_through)
         return rolled_back(deal, member.moved_at) if member.stage is Stage.ROLLED_BACK and member.moved_at else deal
 
-    def _members(self, deal_key: str, now: datetime) -> Sequence[Promise]:
+    def _members(self, deal_key: str) -> Sequence[Promise]:
         """The changes that were taken into the deal, in that order."""
         return [p for p in self.promises.of_deal(deal_key) if p.quote_id != deal_key]
 

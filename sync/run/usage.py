@@ -49,7 +49,7 @@ _holders = count(1)
 
 @dataclass(frozen=True)
 class UsageRun:
-    """The sender: one at a time in an installation, by a lease; any process may be it."""
+    """The sender: one at a time for each Stripe account, by the lease called ``role``; any process may be it."""
 
     intake: UsageIntake
     metering: Metering
@@ -61,18 +61,19 @@ class UsageRun:
     rows: Rows
     clock: Clock
     lease_s: float = 120.0
+    role: str = ROLE
     pause_cap_s: float | None = None
     holder: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{next(_holders)}")
 
     def run_once(self) -> int:
         """One batch is sent, or set aside, or waits with its reason; returns how many rows are settled."""
         waiting, next_s = self.store.waiting()
-        if not waiting or next_s or not self.cursors.lead(ROLE, self.holder, self.lease_s):
+        if not waiting or next_s or not self.cursors.lead(self.role, self.holder, self.lease_s):
             return 0
         try:
             return self._batch()
         finally:
-            self.cursors.resign(ROLE, self.holder)
+            self.cursors.resign(self.role, self.holder)
 
     def waiting(self) -> tuple[int, float | None]:
         """How many rows are still to be sent, and in how many machine seconds the next may go."""

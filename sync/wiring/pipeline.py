@@ -41,6 +41,7 @@ from sync.run.rows import Rows, nowhere
 from sync.run.several import Mine, ShownElsewhere, StripeSide, Whole
 from sync.run.sweep import Sweep
 from sync.run.telling import Telling
+from sync.run.usage import ROLE as USAGE
 from sync.run.usage import UsageRun
 from sync.run.usage_intake import UsageIntake
 from sync.run.usage_reports import UsageReports
@@ -154,6 +155,7 @@ def pipeline_of(
     usage = UsageRun(
         intake=usage_intake_of(store, stripe), metering=stripe.meters, store=store.usage, cursors=store.cursors, links=store.links,
         facts=store.facts, outbox=store.outbox, rows=rows, clock=store.clock, pause_cap_s=DRAIN_BACKOFF_S if drain else None,
+        role=f"{USAGE}:{among.part}" if among and among.part else USAGE,
     )  # fmt: skip
     reports = UsageReports(
         metering=stripe.meters, store=store.usage, usage=usage, subjects=store.subjects, cursors=store.cursors,
