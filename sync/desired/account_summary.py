@@ -34,7 +34,7 @@ def contracts_of(view: AccountView) -> list[Contract]:
     found = contracts(view.subscriptions, view.schedules, view.terms)
     there = {contract.key for contract in found}
     today = view.terms.day(int(view.now.timestamp()))
-    others = alone(view.one_time, view.invoices, view.now, today)
+    others = alone(view.standing_alone, view.invoices, view.now, today)
     return [*found, *(other for other in others if other.key not in there)]
 
 

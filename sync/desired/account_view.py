@@ -12,9 +12,9 @@ from sync.facts import (
     Coupon,
     CreditNote,
     Customer,
+    DealAlone,
     Dispute,
     Invoice,
-    OneTimeDeal,
     Price,
     Refund,
     Schedule,
@@ -40,7 +40,7 @@ class AccountView:
     coupons: Mapping[str, Coupon] = field(default_factory=dict)
     prices: Mapping[str, Price] = field(default_factory=dict)
     products: Mapping[str, str] = field(default_factory=dict)  # Stripe product id -> Product2 id
-    one_time: Sequence[OneTimeDeal] = ()
+    standing_alone: Sequence[DealAlone] = ()
     under_review: bool = False  # more than one customer is live, and people have not said which pays
 
     @property
@@ -53,7 +53,7 @@ class AccountView:
             subscriptions=[s for s in self.subscriptions if s.customer in first],
             schedules=[s for s in self.schedules if s.customer in first],
             invoices=[i for i in self.invoices if i.customer in first],
-            one_time=[d for d in self.one_time if d.customer in first],
+            standing_alone=[d for d in self.standing_alone if d.customer in first],
         )
 
     @property

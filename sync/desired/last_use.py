@@ -124,13 +124,18 @@ def asked(used: Used, deal: Deal) -> Asked:
     return used.line.usage.event, used.since or deal.boundary(used.start), used.until or deal.boundary(used.end)
 
 
-def said_uses(dues: Iterable[UseDue], quote_id: str, deal: Deal) -> list[str]:
-    """In words, for the preview of a quote, when what is used until then is billed."""
+def said_uses(dues: Iterable[UseDue], quote_id: str, deal: Deal, *, is_new: bool = False) -> list[str]:
+    """In words, for the preview of a quote, when what is used until then is billed. ``is_new``: of a customer that Stripe
+    does not know yet.
+    """
     lines = []
     for due in (d for d in dues if d.quote_id == quote_id):
         names = " and ".join(dict.fromkeys(one.line.product.name for one in due.used))
-        last, day = say(due.used[0].end - _ONE_DAY), say(deal.day_of(ready_at(due)))
-        lines.append(f"What is used of {names} until {last} is billed by what was counted, on {day}")
+        last, day = say(max(one.end for one in due.used) - _ONE_DAY), say(deal.day_of(ready_at(due)))
+        unknown = (
+            "; Stripe does not know the customer yet, so what nobody reports until then is not owed" if is_new else ""
+        )
+        lines.append(f"What is used of {names} until {last} is billed by what was counted, on {day}{unknown}")
     return lines
 
 

@@ -79,7 +79,7 @@ def show(view: AccountView, invoice_ids: frozenset[str], whole: AccountView | No
             for i in (*issues.standing, *others.standing)
         ),
         settled=(*issues.over, *others.over),
-        billed=billed([*view.subscriptions, *view.schedules, *view.one_time], view.invoices, view.prices),
+        billed=billed([*view.subscriptions, *view.schedules, *view.standing_alone], view.invoices, view.prices),
         subscriptions=tuple(_subscription(view, d, followers.get(d.deal or d.key)) for d in deals),
         items=tuple(row for d in deals for row in _items(view, d)),
         invoices=tuple(invoice_row(view, i, by_object, given[i.id]) for i in named),
@@ -156,4 +156,4 @@ def _wake(view: AccountView) -> datetime | None:
     if any(is_overdue(i, view.now) for i in view.invoices):
         tomorrow = view.terms.day(now_s) + timedelta(days=1)
         instants.append(datetime.combine(tomorrow, time(), tzinfo=zone(view.zone)).astimezone(UTC))
-    return min([*instants, *changes_at(view.one_time, view.now)], default=None)
+    return min([*instants, *changes_at(view.standing_alone, view.now)], default=None)

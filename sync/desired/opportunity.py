@@ -16,7 +16,7 @@ from sync.desired import quote_status
 from sync.desired.credit_lines import credited_before_tax
 from sync.desired.keys import DEAL
 from sync.desired.last_usage import BILLED, is_metered
-from sync.facts import Invoice, OneTimeDeal, Price, Schedule, Subscription
+from sync.facts import DealAlone, Invoice, Price, Schedule, Subscription
 
 #: What a person should see first, first.
 ORDER = (
@@ -57,7 +57,7 @@ class BilledDeal:
 
 
 def billed(
-    objects: Iterable[Subscription | Schedule | OneTimeDeal], invoices: Iterable[Invoice], prices: Mapping[str, Price]
+    objects: Iterable[Subscription | Schedule | DealAlone], invoices: Iterable[Invoice], prices: Mapping[str, Price]
 ) -> dict[str, BilledDeal]:
     """What each deal that these objects are of was invoiced, by its key."""
     deals = {o.id: o for o in objects if o.metadata.get(DEAL)}

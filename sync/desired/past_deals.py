@@ -1,6 +1,6 @@
 """Deals that no Stripe object carries, because nothing of them runs: of one-time lines only, or over when their quote was
 accepted (BILLING_RULES 3). They stand on invoices alone, and what the CRM's row says is in the metadata of these. Before
-the first invoice of a deal of one-time lines there is what its last run worked out (`OneTimeDeal`).
+the first of them, and where there never is one, there is what the last run of the deal worked out (`DealAlone`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from fractions import Fraction
 from sync.deal.calendar import instant, seconds
 from sync.deal.deal import Deal
 from sync.deal.forecast import Forecast
+from sync.deal.settled import all_past
 from sync.desired.contracts import Contract
 from sync.desired.keys import DEAL, ENDS_ON, FIRST_DAY, QUOTE, RENEWS, TERM_END, deal_metadata
-from sync.facts import Invoice, OneTimeDeal
+from sync.facts import DealAlone, Fact, Invoice
 
 _ONE_DAY = timedelta(days=1)
 
@@ -35,14 +36,18 @@ def end_metadata(deal: Deal) -> dict[str, str]:
     return {ENDS_ON: deal.ends_on.isoformat()} if deal.ends_on is not None else {}
 
 
-def one_time(deal: Deal, made: Forecast, customer: str, *, livemode: bool) -> OneTimeDeal | None:
-    """The deal as its row shows it, where it is of one-time lines only; None for any other."""
-    if not deal.once_only or deal.last is None:
-        return None
+def stands_alone(deal: Deal, objects: Iterable[Fact], now: datetime) -> bool:
+    """Whether no Stripe object carries the deal, now or ever; ``objects`` are all that the customer has."""
+    return deal.once_only or (all_past(deal, now) and not any(f.metadata.get(DEAL) == deal.key for f in objects))
+
+
+def standing_alone(deal: Deal, made: Forecast, customer: str, *, livemode: bool) -> DealAlone:
+    """A deal that stands alone, as its row shows it."""
+    assert deal.last is not None  # what never ends runs
     dues: dict[int, int] = {}
     for invoice in made.invoices:
         dues[invoice.at_s] = dues.get(invoice.at_s, 0) + invoice.total
-    return OneTimeDeal(
+    return DealAlone(
         id=deal.key,
         livemode=livemode,
         metadata={**deal_metadata(deal, deal.key), **past_metadata(deal)},
@@ -55,13 +60,13 @@ def one_time(deal: Deal, made: Forecast, customer: str, *, livemode: bool) -> On
     )
 
 
-def changes_at(deals: Iterable[OneTimeDeal], now: datetime) -> list[datetime]:
+def changes_at(deals: Iterable[DealAlone], now: datetime) -> list[datetime]:
     """When time alone changes what is shown of these."""
     moments = (instant(s) for deal in deals for s in (deal.opens_s, deal.over_s, *(at for at, _ in deal.dues)))
     return [at for at in moments if at > now]
 
 
-def alone(deals: Iterable[OneTimeDeal], invoices: Iterable[Invoice], now: datetime, today: date) -> list[Contract]:
+def alone(deals: Iterable[DealAlone], invoices: Iterable[Invoice], now: datetime, today: date) -> list[Contract]:
     """The contracts that no Stripe object tells of, each once. ``today`` is the billing zone's."""
     found: dict[str, list[Invoice]] = {}
     for invoice in sorted(invoices, key=lambda i: (i.created_s, i.id)):
@@ -79,7 +84,7 @@ def _by_invoices(key: str, mine: list[Invoice], today: date) -> Contract:
     return _contract(key, mine[0], said, mine, "Active" if runs else "Canceled")
 
 
-def _of_once(deal: OneTimeDeal, mine: list[Invoice], now_s: int) -> Contract:
+def _of_once(deal: DealAlone, mine: list[Invoice], now_s: int) -> Contract:
     taken_back = ENDS_ON in deal.metadata and not deal.dues
     running = "Scheduled" if now_s < deal.opens_s else "Active"
     status = "Canceled" if taken_back or now_s >= deal.over_s else running
@@ -88,9 +93,7 @@ def _of_once(deal: OneTimeDeal, mine: list[Invoice], now_s: int) -> Contract:
     return replace(made, next_charge_s=at, next_amount_minor=amount)
 
 
-def _contract(
-    key: str, of: Invoice | OneTimeDeal, said: Mapping[str, str], mine: list[Invoice], status: str
-) -> Contract:
+def _contract(key: str, of: Invoice | DealAlone, said: Mapping[str, str], mine: list[Invoice], status: str) -> Contract:
     end = _day_before(said.get(TERM_END))
     return Contract(
         key=key,

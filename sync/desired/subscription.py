@@ -101,9 +101,6 @@ def _check_start(deal: Deal, now: datetime) -> None:
     if ended and not past and not deal.once_only:
         detail = f"Quote {deal.number}: it was cancelled from {say(deal.last or deal.start)} on before it was billed. Correct that day."
         refused.append(_refusal(deal, "Start_Date__c", detail, "A deal that was cancelled before it was billed"))
-    if past and any(line.usage for line in deal.recurring):
-        detail = f"Quote {deal.number}: nobody can report use of that time any more. Leave out the lines of use."
-        refused.append(_refusal(deal, "Charge_Type__c", detail, "Usage of a deal whose whole term has passed"))
     for track in tracks(deal):
         if any(len(due.lines) > MAX_LINES for due in stated(track, deal, None, now).dues):
             refused.append(_too_long(deal))

@@ -7,7 +7,7 @@ values): they stay text and unknown ones are translated to "unknown" where they 
 
 from __future__ import annotations
 
-from sync.facts.agreements import Item, OneTimeDeal, Phase, PhaseItem, Schedule, Subscription
+from sync.facts.agreements import DealAlone, Item, Phase, PhaseItem, Schedule, Subscription
 from sync.facts.base import Fact
 from sync.facts.catalogue import Coupon, Meter, Price, PriceTier, Product
 from sync.facts.customers import Customer, TaxId, TaxSettings
@@ -20,6 +20,7 @@ __all__ = [
     "Coupon",
     "CreditNote",
     "Customer",
+    "DealAlone",
     "Dispute",
     "Fact",
     "Invoice",
@@ -27,7 +28,6 @@ __all__ = [
     "Item",
     "Line",
     "Meter",
-    "OneTimeDeal",
     "Phase",
     "PhaseItem",
     "Price",
@@ -57,6 +57,6 @@ FACT_TYPES: dict[str, type[Fact]] = {
         CreditNote,
         BalanceTransaction,
         TaxId,
-        OneTimeDeal,
+        DealAlone,
     )
 }

@@ -89,14 +89,15 @@ class Schedule(Fact):
     completed_at_s: int | None = None
 
 
-class OneTimeDeal(Fact):
-    """What is no object of Stripe: a deal of one-time lines only, as its last run worked it out. ``id`` is the deal's key.
+class DealAlone(Fact):
+    """What is no object of Stripe: a deal of which nothing runs there (of one-time lines only, or over when it came), as its
+    last run worked it out. ``id`` is the deal's key.
 
     Its invoices tell of it once they are there; what it shows before that stands here. ``dues``: when an invoice is
     made, and what it comes to before tax. Its days are in ``metadata``, as on its invoices.
     """
 
-    KIND: ClassVar[str] = "onetime"
+    KIND: ClassVar[str] = "alone"
     customer: str = ""
     currency: str = ""
     collection_method: str = ""

@@ -15,10 +15,10 @@ from sync.facts import (
     Coupon,
     CreditNote,
     Customer,
+    DealAlone,
     Dispute,
     Fact,
     Invoice,
-    OneTimeDeal,
     Price,
     Refund,
     Schedule,
@@ -53,7 +53,7 @@ class AccountViews:
         refunds = self._of(everyone, "refund", Refund)
         disputes = self._of(everyone, "dispute", Dispute)
         notes = self._of(everyone, "creditnote", CreditNote)
-        one_time = self._of(everyone, "onetime", OneTimeDeal)
+        standing_alone = self._of(everyone, "alone", DealAlone)
         customers = self._typed("customer", everyone, Customer)
         all_subs = [s for rows in subscriptions.values() for s in rows]
         all_scheds = [s for rows in schedules.values() for s in rows]
@@ -84,7 +84,7 @@ class AccountViews:
                 coupons=coupons,
                 prices=prices,
                 products=products,
-                one_time=[d for c in ids for d in one_time[c]],
+                standing_alone=[d for c in ids for d in standing_alone[c]],
                 under_review=account_id in rivals,
             )
             for account_id, ids in accounts.items()

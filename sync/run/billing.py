@@ -9,6 +9,7 @@ from datetime import datetime
 from sync import catalogue
 from sync.apply import Writer
 from sync.deal.deal import Deal
+from sync.deal.settled import all_past
 from sync.desired import frozen
 from sync.desired.keys import DEAL, OPPORTUNITY, QUOTE
 from sync.errors import Refused, SyncError, Unsafe
@@ -54,7 +55,7 @@ class Billing:
             self.planner.using.keep(worked.deal, worked.use)
             self.planner.payers.settle(worked.payer, worked.deal.payer.account_id, run.graph.quote.id)
             found = close_found(self.ledger, worked.plan, worked.known)
-            if run.promise is None and (worked.plan.operations or _is_taken_in(worked)):
+            if run.promise is None and (worked.plan.operations or _is_taken_in(worked, now)):
                 if run.early and not is_billed(run.graph.quote.id, worked.objects):
                     raise Refused((self.start.refusal(run.graph.quote),))
                 self._one_deal_an_opportunity(run, worked)
@@ -205,9 +206,12 @@ class Billing:
             )
 
 
-def _is_taken_in(worked: Worked) -> bool:
-    """Whether a deal that needs nothing in Stripe before its days is ours now all the same: one of one-time lines only."""
-    return worked.case.before is None and worked.deal.once_only and not worked.wanted.waiting
+def _is_taken_in(worked: Worked, now: datetime) -> bool:
+    """Whether a deal that needs nothing in Stripe yet is ours now all the same: one of one-time lines only, or one that is
+    over and bills nothing but use.
+    """
+    alone = worked.deal.once_only or (all_past(worked.deal, now) and not worked.forecast.invoices)
+    return worked.case.before is None and alone and not worked.wanted.waiting
 
 
 def _is_of(deal: Deal, ref: Ref) -> bool:

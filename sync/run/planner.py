@@ -14,6 +14,7 @@ from sync.desired.catalog import desire_catalogue
 from sync.desired.customer import Linked, check_customer, desire_customer
 from sync.desired.last_use import said_uses, uses_of
 from sync.desired.made import Made, begun, made
+from sync.desired.past_use import check_past_use, meters_of
 from sync.desired.preview import Preview, preview
 from sync.desired.references import catalogue_refs
 from sync.desired.sellable import check_products
@@ -25,7 +26,7 @@ from sync.desired.taxed_customer import check_taxed
 from sync.desired.true_up import as_settled
 from sync.diff import as_named, diff, only_needed
 from sync.errors import Refusal, Refused
-from sync.facts import Customer, Fact, Schedule, Subscription
+from sync.facts import Customer, Fact, Meter, Schedule, Subscription
 from sync.observed import Actual, actuals
 from sync.plan import Plan
 from sync.ports import Snapshot, StripeGateway
@@ -134,9 +135,10 @@ class Planner:
         foreseen, taken = taking.shown(plain, own, now)
         earlier = forecast(case.before, now, begun(case.before, done)) if case.before else None
         changed = foreseen if case.changed is case.deal else forecast(case.changed, now, begun(case.changed, done))
-        used = said_uses(dues, case.change.quote_id, case.deal)
+        used = said_uses(dues, case.change.quote_id, case.deal, is_new=read.customer is None)
         said = self.hold(case, foreseen, known) if shown_only and not done else None
         wakes = [at for at in (wanted.wake_at, *owed.wakes) if at is not None]
+        unknown = bool(dues) and read.customer is None  # whose use it is, is known in another pass
         return Worked(
             case=case,
             forecast=foreseen,
@@ -145,7 +147,7 @@ class Planner:
             customer=read.payer.customer,
             payer=read.payer,
             wanted=replace(wanted, wake_at=min(wakes, default=None)),
-            plan=replace(plan, complete=plan.complete and not again and not numbers.again),
+            plan=replace(plan, complete=plan.complete and not again and not numbers.again and not unknown),
             known=known,
             use=owed.use,
             objects=read.payer.objects,
@@ -167,7 +169,9 @@ class Planner:
         case = self.dealing.case(mine, now)
         deal, account = case.deal, case.base.account
         assert account is not None  # a quote without one was refused
-        needs = catalogue_refs(deal) if not shown_only else tuple(Ref("product", key) for key in deal.products)
+        needs = (
+            catalogue_refs(deal) if not shown_only else (*(Ref("product", p) for p in deal.products), *meters_of(deal))
+        )
         payer, snapshot = self.payers.find(case.base, account, deal, needs, keep)
         customer, objects = payer.customer, payer.objects
         keep()
@@ -177,6 +181,8 @@ class Planner:
         if not done:
             refusals += check_taxed(deal, customer.customer if customer else None)
         refusals += read_tax_settings(self.stripe, deal, is_made=bool(done))
+        if mine.accepted_at is None:
+            refusals += check_past_use(deal, objects, _of(snapshot.all(), Meter), now)
         if mine.accepted_at is None:
             refusals += self._unsellable(case, snapshot)
         if refusals := (*refusals, *check_takeover(deal, taking.takeover, objects, now)):

@@ -117,6 +117,6 @@ def together(views: Sequence[AccountView]) -> AccountView:
         coupons={k: c for v in views for k, c in v.coupons.items()},
         prices={k: p for v in views for k, p in v.prices.items()},
         products={k: p for v in views for k, p in v.products.items()},
-        one_time=[d for v in views for d in v.one_time],
+        standing_alone=[d for v in views for d in v.standing_alone],
         under_review=any(v.under_review for v in views),
     )

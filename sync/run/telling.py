@@ -12,7 +12,7 @@ from sync.deal.effect import effect
 from sync.deal.forecast import line_amounts
 from sync.deal.timeline import BEGUN
 from sync.desired.keys import DEAL
-from sync.desired.past_deals import one_time
+from sync.desired.past_deals import standing_alone, stands_alone
 from sync.desired.preview import cannot_bill
 from sync.desired.quote_status import QuoteView, Shown, line_fields, quote_fields
 from sync.errors import SyncError, Terminal, Transient
@@ -138,14 +138,16 @@ class Telling:
         known = {kind: self.facts.get(kind, [f.id for f in mine]) for kind in ("schedule", "subscription")}
         stale = [f for f in mine if known[f.KIND].get(f.id) != f]
         marks = [Mark(f"subscription:{f.id}", "mirror", unit) for f in stale]
-        if self._keep_one_time(worked, fence) or marks:
+        if self._keep_alone(worked, fence) or marks:
             self.subjects.mark([*marks, account_mark(deal.payer.account_id)], reason="deal_billed")
 
-    def _keep_one_time(self, worked: Worked, fence: int) -> bool:
+    def _keep_alone(self, worked: Worked, fence: int) -> bool:
         """What no Stripe object tells of the deal is kept for its row; whether that is news."""
+        if not stands_alone(worked.deal, worked.objects, self.clock.now()):
+            return False
         customer = worked.known.get(Ref("customer", worked.deal.payer.account_id), "")
-        fact = one_time(worked.deal, worked.forecast, customer, livemode=self.livemode)
-        if fact is None or self.facts.get(fact.KIND, [fact.id]).get(fact.id) == fact:
+        fact = standing_alone(worked.deal, worked.forecast, customer, livemode=self.livemode)
+        if self.facts.get(fact.KIND, [fact.id]).get(fact.id) == fact:
             return False
         self.facts.put([fact], fence)
         return True

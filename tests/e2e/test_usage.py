@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.book import Book, by_day
 from tests.e2e.looks import changes_nothing, quote_row, settled
+from tests.e2e.people import sell
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
 
@@ -118,4 +119,42 @@ def test_what_was_used_until_a_last_day_inside_a_cycle_is_billed_once_to_the_uni
     assert book.row("today", "Status__c Last_Usage__c Last_Usage_Amount__c") == ("Canceled", 1_157, Decimal("62.85"))
     report = tandem.services.pipeline.nightly.sweep.run("test", heal=False)
     assert [f"{d.kind}: {d.record} {d.field}: {d.expected}, not {d.actual}" for d in report.differences] == []
+    changes_nothing(tandem)
+
+
+def test_what_was_used_of_a_deal_that_is_over_is_billed_by_what_its_meter_counted(world: World, tandem: Tandem) -> None:
+    world.at("2026-02-10")
+    book = Book(world, tandem)
+    seat, call = book.product("Seat"), book.by_use("call", TIERS)
+    book.sell("other", [(call, 1, "0", {})], Start_Date__c="2026-02-11", Term_Months__c=6, **MONTHLY)
+    settled(tandem)
+    world.at("2026-03-10T09:00")
+    february: dict[str, Any] = {"Start_Date__c": "2026-02-01", "Term_Months__c": 1, **MONTHLY}
+    book.sell("late", [(seat, 10, "10.00", {}), (call, 1, "0", {})], card=True, **february)
+    book.sell("only by use", [(call, 1, "0", {})], card=True, **february)
+    book.sell("used nothing", [(call, 1, "0", {})], card=True, **february)
+    new = book.sell("new", [(call, 1, "0", {})], **february)
+    for who in ("late", "only by use"):
+        book.used(who, "call", 150, "2026-02-11T00:00:00")
+        book.used(who, "call", 1_000, "2026-03-01T00:00:00")  # no service any more
+    settled(tandem)
+    counted = "What is used of call until 28 Feb 2026 is billed by what was counted, on 10 Mar 2026"
+    assert counted in quote_row(world, book.deals["late"])["Billing_Preview__c"]
+    assert f"{counted}; Stripe does not know the customer yet" in quote_row(world, new)["Billing_Preview__c"]
+    assert [book.billed(who) for who in book.deals] == [[], [("2026-03-10", 10_000)], [], [], []]
+    twice = sell(world.crm, [(call, 1, "0", {})], account=book.accounts["other"], **february)
+    tandem.drain()
+    assert quote_row(world, twice)["Billing_Code__c"] == "CONF-311"
+    world.crm.change("Quote", twice, Status="Denied")
+
+    book.live("2026-03-10T12:00")
+    use = ("2026-03-10", 100 * 10 + 50 * 5)
+    assert sorted(book.billed("late")) == [use, ("2026-03-10", 10_000)]
+    assert [book.billed(who) for who in ("only by use", "used nothing", "new")] == [[use], [], []]
+    for who in ("late", "only by use", "used nothing", "new"):
+        assert quote_row(world, book.deals[who])["Billing_Status__c"] == "Ended", who
+        assert book.row(who, "Status__c Start_Date__c End_Date__c") == ("Canceled", "2026-02-01", "2026-02-28"), who
+        assert sorted(book.shown(who)) == sorted(book.billed(who)), who
+    report = tandem.services.pipeline.nightly.sweep.run("over", heal=False)
+    assert list(report.differences) == []
     changes_nothing(tandem)

@@ -6,11 +6,14 @@ from datetime import date, timedelta
 from typing import Any
 
 from sync.deal.calendar import seconds
+from sync.deal.deal import Deal
 from sync.deal.timeline import tracks
 from sync.desired.keys import KEY, USED
 from sync.desired.last_use import Uses, is_use, said_uses, uses_of, with_invoices
 from sync.desired.made import Made
-from sync.facts import Invoice, Line
+from sync.desired.past_use import check_past_use
+from sync.desired.subscription import desire
+from sync.facts import Invoice, Item, Line, Meter, Price, Subscription
 from sync.records import Desired
 from tests.sync.deal.deals import at
 from tests.sync.deal.factory import a_cancellation, a_deal, a_line, a_usage
@@ -70,3 +73,39 @@ def test_it_falls_due_when_stripe_has_summed_what_came_within_the_grace() -> Non
     assert said_uses(uses().dues, QUOTE, DEAL) == [
         "What is used of Resolutions until 15 Feb 2026 is billed by what was counted, on 16 Feb 2026"
     ]
+
+
+def test_use_of_a_deal_that_is_over_is_counted_cycle_by_cycle_an_hour_after_it_came() -> None:
+    now = at("2026-05-10")
+    deal = a_deal(a_usage(), term_months=2, now=now)
+    [due] = uses_of(deal, {}, now, timedelta(hours=1))
+    assert (due.alone, due.at, due.key) == (True, at("2026-05-10T01"), f"{deal.key}:begun:use")
+    assert [(one.start, one.end) for one in due.used] == [
+        (date(2026, 1, 1), date(2026, 2, 1)), (date(2026, 2, 1), date(2026, 3, 1)),
+    ]  # fmt: skip
+    assert uses_of(deal, {}, at("2027-05-10"), timedelta(hours=1)) == (due,)
+    [said] = said_uses([due], deal.quote_id, deal, is_new=True)
+    assert said.startswith("What is used of Resolutions until 28 Feb 2026")
+    assert "not owed" in said
+    assert desire(deal, now).objects == ()
+
+
+def test_use_that_another_subscription_counted_is_not_billed_again() -> None:
+    now, meter = at("2026-05-10"), Meter(id="mtr_1", event_name="resolution")
+    deal = a_deal(a_usage(), term_months=2, now=now)
+
+    def other(starts: str, ends: str | None = None, **price: Any) -> Subscription:
+        told = {"id": "price_1", "product": "prod_x", "currency": "usd", "usage_type": "metered", "meter": "mtr_1"}
+        return Subscription(
+            id="sub_1", start_date_s=seconds(at(starts)), ended_at_s=seconds(at(ends)) if ends else None,
+            items=(Item(price=Price(**{**told, **price})),),
+        )  # fmt: skip
+
+    def codes(*there: Subscription, meters: tuple[Meter, ...] = (meter,), of: Deal = deal) -> list[str]:
+        return [r.code for r in check_past_use(of, there, meters, now)]
+
+    assert codes(other("2026-02-15")) == codes(other("2025-02-15", "2026-01-02")) == ["CONF-311"]
+    assert codes(other("2026-02-15", product=deal.lines[0].product.key), meters=()) == ["CONF-311"]
+    assert codes(other("2026-03-01")) == codes(other("2025-02-15", "2026-01-01")) == codes() == []
+    assert codes(other("2026-02-15", meter="mtr_2")) == codes(other("2026-02-15", usage_type="licensed")) == []
+    assert codes(other("2026-02-15"), of=a_deal(a_usage())) == [], "it runs: Stripe counts it"

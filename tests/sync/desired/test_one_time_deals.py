@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sync.deal.forecast import forecast
-from sync.desired.past_deals import alone, one_time
+from sync.desired.past_deals import alone, standing_alone
 from sync.desired.preview import preview
 from sync.desired.subscription import desire
 from sync.desired.takeover import check_takeover, taken_over
@@ -109,7 +109,7 @@ def test_what_does_not_fit_on_the_first_invoice_stands_beside_it():
 )
 def test_its_row_goes_by_its_days(now: datetime, status: str, ahead: int | None, ends_on: date | None) -> None:
     deal = a_service(a_fee(1), a_fee(2, start_date=date(2026, 3, 1), unit_price=Decimal(80)))
-    fact = one_time(deal, forecast(deal, EARLY), "cus_1", livemode=False)
+    fact = standing_alone(deal, forecast(deal, EARLY), "cus_1", livemode=False)
     assert fact is not None
     [row] = alone([fact], [], now, now.date())
     assert (row.key, row.status, row.next_amount_minor, row.start, row.end, row.ends_on, row.monthly) == (
