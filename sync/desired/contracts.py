@@ -104,7 +104,7 @@ def contracts(subscriptions: Iterable[Subscription], schedules: Iterable[Schedul
     by_id = {s.id: s for s in subscriptions if not s.deleted}
     managing: dict[str, list[Schedule]] = {i: [] for i in by_id}
     alone: list[list[Schedule]] = []
-    for schedule in schedules:
+    for schedule in _begun(schedules, by_id.values()):
         managed = schedule.subscription or schedule.released_subscription or ""
         if managed in managing:
             managing[managed].append(schedule)
@@ -116,6 +116,17 @@ def contracts(subscriptions: Iterable[Subscription], schedules: Iterable[Schedul
         group[0].extend([subscription] if subscription else [])
         group[1].extend(scheds)
     return [_of_group(key, subs, scheds, terms) for key, (subs, scheds) in sorted(groups.items())]
+
+
+def _begun(schedules: Iterable[Schedule], subscriptions: Iterable[Subscription]) -> list[Schedule]:
+    """The schedules, each begun that a subscription says it comes from: read before it began it plans nothing any more."""
+    started = {s.schedule: s.id for s in subscriptions if s.schedule}
+    return [
+        s.model_copy(update={"status": "active", "subscription": started[s.id]})
+        if s.status == "not_started" and s.id in started
+        else s
+        for s in schedules
+    ]
 
 
 def _key(subscription: Subscription | None, schedules: Sequence[Schedule]) -> str:

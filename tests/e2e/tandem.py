@@ -30,7 +30,7 @@ class Tandem:
 
     def drain(self) -> Drained:
         """Everything that is due at business now was done."""
-        self._see_clock()
+        self.see_clock()
         return drain(self.services.pipeline)
 
     def again(self) -> Tandem:
@@ -44,7 +44,7 @@ class Tandem:
         for one in [*self._others, self]:
             one.services.close()
 
-    def _see_clock(self) -> None:
+    def see_clock(self) -> None:
         """Our clock may reuse an answer for a moment; a test that has just moved time wants the new one."""
         now, deadline = self.world.now(), time.monotonic() + CLOCK_WITHIN_S
         while self.services.clock.now() != now:

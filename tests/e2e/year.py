@@ -1,14 +1,15 @@
-"""A customer's year, lived once: everything that it was told can be told again, in any order, as often as one likes."""
+"""A year that customers live side by side, what the CRM shows of it, and how all that can be forgotten and told again."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import text
 
 from sync.ports import NewNotice
-from tests.e2e.looks import settled
 from tests.e2e.people import Line, sell
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
@@ -25,54 +26,100 @@ SHOWN = {
     "Billing_Payment__c": "Billing_Key__c Billing_Invoice__r.Billing_Key__c Type__c Status__c Amount__c",
     "Quote": "Id Billing_Status__c Billing_Code__c Contract_Total__c",
 }
+#: The same without anything that names a record, as every customer of the same year must show it; and what says whose it is.
+ALIKE = {
+    "Account": (SHOWN["Account"].removeprefix("Id Stripe_Customer_Id__c "), "Id"),
+    "Billing_Subscription__c": (
+        "Status__c Channel__c MRR__c ARR__c Contracted_MRR__c Quantity__c Currency__c Start_Date__c End_Date__c Ends_On__c",
+        "Account__c",
+    ),
+    "Billing_Subscription_Item__c": (
+        "Quantity__c MRR__c Unit_Amount__c Start_Date__c End_Date__c Billing_Subscription__r.Start_Date__c",
+        "Billing_Subscription__r.Account__c",
+    ),
+    "Billing_Invoice__c": (
+        "Status__c Total__c Amount_Paid__c Amount_Remaining__c Amount_Refunded__c Issued_On__c Due_On__c Attempts__c Failure__c",
+        "Account__c",
+    ),
+    "Billing_Payment__c": (
+        "Billing_Invoice__r.Issued_On__c Billing_Invoice__r.Total__c Type__c Status__c Amount__c At__c Detail__c",
+        "Billing_Invoice__r.Account__c",
+    ),
+    "Quote": ("Quote_Type__c Billing_Status__c Billing_Code__c Contract_Total__c", "AccountId"),
+}
 #: What our store knows of the outside. What was signed stays: it is known from nowhere else.
 KNOWN = "notices, subjects, units, facts, crm_rows, crm_writes, flushers, cursors, inputs_acted_on"
 
 
-def live_a_year(world: World, tandem: Tandem) -> str:
-    """Sign-up, failed payment, recovery, refund, upgrade by sales, amendment, dispute, renewal. Returns the Account's id."""
+@dataclass
+class Life:
+    """One customer's year: everybody lives the same one, at the same seconds."""
+
+    number: int
+    customer: str = ""
+    account: str = ""
+    deal: str = ""
+
+    @property
+    def email(self) -> str:
+        return f"ops@birch{self.number}.example"
+
+
+def live_a_year(world: World, lives: Sequence[Life], hear: Callable[[], None]) -> None:
+    """Sign-up, failed payment, recovery, refund, upgrade by sales, amendment, dispute, renewal. After each of them ``hear``
+    lets Tandem know something of it.
+    """
     stripe = world.stripe
     world.at("2026-01-10")
-    plan = stripe.sign_up("Birch", "ops@birch.example", seats=5, card="pm_card_visa")
-    customer = plan["customer"]
-    account = world.crm.create(
-        "Account", Name="Birch", Website="https://birch.example", Billing_Email__c="ops@birch.example"
-    )
-    settled(tandem)
-    bad = stripe.post("payment_methods/pm_card_chargeCustomerFail/attach", customer=customer)["id"]
-    stripe.post(f"customers/{customer}", form={"invoice_settings[default_payment_method]": bad})
+    for one in lives:
+        name = f"Birch {one.number}"
+        one.customer = stripe.sign_up(name, one.email, seats=5, card="pm_card_visa")["customer"]
+        site = f"https://birch{one.number}.example"
+        one.account = world.crm.create("Account", Name=name, Website=site, Billing_Email__c=one.email)
+    hear()
+    for one in lives:
+        _card(world, one, "pm_card_chargeCustomerFail")
     world.at("2026-02-10T02:00")
-    settled(tandem)
-    good = stripe.post("payment_methods/pm_card_createDispute/attach", customer=customer)["id"]
-    stripe.post(f"customers/{customer}", form={"invoice_settings[default_payment_method]": good})
-    stripe.post(f"invoices/{stripe.all('invoices', customer=customer)[0]['id']}/pay", payment_method=good)
-    first = stripe.all("charges", customer=customer)[-1]["id"]
-    stripe.post("refunds", charge=first, amount=5_000)
-    settled(tandem)
+    hear()
+    for one in lives:
+        good = _card(world, one, "pm_card_createDispute")
+        failed = stripe.all("invoices", customer=one.customer)[0]["id"]
+        stripe.post(f"invoices/{failed}/pay", payment_method=good)
+        stripe.post("refunds", charge=stripe.all("charges", customer=one.customer)[-1]["id"], amount=5_000)
+    hear()
     seat = world.crm.product("Seat", currencies=["USD"])
-    terms = {"Billing_Frequency__c": "Monthly", "Days_Until_Due__c": 30}
-    deal = sell(
-        world.crm, [(seat, 10, "50.00", {})], account=account, Start_Date__c="2026-03-01", Term_Months__c=10, **terms
-    )
+    terms: dict[str, Any] = {"Billing_Frequency__c": "Monthly", "Days_Until_Due__c": 30}
+    for one in lives:
+        header = {"Start_Date__c": "2026-03-01", "Term_Months__c": 10, **terms}
+        one.deal = sell(world.crm, [(seat, 10, "50.00", {})], account=one.account, **header)
     world.at("2026-03-01T02:00")
-    settled(tandem)
-    _change(world, deal, [(seat, 2, "50.00", {})], "Amendment", Start_Date__c="2026-05-01")
-    settled(tandem)
+    hear()
+    for one in lives:
+        _change(world, one, [(seat, 2, "50.00", {})], "Amendment", Start_Date__c="2026-05-01")
+    hear()
     world.at("2026-05-01T02:00")
-    settled(tandem)
+    hear()
     renewed = {"Start_Date__c": "2027-01-01", "Term_Months__c": 12, **terms}
-    _change(world, deal, [(seat, 12, "60.00", {})], "Renewal", **renewed)
+    for one in lives:
+        _change(world, one, [(seat, 12, "60.00", {})], "Renewal", **renewed)
     for day in ("2026-09-01T02:00", "2027-01-01T02:00"):
+        hear()
         world.at(day)
-        settled(tandem)
-    return account
+    hear()
 
 
-def _change(world: World, deal: str, lines: Sequence[Line], kind: str, **header: Any) -> None:
+def _card(world: World, one: Life, card: str) -> str:
+    """This card is what the customer pays with from now on."""
+    method = str(world.stripe.post(f"payment_methods/{card}/attach", customer=one.customer)["id"])
+    world.stripe.post(f"customers/{one.customer}", form={"invoice_settings[default_payment_method]": method})
+    return method
+
+
+def _change(world: World, one: Life, lines: Sequence[Line], kind: str, **header: Any) -> None:
     """A signed change of the deal, whose row has the key of the plan that it took over."""
-    row = world.crm.row("Billing_Subscription__c", "Id Account__c", f"Quote__c = '{deal}'")
+    row = world.crm.row("Billing_Subscription__c", "Id", f"Quote__c = '{one.deal}'")
     names = {"Quote_Type__c": kind, "Billing_Subscription__c": row["Id"], **header}
-    world.crm.accept(world.crm.quote(f"{kind} of {deal}", row["Account__c"], "USD", lines, **names))
+    world.crm.accept(world.crm.quote(f"{kind} of {one.deal}", one.account, "USD", lines, **names))
 
 
 def deliveries(tandem: Tandem) -> list[NewNotice]:
@@ -88,11 +135,35 @@ def shown(world: World) -> dict[str, list[dict[str, Any]]]:
     return {sobject: sorted(world.crm.rows(sobject, fields), key=str) for sobject, fields in SHOWN.items()}
 
 
-def forget(world: World, tandem: Tandem, account: str) -> None:
-    """Our store knows nothing of either side any more, and what the CRM shows is wrong or gone."""
+def alike(world: World) -> dict[str, dict[str, list[str]]]:
+    """By Account what the CRM shows of it by object, so that two customers of the same year show the same."""
+    found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for sobject, (fields, whose) in ALIKE.items():
+        for row in world.crm.rows(sobject, f"{fields} {whose}"):
+            at: Any = row
+            for step in whose.split("."):
+                owner, at = at, at[step]
+            account = owner.pop(whose.rpartition(".")[2])
+            found[account][sobject].append(str(_plain(row)))
+    return {account: {sobject: sorted(rows) for sobject, rows in shown.items()} for account, shown in found.items()}
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row without what Salesforce says of where it is."""
+    plain = {name: _plain(v) if isinstance(v, Mapping) else v for name, v in row.items() if name != "attributes"}
+    return dict(sorted(plain.items()))
+
+
+def forget(world: World, tandem: Tandem) -> None:
+    """Our store knows nothing of either side any more, and what the CRM shows is wrong or gone. Stripe's events were read to
+    the first one: Stripe keeps them for thirty days, and this year's are to be caught up with.
+    """
     with tandem.services.engine.begin() as connection:
         connection.execute(text(f"TRUNCATE {KNOWN}"))
         connection.execute(text("DELETE FROM links WHERE stripe_kind = 'customer'"))
+    first = world.stripe.all("events")[-1]
+    reached = {"id": first["id"], "from": first["id"], "created": first["created"]}
+    tandem.services.cursors.put(f"stripe:{tandem.services.stripe.account}:events", reached)
     # An item that has left its subscription (quantity 0) is known from nowhere but its row.
     for sobject, where in (("Billing_Invoice__c", ""), ("Billing_Subscription_Item__c", "Quantity__c > 0")):
         for row in world.crm.rows(sobject, "Id", where):
@@ -100,17 +171,7 @@ def forget(world: World, tandem: Tandem, account: str) -> None:
     for row in world.crm.rows("Billing_Subscription__c", "Id"):
         world.crm.change("Billing_Subscription__c", row["Id"], Status__c="Paused", MRR__c=1, Quantity__c=99)
     wrong = {"Billing_Health__c": "Canceled", "MRR__c": 1, "Open_Balance__c": 7, "Stripe_Customer_Id__c": None}
-    world.crm.change("Account", account, **wrong)
+    for row in world.crm.rows("Account", "Id"):
+        world.crm.change("Account", row["Id"], **wrong)
     for row in world.crm.rows("Quote", "Id"):
         world.crm.change("Quote", row["Id"], Billing_Status__c="On Hold", Billing_Code__c="X")
-
-
-def tell(tandem: Tandem, notices: Sequence[NewNotice], *, steps: int) -> None:
-    """These notices arrive; so many pieces of work are done meanwhile, with what is known by then."""
-    pipeline = tandem.services.pipeline
-    tandem.services.subjects.add_notices(notices)
-    pipeline.take_in()
-    for _ in range(steps):
-        pipeline.run_deal()
-        pipeline.run_mirror()
-        pipeline.flusher.run_once()

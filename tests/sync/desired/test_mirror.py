@@ -128,6 +128,15 @@ def test_the_row_of_a_deal_stays_the_same_when_its_subscription_begins() -> None
     assert (row.status, row.mrr, row.ends_on, row.end_date) == ("Active", Decimal("500.00"), None, date(2026, 12, 31))
 
 
+def test_a_schedule_last_read_before_it_began_is_not_shown_beside_its_subscription() -> None:
+    running = subscription(schedule="sub_sched_1", metadata={"tandem_deal": "0Q0A"})
+    shown = show(view(subscriptions=[running], schedules=[schedule()]), frozenset())
+
+    (row,) = shown.subscriptions
+    assert (row.quantity, row.mrr, row.contracted_mrr) == (10, Decimal("500.00"), Decimal("500.00"))
+    assert [line.quantity for line in shown.items] == [Decimal(10)]
+
+
 def test_two_objects_of_one_deal_are_one_row() -> None:
     yearly = Item(
         id="si_2", price=price("price_2", "1200000", "year"), quantity=1, period_start_s=JAN_1, period_end_s=JAN_1_2027
