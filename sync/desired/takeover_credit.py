@@ -207,7 +207,9 @@ def said_credit(given: Given, left: int, takeover: Takeover) -> list[str]:
         )
     if given.to_balance:
         more = " more" if given.on_first else ""
-        lines.append(f"{amount(given.to_balance)}{more} of its unused time goes to the customer's balance")
+        # Stripe takes no credit on a taxed invoice; the balance pays it, and what was taxed takes its tax along.
+        pays = ", with its tax, and pays the first invoice from there" if takeover.deal.tax is not None else ""
+        lines.append(f"{amount(given.to_balance)}{more} of its unused time goes to the customer's balance{pays}")
     if given.off_open:
         lines.append(f"Its open invoices are lowered by {amount(given.off_open)} for time that is not used")
     return lines or ["No unused time of it was billed, so nothing is credited"]

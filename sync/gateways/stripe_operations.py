@@ -213,6 +213,7 @@ READS: Mapping[str, Endpoint] = {
     "refunds": Endpoint("GET", "/v1/refunds", "Charges: read", "list refunds"),
     "disputes": Endpoint("GET", "/v1/disputes", "Disputes: read", "list disputes"),
     "credit_notes": Endpoint("GET", "/v1/credit_notes", "Credit Notes: read", "list credit notes"),
+    "credit_note_preview": Endpoint("GET", "/v1/credit_notes/preview", "Credit Notes: read", "preview a credit note"),
     "balance_transactions": Endpoint(
         "GET", "/v1/customers/{id}/balance_transactions", "Customers: read", "list what moved a customer's balance"
     ),

@@ -85,3 +85,6 @@ class StripeGateway(Protocol):
 
     def preview(self, payload: Mapping[str, object]) -> Previewed | None:
         """Stripe's create_preview: the one invoice that would be made next, or None when there would be none."""
+
+    def credit_total(self, note: Mapping[str, object]) -> int:
+        """What a credit note with these parameters would come to, in minor units with its tax; nothing is made."""

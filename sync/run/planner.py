@@ -31,6 +31,7 @@ from sync.observed import Actual, actuals
 from sync.plan import Plan
 from sync.ports import Snapshot, StripeGateway
 from sync.records import Desired, Ref
+from sync.run.crediting import to_the_cent
 from sync.run.dealing import Case, Dealing, Signed
 from sync.run.owed import Owed, read_owed
 from sync.run.payers import Payer, Payers
@@ -130,7 +131,7 @@ class Planner:
         numbers = read_tax_ids(self.stripe, case.deal, read.customer, aside=read.payer.aside)
         desired = () if wanted.waiting else self._desired(read, wanted, owed, numbers, shown_only=shown_only)
         actual = as_named(desired, read.actual(owed, numbers))
-        plan = only_needed(diff(desired, actual))
+        plan = to_the_cent(only_needed(diff(desired, actual)), self.stripe)
         known = {ref: found.remote_id for ref, found in actual.items()}
         foreseen, taken = taking.shown(plain, own, now)
         earlier = forecast(case.before, now, begun(case.before, done)) if case.before else None

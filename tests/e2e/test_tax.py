@@ -111,6 +111,8 @@ def test_what_is_given_back_takes_its_tax_with_it_also_from_the_plan_that_was_ta
     [first] = [i for i in world.stripe.all("invoices") if i["metadata"].get("tandem_deal")]
     # 16 of 31 days of 19,500 that were not taxed pay part of 100,000 and its 8.25 %.
     assert (first["total"], first["amount_due"]) == (108_250, 108_250 - 10_065)
+    said = quote_row(world, deal)["Billing_Preview__c"]
+    assert "100.65 USD of its unused time goes to the customer's balance, with its tax, and pays the first" in said
     changes_nothing(tandem)
 
     row = world.crm.row("Billing_Subscription__c", "Billing_Key__c", f"Quote__c = '{deal}'")["Billing_Key__c"]

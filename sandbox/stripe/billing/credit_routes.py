@@ -96,6 +96,13 @@ def void_credit_note(call: Call) -> Obj:
     return note
 
 
+@route("GET", "/v1/credit_notes/preview", parameters.CREDIT_NOTE_CREATE)
+def preview_credit_note(call: Call) -> Obj:
+    """What a credit note would come to; nothing is made."""
+    invoice = call.kernel.get("invoice", call.params["invoice"], "invoice")
+    return billing_of(call.kernel).credits.preview_note(invoice, call.params)
+
+
 @route("GET", "/v1/credit_notes/{id}")
 def retrieve_credit_note(call: Call) -> Obj:
     """One credit note."""

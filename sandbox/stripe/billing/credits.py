@@ -125,6 +125,16 @@ class Credits:
 
     def create_note(self, invoice: Obj, params: dict[str, Any]) -> Obj:
         """A credit note: on what is still due it lowers the invoice, on what was paid it gives money back."""
+        note = self.preview_note(invoice, params)
+        open_part, paid_part = note["pre_payment_amount"], note["post_payment_amount"]
+        self._check_given_back(params, paid_part)
+        self._give_back(invoice, note, params)
+        self.kernel.add(note, "credit_note.created")
+        self._credit_invoice(invoice, open_part, paid_part)
+        return note
+
+    def preview_note(self, invoice: Obj, params: dict[str, Any]) -> Obj:
+        """The note as it would be made; how its money would go back is not judged."""
         if invoice["status"] not in ("open", "paid"):
             raise invalid(
                 f"You can only create a credit note for open or paid invoices. This invoice is `{invoice['status']}`.",
@@ -134,7 +144,6 @@ class Credits:
         on_top, within = crediting.sums(note_lines)
         amount = net if "amount" in params else net + on_top
         open_part, paid_part = self._parts(invoice, amount)
-        self._check_given_back(params, paid_part)
         sequence = 1 + len(self.kernel.store.all("credit_note", of=("invoice", invoice["id"])))
         note = shapes_money.credit_note(
             self.kernel.new_id("cn"), invoice, f"{invoice['number']}-CN-{sequence:02d}", self.kernel.now_s()
@@ -157,9 +166,6 @@ class Credits:
         )
         note["_lines"] = note_lines
         note["lines"] = shapes.embedded_list(note_lines, f"/v1/credit_notes/{note['id']}/lines")
-        self._give_back(invoice, note, params)
-        self.kernel.add(note, "credit_note.created")
-        self._credit_invoice(invoice, open_part, paid_part)
         return note
 
     def _note_lines(self, invoice: Obj, params: dict[str, Any]) -> tuple[list[Obj], int]:

@@ -62,6 +62,8 @@ def test_exclusive_tax_comes_on_top_and_a_credit_note_takes_its_part_back(story:
     assert (invoice.amount_paid, invoice.automatic_tax.status) == (10_836, "complete")
 
     line = {"type": "invoice_line_item", "invoice_line_item": invoice.lines.data[0].id, "amount": 5_000}
+    foretold = _api(story).credit_notes.preview({"invoice": invoice.id, "lines": [line], "credit_amount": 5_000})
+    assert (foretold.total, _api(story).credit_notes.list({"invoice": invoice.id}).data) == (5_413, [])
     note = _api(story).credit_notes.create({"invoice": invoice.id, "lines": [line], "credit_amount": 5_413})
     assert (note.total, note.total_excluding_tax, note.total_taxes[0].amount) == (5_413, 5_000, 413)
     custom = {"type": "custom_line_item", "description": "x", "quantity": 1, "unit_amount": 100}
