@@ -30,6 +30,7 @@ FILE_SUFFIX = "_FILE"
 #: Secrets of which several may be given at once; their variable is named in the singular.
 SECRET_LISTS = ("STRIPE_WEBHOOK_SECRET", "USAGE_TOKEN", "OPS_TOKEN")
 SHORTEST_TOKEN = 24
+SHORTEST_HISTORY_DAYS = 31
 STRIPE_API = "https://api.stripe.com"
 #: BILL_SIGNED_SINCE for an org in which every signed quote is to be billed.
 EVER = "ever"
@@ -149,6 +150,9 @@ class Settings(BaseSettings):
     worker_deal_threads: int = Field(4, ge=1, le=64)
     worker_mirror_threads: int = Field(2, ge=1, le=64)
     worker_bulk_threads: int = Field(1, ge=1, le=64)
+    history_days: int = Field(
+        180, ge=0, description="So long notices are kept, and runs that wrote nothing; 0 for ever, else 31 or more."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @classmethod
@@ -209,6 +213,15 @@ class Settings(BaseSettings):
         if moment is None or (len(value) > len("2026-03-01") and moment.tzinfo is None):
             raise ValueError(
                 f"{value!r} is no date (2026-03-01), no moment with its zone (2026-03-01T09:00Z), and not {EVER}"
+            )
+        return value
+
+    @field_validator("history_days")
+    @classmethod
+    def _longer_than_stripes(cls, value: int) -> int:
+        if 0 < value < SHORTEST_HISTORY_DAYS:
+            raise ValueError(
+                f"0 keeps history for ever, else {SHORTEST_HISTORY_DAYS} days at least: Stripe lists events for 30"
             )
         return value
 

@@ -76,6 +76,7 @@ class Pace:
     refused_s: float = REFUSED_EVERY_S
     nightly_s: float = 30.0
     won_s: float = 300.0
+    tidy_s: float = 600.0
 
 
 @dataclass
@@ -109,7 +110,8 @@ class Timer:
 class Scheduler:
     """One scheduler process. `run` returns when ``stop`` is set.
 
-    ``tell_calls`` is told how much of Salesforce's daily allowance is used, each time Salesforce was asked for changes.
+    ``tell_calls`` is told how much of Salesforce's daily allowance is used, each time Salesforce was asked for changes;
+    ``tidy`` counts what is over and forgets what may be.
     """
 
     def __init__(
@@ -119,6 +121,7 @@ class Scheduler:
         pace: Pace,
         *,
         tell_calls: Callable[[Mapping[str, int]], None] = lambda _: None,
+        tidy: Callable[[], None] = lambda: None,
         holder: str = "",
     ) -> None:
         self._pipeline = installation.pipeline
@@ -128,6 +131,7 @@ class Scheduler:
         self._doorbell = doorbell
         self._pace = pace
         self._tell_calls = tell_calls
+        self._tidy = tidy
         self._holder = holder or f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}"
         self._leading = threading.Event()
 
@@ -146,6 +150,7 @@ class Scheduler:
                 for one in self._pipeline.everywhere
             ),
             Loop("clocks", self._timed(self.clock_timers()), stop, idle_s=0.5),
+            Loop("tidy", self._timed([Timer("tidy", self._pace.tidy_s, self._tidy)]), stop, idle_s=0.5),
         ]
         for loop in loops[1:]:
             loop.start()

@@ -14,6 +14,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 
+import asyncpg
 import structlog
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -74,6 +75,7 @@ class Web:
         self._version = version
         self._gauges_sql = gauges_sql
         self._metrics = Metrics(version)
+        self._scraping: asyncio.Task[list[asyncpg.Record]] | None = None
         self._paths = {f"{WEBHOOKS}/{name}" if name else WEBHOOKS: name for name in self._senders}
         self._others = Starlette(
             routes=[
@@ -171,9 +173,13 @@ class Web:
         return JSONResponse(self._version)
 
     async def metrics(self, request: Request) -> Response:
-        """Prometheus text: counters of this process, and the state of the whole installation from the store."""
+        """Prometheus text: counters of this process, and the state of the whole installation from the store. Scrapes that come
+        while the store is asked share its answer.
+        """
+        if self._scraping is None or self._scraping.done():
+            self._scraping = asyncio.create_task(self._writer.fetch(self._gauges_sql))
         try:
-            rows = await self._writer.fetch(self._gauges_sql)
+            rows = await asyncio.shield(self._scraping)
         except STORE_ERRORS:
             return PlainTextResponse("the store does not answer", status_code=503)
         return Response(self._metrics.text(row_of(row) for row in rows), media_type=CONTENT_TYPE_LATEST)

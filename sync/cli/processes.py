@@ -112,7 +112,9 @@ def scheduler(json: Json = False, yes: Yes = False) -> int:
             wiring.check_mapped(given, built.salesforce)
             bell = Doorbell(make_broker(make_client(here.redis_url, connections=4)))
             _serving(Out(json), "scheduler", {}, "scheduler started")
-            Scheduler(built, bell, pace, tell_calls=lambda calls: built.budgets.told(SALESFORCE, **calls)).run(stop)
+            Scheduler(
+                built, bell, pace, tell_calls=lambda calls: built.budgets.told(SALESFORCE, **calls), tidy=built.tidy
+            ).run(stop)
     return Exit.DONE
 
 

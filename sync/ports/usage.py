@@ -85,7 +85,9 @@ class UsageStore(Protocol):
     def around(self, customer: str, event: str, start: datetime, end: datetime) -> Sequence[StoredUsage]:
         """Rows of this customer and event with ``start <= happened_at < end``."""
 
-    def set_aside_of(self, customers: Iterable[str] | None = None) -> Sequence[UsageGroup]: ...
+    def set_aside_of(
+        self, customers: Iterable[str] | None = None, *, newest: int | None = None
+    ) -> Sequence[UsageGroup]: ...
 
     def any(self) -> bool:
         """Whether any usage was ever taken in."""

@@ -5,33 +5,7 @@ Ages and durations are machine time; the one from signature to subscription is b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-#: Upper bounds of histograms, in seconds.
-CALL_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-JOB_S = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
-QUOTE_S = (60, 300, 900, 1800, 3600, 14_400, 86_400, 604_800)
-
-
-def _histogram(metric: str, labels: Sequence[str], bounds: Sequence[float], source: str) -> str:
-    """Rows of one metric, one a label set and bound; ``source`` has the labels as columns, and ``seconds``.
-
-    The bounds are searched negated and downwards, because a bucket holds what is *at most* its bound.
-    """
-    downwards = ", ".join(f"{-bound}" for bound in reversed(bounds))
-    thresholds = f"ARRAY[{downwards}]::float8[]"
-    told = f"ARRAY[{', '.join(labels)}]::text[]"
-    keys = "".join(f"{label}, " for label in labels)
-    return f"""
-SELECT '{metric}', {told}, bound, coalesce(sum(many) FILTER (WHERE upto <= bound), 0)::float8, sum(long)::float8
-FROM (
-    SELECT {keys}coalesce(-({thresholds})[nullif(width_bucket(-seconds, {thresholds}), 0)], 'Infinity') AS upto,
-           count(*) AS many, sum(seconds) AS long
-    FROM {source} GROUP BY {keys}upto
-) AS in_buckets CROSS JOIN unnest(ARRAY[{", ".join(map(str, bounds))}, 'Infinity']::float8[]) AS bound
-GROUP BY {keys}bound
-"""
-
+from sync.store.tallies import COUNTERS_SQL
 
 _SOURCES = """
 WITH due AS (
@@ -42,19 +16,6 @@ WITH due AS (
                 ELSE 'due' END AS state,
            ready_machine_at
     FROM subjects WHERE revision > done_revision
-), ended AS (
-    SELECT lane, split_part(subject, ':', 1) AS kind, outcome,
-           greatest(extract(epoch FROM closed_machine_at - opened_machine_at), 0)::float8 AS seconds
-    FROM runs WHERE outcome IS NOT NULL
-), requests AS (
-    SELECT concat_ws('.', ref_kind, verb, nullif(action, '')) AS operation, state AS status, request_id,
-           greatest(extract(epoch FROM closed_machine_at - sent_machine_at), 0)::float8 AS seconds
-    FROM operations WHERE state IN ('done', 'failed') AND sent_machine_at IS NOT NULL
-), begun AS (
-    SELECT greatest(extract(epoch FROM min(o.first_sent_at) - min(p.signed_at)), 0)::float8 AS seconds
-    FROM promises AS p JOIN operations AS o ON o.ref_kind IN ('schedule', 'subscription') AND o.ref_key = p.quote_id
-    WHERE p.frozen_at IS NOT NULL AND o.verb = 'create' AND o.state = 'done' AND o.first_sent_at IS NOT NULL
-    GROUP BY p.quote_id
 ), unbilled AS (
     SELECT s.quote_id FROM signatures AS s JOIN subjects AS j ON j.key = 'quote:' || s.quote_id
     WHERE (j.failed_at IS NOT NULL OR j.revision > j.done_revision OR j.wake_at IS NOT NULL)
@@ -84,10 +45,6 @@ UNION ALL
 SELECT 'write_lag', ARRAY[]::text[], NULL,
        coalesce(extract(epoch FROM clock_timestamp() - min(queued_machine_at)), 0)::float8, NULL
 FROM crm_writes WHERE state IN ('waiting', 'sent')
-UNION ALL
-SELECT 'ended', ARRAY[lane, kind, outcome], NULL, count(*)::float8, NULL FROM ended GROUP BY lane, kind, outcome
-UNION ALL
-SELECT 'requests', ARRAY['stripe', operation, status], NULL, count(*)::float8, NULL FROM requests GROUP BY operation, status
 UNION ALL
 SELECT 'open_requests', ARRAY['stripe', state], NULL, count(*)::float8, NULL
 FROM operations WHERE state IN ('sent', 'unknown') GROUP BY state
@@ -124,16 +81,4 @@ GROUP BY known.scope
 
 #: Rows (metric, labels, le, value, total). Numbers have ``le`` and ``total`` NULL. A histogram has a row for each label set
 #: and bound: ``value`` is how many were at most ``le``, ``total`` the sum of all. Names are those of `workers.metrics`.
-GAUGES_SQL = _SOURCES + "UNION ALL".join(
-    (
-        _NUMBERS,
-        _histogram("job_seconds", ("lane", "kind"), JOB_S, "(SELECT * FROM ended WHERE outcome <> 'refused') AS wrote"),
-        _histogram(
-            "request_seconds",
-            ("system", "operation"),
-            CALL_S,
-            "(SELECT 'stripe' AS system, operation, seconds FROM requests WHERE request_id IS NOT NULL) AS answered",
-        ),
-        _histogram("quote_seconds", (), QUOTE_S, "begun"),
-    )
-)
+GAUGES_SQL = f"{_SOURCES}{_NUMBERS}UNION ALL{COUNTERS_SQL}"

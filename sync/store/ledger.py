@@ -1,4 +1,4 @@
-"""The port `Ledger`: runs, and every operation written before it is sent. Rows are never deleted: they are the audit."""
+"""The port `Ledger`: runs, and every operation written before it is sent. Operations are never deleted: they are the audit."""
 
 from __future__ import annotations
 

@@ -158,8 +158,12 @@ class StoredUsageEvents:
             rows = connection.execute(select(usage_events).where(*these).order_by(_u.id))
             return [_usage(row) for row in rows]
 
-    def set_aside_of(self, customers: Iterable[str] | None = None) -> Sequence[UsageGroup]:
-        mine = true() if customers is None else _u.customer.in_(list(customers))
+    def set_aside_of(
+        self, customers: Iterable[str] | None = None, *, newest: int | None = None
+    ) -> Sequence[UsageGroup]:
+        mine: ColumnElement[bool] = true() if customers is None else _u.customer.in_(list(customers))
+        if newest is not None:
+            mine &= _u.id.in_(select(_u.id).where(_u.state.in_(SET_ASIDE)).order_by(_u.id.desc()).limit(newest))
         by = (_u.customer, _u.event, _u.error_code)
         wanted = (
             select(

@@ -14,6 +14,8 @@ from sync.wiring.store import Store, open_store, store_of
 
 #: Records of a code, entries of a story, questions and groups that are read for one page.
 MOST = 200
+#: Rows of usage that were set aside and are looked at for the groups of one page, the newest.
+MOST_USAGE = 10_000
 #: What people are asked about identity: who a customer is, and which of two live ones pays.
 IDENTITY_CODES = ("DATA-213", "DATA-214")
 
@@ -50,7 +52,7 @@ class StoreOverview:
             standing=standing(first),
             failing=first.subjects.failing(),
             refused=first.outbox.refused()[:MOST],
-            usage=first.usage.set_aside_of()[:MOST],
+            usage=first.usage.set_aside_of(newest=MOST_USAGE)[:MOST],
             questions=self._questions(list(stores.values())),
             compared={name if len(stores) > 1 else "": one.comparing.last_report() for name, one in stores.items()},
         )

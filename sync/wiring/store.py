@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import cast
 
+import structlog
 from sqlalchemy import Engine, func, select
 
 from sync.clock import Clock, RemoteClock, SystemClock
@@ -30,13 +31,19 @@ from sync.store.links import StoredLinks
 from sync.store.outbox import StoredOutbox
 from sync.store.pauses import StoredPauses
 from sync.store.promises import StoredPromises
+from sync.store.retention import forget
 from sync.store.subjects import StoredSubjects
+from sync.store.tallies import tally
 from sync.store.usage import StoredUsageEvents
 from sync.store.usage_windows import StoredUsageWindows
 from sync.wiring.vendors import build_version
 
 #: A drain waits for what passes by itself, so its back-off is short (DESIGN 6).
 DRAIN_BACKOFF_S = 2.0
+#: Turns of the counters that one tidying has at most.
+MOST_TALLIES = 50
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,16 @@ class Store:
     def last_notices(self) -> Mapping[str, datetime]:
         """Machine instant of the newest notice by source."""
         return last_received(self.engine)
+
+    def tidy(self) -> None:
+        """What is over for good is counted, and what may be forgotten is gone, as far as one turn goes."""
+        for _ in range(MOST_TALLIES):
+            if not tally(self.engine):
+                break
+        if self.settings.history_days:
+            notices, runs = forget(self.engine, self.settings.history_days)
+            if notices or runs:
+                log.info("history_forgotten", notices=notices, runs=runs, days=self.settings.history_days)
 
     def machine_now(self) -> datetime:
         """PostgreSQL's clock."""

@@ -243,3 +243,9 @@ def test_a_secret_of_the_environment_stands_above_the_env_file(tmp_path: Path, k
     key = load(given).stripe_api_key
     assert key is not None
     assert key.get_secret_value() == KEY
+
+
+def test_a_history_shorter_than_stripes_own_list_is_refused() -> None:
+    assert load({"HISTORY_DAYS": "0"}).history_days == 0
+    with pytest.raises(ConfigFault, match=r"HISTORY_DAYS.*31 days"):
+        load({"HISTORY_DAYS": "30"})

@@ -67,7 +67,8 @@ def ended(thread: threading.Thread, stop: threading.Event) -> bool:
 def test_a_leader_takes_in_rings_and_reads_both_sides(engine: Engine) -> None:
     pipeline = CountingPipeline(intake=2, deal=3, mirror=500)
     told: list[Mapping[str, int]] = []
-    one, bell = scheduler(engine, pipeline, holder="one", tell_calls=told.append)
+    tidied = threading.Event()
+    one, bell = scheduler(engine, pipeline, holder="one", tell_calls=told.append, tidy=tidied.set)
     thread, stop = running(one)
 
     assert eventually(lambda: all(pipeline.polls[name] > 1 for name in ("hot", "cold", "events", "undelivered")))
@@ -75,6 +76,7 @@ def test_a_leader_takes_in_rings_and_reads_both_sides(engine: Engine) -> None:
     assert bell.rung["mirror"] >= 1
     assert bell.rung["bulk"] == 0
     assert told[0] == {"used": 7, "allowed": 100}
+    assert tidied.wait(10)
     assert ended(thread, stop)
 
 

@@ -216,7 +216,7 @@ def _usage(found: Home) -> list[Markup]:
     return [
         heading("Usage that was not billed", "look"),
         table(headings, rows, right=("Rows", "Quantity")),
-        line(Markup("Which: {}").format(command("tandem usage list --state refused"))),
+        line(Markup("Of many, the newest only. Which: {}").format(command("tandem usage list --state refused"))),
     ]
 
 

@@ -10,7 +10,7 @@ from sync.store.tables.crm import ROW_STATES, crm_rows, crm_writes, flushers
 from sync.store.tables.decisions import audit, cohorts, kept_apart, pauses, questions
 from sync.store.tables.knowledge import facts, promises, signatures
 from sync.store.tables.ledger import OPERATION_STATES, links, operations, runs
-from sync.store.tables.standing import allowances, budgets, cursors, inputs_acted_on, installation, leaders
+from sync.store.tables.standing import allowances, budgets, cursors, inputs_acted_on, installation, leaders, tallies
 from sync.store.tables.usage import USAGE_STATES, usage_events, usage_windows
 from sync.store.tables.work import notices, subjects, units
 
@@ -43,6 +43,7 @@ __all__ = [
     "runs",
     "signatures",
     "subjects",
+    "tallies",
     "units",
     "usage_events",
     "usage_windows",

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Integer, PrimaryKeyConstraint, Table, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from sync.store.tables.columns import metadata, stamp
 
@@ -60,4 +71,16 @@ allowances = Table(
     Column("used", BigInteger, nullable=False),
     Column("allowed", BigInteger, nullable=False),
     stamp("told_machine_at", now=True),
+)
+
+#: Counters of runs and operations that are over for good (`sync.store.tallies`); ``le`` is 0 for a number.
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("metric", Text, nullable=False),
+    Column("labels", ARRAY(Text), nullable=False),
+    Column("le", Double, nullable=False),
+    Column("value", Double, nullable=False),
+    Column("total", Double),
+    PrimaryKeyConstraint("metric", "labels", "le"),
 )

@@ -48,6 +48,7 @@ usage_events = Table(
 )
 _UNSENT = usage_events.c.state.in_(("waiting", "sending"))
 Index("usage_unsent", usage_events.c.id, postgresql_where=_UNSENT)
+Index("usage_not_sent", usage_events.c.state, postgresql_where=usage_events.c.state != "sent")
 Index("usage_of_customer", usage_events.c.customer, usage_events.c.event, usage_events.c.happened_at)
 Index("usage_set_aside", usage_events.c.id, postgresql_where=usage_events.c.state.in_(("refused", "unknown")))
 
