@@ -1,5 +1,6 @@
 """What a credit note says of the invoice that it credits. Without automatic tax it is one line of its own; with it Stripe takes
-only lines of the invoice, said without their tax, and gives back the same part of their tax, as far as we can tell; to the cent Stripe says it itself (`sync.run.crediting`).
+only lines of the invoice, said without their tax, and gives back the same part of their tax, as far as we can tell; to the cent
+Stripe says it itself (`sync.run.crediting`).
 
 Amounts worked out here are before tax that comes on top, as everything that we sign and compare; a note comes to more.
 """
