@@ -93,9 +93,16 @@ def taken_over(deal: Deal, objects: Sequence[Fact]) -> Takeover | None:
 
 
 def bought_by(objects: Sequence[Fact], deal: Deal, now: datetime) -> list[Fact]:
-    """What was there when a deal was accepted that was over by then: what is bought later is no concern of it."""
+    """What was there when a deal was accepted that was over by then: what is bought later is no concern of it, nor is a plan
+    that began when its time was over.
+    """
     accepted_s = seconds(min(deal.base.accepted_at, now))
-    return [f for f in objects if f.created_s <= accepted_s]
+    over_s = seconds(deal.boundary(deal.last)) if deal.last else accepted_s
+    return [f for f in objects if f.created_s <= accepted_s and not _begins_after(f, over_s)]
+
+
+def _begins_after(fact: Fact, over_s: int) -> bool:
+    return isinstance(fact, Subscription) and fact.start_date_s >= over_s
 
 
 def _is_taken(subscription: Subscription, deal: Deal, begun: bool, kept: bool) -> bool:
@@ -131,7 +138,10 @@ def check_takeover(
         return ()
     if deal.last is not None and deal.boundary(deal.last) <= now:
         # It would end the plan without standing in its place.
-        detail = f"{_where(deal)} has a self-serve plan, and this deal is over already. End the plan first, or sell time to come."
+        detail = (
+            f"{_where(deal)} has a self-serve plan that ran in the time of this deal, which is over already. End the plan "
+            "first, or sell time to come."
+        )
         feature = "Taking over a plan by a deal that is over"
         return (_refusal(deal, "Start_Date__c", detail, feature),) if takeover else ()
     for plan in takeover.plans if takeover else ():

@@ -285,3 +285,27 @@ def test_what_was_used_of_a_plan_until_the_deal_begins_is_billed_to_the_unit(wor
     assert len(_live(world)) == 1
     _agrees(tandem)
     changes_nothing(tandem)
+
+
+def test_a_plan_goes_on_beside_a_service_sold_alone_and_a_deal_that_was_over_before_it_began(
+    world: World, tandem: Tandem
+) -> None:
+    world.at("2026-04-10T09:00")
+    account = _account(world)
+    world.stripe.sign_up("Birch", "ops@birch.example", seats=5, card="pm_card_visa")
+    settled(tandem)
+    seat = world.crm.product("Seat", currencies=["USD"])
+    training = world.crm.product("Training", currencies=["USD"], charge="One-Time", period=None)
+    service = sell(world.crm, [(training, 1, "900.00", {})], account=account, Start_Date__c="2026-04-12")
+    quarter = {"Start_Date__c": "2026-01-01", "Term_Months__c": 3, "Billing_Frequency__c": "Monthly"}
+    past = sell(world.crm, [(seat, 2, "50.00", {})], account=account, **quarter)
+    settled(tandem)
+    world.at("2026-04-20T09:00")
+    settled(tandem)
+    assert sorted(i["total"] for i in world.stripe.all("invoices")) == [19_500, 30_000, 90_000]
+    assert (len(_live(world)), world.stripe.all("credit_notes")) == (1, [])
+    rows = {key: (row["Channel__c"], row["Status__c"], row["MRR__c"]) for key, row in _rows(world).items()}
+    assert {rows.pop(service), rows.pop(past)} == {("Sales-Led", "Canceled", 0)}
+    assert list(rows.values()) == [("Self-Serve", "Active", 195)]
+    _agrees(tandem)
+    changes_nothing(tandem)

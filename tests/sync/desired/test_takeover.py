@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sync.desired.keys import KEY
-from sync.desired.takeover import check_takeover, desire_ends, row_of, said, taken_over
+from sync.desired.takeover import bought_by, check_takeover, desire_ends, row_of, said, taken_over
 from sync.desired.takeover_credit import Read, desire_credit, foreseen, unused, with_credits
 from sync.desired.worth import Terms
 from sync.diff import diff
@@ -179,6 +179,16 @@ def test_a_plan_with_a_schedule_of_its_own_is_let_go_of_it_first():
     changing = mine.model_copy(update={"phases": (phase,)})
     ends = desire_ends(takeover(plan(), schedules=(changing,)), now("2026-06-20"))
     assert (len(ends.objects), ends.wake_at) == (1, now("2026-06-22"))  # its own change comes first
+
+
+def test_a_plan_that_began_when_the_time_of_a_deal_was_over_goes_on_beside_what_is_billed_of_it():
+    past = a_deal(start_date=date(2026, 1, 1), term_months=3, now=now("2026-06-25"))
+    began_after = plan(start_date_s=at("2026-04-01"))
+    for there, taken in ((began_after, False), (plan(start_date_s=at("2026-03-31")), True)):
+        found = taken_over(past, bought_by([there], past, now("2026-06-25")))
+        assert bool(found) == taken
+        refused = check_takeover(past, found, [there], now("2026-06-25"))
+        assert [r.code for r in refused] == (["CONF-311"] if taken else [])
 
 
 # ------------------------------------------------------------------ what is given back
