@@ -85,7 +85,7 @@ _ROWS: tuple[tuple[str, Kind, str, str, str], ...] = (
     (
         "DATA-207",
         _D,
-        "Quantity {quantity} of {product}: we bill whole units only, at least one.",
+        "Quantity {quantity} of {product}: {why}.",
         "rep",
         "Change the quantity, or use the metered product.",
     ),

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from itertools import groupby
 
 from sync.deal.calendar import months_between, say
-from sync.deal.changes import Change, Kind, Proration
+from sync.deal.changes import Change, Credit, Kind, Proration
 from sync.deal.deal import Deal
 from sync.deal.effect import Effect, effect
 from sync.deal.forecast import Forecast, ForecastInvoice, line_amounts
@@ -135,9 +135,11 @@ def _changed(deal: Deal, before: Deal, change: Change, done: Effect, made: Forec
     parts += [_invoice(f"Invoice for quote {change.number}", invoice, deal) for invoice in done.stated]
     parts += [
         f"Credit on {say(deal.day_of(credit.at))}: {format_amount(credit.amount, deal.currency)}, "
-        f"{'sent back' if credit.refund else 'to the balance'}"
+        f"{'sent back' if credit.refund else 'to the balance'}; off what is due where it is not paid yet"
         for credit in done.credits
     ]
+    if change.credit is Credit.NONE and (change.removes or change.ends):
+        parts.append("What is not used of what was billed is not given back")
     parts += used
     if not done.stated and not done.credits and not used:
         nothing = "Nothing that was billed is given back" if deal.once_only else ""

@@ -18,6 +18,7 @@ from sync.deal.timeline import tracks
 from sync.quotes.discounts import inexact_amount
 from sync.quotes.faults import Faults
 from sync.quotes.frame import Reading
+from sync.quotes.removals import TOO_MANY
 
 
 def check_amounts(change: Change, beside: Iterable[Piece], at: Reading) -> None:
@@ -107,4 +108,4 @@ def check_deal(deal: Deal, now: datetime, faults: Faults) -> None:
         removed = error.removal
         detail = f"{faults.quote}: only {error.available} are there on {say(removed.start)}. Correct Quantity."
         product = removed.product.name
-        faults.add("DATA-207", detail, field="Quantity", quantity=str(removed.quantity), product=product)
+        faults.add("DATA-207", detail, field="Quantity", quantity=str(removed.quantity), product=product, why=TOO_MANY)

@@ -29,7 +29,7 @@ def read_cancellation(graph: QuoteGraph, deal: Deal, policy: BillingPolicy, now:
         faults.raise_if_any()
         raise AssertionError("a fault was noted for the missing day")
     if deal.ends_on is not None and effective >= deal.ends_on:
-        cancelled(effective, deal, faults)
+        cancelled(effective, deal, faults, "Nothing is left to cancel then: choose an earlier day, or leave it at that")
     elif effective < deal.opens:
         detail = (
             f"Start_Date__c is {say(effective)}, but deal {deal.number} begins on {say(deal.opens)}. Set it to "

@@ -101,25 +101,26 @@ def read_quantity(line: CrmQuoteLine, faults: Faults) -> int:
     seen = line.quantity
     if seen is not None and seen.is_finite() and seen > 0 and seen == seen.to_integral_value():
         return int(seen)
-    bad_quantity(line, "Change it to a whole number of 1 or more.", faults)
+    why = "we bill whole units only, at least one"
+    bad_quantity(line, why, "Change it to a whole number of 1 or more.", faults)
     return 0
 
 
 def _one(line: CrmQuoteLine, faults: Faults) -> int:
     """The quantity of a usage line, which Salesforce requires and which means nothing."""
     if line.quantity != 1:
-        bad_quantity(line, "A line that is billed by use has 1; what is used is counted. Change it to 1.", faults)
+        bad_quantity(line, "what is used is counted", "A line that is billed by use has 1. Change it to 1.", faults)
     return 1
 
 
-def bad_quantity(line: CrmQuoteLine, todo: str, faults: Faults) -> None:
-    """Note a quantity that can't be billed, or taken off (DATA-207)."""
+def bad_quantity(line: CrmQuoteLine, why: str, todo: str, faults: Faults) -> None:
+    """Note a quantity that can't be billed, or taken off, and why (DATA-207)."""
     seen = line.quantity
     shown = "blank" if seen is None else f"{plain(seen)}" if seen.is_finite() else str(seen)
     product = faults.product(line)
     name = product.name if product else "the product"
     detail = f"{faults.name(line)}: Quantity is {shown}. {todo}"
-    faults.add("DATA-207", detail, record_id=line.id, field="Quantity", quantity=shown, product=name)
+    faults.add("DATA-207", detail, record_id=line.id, field="Quantity", quantity=shown, product=name, why=why)
 
 
 # ------------------------------------------------------------------ what it costs, and how often

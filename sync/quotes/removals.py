@@ -17,6 +17,9 @@ from sync.quotes.faults import Faults
 from sync.quotes.frame import Reading
 from sync.quotes.lines import bad_quantity, line_end, read_line_start, read_period, read_quantity
 
+#: Why a quantity is refused that is more than runs on its day.
+TOO_MANY = "there are not so many to take off"
+
 
 def read_removal(line: CrmQuoteLine, at: Reading) -> Removal | None:
     """What a Remove line takes off, or None with what is wrong noted. Discounts on it mean nothing: the price finds
@@ -33,7 +36,7 @@ def read_removal(line: CrmQuoteLine, at: Reading) -> Removal | None:
         )
         todo = f"The deal has no {name}, so none can be taken off. Choose a product of the deal."
         if quantity:
-            bad_quantity(line, todo, faults)
+            bad_quantity(line, TOO_MANY, todo, faults)
         return None
     by_use = any(x.usage is not None for x in at.deal.lines if x.product.key == sold.key)
     months = 1 if by_use else read_period(line, faults.product(line), at)
@@ -82,7 +85,7 @@ def _tell(removal: Removal, deal: Deal, line: CrmQuoteLine, faults: Faults) -> N
         f"{removal.quantity} at {wanted} a month are more than there is to take off. On {say(removal.start)} the deal "
         f"has {there}. Correct Quantity or UnitPrice."
     )
-    bad_quantity(line, detail, faults)
+    bad_quantity(line, TOO_MANY, detail, faults)
 
 
 def _tell_other(
@@ -98,9 +101,10 @@ def _tell_other(
     )
     if mine is None:
         detail, product = f"{faults.quote}: {text}", error.removal.product.name
-        faults.add("DATA-207", detail, field="Quantity", quantity=str(error.removal.quantity), product=product)
+        quantity = str(error.removal.quantity)
+        faults.add("DATA-207", detail, field="Quantity", quantity=quantity, product=product, why=TOO_MANY)
     else:
-        bad_quantity(written[mine.line_id], text, faults)
+        bad_quantity(written[mine.line_id], TOO_MANY, text, faults)
 
 
 def _there(removal: Removal, deal: Deal) -> str:

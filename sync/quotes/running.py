@@ -33,12 +33,14 @@ def check_effective(day: date, deal: Deal, faults: Faults) -> bool:
     return True
 
 
-def cancelled(day: date, deal: Deal, faults: Faults) -> None:
+def cancelled(
+    day: date, deal: Deal, faults: Faults, todo: str = "Make a New quote instead, or choose an earlier day"
+) -> None:
     """Note that the deal was cancelled before that day (DATA-212)."""
     assert deal.ends_on is not None
     detail = (
         f"{faults.quote}: Start_Date__c is {say(day)}, and the last day of service of deal {deal.number} is "
-        f"{say(deal.ends_on - _ONE_DAY)}. Make a New quote instead, or choose an earlier day."
+        f"{say(deal.ends_on - _ONE_DAY)}. {todo}."
     )
     faults.add("DATA-212", detail, field="Start_Date__c", day=say(deal.ends_on))
 

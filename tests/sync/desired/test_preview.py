@@ -154,3 +154,11 @@ def test_a_change_says_its_terms_and_what_is_no_longer_invoiced():
     ended = of_change(deal, a_cancellation(deal, date(2026, 11, 1)))
     assert "No longer invoiced: 2 × 1,000.00 USD: 1 Nov 2026, 1 Dec 2026\n" in ended.text
     assert ended.data["change"]["first"] is None
+
+
+def test_what_is_not_given_back_is_said():
+    deal = a_deal()
+    kept = of_change(deal, a_cancellation(deal, date(2026, 11, 16), credit_policy="None")).text
+    assert "What is not used of what was billed is not given back\n" in kept
+    back = of_change(deal, a_cancellation(deal, date(2026, 11, 16))).text
+    assert "to the balance; off what is due where it is not paid yet\n" in back

@@ -92,6 +92,8 @@ def test_more_than_there_is_says_how_many_there_are_on_that_day_and_at_which_pri
     line = off(quantity=11)
     refused = refusal(lambda: a_change(base, line))
     assert (refused.code, refused.field, refused.record_id) == ("DATA-207", "Quantity", line.id)
+    assert "we bill whole units" not in refused.message
+    assert "there are not so many to take off" in refused.message
     assert "11 at 100.00 USD a month are more than there is" in refused.message
     assert "On 1 Jul 2026 the deal has 10 at 100.00 USD a month and 7 at 80.00 USD a month" in refused.message
 
