@@ -26,7 +26,7 @@ class TaxTrouble:
 
 
 def tax_troubles(invoices: Iterable[Invoice]) -> list[TaxTrouble]:
-    """Invoices whose tax could not be worked out, and by customer the newest of ours on which none is collected."""
+    """Invoices whose tax could not be worked out, and by deal the newest of ours on which none is collected."""
     known = [i for i in invoices if not i.deleted]
     return [*(one for i in known if (one := _of(i)) is not None), *_not_collecting(known)]
 
@@ -55,21 +55,30 @@ def _of(invoice: Invoice) -> TaxTrouble | None:
 
 
 def _not_collecting(invoices: Iterable[Invoice]) -> list[TaxTrouble]:
-    mine: dict[str, list[Invoice]] = {}
+    """By deal, so that each names what went out without tax. What was told of a customer as a whole, before it was told so, is
+    over.
+    """
+    mine: dict[tuple[str, str], list[Invoice]] = {}
     for invoice in invoices:
         of_deal = invoice.metadata.get(DEAL) or invoice.subscription_metadata.get(DEAL)
         if of_deal and invoice.tax_status is not None and invoice.status != "void":
-            mine.setdefault(invoice.customer, []).append(invoice)
-    found = []
-    for customer, some in sorted(mine.items()):
+            mine.setdefault((invoice.customer, of_deal), []).append(invoice)
+    found: dict[str, TaxTrouble] = {}
+    for (customer, deal), some in sorted(mine.items()):
         newest = max(some, key=lambda i: (i.created_s, i.id))
-        if any("not_collecting" in i.tax_reasons for i in some):
-            place = newest.country or "the customer's country"
-            detail = (
-                f"No tax was added: Stripe knows of no registration of yours in {place}. Register there in Stripe (Tax,"
-                " Registrations) if you have to collect it; what was invoiced stays as it is."
-            )
-            stands = "not_collecting" in newest.tax_reasons
-            what = f"no tax is collected in {place}"
-            found.append(TaxTrouble(f"{NOT_SET_UP}:{customer}", NOT_SET_UP, what, detail, newest, stands))
-    return found
+        bare = [i for i in some if "not_collecting" in i.tax_reasons]
+        if not bare:
+            continue
+        place = newest.country or "the customer's country"
+        named = ", ".join(i.number or i.id for i in sorted(bare, key=lambda i: (i.created_s, i.id)))
+        detail = (
+            f"No tax was added to {named} of the deal of quote {deal}: Stripe knows of no registration of yours in {place}."
+            " Register there in Stripe (Tax, Registrations) if you have to collect it; what was invoiced stays as it is."
+        )
+        stands = "not_collecting" in newest.tax_reasons
+        what = f"no tax is collected in {place}"
+        whole = f"{NOT_SET_UP}:{customer}"
+        found[whole] = TaxTrouble(whole, NOT_SET_UP, what, detail, newest, stands=False)
+        key = f"{whole}:{deal}"
+        found[key] = TaxTrouble(key, NOT_SET_UP, what, detail, newest, stands)
+    return list(found.values())

@@ -25,6 +25,8 @@ PRODUCT_PREFIX = "01t"
 #: Of a product's events: what a deal has just made says nothing new, what others made may name a Product2.
 PRODUCT_TYPES = frozenset({"product.updated", "product.deleted"})
 MADE = "product.created"
+#: Subjects that are the tax numbers of a customer, and the objects whose events tell of them.
+TAX_NUMBERS, TAX_ID = "tax_numbers", "tax_id"
 #: Objects of Stripe that no subject is about, and that a refused quote may wait for.
 WAITED_FOR = frozenset({"product", "price", "coupon", "billing.meter"})
 #: Subjects that are reports of usage that Stripe did not count.
@@ -70,6 +72,8 @@ def _route_event(notice: Notice, settle_s: float) -> Iterable[Mark]:
         )
     elif notice.type in PRODUCT_TYPES or (notice.type == MADE and not notice.object_id.startswith(NATURAL)):
         yield product_mark(notice.object_id)
+    elif kind == TAX_ID and customer:
+        yield Mark(f"{TAX_NUMBERS}:{customer}", "mirror", "", settle_s)
     elif kind in SUBSCRIPTION_KINDS:
         yield _mirror(f"subscription:{notice.object_id}", customer, settle_s, notice.object_created_s)
     elif kind in INVOICE_KINDS:

@@ -45,6 +45,13 @@ def taxed_marks(facts: Facts, payers: Mapping[str, str]) -> list[Mark]:
     return list(found.values())
 
 
+def has_taxed(facts: Facts, customer: str) -> bool:
+    """Whether a deal of this customer that runs or is planned is taxed, as far as was read."""
+    kinds = ("subscription", "schedule")
+    known = (fact for kind in kinds for fact in facts.of_customers(kind, [customer]))
+    return any(isinstance(fact, Subscription | Schedule) and _is_taxed(fact) for fact in known)
+
+
 def _is_taxed(fact: Subscription | Schedule) -> bool:
     runs = fact.status in LIVE if isinstance(fact, Subscription) else fact.status in ("not_started", "active")
     return runs and not fact.deleted and bool(fact.metadata.get(TAX)) and DEAL in fact.metadata

@@ -22,7 +22,7 @@ from sync.run.dealing import Dealing
 from sync.run.flush import Flusher
 from sync.run.healing import Healing
 from sync.run.identity import Identity
-from sync.run.intake import USAGE_REPORT
+from sync.run.intake import TAX_NUMBERS, USAGE_REPORT
 from sync.run.merging import Merges
 from sync.run.mirror import Mirror
 from sync.run.nightly import KIND as NIGHTLY
@@ -40,6 +40,7 @@ from sync.run.routing import Routing
 from sync.run.rows import Rows, nowhere
 from sync.run.several import Mine, ShownElsewhere, StripeSide, Whole
 from sync.run.sweep import Sweep
+from sync.run.tax_numbers import TaxNumbers
 from sync.run.telling import Telling
 from sync.run.usage import ROLE as USAGE
 from sync.run.usage import UsageRun
@@ -161,13 +162,18 @@ def pipeline_of(
         metering=stripe.meters, store=store.usage, usage=usage, subjects=store.subjects, cursors=store.cursors,
         source=stripe.source,
     )  # fmt: skip
+    numbers = TaxNumbers(
+        stripe=stripe, links=store.links, facts=store.facts, outbox=store.outbox, rows=rows, clock=store.clock,
+        taxes=policy.tax is not None,
+    )  # fmt: skip
+    apart = {NIGHTLY: nightly.run, USAGE_REPORT: reports.run, TAX_NUMBERS: numbers.run}
     return Pipeline(
         usage=usage, subjects=store.subjects, outbox=store.outbox, clock=store.clock,
         changes=Changes(
             stripe=stripe, salesforce=salesforce, subjects=store.subjects, cursors=store.cursors, apart=reports.poll
         ),
         quotes=quotes, products=products, identity=identity, customer_fields=customer_fields,
-        mirror=replace(mirror, apart={NIGHTLY: nightly.run, USAGE_REPORT: reports.run}), nightly=nightly,
+        mirror=replace(mirror, apart=apart), nightly=nightly,
         won=WonNotBilled(
             comparing=store.comparing, outbox=store.outbox, facts=store.facts, cursors=store.cursors, rows=rows,
             clock=store.clock, after=timedelta(hours=store.settings.won_not_billed_h),

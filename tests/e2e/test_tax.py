@@ -150,7 +150,7 @@ def test_a_business_elsewhere_in_the_union_owes_the_tax_itself_by_the_number_on_
     assert world.stripe.all("customers") == []
 
     tax_is_on(world)
-    world.crm.change("Account", buyer, Tax_Id__c="DE123456789")
+    world.crm.change("Account", buyer, Tax_Id__c="DE111111111")  # which the authorities will not confirm
     settled(tandem)
     [customer] = world.stripe.all("customers")
     world.stripe.post(f"customers/{customer['id']}/tax_ids", form={"type": "eu_vat", "value": "DE555555555"})
@@ -158,6 +158,9 @@ def test_a_business_elsewhere_in_the_union_owes_the_tax_itself_by_the_number_on_
     settled(tandem)
     shown = world.crm.row("Billing_Invoice__c", INVOICE)
     assert (shown["Tax__c"], shown["Total__c"]) == (0, Decimal("100.11"))
+    told = world.crm.row("Billing_Issue__c", "Code__c Status__c Title__c Account__c")
+    assert (told["Code__c"], told["Status__c"], told["Account__c"]) == ("DATA-216", "Open", buyer)
+    assert told["Title__c"] == "Tax number DE111111111 is not confirmed"
     asked = world.crm.quote(
         "Next",
         buyer,
@@ -172,4 +175,5 @@ def test_a_business_elsewhere_in_the_union_owes_the_tax_itself_by_the_number_on_
     assert "agrees: 10.00 EUR + tax (estimate 0.00 EUR, reverse charge)" in said
     listed = world.stripe.get(f"customers/{customer['id']}/tax_ids")["data"]
     assert {x["value"] for x in listed} == {"DE987654321", "DE555555555"}
+    assert world.crm.row("Billing_Issue__c", "Status__c")["Status__c"] == "Closed"
     changes_nothing(tandem)

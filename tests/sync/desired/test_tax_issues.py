@@ -1,10 +1,13 @@
 """Tax that can't be worked out, or that nobody collects, is told and closed again."""
 
+from datetime import UTC, datetime
+
 from sync.deal.taxation import Taxation
 from sync.desired.explain_invoice import explain_invoice
 from sync.desired.tax_issues import tax_troubles
 from sync.desired.tax_words import estimate
-from sync.facts import Invoice
+from sync.desired.unverified import issue, unverified
+from sync.facts import Invoice, TaxId
 
 
 def invoice(id_="in_1", **more):
@@ -29,12 +32,16 @@ def test_an_invoice_whose_tax_can_not_be_worked_out_is_told_until_it_is_over():
     assert "Stripe says: No." in trouble.detail
 
 
-def test_a_place_without_a_registration_is_told_once_a_customer_for_deals_only():
+def test_a_place_without_a_registration_is_told_once_a_deal_naming_the_deal_and_its_invoices():
     ours = {"tax_status": "complete", "metadata": {"tandem_deal": "Q1"}, "country": "US"}
     none = [invoice(f"in_{n}", created_s=n, tax_reasons=("not_collecting",), **ours) for n in (1, 2)]
-    assert told(*none) == [("CONF-310:cus_1", True)]
+    over = ("CONF-310:cus_1", False)  # as it was called when it was told once a customer
+    assert told(*none) == [over, ("CONF-310:cus_1:Q1", True)]
+    assert "No tax was added to in_1, in_2 of the deal of quote Q1" in tax_troubles(none)[-1].detail
+    other = invoice("in_9", created_s=9, tax_reasons=("standard_rated",), **{**ours, "metadata": {"tandem_deal": "Q2"}})
+    assert told(*none, other) == [over, ("CONF-310:cus_1:Q1", True)]
     later = invoice("in_3", created_s=3, tax_reasons=("standard_rated",), **ours)
-    assert told(*none, later) == [("CONF-310:cus_1", False)]
+    assert told(*none, later) == [over, ("CONF-310:cus_1:Q1", False)]
     assert told(invoice(tax_reasons=("not_collecting",), tax_status="complete")) == []
 
 
@@ -43,3 +50,20 @@ def test_the_explanation_and_the_estimate_say_why_there_is_no_tax():
     assert "Stripe worked out the tax for DE: reverse charge" in explain_invoice(reverse, "UTC")[0].because
     assert estimate(reverse, Taxation("exclusive")) == " + tax (estimate 0.00 EUR, reverse charge)"
     assert estimate(invoice(tax_status="failed"), Taxation("exclusive")) == " + tax (Stripe could not work it out)"
+
+
+def test_numbers_that_the_authorities_do_not_confirm_are_told_and_those_that_nobody_asks_about_are_not():
+    def number(kind, value, verification):
+        return TaxId(id=f"txi_{value}", customer="cus_1", type=kind, value=value, verification=verification)
+
+    wrong, away = number("eu_vat", "DE111111111", "unverified"), number("gb_vat", "GB123456789", "unavailable")
+    good = [
+        number("eu_vat", "DE2", "verified"), number("eu_vat", "DE3", "pending"), number("us_ein", "12-3", "unavailable"),
+        number("us_ein", "45-6", None), wrong.model_copy(update={"deleted": True}),
+    ]  # fmt: skip
+    assert unverified(good) == []
+    found = unverified([away, *good, wrong])
+    assert found == [wrong, away]
+    told_ = issue(found, "cus_1", "001A", datetime(2026, 1, 1, tzinfo=UTC))
+    assert (told_.billing_key, told_.code, told_.record) == ("DATA-216:cus_1", "DATA-216", "001A")
+    assert "DE111111111 (eu_vat): the authorities don't know it; GB123456789 (gb_vat): the auth" in told_.detail
