@@ -49,13 +49,26 @@ _LEGAL_FORMS = frozenset(
 _LONG_FORMS = (("s", "de", "rl", "de", "cv"), ("sa", "de", "cv"), ("sapi", "de", "cv"), ("sp", "z", "oo"), ("d", "oo"))
 
 
+#: What confirms that a customer is this company; behind it stands the domain, or the name.
+BY_DOMAIN, BY_NAME = "the web domain", "the company name"
+
+
+def nameless(evidence: str) -> str:
+    """The evidence without the company in it: logs have no names."""
+    for words in (BY_DOMAIN, BY_NAME):
+        before, found, _ = evidence.partition(words)
+        if found:
+            return before + words
+    return evidence
+
+
 def confirmation(account: CrmAccount, customer: Customer, email: str) -> str | None:
     """What says that a customer with the same billing e-mail is this company; None where nothing does."""
     site, domain = web_domain(account.website or ""), mail_domain(email)
     if site and domain and (domain == site or domain.endswith(f".{site}")):
-        return f"the web domain {site}"
+        return f"{BY_DOMAIN} {site}"
     name = company(account.name)
-    return f'the company name "{account.name}"' if name and name == company(customer.name or "") else None
+    return f'{BY_NAME} "{account.name}"' if name and name == company(customer.name or "") else None
 
 
 def same_email(one: str | None, other: str | None) -> bool:

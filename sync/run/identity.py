@@ -13,7 +13,7 @@ import structlog
 from sync.clock import Clock
 from sync.crm import CrmAccount
 from sync.desired.customer import having_email
-from sync.desired.evidence import same_email
+from sync.desired.evidence import nameless, same_email
 from sync.desired.identity import Answer, Ask, Belongs, MakeAccount, Mode, match_account
 from sync.desired.keys import ACCOUNT
 from sync.desired.new_account import NewAccounts, new_account
@@ -197,7 +197,7 @@ class Identity:
             return self.matched(claim, customer)
         self.links.add(NewLink(payer_of(account_id), account_id, "customer", customer.id, customer.livemode))
         self.subjects.mark(history_marks(self.facts, customer.id, account_id), reason="customer_linked")
-        log.info("customer_linked", stripe_id=customer.id, salesforce_id=account_id, evidence=evidence)
+        log.info("customer_linked", stripe_id=customer.id, salesforce_id=account_id, evidence=nameless(evidence))
         return Done()
 
 

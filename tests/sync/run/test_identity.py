@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from sync.crm import CrmAccount
 from sync.desired.keys import ACCOUNT
@@ -50,6 +52,20 @@ def test_a_confirmed_customer_is_linked_and_all_that_is_known_of_it_is_shown(pla
 
     assert account_of(place) == "001A"
     assert place.due() == {"account:001A": "mirror", "invoice:in_1": "mirror", "subscription:sub_1": "mirror"}
+
+
+@pytest.mark.parametrize("website", ["https://birch.example", None], ids=["web domain", "company name"])
+def test_the_log_says_why_they_are_one_without_the_company(place: Place, website: str | None) -> None:
+    billed(place, email="ap@birch.example", name="Birch Holding")
+    place.salesforce.has(replace(BIRCH, name="Birch Holding", website=website))
+
+    with capture_logs() as lines:
+        run(place)
+
+    [told] = [line for line in lines if line["event"] == "customer_linked"]
+    confirmed = "web domain" if website else "company name"
+    assert told["evidence"] == f"the billing e-mail, confirmed by the {confirmed}"
+    assert "birch" not in str(told).casefold()
 
 
 def test_customer_and_account_are_one_unit_afterwards(place: Place) -> None:
