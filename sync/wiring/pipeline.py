@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import time as clock_time
 from datetime import timedelta
+from functools import cached_property
 from typing import cast
 
 from sync import mapping
@@ -80,108 +81,236 @@ def pipeline_of(
     """Every run, joined to the store and both gateways. ``drain``: nothing settles, and back-off is short. ``among`` is
     given where there are several Stripe accounts.
     """
-    rows, org = Rows(mappings), salesforce
-    salesforce = cast("salesforce_gateway.SalesforceOrg", Catalogued(org, store.links))
-    shown_elsewhere = ShownElsewhere(among.part, lambda: among.sides) if among else nowhere
-    writer = Writer(stripe=stripe, ledger=store.ledger, clock=store.clock, installation=store.cursors.installation())
-    dealing = Dealing(salesforce=salesforce, promises=store.promises, policy=policy, cohorts=store.cohorts)
-    payers = Payers(
-        stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, identities=store.identities,
-        several=among is not None,
-    )  # fmt: skip
-    using = Using(stripe=stripe, metering=stripe.meters, windows=store.windows)
-    planner = Planner(stripe=stripe, payers=payers, dealing=dealing, using=using)
-    promise = PromiseCheck(dealing=dealing, facts=store.facts, outbox=store.outbox, rows=rows)
-    opportunities = Opportunities(promises=store.promises, outbox=store.outbox, rows=rows)
-    billing = Billing(
-        salesforce=salesforce, planner=planner, writer=writer, ledger=store.ledger, links=store.links, facts=store.facts,
-        promises=store.promises, subjects=store.subjects, decisions=store.decisions, start=start_of(store),
-    )  # fmt: skip
-    quotes = QuoteRun(
-        salesforce=salesforce, planner=planner, billing=billing, facts=store.facts,
-        promises=store.promises, subjects=store.subjects, outbox=store.outbox, clock=store.clock, promise=promise,
-        telling=Telling(
-            facts=store.facts, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock,
-            opportunities=opportunities, shown_elsewhere=shown_elsewhere, livemode=stripe.livemode,
-        ),
-        start=billing.start, stripe_account=among.part if among else "",
-        routing=Routing(among.rule, store.promises, store.subjects, salesforce) if among else None,
-    )  # fmt: skip
-    products = ProductRun(
-        stripe=stripe, salesforce=org, links=store.links, facts=store.facts, subjects=store.subjects, outbox=store.outbox,
-        ledger=store.ledger, writer=writer, rows=rows, clock=store.clock,
-        shown_elsewhere=shown_elsewhere,
-    )  # fmt: skip
-    customer_fields = CustomerFields(
-        stripe=stripe, salesforce=org, links=store.links, facts=store.facts, ledger=store.ledger, writer=writer, clock=store.clock,
-    ) if mappings["Account"].sent() else None  # fmt: skip
-    merges = Merges(
-        stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, promises=store.promises, identities=store.identities,
-        subjects=store.subjects, outbox=store.outbox, ledger=store.ledger, writer=writer, clock=store.clock,
-    )  # fmt: skip
-    identity = Identity(
-        stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, subjects=store.subjects, identities=store.identities,
-        merges=merges, mode=store.settings.self_serve_accounts, clock=store.clock, new_accounts=new_accounts(store.settings),
-    )  # fmt: skip
-    mirror = Mirror(
-        stripe=stripe, facts=store.facts, links=store.links, subjects=store.subjects, outbox=store.outbox, rows=rows, clock=store.clock,
-        zone_of=zone_of, promise=promise, identities=store.identities,
-        opportunities=opportunities, mirrored=Mirrored(store.settings.mirror_invoices, store.settings.mirror_months),
-        whole=Whole(among.part, lambda: among.sides, salesforce, among.home) if among else dict,
-    )  # fmt: skip
+    joined = Joined(store, stripe, salesforce, mappings, policy, drain, zone_of, among)
     if among:
-        among.sides.append(StripeSide(among.part, mirror, store.links))
-    pausing = Pausing(store.cursors, among.name if among else "")
-    reconcile = Reconcile(
-        stripe=stripe, salesforce=salesforce, facts=store.facts, links=store.links, promises=store.promises,
-        outbox=store.outbox, comparing=store.comparing, decisions=store.decisions, dealing=dealing, mirror=mirror,
-        rows=rows, clock=store.clock, policy=policy, zone_of=mirror.zone_of,
-        catalogue=ComparedCatalogue(
-            stripe=stripe, salesforce=org, facts=store.facts, links=store.links, comparing=store.comparing, rows=rows,
-            sends=customer_fields is not None, shown_elsewhere=shown_elsewhere,
-        ),
-        mine=Mine(among.part, lambda: among.sides, store.comparing, rows) if among else dict,
-    )  # fmt: skip
-    healing = Healing(
-        reconcile=reconcile, outbox=store.outbox, links=store.links, promises=store.promises, subjects=store.subjects
-    )
-    nightly = Nightly(
-        sweep=Sweep(
-            reconcile=reconcile, healing=healing, cursors=store.cursors, ledger=store.ledger, budgets=store.budgets,
-            adoption=StoredAdoption(store.engine, store.facts, stripe_account=stripe.account),
-        ),
-        subjects=store.subjects, cursors=store.cursors, clock=store.clock, zone=policy.billing_timezone,
-        at=clock_time.fromisoformat(at) if (at := store.settings.reconcile_at) else None, part=among.part if among else "",
-    )  # fmt: skip
-    usage = UsageRun(
-        intake=usage_intake_of(store, stripe), metering=stripe.meters, store=store.usage, cursors=store.cursors, links=store.links,
-        facts=store.facts, outbox=store.outbox, rows=rows, clock=store.clock, pause_cap_s=DRAIN_BACKOFF_S if drain else None,
-        role=f"{USAGE}:{among.part}" if among and among.part else USAGE,
-    )  # fmt: skip
-    reports = UsageReports(
-        metering=stripe.meters, store=store.usage, usage=usage, subjects=store.subjects, cursors=store.cursors,
-        source=stripe.source,
-    )  # fmt: skip
-    numbers = TaxNumbers(
-        stripe=stripe, links=store.links, facts=store.facts, outbox=store.outbox, rows=rows, clock=store.clock,
-        taxes=policy.tax is not None,
-    )  # fmt: skip
-    apart = {NIGHTLY: nightly.run, USAGE_REPORT: reports.run, TAX_NUMBERS: numbers.run}
-    return Pipeline(
-        usage=usage, subjects=store.subjects, outbox=store.outbox, clock=store.clock,
-        changes=Changes(
-            stripe=stripe, salesforce=salesforce, subjects=store.subjects, cursors=store.cursors, apart=reports.poll
-        ),
-        quotes=quotes, products=products, identity=identity, customer_fields=customer_fields,
-        mirror=replace(mirror, apart=apart), nightly=nightly,
-        won=WonNotBilled(
-            comparing=store.comparing, outbox=store.outbox, facts=store.facts, cursors=store.cursors, rows=rows,
+        among.sides.append(StripeSide(among.part, joined.mirror, store.links))
+    return joined.pipeline()
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The runs of one Stripe account, each made when it is first asked for, and the same for all that ask."""
+
+    store: Store
+    stripe: stripe_client.StripeAccount
+    org: salesforce_gateway.SalesforceOrg
+    mappings: mapping.Mappings
+    policy: BillingPolicy
+    drain: bool
+    zone_of: ZoneOf
+    among: Among | None
+
+    @property
+    def part(self) -> str:
+        """What the work of this Stripe account is kept under; blank for the one that the store began with."""
+        return self.among.part if self.among else ""
+
+    def _sides(self) -> list[StripeSide]:
+        return self.among.sides if self.among else []
+
+    # ------------------------------------------------------------ what several runs use
+
+    @cached_property
+    def salesforce(self) -> salesforce_gateway.SalesforceOrg:
+        """The org, which knows of each product what it is in Stripe."""
+        return cast("salesforce_gateway.SalesforceOrg", Catalogued(self.org, self.store.links))
+
+    @cached_property
+    def rows(self) -> Rows:
+        return Rows(self.mappings)
+
+    @cached_property
+    def writer(self) -> Writer:
+        store = self.store
+        return Writer(
+            stripe=self.stripe, ledger=store.ledger, clock=store.clock, installation=store.cursors.installation()
+        )
+
+    @cached_property
+    def dealing(self) -> Dealing:
+        store = self.store
+        return Dealing(salesforce=self.salesforce, promises=store.promises, policy=self.policy, cohorts=store.cohorts)
+
+    @cached_property
+    def promise(self) -> PromiseCheck:
+        return PromiseCheck(dealing=self.dealing, facts=self.store.facts, outbox=self.store.outbox, rows=self.rows)
+
+    @cached_property
+    def opportunities(self) -> Opportunities:
+        return Opportunities(promises=self.store.promises, outbox=self.store.outbox, rows=self.rows)
+
+    @cached_property
+    def pausing(self) -> Pausing:
+        return Pausing(self.store.cursors, self.among.name if self.among else "")
+
+    def shown_elsewhere(self, products: Iterable[str]) -> Set[str]:
+        """Those of these products that another Stripe account shows on their records."""
+        return ShownElsewhere(self.part, self._sides)(products) if self.among else nowhere(products)
+
+    # ------------------------------------------------------------ the deal lane
+
+    @cached_property
+    def planner(self) -> Planner:
+        store, stripe = self.store, self.stripe
+        payers = Payers(
+            stripe=stripe, salesforce=self.salesforce, links=store.links, facts=store.facts, identities=store.identities,
+            several=self.among is not None,
+        )  # fmt: skip
+        using = Using(stripe=stripe, metering=stripe.meters, windows=store.windows)
+        return Planner(stripe=stripe, payers=payers, dealing=self.dealing, using=using)
+
+    @cached_property
+    def billing(self) -> Billing:
+        store = self.store
+        return Billing(
+            salesforce=self.salesforce, planner=self.planner, writer=self.writer, ledger=store.ledger, links=store.links,
+            facts=store.facts, promises=store.promises, subjects=store.subjects, decisions=store.decisions,
+            start=start_of(store),
+        )  # fmt: skip
+
+    @cached_property
+    def quotes(self) -> QuoteRun:
+        store, among = self.store, self.among
+        telling = Telling(
+            facts=store.facts, subjects=store.subjects, outbox=store.outbox, rows=self.rows, clock=store.clock,
+            opportunities=self.opportunities, shown_elsewhere=self.shown_elsewhere, livemode=self.stripe.livemode,
+        )  # fmt: skip
+        return QuoteRun(
+            salesforce=self.salesforce, planner=self.planner, billing=self.billing, facts=store.facts,
+            promises=store.promises, subjects=store.subjects, outbox=store.outbox, clock=store.clock,
+            promise=self.promise, telling=telling, start=self.billing.start, stripe_account=self.part,
+            routing=Routing(among.rule, store.promises, store.subjects, self.salesforce) if among else None,
+        )  # fmt: skip
+
+    @cached_property
+    def products(self) -> ProductRun:
+        store = self.store
+        return ProductRun(
+            stripe=self.stripe, salesforce=self.org, links=store.links, facts=store.facts, subjects=store.subjects,
+            outbox=store.outbox, ledger=store.ledger, writer=self.writer, rows=self.rows, clock=store.clock,
+            shown_elsewhere=self.shown_elsewhere,
+        )  # fmt: skip
+
+    @cached_property
+    def customer_fields(self) -> CustomerFields | None:
+        """None where the mappings send nothing of an Account."""
+        store = self.store
+        return CustomerFields(
+            stripe=self.stripe, salesforce=self.org, links=store.links, facts=store.facts, ledger=store.ledger,
+            writer=self.writer, clock=store.clock,
+        ) if self.mappings["Account"].sent() else None  # fmt: skip
+
+    @cached_property
+    def identity(self) -> Identity:
+        store, stripe, salesforce = self.store, self.stripe, self.salesforce
+        merges = Merges(
+            stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, promises=store.promises,
+            identities=store.identities, subjects=store.subjects, outbox=store.outbox, ledger=store.ledger,
+            writer=self.writer, clock=store.clock,
+        )  # fmt: skip
+        return Identity(
+            stripe=stripe, salesforce=salesforce, links=store.links, facts=store.facts, subjects=store.subjects,
+            identities=store.identities, merges=merges, mode=store.settings.self_serve_accounts, clock=store.clock,
+            new_accounts=new_accounts(store.settings),
+        )  # fmt: skip
+
+    # ------------------------------------------------------------ the lanes mirror and bulk
+
+    @cached_property
+    def mirror(self) -> Mirror:
+        store, given, among = self.store, self.store.settings, self.among
+        return Mirror(
+            stripe=self.stripe, facts=store.facts, links=store.links, subjects=store.subjects, outbox=store.outbox,
+            rows=self.rows, clock=store.clock, zone_of=self.zone_of, promise=self.promise, identities=store.identities,
+            opportunities=self.opportunities, mirrored=Mirrored(given.mirror_invoices, given.mirror_months),
+            whole=Whole(among.part, self._sides, self.salesforce, among.home) if among else dict,
+        )  # fmt: skip
+
+    @cached_property
+    def reconcile(self) -> Reconcile:
+        store = self.store
+        catalogue = ComparedCatalogue(
+            stripe=self.stripe, salesforce=self.org, facts=store.facts, links=store.links, comparing=store.comparing,
+            rows=self.rows, sends=self.customer_fields is not None, shown_elsewhere=self.shown_elsewhere,
+        )  # fmt: skip
+        return Reconcile(
+            stripe=self.stripe, salesforce=self.salesforce, facts=store.facts, links=store.links,
+            promises=store.promises, outbox=store.outbox, comparing=store.comparing, decisions=store.decisions,
+            dealing=self.dealing, mirror=self.mirror, rows=self.rows, clock=store.clock, policy=self.policy,
+            zone_of=self.zone_of, catalogue=catalogue,
+            mine=Mine(self.part, self._sides, store.comparing, self.rows) if self.among else dict,
+        )  # fmt: skip
+
+    @cached_property
+    def nightly(self) -> Nightly:
+        store, at = self.store, self.store.settings.reconcile_at
+        healing = Healing(
+            reconcile=self.reconcile, outbox=store.outbox, links=store.links, promises=store.promises,
+            subjects=store.subjects,
+        )  # fmt: skip
+        adoption = StoredAdoption(store.engine, store.facts, stripe_account=self.stripe.account)
+        return Nightly(
+            sweep=Sweep(
+                reconcile=self.reconcile, healing=healing, cursors=store.cursors, ledger=store.ledger,
+                budgets=store.budgets, adoption=adoption,
+            ),
+            subjects=store.subjects, cursors=store.cursors, clock=store.clock, zone=self.policy.billing_timezone,
+            at=clock_time.fromisoformat(at) if at else None, part=self.part,
+        )  # fmt: skip
+
+    @cached_property
+    def usage(self) -> UsageRun:
+        store = self.store
+        return UsageRun(
+            intake=usage_intake_of(store, self.stripe), metering=self.stripe.meters, store=store.usage,
+            cursors=store.cursors, links=store.links, facts=store.facts, outbox=store.outbox, rows=self.rows,
+            clock=store.clock, pause_cap_s=DRAIN_BACKOFF_S if self.drain else None,
+            role=f"{USAGE}:{self.part}" if self.part else USAGE,
+        )  # fmt: skip
+
+    @cached_property
+    def reports(self) -> UsageReports:
+        store = self.store
+        return UsageReports(
+            metering=self.stripe.meters, store=store.usage, usage=self.usage, subjects=store.subjects,
+            cursors=store.cursors, source=self.stripe.source,
+        )  # fmt: skip
+
+    @cached_property
+    def numbers(self) -> TaxNumbers:
+        store = self.store
+        return TaxNumbers(
+            stripe=self.stripe, links=store.links, facts=store.facts, outbox=store.outbox, rows=self.rows,
+            clock=store.clock, taxes=self.policy.tax is not None,
+        )  # fmt: skip
+
+    @cached_property
+    def won(self) -> WonNotBilled:
+        store = self.store
+        return WonNotBilled(
+            comparing=store.comparing, outbox=store.outbox, facts=store.facts, cursors=store.cursors, rows=self.rows,
             clock=store.clock, after=timedelta(hours=store.settings.won_not_billed_h),
-        ),
-        flusher=Flusher(salesforce=salesforce, outbox=store.outbox, budgets=store.budgets, pausing=pausing), pausing=pausing,
-        settle_s=0.0 if drain else store.settings.settle_s, name=among.name if among else "",
-        part=among.part if among else "",
-    )  # fmt: skip
+        )  # fmt: skip
+
+    # ------------------------------------------------------------ all of it
+
+    def pipeline(self) -> Pipeline:
+        """All runs, and what feeds them."""
+        store, salesforce = self.store, self.salesforce
+        changes = Changes(
+            stripe=self.stripe, salesforce=salesforce, subjects=store.subjects, cursors=store.cursors,
+            apart=self.reports.poll,
+        )  # fmt: skip
+        flusher = Flusher(salesforce=salesforce, outbox=store.outbox, budgets=store.budgets, pausing=self.pausing)
+        apart = {NIGHTLY: self.nightly.run, USAGE_REPORT: self.reports.run, TAX_NUMBERS: self.numbers.run}
+        return Pipeline(
+            usage=self.usage, subjects=store.subjects, outbox=store.outbox, clock=store.clock, changes=changes,
+            quotes=self.quotes, products=self.products, identity=self.identity, customer_fields=self.customer_fields,
+            mirror=replace(self.mirror, apart=apart),
+            nightly=self.nightly, won=self.won, flusher=flusher, pausing=self.pausing,
+            settle_s=0.0 if self.drain else store.settings.settle_s, name=self.among.name if self.among else "",
+            part=self.part,
+        )  # fmt: skip
 
 
 def usage_intake_of(store: Store, stripe: stripe_client.StripeAccount) -> UsageIntake:
