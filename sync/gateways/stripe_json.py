@@ -100,3 +100,8 @@ def coupons_of(discounts: object) -> tuple[str, ...]:
 def tax_sum(taxes: Iterable[Json], *, included: bool) -> int:
     """What these taxes come to: those that are part of the amount, or those on top of it."""
     return sum(int_of(t.get("amount")) or 0 for t in taxes if (t.get("tax_behavior") == "inclusive") is included)
+
+
+def method_types(obj: Json) -> tuple[str, ...]:
+    """The ways to pay that an object names; none: the account decides."""
+    return tuple(str(kind) for kind in part(obj, "payment_settings").get("payment_method_types") or ())
