@@ -16,7 +16,8 @@ from sync.desired.differences import OUTSIDE, TANDEM, Cure, Difference, Kind
 from sync.desired.keys import KEY
 from sync.desired.made import Made, begun
 from sync.desired.takeover import taken_over
-from sync.desired.takeover_credit import Read, desire_credit
+from sync.desired.takeover_credit import desire_credit
+from sync.desired.takeover_unused import Read
 from sync.desired.true_up import as_settled, desire_true_ups
 from sync.facts import CreditNote
 from sync.records import Desired, Value

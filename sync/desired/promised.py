@@ -18,7 +18,7 @@ from sync.deal.money import format_amount
 from sync.deal.settled import Begun, settled
 from sync.deal.timeline import Track, tracks
 from sync.desired.keys import KEY, PRODUCT
-from sync.desired.takeover_credit import is_credit
+from sync.desired.takeover_unused import is_credit
 from sync.desired.true_up import is_true_up
 from sync.facts import Invoice, Line, Price, Subscription
 

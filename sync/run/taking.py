@@ -15,7 +15,9 @@ from sync.desired.plan_use import PlanPrices, metered, plan_uses
 from sync.desired.references import stated_refs
 from sync.desired.subscription import Wanted
 from sync.desired.takeover import Takeover, bought_by, desire_ends, said, taken_over
-from sync.desired.takeover_credit import Given, Read, desire_credit, foreseen, said_credit, with_credits
+from sync.desired.takeover_credit import desire_credit, with_credits
+from sync.desired.takeover_foreseen import foreseen, said_credit
+from sync.desired.takeover_unused import Given, Read
 from sync.desired.worth import Terms
 from sync.facts import BalanceTransaction, Coupon, CreditNote, Fact, Invoice, Meter, Price, Product
 from sync.observed import Actual

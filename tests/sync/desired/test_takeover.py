@@ -11,7 +11,9 @@ import pytest
 
 from sync.desired.keys import KEY
 from sync.desired.takeover import bought_by, check_takeover, desire_ends, row_of, said, taken_over
-from sync.desired.takeover_credit import Read, desire_credit, foreseen, unused, with_credits
+from sync.desired.takeover_credit import desire_credit, with_credits
+from sync.desired.takeover_foreseen import foreseen
+from sync.desired.takeover_unused import Read, unused
 from sync.desired.worth import Terms
 from sync.diff import diff
 from sync.facts import BalanceTransaction, Coupon, CreditNote, Invoice, Item, Line, Phase, Price, Schedule, Subscription

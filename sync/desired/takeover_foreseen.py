@@ -1,0 +1,82 @@
+"""What a takeover will give back, said before it has come: of what is billed by then, as the plan is now."""
+
+from __future__ import annotations
+
+from sync.deal.calendar import add_months, instant, seconds
+from sync.deal.money import format_amount
+from sync.desired.takeover import Takeover
+from sync.desired.takeover_unused import Given, Read, share, unused
+from sync.desired.worth import Terms, charge, of_items
+from sync.facts import Item, Subscription
+
+DAY_S = 86_400
+
+
+def foreseen(takeover: Takeover, read: Read, first: int, terms: Terms) -> Given:
+    """What a takeover still to come will give back: of what is billed already, or of the cycle that will run by then, as
+    the plan is now. ``first`` is what the first invoice comes to, in minor units.
+    """
+    found = unused(takeover, read.of_plans)
+    owed = sum(one.amount for one in found if one.is_owed)
+    paid = sum(one.amount for one in found if not one.is_owed)
+    paid += sum(_to_come(plan, takeover, terms) for plan in takeover.plans)
+    if takeover.deal.tax is not None:
+        return Given(to_balance=paid, off_open=owed)
+    return Given(on_first=min(first, paid), to_balance=max(0, paid - first), off_open=owed)
+
+
+def _to_come(plan: Subscription, takeover: Takeover, terms: Terms) -> int:
+    """What the unused rest of a cycle that has not begun will come to, were the plan to go on as it is."""
+    runs_to = [item.period_end_s for item in plan.items]
+    ends = plan.cancel_at_s or (min(runs_to) if plan.cancel_at_period_end and runs_to else 0)
+    if ends and ends <= takeover.at_s:
+        return 0
+    total = 0
+    for item in plan.items:
+        if item.period_end_s < takeover.at_s and item.price.usage_type != "metered" and item.price.interval:
+            start_s, end_s = _cycle_at(item, plan.billing_cycle_anchor_s, takeover.at_s)
+            amount = charge(of_items([item], terms), plan.coupons, terms)
+            # A cycle that would begin at that very instant is not billed: the plan has ended.
+            total += share(amount, start_s, end_s, takeover.at_s) if start_s < takeover.at_s else 0
+    return total
+
+
+def _cycle_at(item: Item, anchor_s: int, at_s: int) -> tuple[int, int]:
+    """The cycle of an item in which an instant lies: from the anchor on, by months that clamp, or by days."""
+    interval, count = item.price.interval, item.price.interval_count
+    if interval in ("day", "week"):
+        length = count * DAY_S * (7 if interval == "week" else 1)
+        start_s = at_s - (at_s - anchor_s) % length
+        return start_s, start_s + length
+    months, anchor = count * (12 if interval == "year" else 1), instant(anchor_s)
+    at = instant(at_s)
+    n = max(0, (at.year - anchor.year) * 12 + at.month - anchor.month) // months - 1
+
+    def boundary(k: int) -> int:
+        day = add_months(anchor.date(), k * months)
+        return seconds(anchor.replace(year=day.year, month=day.month, day=day.day))
+
+    while boundary(n + 1) <= at_s:
+        n += 1
+    return boundary(n), boundary(n + 1)
+
+
+def said_credit(given: Given, left: int, takeover: Takeover) -> list[str]:
+    """The credits in words, for the preview; ``left`` is what the first invoice asks for."""
+
+    def amount(minor: int) -> str:
+        return format_amount(minor, takeover.deal.currency)
+
+    lines = []
+    if given.on_first:
+        lines.append(
+            f"Its unused time is credited on the first invoice: {amount(given.on_first)}, which leaves {amount(left)}"
+        )
+    if given.to_balance:
+        more = " more" if given.on_first else ""
+        # Stripe takes no credit on a taxed invoice; the balance pays it, and what was taxed takes its tax along.
+        pays = ", with its tax, and pays the first invoice from there" if takeover.deal.tax is not None else ""
+        lines.append(f"{amount(given.to_balance)}{more} of its unused time goes to the customer's balance{pays}")
+    if given.off_open:
+        lines.append(f"Its open invoices are lowered by {amount(given.off_open)} for time that is not used")
+    return lines or ["No unused time of it was billed, so nothing is credited"]
