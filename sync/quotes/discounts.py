@@ -60,7 +60,7 @@ def check_quote_discount(at: Reading, lines: tuple[DealLine, ...]) -> None:
         detail = f"{field} is {discount.months}: from {say(frame.start)} that goes on after {last}, when the deal ends."
         _bad(f"{detail} Fill fewer months, or clear it for a discount that stays.", field, at.faults)
         return
-    recurring = [line for line in lines if line.cycle_months]
+    recurring = [line for line in lines if line.cycle_months and line.usage is None]
     for line in recurring:
         cycle = line.cycle_months or 1
         if discount.months % cycle or _until(frame.start, discount.months, frame.grid(None, cycle)) is None:
@@ -176,8 +176,10 @@ def _own_until(line: CrmQuoteLine, sold: DealLine, frame: Frame, at: Reading) ->
 
 
 def _of_quote(sold: DealLine, discount: QuoteDiscount | None, frame: Frame) -> tuple[Discount, ...]:
-    """The quote's percentage as far as it touches the line; its months count from the quote's start."""
-    if discount is None:
+    """The quote's percentage as far as it touches the line; its months count from the quote's start. What is used it
+    never touches: nobody has signed how much that is.
+    """
+    if discount is None or sold.usage is not None:
         return ()
     if discount.months is None:
         return (Discount(discount.percent),)

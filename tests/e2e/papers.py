@@ -1,4 +1,5 @@
-"""What the papers of a deal say, read by the rules and by nothing else: no code of Tandem's is used here.
+"""What the papers of a deal say, read by the rules and by nothing else: no code of Tandem's is used here. What is billed
+by use is left to `tests.e2e.random_use`.
 
 Months, days, minutes and cents are worked out in ways of their own, so that a mistake in the product's arithmetic shows.
 """
@@ -14,7 +15,7 @@ from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.e2e.random_deals import CYCLES, PRODUCTS, RandomCustomer, RandomQuote
+from tests.e2e.random_deals import CYCLES, PRODUCTS, USE, RandomCustomer, RandomQuote
 
 ONE_DAY = timedelta(days=1)
 #: Decimals of Stripe's minor unit where they are not two, and the step of a charge where that is not one.
@@ -111,6 +112,7 @@ class Paper:
     proration: str = "Signed"
     credit: str = "Balance"
     skip_past: bool = False
+    takes_use: bool = False
 
     @property
     def order(self) -> tuple[date, datetime, int]:
@@ -227,7 +229,11 @@ def read_paper(quote: RandomQuote, terms: Terms, number: int, earlier: tuple[Pap
     head = quote.header
     makes = quote.kind in ("New", "Renewal")
     effective = terms.start if makes else date.fromisoformat(head["Start_Date__c"])
-    lines = [(f"{number}.{n}", line) for n, line in enumerate(quote.lines) if not line.fields.get("Optional__c")]
+    lines = [
+        (f"{number}.{n}", line)
+        for n, line in enumerate(quote.lines)
+        if not line.fields.get("Optional__c") and line.product != USE
+    ]
     known = {x.product: x.cycle for p in earlier for x in p.adds if x.cycle}
     signed = head.get("Signed_At__c")
     return Paper(
@@ -243,6 +249,7 @@ def read_paper(quote: RandomQuote, terms: Terms, number: int, earlier: tuple[Pap
         proration=head.get("Proration_Policy__c", "Signed"),
         credit=head.get("Credit_Policy__c", "Balance"),
         skip_past=head.get("Skip_Past_Invoices__c", False),
+        takes_use=any(x.product == USE and x.fields.get("Change__c") == "Remove" for x in quote.lines),
     )
 
 

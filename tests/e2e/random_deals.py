@@ -34,7 +34,10 @@ MINUTES = (7, 19, 40, 52)
 PRODUCTS: Mapping[str, tuple[str | None, str | None]] = {
     "Seat": ("Recurring", "Month"), "Seats by the quarter": ("Recurring", "Quarter"), "Platform": ("Recurring", "Year"),
     "Package": ("Recurring", "Term"), "Implementation": ("One-Time", None), "Bare": (None, None),
+    "Use": ("Usage", None),
 }  # fmt: skip
+#: What is billed by use is a product of each deal, with a meter of its own.
+USE = "Use"
 RECURRING = ("Seat", "Seat", "Seats by the quarter", "Platform", "Package", "Bare")
 ONE_DAY = timedelta(days=1)
 #: A coupon of Stripe takes off 99,999,999 cents (or fils) and no more.
@@ -62,6 +65,15 @@ class RandomQuote:
 
 
 @dataclass(frozen=True)
+class RandomUse:
+    """What a deal sells by use: at ``price`` a unit, or in ``tiers`` (up to, a unit, flat), ``Graduated`` or ``Volume``."""
+
+    mode: str
+    price: str
+    tiers: tuple[tuple[int | None, str, str | None], ...] = ()
+
+
+@dataclass(frozen=True)
 class RandomDeal:
     """A deal of a customer: the quote that makes it, then those that change it, in the order in which they come.
 
@@ -74,6 +86,7 @@ class RandomDeal:
     plain: bool = False
     follows: int | None = None
     twin: int | None = None
+    use: RandomUse | None = None
 
 
 @dataclass(frozen=True)

