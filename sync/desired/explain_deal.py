@@ -19,6 +19,7 @@ from sync.deal.pricing import monthly_minor, mrr_minor
 from sync.deal.proration import worth
 from sync.deal.timeline import BEGUN
 from sync.desired import quote_status, reasons
+from sync.desired.past_deals import stands_alone
 from sync.desired.quote_status import QuoteView
 from sync.desired.reasons import Reason
 
@@ -50,7 +51,9 @@ def _status(view: QuoteView) -> Reason:
     assert view.case is not None
     deal, objects = view.case.deal, quote_status.deal_objects(view.deal, view.objects)
     begins = deal.boundary(view.case.begins)
-    there = [f"in Stripe: {fact.id} ({fact.status})" for fact in objects] or ["nothing of it is in Stripe"]
+    alone = stands_alone(deal, view.objects, view.now)
+    nothing = "nothing of it runs in Stripe: it stands on invoices alone" if alone else "nothing of it is in Stripe"
+    there = [f"in Stripe: {fact.id} ({fact.status})" for fact in objects] or [nothing]
     lines = [
         f"it is {view.now:%Y-%m-%d %H:%MZ}; its first day, {say(view.case.begins)}, begins at {begins:%Y-%m-%d %H:%MZ}",
         *there,
@@ -119,6 +122,8 @@ def _invoice(invoice: ForecastInvoice, deal: Deal) -> Reason:
             f"stated by Tandem for quote {_number(invoice.quote_id, deal)} as {invoice.key}, not by the subscription's own cycle",
         )
         rule = reasons.PAST if invoice.key.endswith(BEGUN) else reasons.PRORATION
+        if not any(line.recurring for line in invoice.lines):
+            rule = reasons.ONE_TIME
     return Reason(f"Invoice of {say(invoice.day)}", format_amount(invoice.total, deal.currency), tuple(lines), rule)
 
 

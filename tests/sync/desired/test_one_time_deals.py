@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from sync.deal.forecast import forecast
+from sync.desired.explain_deal import explain_deal
 from sync.desired.past_deals import alone, standing_alone
 from sync.desired.preview import preview
+from sync.desired.quote_status import QuoteView, Shown
 from sync.desired.subscription import desire
 from sync.desired.takeover import check_takeover, taken_over
 from sync.errors import Refused
@@ -122,3 +124,12 @@ def test_without_what_was_kept_its_invoices_tell_of_it():
     invoice = Invoice(id="in_1", customer="cus_1", currency="usd", metadata=said)
     found = [alone([], [invoice], EARLY, day)[0] for day in (date(2026, 3, 1), date(2026, 3, 2))]
     assert [(row.status, row.invoice_ids) for row in found] == [("Active", ("in_1",)), ("Canceled", ("in_1",))]
+
+
+def test_it_is_explained_as_what_stands_on_invoices_alone():
+    deal = a_service()
+    view = QuoteView(signed=True, now=ON_THE_DAY, case=Shown(deal, forecast(deal, EARLY), None, deal.opens))
+    found = {reason.what: reason for reason in explain_deal(view)}
+    assert found["Billing_Status__c"].says == "Live"
+    assert "nothing of it runs in Stripe: it stands on invoices alone" in found["Billing_Status__c"].because
+    assert found["Invoice of 1 Jan 2026"].rule == "One-time lines are billed once"
