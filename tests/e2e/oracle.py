@@ -212,7 +212,7 @@ class Oracle:
         ends = [p.effective for p in self.papers if p.kind == "Cancellation"]
         if ends and paper.effective >= min(ends):
             raise Impossible("DATA-212", "the deal was cancelled before that day")
-        if paper.effective >= self.terms.end:
+        if paper.effective > self.terms.end or (paper.effective == self.terms.end and paper.kind != "Cancellation"):
             raise Impossible("DATA-205", "the deal has ended by then")
         for line in (x for x in paper.adds if ends and x.start >= min(ends)):
             raise Impossible("DATA-212", f"line {line.id} begins after the end")

@@ -277,9 +277,9 @@ def _take(id_: str, sold: Any, effective: date, terms: Terms) -> Take:
     )  # fmt: skip
 
 
-def _period(sold: Any, terms: Terms) -> int:
-    word = sold.fields.get("Price_Period__c") or PRODUCTS[sold.product][1]
-    return PERIODS[word] if word != "Term" else int(months_and_days(terms.start, terms.end))
+def _period(sold: Any, terms: Terms) -> Fraction:
+    word = str(sold.fields.get("Price_Period__c") or PRODUCTS[sold.product][1])
+    return Fraction(PERIODS[word]) if word != "Term" else months_and_days(terms.start, terms.end)
 
 
 def _offs(

@@ -210,6 +210,7 @@ class _Deal:
     start: date = date.min
     end: date | None = None
     months: int | None = None  # None: days of the term are left over
+    by_day: bool = False
     plain: bool = False
     signed: datetime = datetime.min  # noqa: DTZ901 - chosen anew for every quote before it is used
     often: dict[str, str] = field(default_factory=dict)  # by product
@@ -231,6 +232,16 @@ class _Deal:
         changes = [self._change(at, last=n + 1 == len(arrivals)) for n, at in enumerate(arrivals)]
         return RandomDeal(customer, (base, *changes), self.plain)
 
+    @property
+    def _has_term(self) -> bool:
+        """Whether a price can be one for the term: with days left over it can't beside a billing day."""
+        return self.months is not None or (self.end is not None and not self.by_day)
+
+    @property
+    def _term_months(self) -> int:
+        """The months of the term, a part of one counted whole."""
+        return self.months or (((self.end - self.start).days // 28 + 1) if self.end else 1)
+
     # -------------------------------------------------------------- the quote that makes it
 
     def base(self, kind: str, follows: date | None) -> RandomQuote:
@@ -245,7 +256,7 @@ class _Deal:
         self.start += timedelta(days=head.get("Trial_Days__c", 0))
         self._term(head, kind)
         if not self.plain and kind == "New" and dice.random() < 0.15:
-            head["Billing_Day__c"] = dice.choice((1, 5, 15, 28, 29, 30, 31))
+            head["Billing_Day__c"], self.by_day = dice.choice((1, 5, 15, 28, 29, 30, 31)), True
         head |= self._money()
         head["Billing_Frequency__c"] = dice.choice(tuple(CYCLES))
         lines = [self._recurring(head, base=kind == "New", whole=n == 0) for n in range(self._how_many())]
@@ -319,8 +330,8 @@ class _Deal:
             fields["Charge_Type__c"] = "Recurring"
             fields["Billing_Frequency__c"] = dice.choice(tuple(CYCLES))
         period = PRODUCTS[product][1]
-        if product == "Bare" or (not self.plain and dice.random() < 0.2) or (period == "Term" and not self.months):
-            period = fields["Price_Period__c"] = dice.choice(PERIODS if self.months else PERIODS[:3])
+        if product == "Bare" or (not self.plain and dice.random() < 0.2) or (period == "Term" and not self._has_term):
+            period = fields["Price_Period__c"] = dice.choice(PERIODS if self._has_term else PERIODS[:3])
         own = dice.random() < 0.25
         if product not in self.often:
             self.often[product] = dice.choice(tuple(CYCLES)) if own else head.get("Billing_Frequency__c", "Monthly")
@@ -342,7 +353,7 @@ class _Deal:
         if base:
             fields["Ramp_Key__c"] = f"K{dice.randrange(10**9)}"
         if not self.plain:
-            worth = Decimal(price) * quantity * CYCLES[often] / (PERIOD_MONTHS.get(period or "", self.months) or 1)
+            worth = Decimal(price) * quantity * CYCLES[often] / (PERIOD_MONTHS.get(period or "") or self._term_months)
             fields |= self._discount(start, end, CYCLES[often], worth, by_day="Billing_Day__c" in head)
         return RandomLine(product, quantity, price, fields)
 
