@@ -28,8 +28,9 @@ class Looked:
 
     ``held`` is the customer that our own link names; ``by_id`` the customers read by id (None: not in this Stripe
     account); ``holders`` the Account that our links give each customer; ``same_id`` other Accounts with the same
-    Stripe id written on them. ``apart`` are customers that people keep apart from this Account; ``followed`` Accounts
-    that were merged into it, and ``gone`` those that are in Salesforce no longer.
+    Stripe id written on them, ``written_on`` by customer another Account that has its id written on it. ``apart`` are
+    customers that people keep apart from this Account; ``followed`` Accounts that were merged into it, and ``gone``
+    those that are in Salesforce no longer.
     """
 
     held: str | None = None
@@ -37,6 +38,7 @@ class Looked:
     by_email: tuple[Customer, ...] = ()
     holders: Mapping[str, str] = field(default_factory=dict)
     same_id: tuple[str, ...] = ()
+    written_on: Mapping[str, str] = field(default_factory=dict)
     apart: frozenset[str] = frozenset()
     followed: frozenset[str] = frozenset()
     gone: frozenset[str] = frozenset()
@@ -85,7 +87,7 @@ def match_customer(
     customer that was deleted in Stripe is nobody, on whatever rung it stood.
     """
     asker = _Asker(account, looked, quote_id)
-    choice, written = (choice or "").strip(), (account.stripe_customer_id or "").strip()
+    choice, written = said(choice), (account.stripe_customer_id or "").strip()
     if looked.held and not asker.is_deleted(looked.held):
         return _by_id(looked.held, "our own link", asker)
     if choice == NEW:
@@ -97,6 +99,12 @@ def match_customer(
             return asker.ask(f"the Stripe id {written} stands on other Accounts too: {', '.join(looked.same_id)}")
         return _by_id(written, "the Stripe id on the Account", asker)
     return asker.ours() or _by_email(account, email, looked, asker)
+
+
+def said(choice: str | None) -> str:
+    """A person's answer as it is meant: a customer's id, `NEW` in whatever case it was written, "" for none."""
+    answer = (choice or "").strip()
+    return NEW if answer.casefold() == NEW.casefold() else answer
 
 
 def _by_id(customer_id: str, evidence: str, asker: _Asker) -> Match:
@@ -116,7 +124,7 @@ def _by_email(account: CrmAccount, email: str, looked: Looked, asker: _Asker) ->
     if len(candidates) > 1:
         return asker.ask(f"{len(candidates)} customers have the billing e-mail")
     only = candidates[0]
-    if holder := asker.other_holder(only):
+    if holder := asker.other_holder(only) or looked.written_on.get(only.id):
         return asker.ask(f"customer {only.id} has the billing e-mail and belongs to Account {holder}")
     confirmed = confirmation(account, only, email)
     if confirmed is None:
@@ -153,6 +161,8 @@ class _Asker:
             return self.ask(f"customer {customer_id}, the answer on the quote, was kept apart from this Account")
         customer = self.looked.by_id.get(customer_id)
         held_by_nobody = customer is not None and self.other_holder(customer, but=self.looked.gone) is None
+        if customer is not None and held_by_nobody and (holder := self.looked.written_on.get(customer_id)):
+            return self.ask(f"customer {customer_id}, the answer on the quote, belongs to Account {holder}")
         if customer is None or customer.deleted or not held_by_nobody:
             return _by_id(customer_id, "the answer on the quote (Customer_Choice__c)", self)
         others = tuple(i for i in self.open_ids() if i != customer_id)
@@ -173,7 +183,8 @@ class _Asker:
 
     def holders(self) -> list[str]:
         """The other Accounts that have one of the customers that were found."""
-        return sorted({holder for c in self.looked.seen if (holder := self.other_holder(c)) is not None})
+        held = {holder for c in self.looked.seen if (holder := self.other_holder(c)) is not None}
+        return sorted(held | set(self.looked.written_on.values()))
 
     def ask(self, evidence: str) -> Question:
         """The question, saying what was found and how to answer it."""

@@ -14,6 +14,52 @@ _PROVIDERS = frozenset(
     {"126.com", "163.com", "free.fr", "googlemail.com", "laposte.net", "mac.com", "mail.com", "mail.ru", "me.com"}
     | {"naver.com", "orange.fr", "proton.me", "protonmail.com", "qq.com", "t-online.de", "wanadoo.fr", "web.de"}
     | {"comcast.net", "fastmail.com", "hey.com", "libero.it", "sina.com", "tutanota.com", "virgilio.it", "zoho.com"}
+    | {
+        "att.net",
+        "sbcglobal.net",
+        "bellsouth.net",
+        "verizon.net",
+        "cox.net",
+        "charter.net",
+        "earthlink.net",
+        "juno.com",
+    }
+    | {
+        "shaw.ca",
+        "rogers.com",
+        "sympatico.ca",
+        "btinternet.com",
+        "sky.com",
+        "ntlworld.com",
+        "bigpond.com",
+        "xtra.co.nz",
+    }
+    | {"freenet.de", "arcor.de", "posteo.de", "mailbox.org", "bluewin.ch", "sfr.fr", "tin.it", "tiscali.it", "alice.it"}
+    | {
+        "telenet.be",
+        "skynet.be",
+        "ziggo.nl",
+        "kpnmail.nl",
+        "planet.nl",
+        "seznam.cz",
+        "wp.pl",
+        "o2.pl",
+        "onet.pl",
+        "interia.pl",
+    }
+    | {"inbox.ru", "list.ru", "bk.ru", "rambler.ru", "ukr.net", "abv.bg", "uol.com.br", "bol.com.br", "terra.com.br"}
+    | {"rediffmail.com", "hanmail.net", "daum.net", "foxmail.com", "139.com", "yeah.net", "docomo.ne.jp", "ezweb.ne.jp"}
+    | {
+        "pm.me",
+        "tuta.io",
+        "tuta.com",
+        "duck.com",
+        "hushmail.com",
+        "mailinator.com",
+        "email.com",
+        "usa.net",
+        "zohomail.com",
+    }
 )
 #: Providers that give addresses under many endings: yahoo.co.uk, hotmail.fr, gmx.at.
 _PROVIDERS_ANYWHERE = frozenset(

@@ -6,6 +6,7 @@ from sync.crm import CrmAccount
 from sync.deal.deal import Deal
 from sync.deal.timeline import tracks
 from sync.desired.catalog import all_phases, phase_refs
+from sync.desired.customer import NEW, said
 from sync.records import Ref
 
 
@@ -29,8 +30,10 @@ def candidate_refs(account: CrmAccount, email: str, held: str | None, choice: st
     """Where the payer may be in Stripe: the customer we hold, else the ids named, and all with the billing e-mail."""
     if held:
         return (Ref("customer_id", held),)
-    named = (account.stripe_customer_id, choice if choice and choice != "New" else None)
-    by_id = tuple(Ref("customer_id", id_.strip()) for id_ in named if id_ and id_.strip())
+    answer = said(choice)
+    named = ((account.stripe_customer_id or "").strip(), answer if answer != NEW else "")
+    # Dots alone are no id, and would be another address.
+    by_id = tuple(Ref("customer_id", id_) for id_ in named if id_.strip("."))
     return tuple(dict.fromkeys((*by_id, Ref("customers_by_email", email))))
 
 

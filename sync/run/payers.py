@@ -131,12 +131,15 @@ class Payers:
         links = self.links.by_stripe_id(candidates) if candidates else {}
         holders = {i: link.salesforce_id for i, link in links.items()}
         followed, gone = self._became(account, [*by_email, *by_id.values()], holders)
+        written = {} if held else self._written(account, candidates)
+        own = (account.stripe_customer_id or "").strip()
         looked = Looked(
             held=held.stripe_id if held else None,
             by_id=by_id,
             by_email=by_email,
             holders=holders,
-            same_id=() if held or not account.stripe_customer_id else self._same_id(account),
+            same_id=tuple(written.get(own, ())),
+            written_on={customer: others[0] for customer, others in written.items()},
             apart=frozenset(p.customer_id for p in self.identities.apart(accounts=[account.id])),
             followed=followed,
             gone=gone,
@@ -160,9 +163,14 @@ class Payers:
         followed = frozenset(i for i, a in now.items() if a.id == account.id)
         return followed, frozenset(i for i in others - followed if i not in now or now[i].is_deleted)
 
-    def _same_id(self, account: CrmAccount) -> tuple[str, ...]:
-        found = self.salesforce.find_accounts(stripe_customer_ids=[account.stripe_customer_id or ""])
-        return tuple(sorted(a.id for a in found if a.id != account.id))
+    def _written(self, account: CrmAccount, candidates: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """By customer the other Accounts on which its id is written, those that are deleted left out; one call."""
+        named = [c for c in (*candidates, (account.stripe_customer_id or "").strip()) if c]
+        found = self.salesforce.find_accounts(stripe_customer_ids=list(dict.fromkeys(named))) if named else ()
+        written: dict[str, list[str]] = {}
+        for one in sorted((a for a in found if a.id != account.id and not a.is_deleted), key=lambda a: a.id):
+            written.setdefault((one.stripe_customer_id or "").strip(), []).append(one.id)
+        return written
 
     # ------------------------------------------------------------ links that stand in the way
 

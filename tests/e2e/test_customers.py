@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from sync.gateways.stripe_client import StripeAccount
+from sync.records import Operation, Sent
 from tests.e2e.looks import changes_nothing, quote_row, settled
 from tests.e2e.people import sell
 from tests.e2e.sandbox import World
@@ -117,3 +119,66 @@ def _customer(world: World, name: str) -> str:
 def _sign(world: World, account: str | None = None) -> str:
     seat = world.crm.product("Seat", currencies=["USD"])
     return sell(world.crm, [(seat, 2, "10.00", {})], account=account, **HEADER)
+
+
+def test_a_customer_whose_id_was_typed_on_another_account_is_asked_about(world: World, tandem: Tandem) -> None:
+    world.at("2026-02-10")
+    known = _customer(world, "Acme Ltd")
+    holder = world.crm.create("Account", Name="Acme Holding", Stripe_Customer_Id__c=known)
+
+    quote = _sign(world)
+    assert [code for _, code, _ in tandem.drain().failed] == ["DATA-213"]
+    assert world.writes(system="stripe") == []
+    assert holder in quote_row(world, quote)["Billing_Message__c"]
+
+    world.crm.change("Account", holder, Stripe_Customer_Id__c=None)
+    settled(tandem)
+    [schedule] = world.stripe.all("subscription_schedules")
+    assert schedule["customer"] == known
+    changes_nothing(tandem)
+
+
+def test_an_account_merged_while_its_question_waits_is_asked_about_as_the_winner(world: World, tandem: Tandem) -> None:
+    world.at("2026-02-10")
+    known = [_customer(world, "Acme Ltd"), _customer(world, "Acme Holding")]
+    quote = _sign(world)
+    assert [code for _, code, _ in tandem.drain().failed] == ["DATA-213"]
+    loser = world.crm.row("Quote", "AccountId", f"Id = '{quote}'")["AccountId"]
+    winner = world.crm.create("Account", Name="Acme Group", Billing_Email__c="ap@acme.example")
+
+    world.switch("merge", master=winner, losers=[loser])
+    assert [code for _, code, _ in tandem.drain().failed] == ["DATA-213"]
+    assert "Acme Group" in quote_row(world, quote)["Billing_Message__c"]
+    assert world.writes(system="stripe") == []
+
+    world.crm.change("Quote", quote, Customer_Choice__c=known[0])
+    settled(tandem)
+    [schedule] = world.stripe.all("subscription_schedules")
+    assert (schedule["customer"], len(world.stripe.all("customers"))) == (known[0], 2)
+    shown = {a["Id"]: a["Stripe_Customer_Id__c"] for a in world.crm.rows("Account", "Id Stripe_Customer_Id__c")}
+    assert shown == {winner: known[0]}
+    changes_nothing(tandem)
+
+
+def test_a_customer_deleted_between_two_writes_of_its_deal_is_made_anew_and_billed_once(
+    world: World, tandem: Tandem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.at("2026-02-10")
+    send = StripeAccount.send
+    gone: list[str] = []
+
+    def deleted_before(self: StripeAccount, operation: Operation, payload: Any, key: str) -> Sent:
+        if operation.ref.kind == "schedule" and not gone:
+            gone.append(world.stripe.all("customers")[0]["id"])
+            assert world.stripe._http.delete(f"{world.stripe._base}/v1/customers/{gone[0]}").status_code == 200
+        return send(self, operation, payload, key)
+
+    monkeypatch.setattr(StripeAccount, "send", deleted_before)
+    quote = _sign(world)
+    settled(tandem)
+    assert gone
+    [customer] = world.stripe.all("customers")
+    [schedule] = world.stripe.all("subscription_schedules")
+    assert schedule["customer"] == customer["id"] != gone[0]
+    assert quote_row(world, quote)["Billing_Status__c"] == "Scheduled"
+    changes_nothing(tandem)

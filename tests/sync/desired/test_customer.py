@@ -15,9 +15,11 @@ from sync.desired.customer import (
     having_email,
     match_customer,
 )
+from sync.desired.references import candidate_refs
 from sync.diff import diff
 from sync.facts import Customer, Schedule, Subscription
 from sync.observed import actuals
+from sync.records import Ref
 from tests.sync.deal.factory import ACCOUNT, ACCOUNT_ID, QUOTE_ID, a_deal
 
 EMAIL = "ap@acme.example"
@@ -102,6 +104,17 @@ def test_one_stripe_id_on_two_accounts_is_a_question():
     assert OTHER in asked(Looked(by_id={"cus_1": a_customer()}, same_id=(OTHER,)), account=account)
 
 
+def test_a_customer_whose_id_stands_on_another_account_is_not_taken_from_it():
+    found = a_customer(name="Acme GmbH")
+    elsewhere = Looked(by_email=(found,), written_on={"cus_1": OTHER})
+    assert f"belongs to Account {OTHER}" in asked(elsewhere)
+    named = Looked(by_id={"cus_1": found}, written_on={"cus_1": OTHER})
+    assert f"belongs to Account {OTHER}" in asked(named, choice="cus_1")
+    carried = a_customer(metadata={"salesforce_account_id": ACCOUNT_ID})
+    made_by_us = Looked(by_email=(carried,), written_on={"cus_1": OTHER})
+    assert linked(made_by_us) == ("cus_1", "our id in its metadata")
+
+
 def test_a_stripe_id_that_is_not_there_is_a_question():
     account = replace(ACCOUNT, stripe_customer_id="cus_9")
     assert "not in this Stripe account" in asked(Looked(by_id={"cus_9": None}), account=account)
@@ -157,6 +170,31 @@ def test_any_other_outcome_with_a_candidate_is_a_question(looked):
 def test_without_any_candidate_a_customer_is_made():
     assert match(Looked()) == Create()
     assert match(Looked(by_email=(a_customer(deleted=True),))) == Create()
+
+
+@pytest.mark.parametrize("said", ["New", "new", " NEW "])
+def test_a_person_may_write_new_in_any_case(said):
+    assert match(Looked(by_email=(a_customer(),)), choice=said) == Create(others=("cus_1",))
+    assert Ref("customer_id", said.strip()) not in candidate_refs(ACCOUNT, EMAIL, None, said)
+
+
+@pytest.mark.parametrize(
+    "said", ["see Anna", "sub_1", "cus_1, cus_2", "../invoices", "?", "cus_1?expand[]=x", "x" * 255]
+)
+def test_an_answer_that_is_no_customers_id_is_asked_about_again(said):
+    assert Ref("customer_id", said) in candidate_refs(ACCOUNT, EMAIL, None, said)
+    message = asked(Looked(by_id={said: None}, by_email=(a_customer(),)), choice=said)
+    assert (
+        f"customer {said}, known by the answer on the quote (Customer_Choice__c), is not in this Stripe account"
+        in message
+    )
+
+
+@pytest.mark.parametrize("said", [".", "..", " . "])
+def test_what_would_be_another_address_is_never_asked_of_stripe(said):
+    kinds = {ref.kind for ref in candidate_refs(replace(ACCOUNT, stripe_customer_id=said), EMAIL, None, said)}
+    assert kinds == {"customers_by_email"}
+    assert "is not in this Stripe account" in asked(Looked(by_email=(a_customer(),)), choice=said)
 
 
 def test_a_persons_answer_settles_the_question():

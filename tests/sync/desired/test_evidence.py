@@ -36,6 +36,8 @@ def test_the_web_domain_confirms_its_own_addresses_and_those_below_it(website: s
         ("https://yahoo.co.uk", "acme@yahoo.co.uk"),
         ("hotmail.fr", "acme@hotmail.fr"),
         ("https://web.de", "acme@web.de"),
+        ("www.btinternet.com", "acme@btinternet.com"),
+        ("seznam.cz", "acme@seznam.cz"),
         ("co.uk", "ap@acme.co.uk"),
         ("com.au", "ap@acme.com.au"),
         ("localhost", "ap@localhost"),
