@@ -260,6 +260,9 @@ def test_rows_that_salesforce_refused_go_again_by_a_replay_of_their_code(
     assert row["object"] == "Billing_Subscription__c"
     assert tandem("failures", "--code", "DATA-201", "--json").json["rows"] == []
     assert "tandem replay --code CONF-302" in tandem("failures").err
+    withhold("Quote.PO_Number__c")  # a field that billing reads: no start without it
+    stopped = tandem("drain")
+    assert (stopped.code, "Quote.PO_Number__c can't be read (CONF-302)" in stopped.err) == (2, True)
     withhold()
 
     rehearsed = tandem("replay", "--code", "CONF-302")

@@ -9,7 +9,7 @@ import pytest
 
 from sync.notices import notice_of_event
 from sync.ports import Mark, NewNotice, Notice
-from sync.run.intake import route
+from sync.run.intake import route, waited_for
 from tests.sync.run.conftest import Place
 
 CREATED = 1_772_323_200
@@ -40,6 +40,8 @@ SCHED: dict[str, Any] = {"object": "subscription_schedule", "id": "sub_sched_1",
 INV: dict[str, Any] = {"object": "invoice", "id": "in_1", "customer": "cus_1"}
 ROUTES: Mapping[str, tuple[str, dict[str, Any], str | None]] = {
     "customer": ("customer.created", {"object": "customer", "id": "cus_1"}, "customer:cus_1"),
+    "tax number": ("customer.tax_id.updated", {"object": "tax_id", "id": "txi_1", "customer": "cus_1"}, "tax_numbers:cus_1"),
+    "tax number of ours": ("customer.tax_id.updated", {"object": "tax_id", "id": "txi_1", "customer": None}, None),
     "customer gone": ("customer.deleted", {"object": "customer", "id": "cus_1"}, "customer:cus_1"),
     "subscription": ("customer.subscription.updated", SUB, "subscription:sub_1"),
     "subscription ended": ("customer.subscription.deleted", SUB, "subscription:sub_1"),
@@ -123,3 +125,11 @@ def test_a_burst_of_events_of_one_invoice_is_one_subject(place: Place) -> None:
 
     assert place.subjects.intake(lambda said: route(said, settle_s=0.0)) == 4
     assert place.due() == {"invoice:in_1": "mirror"}
+
+
+def test_who_waits_for_a_thing_of_the_catalogue_or_for_the_tax_settings_is_told_by_what_stripe_says_of_it() -> None:
+    for kind in ("product", "price", "coupon", "billing.meter"):
+        assert waited_for(event(f"{kind}.updated", object=kind, id="x_1")) == "x_1"
+    assert waited_for(event("tax.settings.updated", object="tax.settings")) == "tax.settings"
+    assert waited_for(event("invoice.paid", **INV)) == ""
+    assert waited_for(record("Product2", "01tA")) == ""
