@@ -35,10 +35,14 @@ class Endings:
         return [line for item in metered for line in self.billing.usage.arrears(subscription, item, at)]
 
     def as_planned(self, subscription: Obj, at: int) -> None:
-        """End at the planned time; a final invoice bills the usage of the last period."""
+        """End at the planned time; a final invoice bills the usage of the last period and all that is pending for it.
+
+        https://docs.stripe.com/api/subscriptions/cancel: pending items are left in place and collected at the end.
+        """
         starts = [item["current_period_start"] for item in subscription["_items"]]
         drafts = self._last_usage(subscription, at)
-        if drafts:
+        pending = self.kernel.store.all("invoiceitem", of=("customer", subscription["customer"]))
+        if drafts or any(i["invoice"] is None and i["_subscription"] == subscription["id"] for i in pending):
             subscriptions = self.billing.subscriptions
             last = subscriptions.invoice(subscription, "subscription_cycle", drafts, period=(min(starts), at))
             subscriptions.mind_pause(subscription, last)

@@ -21,8 +21,13 @@ from sandbox.stripe.params import (
 )
 from sandbox.stripe.resources import payment_methods
 
+_BY_THE_ACCOUNT: Fields = {
+    "enabled": boolean().required(),
+    "allow_redirects": one_of("always", "never"),
+}
 INTENT_CREATE: Fields = {
     "amount": integer(min=1, max=LARGEST_AMOUNT).required(),
+    "automatic_payment_methods": struct(_BY_THE_ACCOUNT),
     "confirm": boolean(),
     "currency": currency().required(),
     "customer": text(),
@@ -30,8 +35,9 @@ INTENT_CREATE: Fields = {
     "metadata": metadata(clearable=False),
     "off_session": boolean(),
     "payment_method": text(),
+    "return_url": text(),
 }
-INTENT_CONFIRM: Fields = {"off_session": boolean(), "payment_method": text()}
+INTENT_CONFIRM: Fields = {"off_session": boolean(), "payment_method": text(), "return_url": text()}
 ATTACH: Fields = {"payment_intent": text(), "payment_record": text()}
 REPORT_PAYMENT: Fields = {
     "amount_requested": struct(
@@ -61,6 +67,8 @@ def create_intent(call: Call) -> Obj:
     intent["customer"] = customer["id"] if customer else None
     intent["description"] = given.get("description")
     intent["metadata"] = merged_metadata({}, given.get("metadata"))
+    if (chosen := given.get("automatic_payment_methods")) is not None:
+        intent["automatic_payment_methods"] = {"allow_redirects": "always", **chosen}
     if method is not None:
         intent["status"], intent["payment_method"] = "requires_confirmation", method["id"]
     kernel.add(intent, "payment_intent.created")

@@ -42,7 +42,11 @@ def record(story: Story, customer: str, amount: int) -> str:
 def test_an_invoice_is_paid_when_its_parts_have_come(story: Story) -> None:
     customer = story.customer("pm_card_visa")
     invoice = invoiced(story, customer)
-    paid = intent(story, customer, 30_000, confirm=True, payment_method="pm_card_visa")
+    by_the_account = {"enabled": True, "allow_redirects": "never"}
+    paid = intent(
+        story, customer, 30_000, confirm=True, payment_method="pm_card_visa", automatic_payment_methods=by_the_account
+    )
+    assert paid.automatic_payment_methods.allow_redirects == "never"
     partly = story.v1.invoices.attach_payment(invoice.id, {"payment_intent": paid.id})
     assert (partly.status, partly.amount_paid, partly.amount_remaining) == ("open", 30_000, 70_000)
     partly = story.v1.invoices.attach_payment(invoice.id, {"payment_record": record(story, customer, 20_000)})

@@ -326,6 +326,18 @@ def test_cancelling_at_the_period_end_can_be_taken_back(story: Story) -> None:
     assert len(story.invoices(customer)) == 1
 
 
+def test_what_is_pending_for_a_subscription_is_collected_at_its_planned_end(story: Story) -> None:
+    customer = story.customer("pm_card_visa")
+    subscription = story.subscribe(customer, [{"price": story.price("3000"), "quantity": 1}])
+    story.at("2026-01-16T12:00")  # half of January
+    item = {"id": subscription["items"].data[0].id, "quantity": 3}
+    change = {"items": [item], "proration_behavior": "create_prorations", "cancel_at_period_end": True}
+    story.v1.subscriptions.update(subscription.id, change)
+    story.at("2026-02-03")
+    assert story.v1.subscriptions.retrieve(subscription.id).status == "canceled"
+    assert [(i.total, i.status) for i in story.invoices(customer)] == [(3000, "paid"), (3000, "paid")]
+
+
 def test_a_cancelled_subscription_stops_collecting_its_open_invoice(story: Story) -> None:
     customer = story.customer("pm_card_visa")
     subscription = story.subscribe(customer, [{"price": story.price("3100")}])
