@@ -212,7 +212,10 @@ def _end(plan: Subscription, takeover: Takeover, now: datetime, ends: Ends) -> N
     calm = _calm_until(plan, schedule, now)
     if takeover.at <= now:
         if schedule is None:
-            compare["standing"], acts["standing"] = "canceled", "cancel"
+            # Its last use is ours to bill (`sync.desired.plan_use`); else Stripe bills what is pending, seats added last week.
+            by_use = any(i.price.usage_type == "metered" for i in plan.items)
+            compare["standing"], acts["standing"] = "canceled", "cancel" if by_use else "settle"
+            ends.again = ends.again or not by_use  # what is billed now has unused time too
         else:
             ends.objects.append(_schedule(takeover, schedule, "cancel"))
     elif calm < takeover.at:

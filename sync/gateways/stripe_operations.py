@@ -52,6 +52,8 @@ def registered(table: Operations) -> Operations:
 #: Every credit and every amount of a part of a cycle is ours to state (DESIGN 4).
 NO_PRORATION: Mapping[str, object] = {"proration_behavior": "none"}
 NOTHING_BILLED: Mapping[str, object] = {"invoice_now": False, "prorate": False}
+#: Of a plan without use that a deal takes over: what waits for its next invoice would be on none.
+PENDING_BILLED: Mapping[str, object] = {"invoice_now": True, "prorate": False}
 
 #: (kind of ref, verb, action) -> where it is sent. Whatever is not here can't be sent.
 OPERATIONS: Operations = registered(
@@ -133,6 +135,9 @@ OPERATIONS: Operations = registered(
         ),
         ("subscription", Verb.ACT, "cancel"): Endpoint(
             "DELETE", "/v1/subscriptions/{id}", "Subscriptions: write", "cancel a subscription", NOTHING_BILLED
+        ),
+        ("subscription", Verb.ACT, "settle"): Endpoint(
+            "DELETE", "/v1/subscriptions/{id}", "Subscriptions: write", "cancel a subscription", PENDING_BILLED
         ),
         ("invoice", Verb.CREATE, ""): Endpoint(
             "POST",

@@ -231,6 +231,30 @@ def test_a_first_invoice_that_was_sent_before_anybody_looked_is_lowered(world: W
     changes_nothing(tandem)
 
 
+def test_seats_that_were_added_last_week_are_billed_until_the_deal_begins(world: World, tandem: Tandem) -> None:
+    world.at("2026-06-10")
+    account = _account(world)
+    plan = world.stripe.sign_up("Birch", "ops@birch.example", seats=5, card="pm_card_visa")
+    world.at("2026-06-20")
+    more = {"quantity": 9, "proration_behavior": "create_prorations"}
+    world.stripe.post(f"subscription_items/{plan['items']['data'][0]['id']}", form=more)
+    world.at("2026-06-25")
+    seat = world.crm.product("Seat", currencies=["USD"])
+    terms = {"Start_Date__c": "2026-06-25", "Term_Months__c": 12, "Billing_Frequency__c": "Monthly"}
+    sell(world.crm, [(seat, 50, "99.00", {})], account=account, **terms)
+    settled(tandem)
+    world.at("2026-06-25T12:00")
+    settled(tandem)
+
+    assert world.stripe.all("invoiceitems", pending="true") == []
+    bills = {i["total"] for i in world.stripe.all("invoices")}
+    # 4 seats from the 20th to 10 July, 10,400, of which 15 of 20 days are given back with half of the first invoice
+    assert bills == {19_500, 10_400, 495_000 - 9_750 - 7_800}
+    assert len(_live(world)) == 1
+    _agrees(tandem)
+    changes_nothing(tandem)
+
+
 def test_what_was_used_of_a_plan_until_the_deal_begins_is_billed_to_the_unit(world: World, tandem: Tandem) -> None:
     world.at("2026-06-10T14:23:45")  # a plan begins at any second, a meter counts by the minute
     account = _account(world)

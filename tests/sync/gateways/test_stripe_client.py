@@ -198,6 +198,13 @@ def test_cancelling_never_bills_and_never_prorates_whatever_the_payload_says() -
     assert vendor.seen[0].body == b""
 
 
+def test_a_plan_that_is_settled_has_what_is_pending_billed_and_nothing_prorated() -> None:
+    with serving(always(Reply(200, {"id": "sub_1"}))) as vendor:
+        operation = Operation(Verb.ACT, Ref("subscription", "x"), {}, remote_id="sub_1", action="settle")
+        account_at(vendor).send(operation, {"prorate": True}, "k1")
+    assert vendor.seen[0].fields == {"prorate": "false", "invoice_now": "true"}
+
+
 @pytest.mark.parametrize(
     ("reply", "kind", "code"),
     [
