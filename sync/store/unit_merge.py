@@ -19,11 +19,9 @@ def merge(connection: Connection, into: str, other: str, *, token: int | None) -
     if "" in pair:
         raise ValueError("a unit without a name can't be merged")
     connection.execute(insert(units).values([{"unit": unit} for unit in pair]).on_conflict_do_nothing())
-    target = _living(connection, into)
-    source = _living(connection, other)
+    target, source = _taken(connection, into, other, token)
     if target == source:
         return
-    _take_both(connection, sorted([target, source]), token)
     if token is not None:
         _hold_both(connection, [target, source], token)
     connection.execute(update(units).where(units.c.merged_into == source).values(merged_into=target))
@@ -31,6 +29,15 @@ def merge(connection: Connection, into: str, other: str, *, token: int | None) -
     of_source = select(subjects.c.number).where(subjects.c.unit == source)
     moved = list(connection.scalars(of_source.order_by(subjects.c.key, subjects.c.stripe_account).with_for_update()))
     connection.execute(update(subjects).where(subjects.c.number.in_(moved)).values(unit=target))
+
+
+def _taken(connection: Connection, into: str, other: str, token: int | None) -> tuple[str, str]:
+    """The living units of both, locked. While we waited for a lock one of them may have been merged into a third."""
+    named: tuple[str, str] | None = None
+    while (found := (_living(connection, into), _living(connection, other))) != named and len(set(found)) > 1:
+        _take_both(connection, sorted(found), token)
+        named = found
+    return found
 
 
 def _living(connection: Connection, unit: str) -> str:

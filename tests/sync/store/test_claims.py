@@ -9,11 +9,11 @@ from datetime import timedelta
 from threading import Barrier, Lock
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from sync.errors import LeaseLost, Transient
 from sync.ports import Again, Done, Mark
-from sync.store import marks
+from sync.store import marks, unit_merge
 from sync.store.subjects import StoredSubjects
 from tests.sync.store.samples import NOW, deal, mirror
 
@@ -382,6 +382,28 @@ def test_two_merges_crossing_each_other_end_in_one_unit(
     claim = subjects.claim_unit("deal")
     assert claim is not None
     assert len(claim.subjects) == 2
+
+
+def test_a_unit_that_is_merged_away_meanwhile_takes_nobody_in(
+    subjects: StoredSubjects, other_subjects: StoredSubjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subjects.mark([deal("0Q0A", "unit:001A"), deal("0Q0B", "unit:001B"), deal("0Q0C", "unit:cus_1")], reason="x")
+    locked, first = unit_merge._take_both, [True]
+
+    def after_another(connection: Connection, pair: list[str], token: int | None) -> None:
+        """Between the look at the two units and their locks somebody else merges one of them."""
+        if first:
+            first.clear()
+            other_subjects.merge_units("unit:001A", "unit:001B")
+        locked(connection, pair, token)
+
+    monkeypatch.setattr(unit_merge, "_take_both", after_another)
+    subjects.merge_units("unit:001B", "unit:cus_1")
+    subjects.mark([deal("0Q0D", "unit:cus_1")], reason="x")
+
+    claim = subjects.claim_unit("deal")
+    assert claim is not None
+    assert [due.key for due in claim.subjects] == ["quote:0Q0A", "quote:0Q0B", "quote:0Q0C", "quote:0Q0D"]
 
 
 def test_a_mark_not_yet_committed_ends_in_the_merged_unit(subjects: StoredSubjects, engine: Engine) -> None:
