@@ -90,7 +90,9 @@ def _ramp_starts(lines: Sequence[CrmQuoteLine]) -> set[tuple[str | None, str, da
 
 
 def _check_once_only(adds: Sequence[DealLine], written: Mapping[str, CrmQuoteLine], deal: Deal, faults: Faults) -> None:
-    """Note what is billed every cycle, where the deal has nothing of that kind: it would be a deal of its own."""
+    """Note what is billed every cycle, where the deal has nothing of that kind: it would be a deal of its own
+    (docs/decisions/0021).
+    """
     for line in adds:
         if deal.once_only and line.cycle_months:
             feature = "A line billed every cycle, on a deal of one-time lines only,"
