@@ -92,17 +92,20 @@ class Mortal:
 
     side: Any
     pages: int
+    read: list[str]  # what was read, page by page, by whoever died and whoever did not
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.side, name)
-        return self._counted(found) if name.startswith("list_") else found
+        return self._counted(name, found) if name.startswith("list_") else found
 
-    def _counted(self, call: Callable[..., Any]) -> Callable[..., Any]:
+    def _counted(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*args: Any, **kwargs: Any) -> Any:
             if self.pages == 0:
                 raise KilledHereError
             self.pages -= 1
-            return call(*args, **kwargs)
+            page = call(*args, **kwargs)
+            self.read.append(str(args[0]) if name in ("list_facts", "list_rows") else name)
+            return page
 
         return counted
 
@@ -133,16 +136,24 @@ def test_a_kill_at_every_page_still_ends_complete(
     in_small_pages(monkeypatch)
     tandem = make_tandem()
     deaths, report = 0, None
+    read: list[str] = []
     before = world.mark()
     while report is None:
         backfill = tandem.services.backfill()
+        done = len(read)
         try:
-            report = mortal(backfill, pages=1).run()
+            report = mortal(backfill, pages=1, read=read).run()
         except KilledHereError:
             deaths += 1
             assert deaths < 100
+        assert len(read) <= done + 2, "one page of each side, and the next one is death"
 
-    assert deaths > len(FACT_KINDS) + len(ROW_KINDS)
+    # Whoever read a page read no other of that side: there was a death behind each page of each list but the last ones.
+    assert len(read) - deaths <= 2
+    assert set(read) >= {*FACT_KINDS, *ROW_KINDS}
+    assert all(read.count(kind) > 2 for kind in ("invoice", "charge", "subscription")), (
+        "of several pages, not the first alone"
+    )
     assert report.complete
     assert report.resumed
     assert report.found["invoice"] == len(world.stripe.all("invoices")) == 15
@@ -158,11 +169,11 @@ def test_a_kill_at_every_page_still_ends_complete(
     assert (again.rows.written, again.resumed, again.complete) == (0, False, True)
 
 
-def mortal(backfill: Backfill, *, pages: int) -> Backfill:
+def mortal(backfill: Backfill, *, pages: int, read: list[str] | None = None) -> Backfill:
     """The same, dying after so many pages of each side."""
-    return replace(
-        backfill, stripe=Mortal(backfill.stripe, pages), salesforce=Mortal(backfill.salesforce, pages)
-    )  # fmt: skip
+    told = read if read is not None else []
+    stripe, salesforce = Mortal(backfill.stripe, pages, told), Mortal(backfill.salesforce, pages, told)
+    return replace(backfill, stripe=stripe, salesforce=salesforce)
 
 
 @dataclass

@@ -15,7 +15,7 @@ from tests.e2e.tandem import Tandem
 pytestmark = pytest.mark.long
 
 
-TIMES = 5
+TIMES = 20
 
 
 def test_a_quote_and_a_sign_up_at_the_same_second_end_in_one_customer_or_a_question(

@@ -22,4 +22,5 @@ def test_two_hundred_races_never_link_two_customers_and_never_guess(world: World
     outcomes = check_races(world, tandem, races)
     print(f"SEED={seed} {dict(outcomes)}")
     assert sum(outcomes.values()) == TIMES
+    assert set(outcomes) == {"one customer", "asked before", "asked after"}, "the timing has to try everything"
     changes_nothing(tandem)
