@@ -32,6 +32,17 @@ def test_a_service_sold_alone_is_billed_on_its_days_changed_and_ended(world: Wor
     assert list(world.crm.row("Account", next_one).values()) == ["2026-05-01", 2_500, "Good", "Sales-Led"]
     won = world.crm.row("Opportunity", "Billing_Status__c Contracted_Amount__c Billed_Amount__c")
     assert list(won.values()) == ["Scheduled", 2_900, 0]
+    account = world.crm.row("Account", "Id")["Id"]
+    again = sell(world.crm, [(training, 1, "50.00", {})], account=account, Start_Date__c="2026-07-01")
+    before = world.mark()
+    settled(tandem)
+    assert [w.path for w in world.writes(before, "stripe")] == [], "customer and product are there"
+    assert quote_row(world, again)["Billing_Status__c"] == "Scheduled"
+    world.crm.change("Quote", again, Start_Date__c="2026-06-15")
+    tandem.drain()
+    assert quote_row(world, again)["Billing_Code__c"] == "DATA-221", "it was frozen all the same"
+    world.crm.change("Quote", again, Start_Date__c="2026-07-01")
+    settled(tandem)
     changes_nothing(tandem)
 
     world.at("2026-05-01T00:00")
