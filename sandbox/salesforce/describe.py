@@ -6,6 +6,7 @@ from typing import Any
 
 from sandbox.salesforce.access import Access
 from sandbox.salesforce.calls import Call, Reply, Router
+from sandbox.salesforce.errors import SalesforceError, not_found
 from sandbox.salesforce.schema import ID_TYPES, TEXT_TYPES, Entity, Field
 
 _SOAP_TYPES = {
@@ -29,6 +30,14 @@ def add_routes(router: Router) -> None:
     router.add("GET", "sobjects/*/describe", describe)
 
 
+def _named(call: Call) -> Entity:
+    """The object of the address. One that is not there, or that the user may not see, is an address that does not exist."""
+    try:
+        return call.access.entity(call.parts[1])
+    except SalesforceError:
+        raise not_found() from None
+
+
 def describe_all(call: Call) -> Reply:
     """Every object the user may see."""
     shown = [_summary(call, entity) for entity in call.org.schema if call.access.may(entity, "read")]
@@ -37,13 +46,13 @@ def describe_all(call: Call) -> Reply:
 
 def basic(call: Call) -> Reply:
     """The object in short."""
-    entity = call.access.entity(call.parts[1])
+    entity = _named(call)
     return Reply(200, {"objectDescribe": _summary(call, entity), "recentItems": []})
 
 
 def describe(call: Call) -> Reply:
     """The object with all its fields, child relationships and picklist values."""
-    entity = call.access.entity(call.parts[1])
+    entity = _named(call)
     children = [
         {
             "cascadeDelete": child.cascade_delete,

@@ -39,6 +39,8 @@ VALUES = 40
 FEW = 3
 #: Every process comes to ask for these, so the first call brings both.
 ALWAYS_ASKED = ("Account", "Quote")
+#: What a describe answers for an object that the org does not have, or does not show.
+NOT_THERE = 404
 
 
 class Schema:
@@ -71,6 +73,9 @@ class Schema:
 
 
 def _described(answer: PartAnswer, what: str) -> Mapping[str, Json]:
+    if answer.status == NOT_THERE:
+        cure = "Deploy the package, or give the permission set access."
+        raise Terminal("CONF-302", f"We can't read {what}: the org has no such object for this log-in. {cure}")
     if not answer.ok or not isinstance(answer.body, dict):
         raise of_call(answer.status, answer.body, what=what, writing=False)
     return {str(f["name"]).lower(): f for f in answer.body.get("fields", [])}

@@ -46,7 +46,7 @@ def test_standard_fields_say_what_may_be_written(crm: Crm) -> None:
 
 
 def test_unknown_object_can_not_be_described(crm: Crm) -> None:
-    assert crm.refused("GET", "sobjects/Nonsense/describe")[:2] == (400, "INVALID_TYPE")
+    assert crm.refused("GET", "sobjects/Nonsense/describe")[:2] == (404, "NOT_FOUND")
 
 
 def test_namespace_prefixes_every_custom_name_and_only_those() -> None:

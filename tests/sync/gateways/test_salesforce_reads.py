@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from sync.config import ConfigFault, Settings
 from sync.errors import SyncError, Terminal, Transient
 from sync.gateways.salesforce_shapes import unlike
-from sync.mapping import FieldMap
+from sync.mapping import FieldMap, Mappings, ObjectMap, load
 from sync.wiring import check_mapped
 from tests.sync.gateways.crm_seed import make_deal
 from tests.sync.gateways.world import World
@@ -270,6 +270,9 @@ def test_a_process_starts_with_every_field_that_billing_reads_and_with_those_tha
     with pytest.raises(ConfigFault) as caught:
         check_mapped(settings, world.org())
     assert caught.value.faults == ["mappings: Quote.PO_Number__c can't be read (CONF-302)"]
+    nowhere = Mappings({**load().objects, "Nowhere__c": ObjectMap("Nowhere__c", None, (), "nowhere.yaml")})
+    with pytest.raises(ConfigFault, match="can't read Nowhere__c: the org has no such object"):
+        check_mapped(settings, world.org(nowhere))
 
 
 @pytest.mark.parametrize(
