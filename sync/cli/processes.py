@@ -40,7 +40,7 @@ def web(host: Host = None, port: Port = None, json: Json = False, yes: Yes = Fal
             if several
             else (wiring.webhook_verifier(here.settings), store.source)
         )
-        bound = _listen(host or here.settings.host, here.settings.port if port is None else port)
+        bound = listen(host or here.settings.host, here.settings.port if port is None else port)
         writer = NoticeWriter(store.dsn, store.insert_sql, store.columns)
         app = server.Web(
             writer=writer,
@@ -118,12 +118,12 @@ def scheduler(json: Json = False, yes: Yes = False) -> int:
     return Exit.DONE
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """A bound socket; Misused when the address can't be had."""
-    from workers.web import listen
+    from workers import web
 
     try:
-        return listen(host, port)
+        return web.listen(host, port)
     except OSError as error:
         raise Misused(f"can't listen on {host} port {port}: {error.strerror or error}.") from error
 

@@ -15,6 +15,7 @@ from sync import stripe_accounts
 from sync.cli import places
 from sync.cli.options import Host, Json, Port, Yes
 from sync.cli.output import Out
+from sync.cli.processes import listen
 from sync.config import Settings
 from workers.embedded import attach
 from workers.home import Home
@@ -28,7 +29,7 @@ from workers.sandbox import (
 )
 from workers.sandbox import stripe_accounts as stripe_accounts_in
 from workers.service import Service
-from workers.supervisor import State, Up, run_up
+from workers.supervisor import State, Up, read_up_file, run_up
 
 #: Machine seconds beyond the longest call that a process has for its graceful end.
 STOP_MARGIN_S = 15.0
@@ -59,7 +60,7 @@ def up(
     database_url, redis_url = secret(given.database_url), secret(given.redis_url)
     places.check_addresses(database_url, redis_url)
     home = places.home_of(os.environ)
-    at = (host or given.host, _free_port(host or given.host) if port == 0 else given.port if port is None else port)
+    at = _address_free(home, host or given.host, given.port if port is None else port)
     description = Up(
         services=services(given),
         sandbox=sandbox_service(Home.at(home).locks / "sandbox.json", namespace=given.salesforce_namespace)
@@ -83,7 +84,13 @@ def up_settings(sandbox: bool) -> Settings:
     if sandbox:
         # The sandbox's URL is not known yet; a stand-in has the settings judged as they will be.
         env.setdefault("TANDEM_SANDBOX_URL", "http://127.0.0.1/")
-    given = config.load(env)
+    try:
+        given = config.load(env)
+    except config.ConfigFault as error:
+        said = "--sandbox" if sandbox and not os.environ.get("TANDEM_SANDBOX_URL") else "TANDEM_SANDBOX_URL"
+        raise config.ConfigFault(
+            [f.replace("TANDEM_SANDBOX_URL stands", f"{said} stands") for f in error.faults]
+        ) from None
     log.configure(level=given.log_level, process="up")
     return given
 
@@ -179,11 +186,15 @@ def _world_of_its_own(home: Path, given: Settings, control_url: str) -> dict[str
     return {name: url for name, url in own.items() if not getattr(given, name.lower())}
 
 
-def _free_port(host: str) -> int:
-    from workers.web import listen
+def _address_free(home: Path, host: str, port: int) -> tuple[str, int]:
+    """Where the web process will listen, found free before anything is started; port 0 gives any. Misused where it is not.
 
-    with listen(host, 0) as bound:
-        return int(bound.getsockname()[1])
+    What another `up` on this home holds is not looked at: that one is what has to be said.
+    """
+    if port and read_up_file(home):
+        return host, port
+    with listen(host, port) as bound:
+        return host, int(bound.getsockname()[1])
 
 
 def _address(at: tuple[str, int]) -> str:

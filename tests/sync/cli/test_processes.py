@@ -250,3 +250,28 @@ def test_a_port_of_the_sandbox_that_is_taken_is_said_with_2(tmp_path: Path) -> N
     assert answer.returncode == 2
     assert answer.stdout == ""
     assert "in use" in answer.stderr
+
+
+def test_a_port_that_is_taken_is_said_before_anything_starts(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "sync", "up", "--sandbox", "--port", str(port)],
+            cwd=tmp_path, env=environment(tmp_path / "home"), capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    assert done.returncode == 2
+    assert done.stderr == f"tandem: can't listen on 127.0.0.1 port {port}: Address already in use.\n"
+    assert not (tmp_path / "home" / "postgres").exists()
+
+
+def test_a_real_key_beside_a_sandbox_is_said_in_the_words_of_who_started_it(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sync", "up", "--sandbox"],
+        cwd=tmp_path, env=environment(tmp_path / "home", STRIPE_API_KEY="sk_live_1"), capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 2
+    assert "--sandbox stands beside STRIPE_API_KEY" in done.stderr
+    assert "sk_live_1" not in done.stderr
