@@ -100,13 +100,20 @@ def _back_off_s(away: Transient, tries: int) -> float:
     return away.retry_after_s if away.retry_after_s is not None else min(FIRST_PAUSE_S * 2**tries, LONGEST_PAUSE_S)
 
 
+def _read_hot(pipeline: Pipeline) -> int:
+    """What changed in Salesforce; the answer also tells the allowance, which no scheduler may be there to note."""
+    new = pipeline.changes.poll_salesforce("hot")
+    pipeline.flusher.note_allowance()
+    return new
+
+
 def _poll(pipeline: Pipeline) -> tuple[int, Transient | None]:
     """Both sides are read for changes, each whatever the other does; returns how many were new, and what kept one
     from being read.
     """
     changes = pipeline.changes
     reads: tuple[Callable[[], int], ...] = (
-        lambda: changes.poll_salesforce("hot"),
+        lambda: _read_hot(pipeline),
         lambda: changes.poll_salesforce("cold"),
         *(one.changes.poll_stripe for one in pipeline.everywhere),
     )

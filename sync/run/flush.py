@@ -25,6 +25,10 @@ class Flusher:
     budgets: Budgets
     pausing: Pausing
 
+    def note_allowance(self) -> None:
+        """How much of its daily allowance is used, as Salesforce told last, is what rows are held against from now on."""
+        self.budgets.told(SALESFORCE, **self.salesforce.limits())
+
     def run_once(self) -> int:
         """Send one Composite call's worth of rows; returns how many were acknowledged. None while writes are paused."""
         if self.pausing.stands(SALESFORCE):
@@ -47,7 +51,7 @@ class Flusher:
             return 0
         self.outbox.finish_flush(flush, results, request_id=request_id)
         self.budgets.spent(SALESFORCE, "mirror")
-        self.budgets.told(SALESFORCE, **self.salesforce.limits())
+        self.note_allowance()
         refused = [r for r in results.values() if not r.ok]
         log.info(
             "flushed",

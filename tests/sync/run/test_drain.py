@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import text
 
+from sync.crm import CrmRow
 from sync.errors import Transient
-from sync.ports import Again, Claim, Done, Due, Failed, Outcome
+from sync.ports import Again, Claim, Done, Due, Failed, Outcome, OutRow, RowResult
 from sync.run import drain as module
 from sync.run.drain import drain
+from sync.run.flush import Flusher
 from sync.run.pausing import Pausing
 from sync.run.pipeline import Pipeline
+from sync.store.budgets import StoredBudgets
 from tests.sync.run.conftest import Place
 
 
@@ -58,6 +61,8 @@ class NoFlusher:
 
     def run_once(self) -> int:
         return 0
+
+    def note_allowance(self) -> None: ...
 
 
 def pipeline(place: Place, runs: Runs, sources: Sources | None = None) -> Pipeline:
@@ -206,3 +211,29 @@ def test_a_side_that_stays_away_is_the_drains_own_failure_after_the_work_was_don
         drain(pipeline(place, runs, sources))
 
     assert runs.ran["quote:A"] == 1
+
+
+class Allowing:
+    """A Salesforce that takes every row, and says how much of its allowance is used today."""
+
+    def __init__(self, used: int) -> None:
+        self.used = used
+
+    def limits(self) -> dict[str, int]:
+        return {"used": self.used, "allowed": 100}
+
+    def flush(self, rows: Sequence[OutRow], deadline: object) -> tuple[dict[int, RowResult], str]:
+        return {row.id: RowResult(ok=True, salesforce_id=row.row.key) for row in rows}, "req_1"
+
+
+def test_rows_go_on_once_the_allowance_has_renewed_though_no_scheduler_ran(place: Place) -> None:
+    budgets, salesforce = StoredBudgets(place.engine), Allowing(used=90)
+    flusher = Flusher(cast("Any", salesforce), place.outbox, budgets, Pausing(place.cursors))
+    place.outbox.put(
+        [CrmRow("Quote", "Id", "0Q0000000000001AAA", {"Billing_Code__c": None}, "001A")], place.facts.fence()
+    )
+    work = replace(pipeline(place, Runs()), flusher=flusher)
+
+    assert drain(work).rows_waiting == 1  # the display stops at 85 %
+    salesforce.used = 10
+    assert drain(work).flushed == 1
