@@ -63,14 +63,14 @@ def touching(track: Track, deal: Deal) -> tuple[Change, ...]:
 
 
 def _touching(mine: frozenset[str], deal: Deal) -> tuple[Change, ...]:
-    found, before = [], frozenset[Piece]()
+    touched, before = set[str](), frozenset[Piece]()
     for n, change in enumerate(deal.changes, start=1):
         now = frozenset(p for p in deal.first(n) if p.line.id in mine)
         if now != before:
-            found.append(change)
+            touched.add(change.quote_id)
+        # Also one that came before what it cuts, and whose cut a later quote moved elsewhere: what it gave back here stays.
+        touched |= {p.cut_by.quote_id for p in now if p.cut_by is not None}
         before = now
-    cutting = {p.cut_by.quote_id for p in before if p.cut_by is not None}  # also one that came before what it cuts
-    touched = {change.quote_id for change in found} | cutting
     return tuple(change for change in deal.changes if change.quote_id in touched)
 
 
