@@ -13,7 +13,7 @@ from sync.cli import places
 from sync.cli.exits import Exit
 from sync.cli.options import Apply, Json, Yes
 from sync.cli.output import Out
-from sync.cli.several import StripeAccount, chosen
+from sync.cli.several import StripeAccount, chosen, named
 from sync.cli.since import since_of
 from sync.deal.money import format_amount
 from sync.run.estimate import Estimate, estimate
@@ -58,11 +58,14 @@ def backfill(
         moment = since_of(since, services.clock.now())
         if not apply:
             found = estimate(services.stripe, moment, stripe_per_s=services.settings.stripe_requests_per_s)
-            out.answer("backfill-rehearsal", found.to_json(), _foreseen(found))
-            out.say(f"nothing was written. apply with: tandem backfill{f' --since {since}' if since else ''} --apply")
+            out.answer("backfill-rehearsal", {**found.to_json(), **named(services)}, _foreseen(found))
+            options = (("--since", since), ("--stripe-account", stripe_account))
+            again = "".join(f" {option} {value}" for option, value in options if value)
+            out.say(f"nothing was written. apply with: tandem backfill{again} --apply")
             return Exit.DONE
         report = services.backfill(_paced(out.say)).run(since=moment)
-    out.answer("backfill", to_json(report), lines(report))
+        on = named(services)
+    out.answer("backfill", {**to_json(report), **on}, lines(report))
     return Exit.DONE if report.complete else Exit.SOME_FAILED
 
 

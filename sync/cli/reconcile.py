@@ -15,7 +15,7 @@ from sync.cli.exits import Exit, Misused, NotFound, Refused
 from sync.cli.naming import mark_of, subject_of
 from sync.cli.options import Apply, Json, PlanDigest, Yes
 from sync.cli.output import Out, table
-from sync.cli.several import IN_STRIPE, StripeAccount, chosen, knowing
+from sync.cli.several import IN_STRIPE, StripeAccount, chosen, knowing, named
 from sync.cli.sync import run_now
 from sync.deal.money import format_amount
 from sync.desired.differences import Cure, Difference, Kind, by_kind
@@ -70,20 +70,20 @@ def reconcile(
       tandem reconcile 0Q0xx0000004C92AAE --repair --apply --reason "agreed with Acme"
       tandem reconcile 0Q0xx0000004C92AAE --accept --reason "amendment comes" --until 2026-03-31 --apply
     """
-    out, named = Out(json), list(subjects or ())
+    out, records = Out(json), list(subjects or ())
     asked = Asked(
         heal is not None or (apply and not (repair or accept)), repair, accept, reason or "", until, plan, apply
     )
-    asked.check(named, resume=resume)
+    asked.check(records, resume=resume)
     with places.services(drain=True) as every:
-        services = _on_one(every, named, stripe_account) if named else chosen(every, stripe_account)
-        if not named:
+        services = _on_one(every, records, stripe_account) if records else chosen(every, stripe_account)
+        if not records:
             report = services.pipeline.nightly.sweep.run(
                 name_of(NAME, services.part), heal=asked.heals, resume=resume, say=out.say
             )
             _flush(services)
-            return _told(out, report)
-        keys = [subject_of(name, services) for name in named]
+            return _told(out, services, report)
+        keys = [subject_of(name, services) for name in records]
         report = compare(services, keys)
         if asked.repair:
             return put_back(out, services, report, asked)
@@ -92,12 +92,12 @@ def reconcile(
         if asked.heals:
             report = compare(services, keys, heal=True)
             _flush(services)
-        return _told(out, report)
+        return _told(out, services, report)
 
 
-def _on_one(every: Services, named: Sequence[str], stripe_account: str | None) -> Services:
+def _on_one(every: Services, records: Sequence[str], stripe_account: str | None) -> Services:
     """The equipment for the Stripe account that these records are on. Misused where they are on several."""
-    found = [knowing(every, subject_of(name, every), stripe_account) for name in named]
+    found = [knowing(every, subject_of(name, every), stripe_account) for name in records]
     if other := next((one for one in found if one.part != found[0].part), None):
         raise Misused(
             f"these records are on the Stripe accounts {found[0].name} and {other.name}: compare those of one."
@@ -184,7 +184,7 @@ def put_back(out: Out, services: Services, report: Report, asked: Asked) -> int:
     changed = list(dict.fromkeys(d.subject for d in report.differences if d.kind is Kind.CHANGED_IN_STRIPE))
     if not changed:
         out.say("nothing of these records was changed in Stripe by hand; nothing was written.")
-        return _told(out, report)
+        return _told(out, services, report)
     if len(changed) > 1:
         raise Misused(f"name one deal: {', '.join(changed)} were changed.")
     [key] = changed
@@ -192,7 +192,7 @@ def put_back(out: Out, services: Services, report: Report, asked: Asked) -> int:
     if asked.plan and asked.plan != plan.digest():
         raise Refused(f"{key} is not as it was reviewed under {asked.plan}; nothing was written.")
     if not asked.apply:
-        value = {**report.to_json(), "repair": {"subject": key, "plan": plan.to_json()}}
+        value = {**report.to_json(), **named(services), "repair": {"subject": key, "plan": plan.to_json()}}
         out.answer("reconcile", value, [*_texts(report), f"to put back {key}:", plan.text()])
         out.say(f"nothing was written. apply with: tandem reconcile {key} --repair --apply --plan {plan.digest()}")
         return Exit.DIFFERENT
@@ -202,7 +202,9 @@ def put_back(out: Out, services: Services, report: Report, asked: Asked) -> int:
     code = state.error_code if state else None
     words = f"{key}: {f'still {code}: {state.error_message}' if state and code else 'put back'}"
     out.answer(
-        "reconcile", {**report.to_json(), "repair": {"subject": key, "plan": plan.to_json(), "code": code}}, words
+        "reconcile",
+        {**report.to_json(), **named(services), "repair": {"subject": key, "plan": plan.to_json(), "code": code}},
+        words,
     )
     return Exit.SOME_FAILED if code else Exit.DONE
 
@@ -225,9 +227,13 @@ def let_stand(out: Out, services: Services, keys: Sequence[str], asked: Asked) -
     mine = [d for d in report.left if d.cure is Cure.PERSON and (d.subject in deals or _is_named(d, keys))]
     if not mine:
         out.say("no difference of these records waits for a decision.")
-        return _told(out, report)
+        return _told(out, services, report)
     if not asked.apply:
-        out.answer("reconcile", {**report.to_json(), "accept": [d.fingerprint for d in mine]}, _texts(report))
+        out.answer(
+            "reconcile",
+            {**report.to_json(), **named(services), "accept": [d.fingerprint for d in mine]},
+            _texts(report),
+        )
         out.say(f"nothing was decided: {len(mine)} would stand. Add --apply.")
         return Exit.DIFFERENT
     for difference in mine:
@@ -235,7 +241,7 @@ def let_stand(out: Out, services: Services, keys: Sequence[str], asked: Asked) -
             difference.subject, difference.fingerprint, getpass.getuser(), asked.reason, asked.last_day()
         )
         services.decisions.accept(decision)
-    return _told(out, compare(services, keys))
+    return _told(out, services, compare(services, keys))
 
 
 def _deal_of(services: Services, key: str) -> str | None:
@@ -259,8 +265,8 @@ def _flush(services: Services) -> None:
 # ------------------------------------------------------------------ telling
 
 
-def _told(out: Out, report: Report) -> int:
-    out.answer("reconcile", report.to_json(), _texts(report))
+def _told(out: Out, services: Services, report: Report) -> int:
+    out.answer("reconcile", {**report.to_json(), **named(services)}, _texts(report))
     if report.busy:
         out.say(f"{len(report.busy)} accounts are being worked on just now and were not compared: run it again.")
     if report.left:

@@ -229,3 +229,40 @@ def test_operators_pause_move_and_compare_each_account_and_see_which(
     # A cohort goes back from where it was cut to, and not once money moved.
     assert command("migrate", "rollback", "--cohort", "C1", "--apply")[0] == 1
     reconciled_without_a_difference(several)
+
+
+@pytest.mark.long
+def test_history_of_each_account_is_adopted_and_one_account_of_both_shows_their_sum(
+    world: World, eu: Stripe, several: Tandem, command: Callable[..., tuple[int, dict[str, Any]]]
+) -> None:
+    world.at("2026-02-20")
+    oak = world.crm.create(
+        "Account",
+        Name="Oak",
+        Website="https://oak.example",
+        Billing_Email__c="ap@oak.example",
+        BillingCountry="Germany",
+    )
+    for stripe, seats in ((world.stripe, 2), (eu, 3)):
+        stripe.sign_up("Oak", "ap@oak.example", seats=seats, card="pm_card_visa")
+    world.at("2026-02-20T02:00")
+    assert command("backfill")[0] == 2, "which account has to be said"
+
+    for name in ("main", "eu"):
+        code, told = command("backfill", "--stripe-account", name, "--apply", "--yes")
+        assert (code, told["stripe_account"]) == (0, name), told
+
+    [customer] = eu.all("customers")
+    row = account_row(world, oak)
+    assert (row["Stripe_Customer_Id__c"], row["MRR__c"]) == (customer["id"], Decimal(195))
+    assert len(world.crm.rows("Billing_Invoice__c", "Id", "Status__c = 'Paid'")) == 2
+    assert settled(several).flushed == 0
+    # A second customer with the e-mail, on one account: a question there, which the list shows with its candidates.
+    eu.sign_up("Oak GmbH", "ap@oak.example", seats=1, card="pm_card_visa")
+    several.drain()
+    [question] = command("identity", "list")[1]["questions"]
+    [second] = [c["id"] for c in eu.all("customers") if c["id"] != customer["id"]]
+    assert (question["stripe_account"], list(question["customers"])) == ("eu", [second])
+    assert command("identity", "keep-apart", oak, second, "--apply")[0] == 0
+    settled(several)
+    assert command("identity", "list")[1]["questions"] == []
