@@ -322,8 +322,8 @@ class Reads:
         return {product.id: replace(product, tiers=tuple(tiers.get(product.id, ()))) for product in products}
 
     def _account_of(self, quote: CrmQuote, raw: object) -> CrmAccount | None:
-        if quote.account_id is None:
-            return None
+        if quote.account_id is None or (quote.is_deleted and raw is None):
+            return None  # an Account that is deleted takes its quotes along
         if not isinstance(raw, dict):
             raise Terminal("CONF-302", f"We can't read Account {quote.account_id}. Give the permission set access.")
         return self._account({**raw, "Id": quote.account_id})

@@ -43,6 +43,28 @@ def test_a_price_changed_after_the_signature_is_not_billed_and_is_told() -> None
     assert told.message.endswith("Nothing was charged for the change.")
 
 
+def test_every_field_that_was_changed_is_named_with_the_record_as_its_page_shows_it() -> None:
+    quote = replace(SIGNED.quote, po_number="PO-9", billing_frequency="Annual")
+    told = late_change(SIGNED, replace(SIGNED, quote=quote, lines=(a_line(quantity=Decimal("4.0")),)))
+
+    assert told is not None
+    line = SIGNED.lines[0].line_number or SIGNED.lines[0].id
+    for said in (
+        f"Quote {SIGNED.quote.number}: Billing_Frequency__c was",
+        f"Quote {SIGNED.quote.number}: PO_Number__c was blank when it was signed and is PO-9 now.",
+        f'Line {line} "{SEATS.name}": Quantity was 10 when it was signed and is 4 now.',
+    ):
+        assert said in told.message
+
+
+def test_a_quote_that_was_deleted_is_said_to_be_restored() -> None:
+    told = late_change(SIGNED, replace(SIGNED, quote=replace(SIGNED.quote, is_deleted=True)))
+
+    assert told is not None
+    assert "It was deleted." in told.message
+    assert "recycle bin" in told.message
+
+
 def test_invoices_go_to_todays_address_and_boundaries_stay_as_signed() -> None:
     moved = replace(ACCOUNT, billing_email="new@acme.example", billing_timezone="America/Los_Angeles")
     present = replace(SIGNED, account=moved)
