@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import Engine
 
 from sync.desired.differences import Cure, Difference, Kind
 from sync.run.reconcile import Compared
 from sync.run.sweep import BATCH, KEPT, Progress, Sweep
 from sync.store.adoption import StoredAdoption
-from sync.store.cursors import StoredCursors
-from sync.store.engine import make_engine
-from sync.store.facts import StoredFacts
+from tests.sync.run.conftest import Place
 
 NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
 Begin = Callable[[bool], Progress]
 
 
 @pytest.fixture
-def engine(database: str) -> Iterator[Engine]:
-    made = make_engine(database, name="test", pool_size=2)
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
-def begin(engine: Engine) -> Begin:
-    adoption = StoredAdoption(engine, StoredFacts(engine, stripe_account=""), stripe_account="")
-    return lambda resume: Progress(StoredCursors(engine), adoption, "test", NOW, resume=resume)
+def begin(place: Place) -> Begin:
+    adoption = StoredAdoption(place.engine, place.facts, stripe_account="")
+    return lambda resume: Progress(place.cursors, adoption, "test", NOW, resume=resume)
 
 
 def difference(number: int, cure: Cure = Cure.SAFE) -> Difference:

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
-import pytest
-
 from sync.run.usage import UsageRun
 from sync.store.cursors import StoredCursors
-from sync.store.engine import make_engine
-
-
-@pytest.fixture
-def cursors(database: str) -> Iterator[StoredCursors]:
-    engine = make_engine(database, name="test", pool_size=2)
-    yield StoredCursors(engine)
-    engine.dispose()
+from tests.sync.run.conftest import Place
 
 
 def sender(cursors: StoredCursors, role: str, claim: Callable[[], None]) -> UsageRun:
@@ -34,8 +25,9 @@ def sender(cursors: StoredCursors, role: str, claim: Callable[[], None]) -> Usag
     return cast("Any", UsageRun)(intake, None, store, cursors, None, None, None, None, clock, role=role)
 
 
-def test_an_account_that_does_not_answer_holds_up_the_usage_of_no_other(cursors: StoredCursors) -> None:
+def test_an_account_that_does_not_answer_holds_up_the_usage_of_no_other(place: Place) -> None:
     sent: list[str] = []
+    cursors = place.cursors
     other = sender(cursors, "usage:acct_eu", lambda: sent.append("eu"))
     rival = sender(cursors, "usage", lambda: sent.append("rival"))
 
