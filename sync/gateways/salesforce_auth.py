@@ -22,6 +22,7 @@ from sync.errors import Terminal, Transient
 from sync.gateways.http import NoAnswer, NotSent, Transport
 
 _ORGANIZATION = re.compile(r"/id/(00D[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?)/005")
+TOO_MANY = 429
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -94,7 +95,7 @@ class Tokens:
         except (NotSent, NoAnswer) as error:
             raise Transient("TEMP-406", f"Salesforce can't be reached for log-in ({error}).") from error
         except SalesforceAuthenticationFailed as error:
-            if door.status >= 500:
+            if _passes(door):
                 raise Transient("TEMP-406", f"Salesforce's log-in answered HTTP {door.status}.") from error
             raise Terminal("CONF-307", f"Salesforce refuses our log-in ({_reason(door)}).") from error
         except (PyJWTError, ValueError, KeyError, TypeError) as error:  # an unreadable key, an answer without a token
@@ -154,6 +155,16 @@ class _Reply:
 
     def json(self) -> Any:
         return json.loads(self.text)
+
+
+def _passes(door: _Door) -> bool:
+    """Whether a refusal is of the moment and not of our credentials: a side that is down, too many log-ins, and what
+    Salesforce itself says to try again.
+    """
+    if door.status >= 500 or door.status == TOO_MANY:
+        return True
+    said = str(door.answer.get("error_description") or "").casefold()
+    return door.answer.get("error") == "unknown_error" or "rate exceeded" in said
 
 
 def _reason(door: _Door) -> str:

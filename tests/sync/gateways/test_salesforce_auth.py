@@ -98,7 +98,15 @@ def test_a_refused_log_in_is_for_a_person_and_keeps_the_secret(reply: Reply) -> 
 
 
 @pytest.mark.parametrize(
-    "reply", [Reply(503, "<html>maintenance</html>"), Reply(500, {"error": "server"}), Reply(drop=True)]
+    "reply",
+    [
+        Reply(503, "<html>maintenance</html>"),
+        Reply(500, {"error": "server"}),
+        Reply(429, {"error": "too_many"}),
+        Reply(400, {"error": "unknown_error", "error_description": "retry your request"}),
+        Reply(400, {"error": "invalid_grant", "error_description": "login rate exceeded"}),
+        Reply(drop=True),
+    ],
 )
 def test_a_salesforce_that_is_down_will_come_back(reply: Reply) -> None:
     with serving(always(reply)) as vendor, pytest.raises(Transient, match="TEMP-406"):
