@@ -3,6 +3,7 @@
 import ctypes
 import os
 import pwd
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,10 @@ from pathlib import Path
 from workers.embedded.binaries import EmbeddedFault
 
 NOBODY = 65534
+#: How the line begins that a log has for each start of a server, and what it says of folders given as descriptors.
+START = "tandem starts "
+DESCRIPTOR = re.compile(r"/proc/self/fd/\d+")
+KNOWN_AS = re.compile(r", (/proc/self/fd/\d+) is (.*?)(?=, /proc/self/fd/\d+ is |$)")
 # initdb refuses a user whom the system doesn't list, so where nobody is missing another of the system's accounts does.
 STAND_INS = ("nobody", "daemon", "bin")
 PR_SET_PDEATHSIG = 1
@@ -84,6 +89,9 @@ def start(
     names = [f"/proc/self/fd/{fd}" for fd in descriptors] if account else [str(folder) for folder in folders]
     try:
         with log.open("ab") as output:
+            known_as = "".join(f", {name} is {folder}" for name, folder in zip(names, folders, strict=True) if account)
+            output.write(f"{START}{program}{known_as}\n".encode())
+            output.flush()
             return subprocess.Popen(
                 [program, *arguments(names)],
                 stdin=subprocess.DEVNULL,
@@ -131,5 +139,11 @@ def keep_log_short(log: Path, *, most_bytes: int = 10_000_000) -> None:
 
 
 def tail(log: Path, *, lines: int = 8) -> str:
-    """The last lines of a server's log, for an error message."""
-    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]) if log.exists() else ""
+    """The last lines of a server's log since it was started last, for an error message; folders by their own names."""
+    if not log.exists():
+        return ""
+    _, _, text = f"\n{log.read_text(encoding='utf-8', errors='replace')}".rpartition(f"\n{START}")
+    started, *said = text.splitlines() or [""]
+    told = "\n".join(said[-lines:])
+    folders: dict[str, str] = dict(KNOWN_AS.findall(started))
+    return DESCRIPTOR.sub(lambda found: folders.get(found[0], found[0]), told)
