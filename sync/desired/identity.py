@@ -62,7 +62,8 @@ def match_account(
 
     ``accounts`` are the Accounts named by metadata, or carrying the customer's id or e-mail; ``taken`` gives the
     customer that an Account is linked to already; ``namesakes`` are the other customers with its e-mail. ``apart`` are
-    Accounts that people keep apart from it: to this customer they are not there.
+    Accounts that people keep apart from it: to this customer they are not there. The id on an Account counts, unless
+    whoever read it left it out: of a customer that was deleted, or that is on another Stripe account.
     """
     living = [a for a in accounts if not a.is_deleted and a.id not in apart]
     named = [a for a in living if customer.id == (a.stripe_customer_id or "").strip()]
@@ -96,6 +97,9 @@ def _by_email(
     only = mailed[0]
     if only.id in taken and taken[only.id] != customer.id:
         return _ask(customer, mailed, f"the Account with its e-mail has customer {taken[only.id]} already")
+    written = (only.stripe_customer_id or "").strip()
+    if written and written != customer.id:
+        return _ask(customer, mailed, f"the Account with its e-mail has the id {written} (Stripe_Customer_Id__c)")
     if namesakes:
         others = ", ".join(c.id for c in namesakes)
         return _ask(customer, mailed, f"{others} {'have' if len(namesakes) > 1 else 'has'} the same e-mail")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 import structlog
@@ -160,7 +160,9 @@ class Adopting:
             page = ask(lambda after=after: self.salesforce.list_payers(after))  # type: ignore[misc]
             for account in page.accounts:
                 if account.id in named or account.stripe_customer_id in ids or _mails(account) & mails:
-                    found.add(account)
+                    written = account.stripe_customer_id
+                    elsewhere = written and written not in ids and self.links.elsewhere(written)
+                    found.add(replace(account, stripe_customer_id=None) if elsewhere else account)
             after = page.after
             if after is None:
                 break

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -134,7 +134,7 @@ class Identity:
 
     def answer(self, customer: Customer, accounts: Mapping[str, CrmAccount]) -> Answer:
         """Whose it is, as far as can be said. ``accounts`` as `accounts` gives them."""
-        mine = _may_be(customer, accounts)
+        mine = self._without_dead_ids(customer, _may_be(customer, accounts))
         there = {a.id: a for a in mine.values()}
         return match_account(
             named_by_winner(customer, mine),
@@ -164,6 +164,16 @@ class Identity:
         accounts = {a.id: a for a in found}
         named = {i for c in customers if (i := c.metadata.get(ACCOUNT)) and i not in accounts}
         return accounts | (dict(winners(self.salesforce, sorted(named))) if named else {})
+
+    def _without_dead_ids(self, customer: Customer, accounts: Mapping[str, CrmAccount]) -> Mapping[str, CrmAccount]:
+        """The same Accounts, without ids of other customers that were deleted, or that are on another Stripe account."""
+        written = {i: (a.stripe_customer_id or "").strip() for i, a in accounts.items()}
+        others = {id_ for id_ in written.values() if id_.strip(".") and id_ != customer.id}
+        here = {id_ for id_ in others if not self.links.elsewhere(id_)}
+        read = self.stripe.read([Ref("customer_id", id_) for id_ in sorted(here)]) if here else None
+        found = [read.one(Ref("customer_id", id_)) for id_ in here] if read else []
+        dead = (others - here) | {f.id for f in found if isinstance(f, Customer) and f.deleted}
+        return {i: replace(a, stripe_customer_id=None) if written[i] in dead else a for i, a in accounts.items()}
 
     def _taken(self, accounts: Iterable[str]) -> dict[str, str]:
         links = self.links.by_key([payer_of(a) for a in accounts])

@@ -53,6 +53,15 @@ def test_an_account_that_people_keep_apart_is_proposed_on_no_rung() -> None:
     )
 
 
+def test_an_account_that_has_the_id_of_another_customer_is_a_question() -> None:
+    confirmed = account(website="https://birch.example", stripe_customer_id="cus_2")
+
+    found = match(confirmed)
+
+    assert isinstance(found, Ask)
+    assert "cus_2 (Stripe_Customer_Id__c)" in found.refusal.message
+
+
 def test_its_id_on_an_account_stands_above_the_e_mail() -> None:
     found = match(account("001A"), account("001B", stripe_customer_id="cus_1", billing_email=None))
 

@@ -68,6 +68,19 @@ def test_the_log_says_why_they_are_one_without_the_company(place: Place, website
     assert "birch" not in str(told).casefold()
 
 
+@pytest.mark.parametrize("deleted", [False, True])
+def test_an_account_with_another_customers_id_is_asked_about_unless_that_one_is_gone(
+    place: Place, deleted: bool
+) -> None:
+    billed(place)
+    place.stripe.has(customer(id="cus_2", email="else@where.example", deleted=deleted))
+    place.salesforce.has(replace(BIRCH, stripe_customer_id="cus_2"))
+
+    outcome = run(place)
+
+    assert (outcome == Done(), account_of(place)) == ((True, "001A") if deleted else (False, None))
+
+
 def test_customer_and_account_are_one_unit_afterwards(place: Place) -> None:
     billed(place)
     place.salesforce.has(BIRCH)
