@@ -89,9 +89,10 @@ class PlannedObject:
 
     @property
     def waits_until(self) -> datetime | None:
-        """The start of an object that no schedule made ahead would put on the right day of every month by itself."""
-        first = self.track.phases[0]
-        if self.is_made or self.start <= self.now or first.kind not in (CycleKind.STUB, CycleKind.JOINED):
+        """The start of an object that no schedule made ahead would put on the right day of every month by itself: its
+        cycles are counted from their first boundary, and of a deal of the 30th that one may be 29 February.
+        """
+        if self.is_made or self.start <= self.now:
             return None
         full = next((p for p in self.track.phases if p.kind is CycleKind.FULL), None)
         return self.start if full is not None and full.start.day != _nominal_day(self.deal) else None

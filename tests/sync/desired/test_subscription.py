@@ -374,3 +374,13 @@ def test_a_billing_day_that_never_comes_is_anchored_on_the_last_day_of_its_month
     deal = a_deal(start_date=date(2027, 11, 28), term_months=30, billing_day=31, billing_frequency="Annual", now=begun)
     config = desire(deal, begun).objects[0].create["billing_cycle_anchor_config"]
     assert (config["day_of_month"], config["month"]) == (30, 11)
+
+
+def test_a_first_full_cycle_on_a_clamped_day_waits_for_it():
+    """A schedule made ahead would count from 30 April, and bill on the 30th ever after (`make soak`, as BUG-503)."""
+    deal = a_deal(start_date=date(2026, 4, 30), billing_day=31)
+    wanted = desire(deal, datetime(2026, 1, 2, tzinfo=UTC))
+    assert not [one for one in wanted.objects if one.ref.kind in ("schedule", "subscription")]
+    assert wanted.wake_at == datetime(2026, 4, 30, tzinfo=UTC)
+    assert the_anchor(deal, datetime(2026, 4, 30, tzinfo=UTC))["billing_cycle_anchor_config"]["day_of_month"] == 31
+    assert desire(a_deal(start_date=date(2026, 4, 30)), datetime(2026, 1, 2, tzinfo=UTC)).objects
