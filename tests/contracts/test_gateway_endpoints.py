@@ -96,6 +96,8 @@ def test_every_endpoint_answers_as_stripe_has_it(world: World, sender: Sender) -
     preview = sender.account.preview({"subscription": subscription, "preview_mode": "next"})
     assert preview is not None
     assert (preview.raw["total"], preview.invoice.total_minor) == (1000, 1000)
+    credited = {"type": "custom_line_item", "description": "Unused", "quantity": 1, "unit_amount": 10}
+    assert sender.account.credit_total({"invoice": invoice, "lines": [credited]}) == 10
     sender.create("creditnote", invoice=invoice, amount=10, email_type="none")
 
     _read_everything(world, sender.account, customer, subscription, invoice)
