@@ -27,8 +27,8 @@ def desire_catalogue(deal: Deal) -> tuple[Desired, ...]:
     for phase in (phase for track in tracks(deal) for phase in all_phases(track, deal)):
         for item, ref in (*placed(phase.items, deal), *placed(phase.once, deal)):
             prices[ref] = _price(item, ref, deal)
-            for off in item.priced.offs:
-                coupons[coupon_ref(off)] = _coupon(off)
+            for off, coupon in zip(item.priced.offs, coupon_refs(item), strict=True):
+                coupons[coupon] = _coupon(off, coupon)
             if item.usage:
                 meters[meter_ref(item.usage)] = _meter(item.usage, item.product)
     products = tuple(new_product(product, deal.tax) for product in deal.products.values())
@@ -55,16 +55,26 @@ def price_ref(item: DealItem, deal: Deal) -> Ref:
 def phase_refs(phase: Phase, deal: Deal) -> tuple[Ref, ...]:
     """The meters, prices and coupons that a phase stands on."""
     both = (*placed(phase.items, deal), *placed(phase.once, deal))
-    coupons = (coupon_ref(off) for item, _ in both for off in item.priced.offs)
+    coupons = (coupon for item, _ in both for coupon in coupon_refs(item))
     meters = (meter_ref(item.usage) for item, _ in both if item.usage)
     return tuple(dict.fromkeys((*meters, *(ref for _, ref in both), *coupons)))
 
 
-def coupon_ref(off: Off) -> Ref:
-    """The coupon of a discount that lasts: ``tdm-pct-12_5``, ``tdm-amt-usd-5000`` (minor units)."""
+def coupon_refs(item: DealItem) -> tuple[Ref, ...]:
+    """The coupons of its discounts, in their order: ``tdm-pct-12_5``, ``tdm-amt-usd-5000`` (minor units).
+
+    Stripe takes each coupon once on an item: where the line's percentage and the quote's are the same, the quote's has a
+    twin, ``tdm-pct-10-twin-2``.
+    """
+    keys = [_coupon_key(off) for off in item.priced.offs]
+    before = [keys[:n].count(key) for n, key in enumerate(keys)]
+    return tuple(Ref("coupon", f"{key}-twin-{n + 1}" if n else key) for key, n in zip(keys, before, strict=True))
+
+
+def _coupon_key(off: Off) -> str:
     if isinstance(off, AmountOff):
-        return Ref("coupon", f"tdm-amt-{off.currency.lower()}-{off.amount_minor}")
-    return Ref("coupon", f"tdm-pct-{off.value:f}".replace(".", "_"))
+        return f"tdm-amt-{off.currency.lower()}-{off.amount_minor}"
+    return f"tdm-pct-{off.value:f}".replace(".", "_")
 
 
 def meter_ref(usage: Usage) -> Ref:
@@ -177,8 +187,7 @@ def _tier(tier: Tier, deal: Deal) -> dict[str, Value]:
     return found
 
 
-def _coupon(off: Off) -> Desired:
-    ref = coupon_ref(off)
+def _coupon(off: Off, ref: Ref) -> Desired:
     what: dict[str, Value]
     compare: dict[str, Value]
     if isinstance(off, AmountOff):

@@ -14,7 +14,7 @@ from sync.deal.calendar import instant, seconds
 from sync.deal.deal import Deal
 from sync.deal.pricing import DealItem
 from sync.deal.timeline import Phase, Track
-from sync.desired.catalog import coupon_ref, placed
+from sync.desired.catalog import coupon_refs, placed
 from sync.desired.keys import item_metadata
 from sync.observed import observe_phase
 from sync.records import Ref, Value
@@ -119,7 +119,7 @@ def item_sent(item: DealItem, price: Ref) -> dict[str, Value]:
     if item.usage is None:
         found["quantity"] = item.quantity
     if item.priced.offs:
-        found["discounts"] = [{"coupon": coupon_ref(off)} for off in item.priced.offs]
+        found["discounts"] = [{"coupon": coupon} for coupon in coupon_refs(item)]
     return found
 
 
@@ -147,6 +147,6 @@ def once_compared(shown: Window, deal: Deal) -> list[Value]:
 def compared_items(items: Sequence[DealItem], deal: Deal) -> list[Value]:
     """Items in the form of `sync.observed`."""
     return [
-        {"price": price, "quantity": item.quantity, "discounts": [coupon_ref(off) for off in item.priced.offs]}
+        {"price": price, "quantity": item.quantity, "discounts": [*coupon_refs(item)]}
         for item, price in placed(items, deal)
     ]

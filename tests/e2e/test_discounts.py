@@ -33,6 +33,7 @@ def test_each_discount_is_on_its_invoices_and_on_no_other(world: World, tandem: 
     sell("free for 2", {"Discount": 100, "Discount_Months__c": 2})
     sell("beside a free line", {}, (extra, 2, "0", {}))
     sell("all three", {"Discount": 20, "Discount_Amount__c": 5}, Quote_Discount__c=10)
+    sell("the same twice", {"Discount": 10}, Quote_Discount__c=10)
     expected = {
         "percent for 3": [8_000, 8_000, 8_000, 10_000, 10_000, 10_000],
         "amount for 2": [9_500, 9_500, 10_000, 10_000, 10_000, 10_000],
@@ -40,8 +41,9 @@ def test_each_discount_is_on_its_invoices_and_on_no_other(world: World, tandem: 
         "free for 2": [0, 0, 10_000, 10_000, 10_000, 10_000],
         "beside a free line": [10_000] * 6,
         "all three": [6_750] * 6,  # 10,000 - 20 % = 8,000, - 500 = 7,500, - 10 % = 6,750
+        "the same twice": [8_100] * 6,
     }
-    lasting = {"all three": Decimal("67.5")}
+    lasting = {"all three": Decimal("67.5"), "the same twice": 81}
 
     book.live("2026-01-11", "2026-02-02")
     for who, invoices in expected.items():

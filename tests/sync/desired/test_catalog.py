@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sync.deal.timeline import tracks, without_stub
 from sync.desired.catalog import desire_catalogue, phase_refs
 from sync.desired.references import candidate_refs, catalogue_refs, live_refs
+from sync.desired.schedules import item_sent
 from sync.records import Ref
 from tests.sync.deal.factory import (
     ACCOUNT,
@@ -78,6 +79,16 @@ def test_a_coupon_is_named_after_its_percentage_and_lasts_for_ever():
     (coupon,) = of_kind(a_deal(a_line(discount_percent=Decimal("12.50"))), "coupon")
     assert coupon.ref.key == "tdm-pct-12_5"
     assert (coupon.create["percent_off"], coupon.create["duration"]) == (Decimal("12.5"), "forever")
+
+
+def test_the_same_percentage_of_line_and_quote_has_a_twin_as_stripe_takes_a_coupon_once_on_an_item():
+    deal = a_deal(a_line(1, discount_percent=Decimal(10)), quote_discount=Decimal(10))
+    coupons = of_kind(deal, "coupon")
+    assert [c.ref.key for c in coupons] == ["tdm-pct-10", "tdm-pct-10-twin-2"]
+    assert [c.create["id"] for c in coupons] == [c.ref.key for c in coupons]
+    assert {c.create["percent_off"] for c in coupons} == {Decimal(10)}
+    (item,) = tracks(deal)[0].phases[0].items
+    assert [d["coupon"] for d in item_sent(item, Ref("price", "p"))["discounts"]] == [c.ref for c in coupons]
 
 
 @given(st.decimals("0.01", "100", places=2), st.decimals("0.01", "100", places=2))
