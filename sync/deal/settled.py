@@ -79,7 +79,29 @@ def settled(track: Track, deal: Deal, begun: Begun | None, now: datetime) -> Map
     known = dict(begun.quotes) if begun else {}
     if begun:
         known[track.opened_by] = Settled(begun.plain, begun.at)
-    return {c.quote_id: known.get(c.quote_id) or _fresh(track, deal, c, now) for c in touching(track, deal)}
+    fresh = {c.quote_id: _fresh(track, deal, c, now) for c in touching(track, deal) if c.quote_id not in known}
+    if begun and fresh:
+        late = (c for c in _after_its_end(track, deal) if c.quote_id in fresh)
+        fresh |= {c.quote_id: _told_too_late(track, deal, c, now) for c in late}
+    return {c.quote_id: known.get(c.quote_id) or fresh[c.quote_id] for c in touching(track, deal)}
+
+
+def _after_its_end(track: Track, deal: Deal) -> tuple[Change, ...]:
+    """The quotes that were taken in when all that the track carried had ended: its Stripe object is told of none of them."""
+    found = []
+    for n, change in enumerate(deal.changes[1:], start=1):
+        lasts = [p.last for p in deal.first(n) if p.line.id in track.line_ids]
+        if lasts and all(last is not None and deal.boundary(last) <= change.accepted_at for last in lasts):
+            found.append(change)
+    return tuple(found)
+
+
+def _told_too_late(track: Track, deal: Deal, change: Change, now: datetime) -> Settled:
+    """A quote that came when the object had ended, so that nothing in Stripe will say when: it was when the quote was taken
+    in. Else a fee of it that is billed on this track would stand on the day of each later reading.
+    """
+    at = min(change.accepted_at, now)
+    return Settled(plain_from(track, deal, at), at)
 
 
 def _fresh(track: Track, deal: Deal, change: Change, now: datetime) -> Settled:

@@ -83,9 +83,13 @@ def taken(name: str, quantity: int, price: str, start: date, product: DealProduc
 
 def bring_in(begun: dict[str, Begun], known: Deal, when: datetime) -> None:
     """``begun`` says what Stripe's objects would after a run at ``when``: how each was made, and what was brought into it."""
+    before = tracks(known.of_first(len(known.changes) - 1)) if len(known.changes) > 1 else ()
+    over = {t.key for t in before if t.end is not None and known.boundary(t.end) <= when}
     for track in tracks(known):
         if track.key not in begun and is_past(track, known, when):
             continue  # nothing is made of it in Stripe
+        if track.key in begun and track.key in over:
+            continue  # it had ended, and nobody can write on it any more
         fresh = Settled(plain_from(track, known, when), when)
         mine = begun.get(track.key) or Begun(fresh.plain, when)
         quotes = {c.quote_id: fresh for c in touching(track, known) if c.quote_id != track.opened_by}

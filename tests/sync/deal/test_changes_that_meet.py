@@ -347,3 +347,20 @@ def test_a_credit_stays_where_it_was_given_when_a_later_quote_takes_that_line_of
     # 24.00 for L0, less 1 month and 26 days from the 3rd on; and 1 month and 25 days from the 4th on.
     assert lived.total - lived.credited == 2360
     assert (1026, "Q1#3:A2:RA2:credit") in [(c.amount, c.key) for c in lived.credits]
+
+
+def test_a_fee_that_stands_on_an_object_which_had_ended_keeps_its_day() -> None:
+    """Nothing can be written any more on an object that has ended. When a later quote was read, what that object had
+    never been told of stood on the day of that reading, or on the deal's last, and not on its own.
+    """
+    made = deal(line("A", 2, "10.00"))
+    gone = amended(made, "R", day("2026-03-01"), removes=(taken("A", 2, "10.00", day("2026-03-01")),))
+    july = day("2026-07-01")
+    again = amended(gone, "B", july, line("B", 5, "10.00", start=july), fee("F", "50.00", start=july), accepted_at=at("2026-05-10"))  # fmt: skip
+    begun: dict[str, Begun] = {}
+    for n, when in enumerate(("2025-12-05", "2026-02-01", "2026-05-10"), start=1):
+        bring_in(begun, again.of_first(n), at(when))
+
+    for when in ("2026-05-10", "2026-09-15", "2027-03-01"):
+        found = [i for i in forecast(again, at(when), begun).invoices if any(not x.recurring for x in i.lines)]
+        assert [(i.track, i.day, i.total) for i in found] == [("Q1", july, 5000)], when
