@@ -26,7 +26,9 @@ class NewUsage:
 
 @dataclass(frozen=True)
 class StoredUsage:
-    """A row as it is kept. ``first_sent_at`` is business time: from there Stripe remembers the identifier for a day."""
+    """A row as it is kept. ``first_sent_at`` is business time: from there Stripe remembers the identifier for a day. None:
+    Stripe was surely never told of it.
+    """
 
     id: int
     row: UsageRow
@@ -35,7 +37,7 @@ class StoredUsage:
     state: UsageState
     tries: int
     revision: int
-    first_sent_at: datetime
+    first_sent_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,11 @@ class UsageStore(Protocol):
     def known(self, rows: Sequence[UsageRow]) -> Sequence[bool]:
         """Of each row, whether it is surely there already, for the same use."""
 
-    def claim(self, limit: int, now: datetime) -> Sequence[StoredUsage]:
-        """The next rows that may go, marked as being sent: also those of a process that died. ``now`` is business time."""
+    def claim(self, limit: int) -> Sequence[StoredUsage]:
+        """The next rows that may go, marked as being sent: also those of a process that died."""
+
+    def calling(self, id: int, now: datetime) -> None:
+        """From here on Stripe may have it. ``now`` is business time."""
 
     def sent(self, id: int, request_id: str, now: datetime) -> None: ...
 

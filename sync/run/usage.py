@@ -1,7 +1,8 @@
 """Sending usage: what was taken in goes to Stripe's meters once, whatever dies in between (docs/decisions/0016).
 
-A row is marked as being sent before the call. Stripe refuses an identifier that it has seen within a day, and that
-refusal is as good as an answer. After a day it has forgotten, so then the meter's own sum is looked at instead.
+A row is marked just before its call, so at most one of a customer and meter is in doubt after a death. Stripe refuses an
+identifier that it has seen within a day, and that refusal is as good as an answer. After a day it has forgotten, so then
+the meter's own sum is looked at instead.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class UsageRun:
     rows: Rows
     clock: Clock
     lease_s: float = 120.0
+    batch: int = BATCH
     role: str = ROLE
     pause_cap_s: float | None = None
     holder: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{next(_holders)}")
@@ -103,9 +105,9 @@ class UsageRun:
 
     def _batch(self) -> int:
         now = self.clock.now()
-        claimed = self.store.claim(BATCH, now)
-        old = [row for row in claimed if now - row.first_sent_at >= REMEMBERED]
-        fresh = [row for row in claimed if now - row.first_sent_at < REMEMBERED]
+        claimed = self.store.claim(self.batch)
+        old = [row for row in claimed if row.first_sent_at and now - row.first_sent_at >= REMEMBERED]
+        fresh = [row for row in claimed if not row.first_sent_at or now - row.first_sent_at < REMEMBERED]
         try:
             settled = sum(self._looked(row) for row in old)
             good = self._still_billable(fresh, now)
@@ -126,7 +128,7 @@ class UsageRun:
 
     def _still_billable(self, rows: Sequence[StoredUsage], now: datetime) -> list[StoredUsage]:
         """Those whose period is still open; the others are set aside. What may be in Stripe already is not judged again."""
-        judged = self.intake.judged({r.id: r.row for r in rows if r.tries == 1}, now, accepted=True)
+        judged = self.intake.judged({r.id: r.row for r in rows if not r.first_sent_at}, now, accepted=True)
         good = []
         for row in rows:
             why = judged.get(row.id)
@@ -157,6 +159,7 @@ class UsageRun:
         if meter is None:
             self._set_aside(row, CODE, f'Stripe has no active meter for the event "{row.event}" any more.')
             return 1
+        self.store.calling(row.id, self.clock.now())
         try:
             request_id = self.metering.report(meter, row.customer, row.row, row.row.idempotency_key(row.revision))
         except AlreadyExists:
@@ -189,7 +192,7 @@ class UsageRun:
         counted = self.metering.counted(meter, row.customer, start, start + MINUTE) if meter and sums else None
         beside = self.store.around(row.customer, row.event, start, start + MINUTE)
         sure = sum(r.row.quantity for r in beside if r.state == "sent")
-        unsure = sum(r.row.quantity for r in beside if r.state in ("sending", "unknown"))
+        unsure = sum(r.row.quantity for r in beside if r.state in ("sending", "unknown") and r.first_sent_at)
         if counted is not None and unsure and counted == sure + unsure:
             self.store.sent(row.id, "", self.clock.now())
         elif counted is not None and counted == sure:

@@ -85,17 +85,20 @@ class StoredUsageEvents:
         there = self._stored([row.key for row in rows])
         return [row.key in there and _same_row(there[row.key], row) for row in rows]
 
-    def claim(self, limit: int, now: datetime) -> Sequence[StoredUsage]:
+    def claim(self, limit: int) -> Sequence[StoredUsage]:
         may_go = or_(_u.retry_machine_at.is_(None), _u.retry_machine_at <= machine_now())
         unsent = _u.state.in_(("waiting", "sending"))
         mine = _u.stripe_account == self._account
         chosen = (
             select(_u.id).where(mine, unsent, may_go).order_by(_u.id).limit(limit).with_for_update(skip_locked=True)
         )
-        taken = {"state": "sending", "tries": _u.tries + 1, "first_sent_at": func.coalesce(_u.first_sent_at, now)}
+        taken = {"state": "sending", "tries": _u.tries + 1}
         take = update(usage_events).where(_u.id.in_(chosen)).values(**taken).returning(*usage_events.c)
         with self._engine.begin() as connection:
             return sorted((_usage(row) for row in connection.execute(take)), key=lambda usage: usage.id)
+
+    def calling(self, id: int, now: datetime) -> None:
+        self._change([id], {"first_sent_at": func.coalesce(_u.first_sent_at, now)})
 
     def sent(self, id: int, request_id: str, now: datetime) -> None:
         done = {"state": "sent", "sent_at": now, "request_id": request_id, "error_code": None, "error_message": None}
@@ -111,13 +114,7 @@ class StoredUsageEvents:
                 connection.execute(update(usage_events).where(_u.id == row.id).values(**values))
 
     def given_back(self, ids: Sequence[int]) -> None:
-        first_try = _u.tries <= 1
-        before = {
-            **_WAITS,
-            "tries": func.greatest(_u.tries - 1, 0),
-            "first_sent_at": case((first_try, None), else_=_u.first_sent_at),
-        }
-        self._change(ids, before)
+        self._change(ids, {**_WAITS, "tries": func.greatest(_u.tries - 1, 0)})
 
     def not_there(self, id: int) -> None:
         self._change([id], {**_WAITS, "first_sent_at": None, "revision": _u.revision + 1})
@@ -234,7 +231,7 @@ class StoredUsageEvents:
             values |= {"error_code": None, "error_message": None}
         change = update(usage_events).where(chosen).values(**values).returning(*usage_events.c)
         with self._engine.begin() as connection:
-            return [_usage(row, never=True) for row in connection.execute(change)]
+            return [_usage(row) for row in connection.execute(change)]
 
     # ------------------------------------------------------------------
 
@@ -279,7 +276,6 @@ def _same_row(there: Row[Any], row: UsageRow) -> bool:
     return whose and what and (there.quantity, there.happened_at) == (row.quantity, row.happened_at)
 
 
-def _usage(row: Row[Any], *, never: bool = False) -> StoredUsage:
+def _usage(row: Row[Any]) -> StoredUsage:
     of = UsageRow(row.source, row.identifier, row.quantity, row.happened_at, event=row.event, customer=row.customer)
-    first = row.happened_at if never or row.first_sent_at is None else row.first_sent_at
-    return StoredUsage(row.id, of, row.event, row.customer, row.state, row.tries, row.revision, first)
+    return StoredUsage(row.id, of, row.event, row.customer, row.state, row.tries, row.revision, row.first_sent_at)

@@ -12,8 +12,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,14 @@ from sync import wiring
 from sync.cli import places
 from sync.clock import Deadline
 from sync.crm import CrmRow
+from sync.facts import Meter
 from sync.ports import Claim, Due, Flush, NewLink, Outcome, OutRow, RowResult
+from sync.ports.usage import StoredUsage
 from sync.records import Operation, Sent
 from sync.run.pipeline import Pipeline
 from sync.run.quote import QuoteRun
+from sync.usage.rows import UsageRow
+from sync.usage.windows import Window
 from tests.crash.points import Points
 from workers.stopping import stop_signals
 from workers.worker import LaneThreads, run_worker
@@ -197,9 +202,51 @@ class OneDealAtATime(Pipeline):
 
     turn = threading.Lock()
 
-    def run_deal(self, runs: Any = None, *, stop_at: int = 0) -> int:
+    def run_deal(self, runs: Any = None, **more: Any) -> int:
         with self.turn:
-            return super().run_deal(runs, stop_at=stop_at)
+            return super().run_deal(runs, **more)
+
+
+class MortalUsage(Around):
+    """Before a row is marked as called, before it is written down that Stripe has counted it, and when the last of a batch is."""
+
+    def claim(self, limit: int) -> Sequence[StoredUsage]:
+        claimed: Sequence[StoredUsage] = self._real.claim(limit)
+        self._names = {row.id: row.row.identifier for row in claimed}
+        self._last = claimed[-1].id if claimed else None
+        return claimed
+
+    def calling(self, id: int, now: datetime) -> None:
+        self._points.reached(self._names[id], "usage", "before it is marked")
+        self._real.calling(id, now)
+
+    def sent(self, id: int, request_id: str, now: datetime) -> None:
+        self._points.reached(self._names[id], "usage", "effect, not written down")
+        self._real.sent(id, request_id, now)
+        if id == self._last:
+            self._points.reached("any", "usage", "between batches")
+
+
+class MortalMetering(Around):
+    """Around what a meter is told, and before it is asked for a deal."""
+
+    def report(self, meter: Meter, customer: str, row: UsageRow, key: str) -> str:
+        self._points.reached(row.identifier, "usage", "marked, not called")
+        IN_CALLS.once(lambda: self._points.reached(row.identifier, "usage", "inside the call"))
+        return str(self._real.report(meter, customer, row, key))
+
+    def counted(self, meter: Meter, customer: str, start: datetime, end: datetime) -> int:
+        self._points.reached(self._whose.owner, "meter", "not asked")
+        return int(self._real.counted(meter, customer, start, end))
+
+
+class MortalWindows(Around):
+    """Before and after it is kept until when use of a deal is taken."""
+
+    def keep(self, deal: str, windows: Sequence[Window]) -> None:
+        self._points.reached(self._whose.owner, "windows", "not kept")
+        self._real.keep(deal, windows)
+        self._points.reached(self._whose.owner, "windows", "kept")
 
 
 def mortal(services: wiring.Services, points: Points) -> Pipeline:
@@ -214,11 +261,17 @@ def mortal(services: wiring.Services, points: Points) -> Pipeline:
     promises: Any = MortalPromises(services.promises, points, whose)
     salesforce: Any = MortalSalesforce(services.salesforce, points, whose)
     writer = replace(real.quotes.billing.writer, ledger=ledger, stripe=stripe)
-    billing = replace(real.quotes.billing, writer=writer, promises=promises)
-    quotes = replace(real.quotes, billing=billing, promises=promises)
+    metering: Any = MortalMetering(real.quotes.planner.using.metering, points, whose)
+    windows: Any = MortalWindows(real.quotes.planner.using.windows, points, whose)
+    planner = replace(real.quotes.planner, using=replace(real.quotes.planner.using, metering=metering, windows=windows))
+    billing = replace(real.quotes.billing, planner=planner, writer=writer, promises=promises)
+    quotes = replace(real.quotes, planner=planner, billing=billing, promises=promises)
+    stored: Any = MortalUsage(services.usage, points, whose)
+    assert real.usage is not None
     parts: dict[str, Any] = {f.name: getattr(real, f.name) for f in fields(real)}
     parts |= {
         "subjects": subjects,
+        "usage": replace(real.usage, store=stored, metering=metering),
         "quotes": MortalQuotes(quotes, points, whose),
         "mirror": replace(real.mirror, outbox=outbox, subjects=subjects),
         "flusher": replace(real.flusher, outbox=outbox, salesforce=salesforce),

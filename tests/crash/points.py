@@ -6,10 +6,11 @@ several processes meets the point, and leaves the proof that it was met.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 KILL, FREEZE = "kill", "freeze"
@@ -41,6 +42,18 @@ class Points:
         self._armed, self._fired = folder / "armed", folder / "fired"
         for one in (self._armed, self._fired):
             one.mkdir(parents=True, exist_ok=True)
+        self._watched = folder / "watched"
+        self._watches = self._watched.exists()
+
+    def watch(self) -> None:
+        """From here on processes that start write down every point that they come by."""
+        self._watched.touch()
+
+    def come_by(self) -> list[Point]:
+        """The points that were come by since somebody watched, each once, in order; nobody watches any more."""
+        lines = self._watched.read_text().splitlines()
+        self._watched.unlink()
+        return list(dict.fromkeys(Point(*json.loads(line)) for line in lines))
 
     def arm(self, point: Point, how: str = KILL) -> None:
         """The first worker to get there is killed or frozen."""
@@ -76,6 +89,9 @@ class Points:
     def reached(self, owner: str, what: str, moment: str) -> None:
         """A worker is here. It does not return from an armed point, or only once somebody lets it go on."""
         point = Point(owner, what, moment)
+        if self._watches:
+            with self._watched.open("a") as file:
+                file.write(json.dumps(astuple(point)) + "\n")
         fired = self._fired / point.name
         try:
             (self._armed / point.name).rename(fired)

@@ -116,6 +116,11 @@ def test_a_use_counts_once_although_the_process_died_before_or_after_it_was_sent
         file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
         assert command("import", str(file), "--apply")[0] == 0
 
+    def die_calling() -> None:
+        """A process dies when all that waits was marked as called, and nothing of it has left."""
+        for row in store.claim(10):
+            store.calling(row.id, world.now())
+
     # No answer came, and the same identifier goes again within the day.
     report(answered=100)
     world.fault("stripe", "timeout_after_effect", next=1, match="POST /v1/billing/meter_events")
@@ -126,7 +131,7 @@ def test_a_use_counts_once_although_the_process_died_before_or_after_it_was_sent
     pipeline.send_usage()
     # The process died before it was sent.
     report(answered=100, arrived=200, absent=300)
-    store.claim(10, world.now())
+    die_calling()
     world.at("2026-06-22T12:00")
     settled(tandem)
     assert command("status")[1]["states"] == {"sent": {"rows": 3, "quantity": 600}}
@@ -134,7 +139,7 @@ def test_a_use_counts_once_although_the_process_died_before_or_after_it_was_sent
     # Somebody else reports for the same minute: whether ours is among it can't be told.
     report(answered=100, arrived=200, absent=300, doubtful=400)
     usage.used("acme", "resolution", 50, "2026-06-20T11:13:00")
-    store.claim(10, world.now())
+    die_calling()
     world.at("2026-06-24T12:00")
     settled(tandem)
     assert command("status")[0] == 1

@@ -15,7 +15,7 @@ from tests.sync.run.conftest import Place
 def sender(cursors: StoredCursors, role: str, claim: Callable[[], None]) -> UsageRun:
     """One with a row to send; ``claim`` is called when it may."""
 
-    def taken(limit: int, now: datetime) -> list[object]:
+    def taken(limit: int) -> list[object]:
         claim()
         return []
 

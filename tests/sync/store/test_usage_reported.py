@@ -22,9 +22,9 @@ def store(engine: Engine) -> StoredUsageEvents:
     store = StoredUsageEvents(engine)
     rows = [UsageRow("default", name, 5, NOON) for name in NAMES]
     store.add([NewUsage(row, "calls", f"cus_{n % 2}") for n, row in enumerate(rows)])
-    claimed = {row.row.identifier: row for row in store.claim(10, NOON)}
+    claimed = {row.row.identifier: row for row in store.claim(10)}
     store.not_there(claimed.pop("plain").id)
-    for row in [*claimed.values(), *store.claim(10, NOON)]:
+    for row in [*claimed.values(), *store.claim(10)]:
         store.sent(row.id, "req_1", NOON)
     return store
 
@@ -56,7 +56,7 @@ def test_a_report_that_comes_again_leaves_what_was_decided_or_sent_since(store: 
     store.decided([("default", "plain")], "waiting")
     store.decided([("default", "with:colon")], "dropped")
     again = NOON + timedelta(hours=1)
-    for row in store.claim(10, again):
+    for row in store.claim(10):
         store.sent(row.id, "req_2", again)
 
     found = store.reported(names, at, **WHY)

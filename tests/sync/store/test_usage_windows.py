@@ -50,7 +50,7 @@ def test_a_use_is_on_its_way_until_stripe_has_had_the_time_to_sum_it(
     events.add([NewUsage(row, "call", "cus_1") for row in rows])
     assert on_its_way()
     assert not on_its_way(customer="cus_2")
-    for row in events.claim(10, END):
+    for row in events.claim(10):
         assert on_its_way()
         events.sent(row.id, "req_1", END + HOUR)
     assert on_its_way(since=END)
