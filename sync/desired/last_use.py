@@ -33,12 +33,13 @@ Asked = tuple[str, datetime, datetime]
 @dataclass(frozen=True)
 class Uses:
     """All use of the deal that is ours to state. ``written``: what stands of it on invoices in Stripe, by the invoice's key
-    the units and amount of each item that is there; a finalised one is done.
+    the units and amount of each item that is there; a finalised one is done. ``standing``: the deal has no Stripe object.
     """
 
     deal: Deal
     dues: tuple[UseDue, ...] = ()
     invoices: Mapping[str, Invoice] = field(default_factory=dict)
+    standing: bool = False
 
     def due(self, now: datetime) -> tuple[UseDue, ...]:
         """Those whose invoice should stand by now and is not finalised."""
@@ -90,7 +91,8 @@ class Uses:
             return ()
         track = next(t for t in tracks(self.deal) if t.key == due.track)
         stated = Stated((Due(due.key, due.quote_id, due.at, tuple(lines)),))
-        made = desire_stated(track, self.deal, stated, now, custom_fields(self.deal), alone=due.alone)
+        fields = custom_fields(self.deal)
+        made = desire_stated(track, self.deal, stated, now, fields, alone=due.alone, standing=self.standing)
         return [_worded(one, due, units) for one in made]
 
 
@@ -101,11 +103,11 @@ def uses_of(deal: Deal, done: Mapping[str, Made], now: datetime, grace: timedelt
     return tuple(sorted(found, key=lambda due: (due.at, due.key)))
 
 
-def with_invoices(deal: Deal, dues: Sequence[UseDue], invoices: Iterable[Invoice]) -> Uses:
-    """The same with what of it stands in Stripe."""
+def with_invoices(deal: Deal, dues: Sequence[UseDue], invoices: Iterable[Invoice], *, standing: bool = False) -> Uses:
+    """The same with what of it stands in Stripe; ``standing``: on invoices alone, there is no object of the deal."""
     keys = {due.key for due in dues}
     mine = {i.metadata[KEY]: i for i in invoices if i.metadata.get(KEY) in keys}
-    return Uses(deal, tuple(dues), mine)
+    return Uses(deal, tuple(dues), mine, standing)
 
 
 def is_use(metadata: Mapping[str, str]) -> bool:

@@ -31,14 +31,16 @@ def desire_stated(
     custom_fields: Value,
     *,
     alone: bool = False,
+    standing: bool = False,
     runs_from: datetime | None = None,
 ) -> Iterable[Desired]:
     """For each invoice that is due by now: the draft for the track's subscription, its items, and that it is finalised.
 
     ``alone``: there is no subscription, its time is over or nothing needs one. ``runs_from``: there is none before, and
     at that very second Stripe may not have made it yet. Then the metadata alone says of what deal the invoice is.
+    ``standing``: no object of the deal is in Stripe, so where it is over its row follows from the metadata too.
     """
-    past = alone and (deal.once_only or all_past(deal, now))
+    past = alone and standing and (deal.once_only or all_past(deal, now))
     for due in ours.dues:
         if due.at <= now and due.lines:
             invoice = Ref("invoice", due.key)

@@ -66,7 +66,7 @@ def desire(
             continue
         if alone:
             ours = stated(track, deal, None, now)
-            objects += desire_stated(track, deal, ours, now, custom_fields(deal), alone=True)
+            objects += desire_stated(track, deal, ours, now, custom_fields(deal), alone=True, standing=not known)
             continue
         _check_ended(track, deal, now, known.get(track.key))
         one = PlannedObject(track, deal, now, known.get(track.key), put_back=put_back)
@@ -89,7 +89,7 @@ def _on_their_days(deal: Deal, now: datetime) -> Wanted:
     wakes = [deal.boundary(deal.opens), *([deal.boundary(deal.last)] if deal.last else [])]
     for track in tracks(deal):
         ours = stated(track, deal, None, now)
-        objects += desire_stated(track, deal, ours, now, custom_fields(deal), alone=True)
+        objects += desire_stated(track, deal, ours, now, custom_fields(deal), alone=True, standing=True)
         wakes += [due.at for due in ours.dues]
     return Wanted(tuple(objects), min((at for at in wakes if at > now), default=None))
 

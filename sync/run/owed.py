@@ -63,7 +63,7 @@ def read_owed(
     """What is owed now of a deal that is ``done`` so far; ``plain`` is its own forecast, ``dues`` the use to be billed."""
     by_use = any(ready_at(due) <= now for due in dues)
     money = _read_money(stripe, deal, plain, done, customer, now, by_use=by_use)
-    uses = with_invoices(deal, dues, money.invoices)
+    uses = with_invoices(deal, dues, money.invoices, standing=not done)
     use = using.measured(uses, customer.id, now) if customer else Measured()
     ups = desire_true_ups(plain.true_ups, deal, done, money.invoices, now)
     given_back = desire_credits([*credits_due(deal, done, now), *ups.credits], deal, money, now)

@@ -14,7 +14,17 @@ from sync.desired.schedules import spans, window
 from sync.desired.subscription import desire
 from sync.errors import Refused, Unsafe
 from sync.records import Ref
-from tests.sync.deal.factory import ACCOUNT_ID, EARLY, QUOTE_ID, a_cancellation, a_change, a_deal, a_fee, a_line
+from tests.sync.deal.factory import (
+    ACCOUNT_ID,
+    EARLY,
+    OTHER_ID,
+    QUOTE_ID,
+    a_cancellation,
+    a_change,
+    a_deal,
+    a_fee,
+    a_line,
+)
 from tests.sync.desired.stripe_answers import StripeAnswers, creates, verbs
 
 LATE = datetime(2026, 4, 10, 10, tzinfo=UTC)
@@ -319,6 +329,19 @@ def test_a_deal_that_is_over_before_it_gets_here_stands_on_one_invoice_alone():
         (False, a_deal().start.isoformat())
     ]
     assert wanted.wake_at is None
+
+
+def test_an_invoice_that_stands_alone_says_nothing_of_the_end_of_a_deal_that_other_objects_carry():
+    """Its row follows from these; the invoice was written on once the whole deal was over (`make soak`)."""
+    stripe = StripeAnswers()
+    over = a_line(2, product_id=OTHER_ID, billing_frequency="Quarterly", end_date=date(2026, 4, 30))
+    deal = a_deal(a_line(1), over, start_date=date(2026, 2, 1))
+    stripe.converge(deal, datetime(2026, 5, 10, tzinfo=UTC))
+    assert {"subscription" in i.metadata or bool(i.subscription) for i in stripe.of(facts.Invoice)} == {True, False}
+    ended = a_cancellation(deal, date(2026, 7, 1), now=datetime(2026, 6, 1, tzinfo=UTC))
+    stripe.converge(ended, datetime(2026, 6, 1, tzinfo=UTC))
+    for day in (2, 300, 900):
+        assert not stripe.plan(ended, datetime(2026, 7, 1, tzinfo=UTC) + timedelta(days=day))
 
 
 def test_a_deal_that_was_cancelled_before_it_got_here_is_refused():
