@@ -67,17 +67,22 @@ class Window:
 
 
 def window(track: Track, deal: Deal, now: datetime, schedule: facts.Schedule | None) -> Window:
-    """The running phase and those after it, at most ten; what is over stays as Stripe has it."""
+    """The running phase and those after it; what is over stays as Stripe has it.
+
+    All of them where they are ten at most, so that Stripe knows the end whatever becomes of us. Of more, ten, which are
+    not written again with each one that ends: once four are left, or the rest fits.
+    """
     all_spans, now_s = spans(track, deal, now), seconds(now)
     running = schedule is not None and schedule.status != "not_started"
     past = tuple(p for p in schedule.phases if p.end_s <= now_s) if schedule and running else ()
     ahead = tuple(s for s in all_spans if s.end_s > now_s) if running else all_spans
     known = len(schedule.phases) - len(past) if schedule else 0
-    shown = known if ROLL_AT < known < len(ahead) else MAX_PHASES
+    moving = schedule is not None and (track.end is None or schedule.end_behavior == "release")
+    shown = known if moving and known > ROLL_AT and len(ahead) > MAX_PHASES else MAX_PHASES
     told = ahead[: min(shown, MAX_PHASES)]
     whole = len(told) == len(ahead)
     ends = "cancel" if track.end is not None and whole else "release"
-    roll_at = None if whole else instant(told[-ROLL_AT].start_s)
+    roll_at = None if whole else instant(min(told[-ROLL_AT].start_s, ahead[len(ahead) - MAX_PHASES].start_s))
     if told and running and schedule:
         current = next((p for p in schedule.phases if p.start_s <= now_s < p.end_s), None)
         if current is not None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
@@ -374,6 +375,24 @@ def test_a_deal_without_an_end_that_is_changed_long_after_its_first_cycle_has_a_
     (track,) = tracks(changed)
     last = spans(track, changed, datetime(2026, 8, 5, tzinfo=UTC))[-1]
     assert last.end_s == int(datetime(2026, 9, 1, tzinfo=UTC).timestamp())
+
+
+def test_a_change_of_a_deal_of_many_phases_leaves_its_end_told():
+    """Stripe knew five; the sixth was left for later, and with it the end: it would have billed on (`make soak`)."""
+    stripe = StripeAnswers()
+    days = [date(2026, month, 1) for month in (2, 3, 4, 5, 6)]
+    ramp = [
+        a_line(n, product_id=OTHER_ID, unit_price=Decimal(n), start_date=day, end_date=after - timedelta(days=1))
+        for n, (day, after) in enumerate(pairwise([*days, date(2027, 1, 1)]), start=2)
+    ]
+    deal = a_deal(a_line(1), *ramp)
+    stripe.converge(deal, EARLY)
+    changed = a_change(deal, start_date=date(2026, 7, 15), now=EARLY)
+    for now in (EARLY, datetime(2026, 1, 10, tzinfo=UTC)):
+        stripe.converge(changed, now)
+        (schedule,) = stripe.of(facts.Schedule)
+        assert (len(schedule.phases), schedule.end_behavior) == (7, "cancel")
+        assert not stripe.plan(changed, now)
 
 
 def test_five_phases_of_a_deal_without_an_end_are_told_at_once():
