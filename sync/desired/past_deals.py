@@ -38,7 +38,12 @@ def end_metadata(deal: Deal) -> dict[str, str]:
 
 def stands_alone(deal: Deal, objects: Iterable[Fact], now: datetime) -> bool:
     """Whether no Stripe object carries the deal, now or ever; ``objects`` are all that the customer has."""
-    return deal.once_only or (all_past(deal, now) and not any(f.metadata.get(DEAL) == deal.key for f in objects))
+    return nothing_runs(deal, now, carried=any(f.metadata.get(DEAL) == deal.key for f in objects))
+
+
+def nothing_runs(deal: Deal, now: datetime, *, carried: bool) -> bool:
+    """The same, where it is known whether Stripe has an object of the deal (``carried``)."""
+    return deal.once_only or (not carried and all_past(deal, now))
 
 
 def standing_alone(deal: Deal, made: Forecast, customer: str, *, livemode: bool) -> DealAlone:

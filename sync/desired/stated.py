@@ -10,11 +10,10 @@ from datetime import datetime
 from sync.deal.calendar import say, seconds
 from sync.deal.deal import Deal
 from sync.deal.dues import Due, DueLine, Stated
-from sync.deal.settled import all_past
 from sync.deal.timeline import Track
 from sync.desired.catalog import tax_fields
 from sync.desired.keys import deal_metadata, item_metadata
-from sync.desired.past_deals import end_metadata, past_metadata
+from sync.desired.past_deals import end_metadata, nothing_runs, past_metadata
 from sync.desired.paying import payment_settings
 from sync.desired.taxed import automatic, on_taxed_invoice
 from sync.records import Desired, Ref, Value
@@ -40,7 +39,7 @@ def desire_stated(
     at that very second Stripe may not have made it yet. Then the metadata alone says of what deal the invoice is.
     ``standing``: no object of the deal is in Stripe, so where it is over its row follows from the metadata too.
     """
-    past = alone and standing and (deal.once_only or all_past(deal, now))
+    past = alone and nothing_runs(deal, now, carried=not standing)
     for due in ours.dues:
         if due.at <= now and due.lines:
             invoice = Ref("invoice", due.key)
