@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -57,6 +57,7 @@ def _account(view: AccountView, deals: Sequence[Contract]) -> AccountSummary:
     ours = [i for i in view.invoices if i.currency.lower() == currency and not i.deleted]
     same = [d for d in live if d.currency == currency]
     late = [i for i in ours if is_overdue(i, view.now)]
+    billed = {i.status for i in view.invoices if not i.deleted}
     late_at_all = [i for i in view.invoices if is_overdue(i, view.now) and not i.deleted]
     charge_s, charge = _next_invoice(same)
     paid_s, paid_minor = _last_payment(ours)
@@ -69,7 +70,7 @@ def _account(view: AccountView, deals: Sequence[Contract]) -> AccountSummary:
         id=view.account_id,
         stripe_customer_id=next((c.id for c in view.customers if not c.deleted), None),
         billing_channel=("Sales-Led" if any(d.sales_led for d in live or deals) else "Self-Serve") if deals else None,
-        billing_health=_health(deals, live, late_at_all, questioned=_questioned(view)),
+        billing_health=_health(deals, live, late_at_all, billed, questioned=_questioned(view)),
         billing_currency=currency.upper() or None,
         mrr=amount(sum((d.monthly for d in same), Fraction(0))),
         arr=amount(12 * sum((d.monthly for d in same), Fraction(0))),
@@ -135,14 +136,24 @@ def _questioned(view: AccountView) -> bool:
     return held or any(d.status in OPEN_DISPUTE for d in view.disputes)
 
 
-def _health(deals: Sequence[Contract], live: Sequence[Contract], late: Sequence[Invoice], *, questioned: bool) -> str:
+def _health(
+    deals: Sequence[Contract],
+    live: Sequence[Contract],
+    late: Sequence[Invoice],
+    billed: Collection[str],
+    *,
+    questioned: bool,
+) -> str:
+    """``billed`` are the statuses of all invoices. Where there is no deal and no plan they say it alone: what is owed or
+    was paid is business in order, what was only given up is business that is over, and a draft or a void one is none.
+    """
     if late or any(d.status in ("Past Due", "Unpaid") for d in live):
         return "Past Due"
     if questioned:
         return "Under Review"
-    if live:
+    if live or (not deals and {"open", "paid"} & set(billed)):
         return "Good"
-    return "Canceled" if deals else "No Billing"
+    return "Canceled" if deals or "uncollectible" in billed else "No Billing"
 
 
 def _next_invoice(deals: Sequence[Contract]) -> tuple[int | None, int]:

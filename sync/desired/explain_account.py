@@ -8,6 +8,7 @@ from decimal import Decimal
 from sync.deal.calendar import say
 from sync.desired import reasons
 from sync.desired.given_back import DISPUTE_STATUS, OPEN_DISPUTE
+from sync.desired.invoice_words import called
 from sync.desired.mirror import Shown
 from sync.desired.reasons import Reason
 from sync.shown import BillingInvoice, BillingPayment, BillingSubscription, BillingSubscriptionItem
@@ -116,7 +117,7 @@ def _left(invoice: BillingInvoice) -> str:
 
 
 def _name(invoice: BillingInvoice) -> str:
-    return f"invoice {invoice.number or invoice.stripe_id}"
+    return f"invoice {called(invoice.number, invoice.status, invoice.issued_on)}"
 
 
 def _newest_payment(shown: Shown) -> list[BillingPayment]:

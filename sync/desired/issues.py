@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from sync.deal.money import to_major
 from sync.desired.attempts import failed_tries, why_failed
 from sync.desired.given_back import OPEN_DISPUTE, MoneyBack
+from sync.desired.invoice_words import name_of
 from sync.desired.tax_issues import NOT_SET_UP, UNPLACED, TaxTrouble, tax_troubles
 from sync.facts import Charge, Invoice
 from sync.shown import BillingIssue
@@ -64,14 +65,14 @@ def issues_of(
         for invoice in invoices
         if not invoice.deleted
         for one in (
-            _failed(invoice, charges),
-            _overdue(invoice, now),
-            _bad_debt(invoice),
+            _failed(invoice, charges, back.zone),
+            _overdue(invoice, now, back.zone),
+            _bad_debt(invoice, back.zone),
             *_disputed(invoice, back),
         )
         if one is not None
     ]
-    found += [(_taxed(one), one.stands) for one in tax_troubles(invoices)]
+    found += [(_taxed(one, back.zone), one.stands) for one in tax_troubles(invoices, back.zone)]
     return Issues(tuple(i for i, stands in found if stands), tuple(i.key for i, stands in found if not stands))
 
 
@@ -119,20 +120,22 @@ def _second(key: str, other: str, own: str, since_s: int) -> Issue:
 Found = tuple[Issue, bool]
 
 
-def _issue(invoice: Invoice, code: str, what: str, detail: str, minor: int, since_s: int, key: str = "") -> Issue:
-    title = f"Invoice {invoice.number or invoice.id}: {what}"
+def _issue(
+    invoice: Invoice, code: str, what: str, detail: str, minor: int, since_s: int, *, zone: str, key: str = ""
+) -> Issue:
+    title = f"Invoice {name_of(invoice, zone)}: {what}"
     return Issue(f"{code}:{key or invoice.id}", code, title, detail, minor, invoice.currency, since_s, invoice)
 
 
-def _taxed(one: TaxTrouble) -> Issue:
+def _taxed(one: TaxTrouble, zone: str) -> Issue:
     invoice = one.invoice
-    title = f"Invoice {invoice.number or invoice.id}: {one.what}"
+    title = f"Invoice {name_of(invoice, zone)}: {one.what}"
     return Issue(
         one.key, one.code, title, one.detail, invoice.total_minor, invoice.currency, invoice.created_s, invoice
     )
 
 
-def _failed(invoice: Invoice, charges: Mapping[str, Sequence[Charge]]) -> Found | None:
+def _failed(invoice: Invoice, charges: Mapping[str, Sequence[Charge]], zone: str) -> Found | None:
     failed = failed_tries(invoice, charges)
     stands = invoice.status == "open" and invoice.attempt_count > 0 and invoice.amount_remaining_minor > 0
     if not stands and not failed:
@@ -141,29 +144,31 @@ def _failed(invoice: Invoice, charges: Mapping[str, Sequence[Charge]]) -> Found 
     words = why_failed(invoice, first)
     since_s = first.created_s if first else invoice.finalized_at_s or invoice.created_s
     detail = f"{words or 'The payment failed.'} The invoice says whether and when Stripe tries again."
-    return _issue(invoice, FAILED, "payment failed", detail, invoice.amount_remaining_minor, since_s), stands
+    return _issue(invoice, FAILED, "payment failed", detail, invoice.amount_remaining_minor, since_s, zone=zone), stands
 
 
-def _overdue(invoice: Invoice, now: datetime) -> Found | None:
+def _overdue(invoice: Invoice, now: datetime, zone: str) -> Found | None:
     due = invoice.due_date_s
     if due is None or due > now.timestamp() or invoice.collection_method != "send_invoice":
         return None
     stands = invoice.status == "open" and invoice.amount_remaining_minor > 0
     detail = "It was sent and is not paid; nothing is tried by itself. Ask the customer."
-    return _issue(invoice, OVERDUE, "overdue", detail, invoice.amount_remaining_minor, due), stands
+    return _issue(invoice, OVERDUE, "overdue", detail, invoice.amount_remaining_minor, due, zone=zone), stands
 
 
-def _bad_debt(invoice: Invoice) -> Found | None:
+def _bad_debt(invoice: Invoice, zone: str) -> Found | None:
     if invoice.status != "uncollectible" and not invoice.uncollectible_at_s:
         return None
     since_s = invoice.uncollectible_at_s or invoice.created_s
     detail = "It was given up as a bad debt in Stripe. What remains is still owed, and can still be paid or voided."
     stands = invoice.status == "uncollectible"
-    return _issue(invoice, BAD_DEBT, "uncollectible", detail, invoice.amount_remaining_minor, since_s), stands
+    return _issue(
+        invoice, BAD_DEBT, "uncollectible", detail, invoice.amount_remaining_minor, since_s, zone=zone
+    ), stands
 
 
 def _disputed(invoice: Invoice, back: MoneyBack) -> Iterable[Found]:
     for dispute, part, row in back.disputed(invoice):
         detail = row.detail or ""
-        found = _issue(invoice, DISPUTED, "disputed", detail, part, dispute.created_s, row.key)
+        found = _issue(invoice, DISPUTED, "disputed", detail, part, dispute.created_s, zone=back.zone, key=row.key)
         yield found, dispute.status in OPEN_DISPUTE

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from sync.deal.timeline import BEGUN
 from sync.desired.credit_lines import Credited, credited
+from sync.desired.invoice_words import name_of
 from sync.desired.keys import KEY, deal_metadata
 from sync.desired.takeover import Takeover
 from sync.desired.takeover_unused import Given, Read, Unused, unused
@@ -169,7 +170,7 @@ def _item(one: Unused, amount: int, invoice: Ref | str, takeover: Takeover) -> D
         "invoice": invoice,
         "currency": deal.currency.lower(),
         "amount": -amount,
-        "description": _words(one),
+        "description": _words(one, takeover),
         "period": {"start": takeover.at_s, "end": one.end_s},
         "discountable": False,
         "metadata": deal_metadata(deal, ref.key),
@@ -181,7 +182,7 @@ def _noted(one: Unused, invoice: Invoice, takeover: Takeover, read: Read, given:
     """A credit note on this invoice is among what is given; what no line of it can give goes to the balance. Returns what the
     note gives.
     """
-    note = credited(invoice, one.amount, _words(one), (takeover.at_s, one.end_s), read.notes)
+    note = credited(invoice, one.amount, _words(one, takeover), (takeover.at_s, one.end_s), read.notes)
     if note.amount:
         given.objects.append(_note(one, invoice, note, takeover))
     if note.amount < one.amount:
@@ -214,5 +215,5 @@ def _balance(key: str, amount: int, takeover: Takeover, given: Given) -> None:
     given.objects.append(Desired(Ref("balance", key), create=create, money=True))
 
 
-def _words(one: Unused) -> str:
-    return f"Unused time of the plan before (invoice {one.invoice.number or one.invoice.id})"
+def _words(one: Unused, takeover: Takeover) -> str:
+    return f"Unused time of the plan before (invoice {name_of(one.invoice, takeover.deal.timezone)})"

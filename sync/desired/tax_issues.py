@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sync.desired.invoice_words import name_of
 from sync.desired.keys import DEAL
 from sync.facts import Invoice
 
@@ -25,10 +26,12 @@ class TaxTrouble:
     stands: bool
 
 
-def tax_troubles(invoices: Iterable[Invoice]) -> list[TaxTrouble]:
-    """Invoices whose tax could not be worked out, and by deal the newest of ours on which none is collected."""
+def tax_troubles(invoices: Iterable[Invoice], zone: str) -> list[TaxTrouble]:
+    """Invoices whose tax could not be worked out, and by deal the newest of ours on which none is collected. Days are
+    those of ``zone``.
+    """
     known = [i for i in invoices if not i.deleted]
-    return [*(one for i in known if (one := _of(i)) is not None), *_not_collecting(known)]
+    return [*(one for i in known if (one := _of(i)) is not None), *_not_collecting(known, zone)]
 
 
 def _of(invoice: Invoice) -> TaxTrouble | None:
@@ -54,7 +57,7 @@ def _of(invoice: Invoice) -> TaxTrouble | None:
     return TaxTrouble(f"{code}:{invoice.id}", code, what, f"{state}. {todo}{said}", invoice, stands)
 
 
-def _not_collecting(invoices: Iterable[Invoice]) -> list[TaxTrouble]:
+def _not_collecting(invoices: Iterable[Invoice], zone: str) -> list[TaxTrouble]:
     """By deal, so that each names what went out without tax. What was told of a customer as a whole, before it was told so, is
     over.
     """
@@ -70,9 +73,9 @@ def _not_collecting(invoices: Iterable[Invoice]) -> list[TaxTrouble]:
         if not bare:
             continue
         place = newest.country or "the customer's country"
-        named = ", ".join(i.number or i.id for i in sorted(bare, key=lambda i: (i.created_s, i.id)))
+        named = ", ".join(name_of(i, zone) for i in sorted(bare, key=lambda i: (i.created_s, i.id)))
         detail = (
-            f"No tax was added to {named} of the deal of quote {deal}: Stripe knows of no registration of yours in {place}."
+            f"No tax was added to invoice {named} of the deal of quote {deal}: Stripe knows of no registration of yours in {place}."
             " Register there in Stripe (Tax, Registrations) if you have to collect it; what was invoiced stays as it is."
         )
         stands = "not_collecting" in newest.tax_reasons

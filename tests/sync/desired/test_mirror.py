@@ -220,6 +220,38 @@ def test_a_dispute_or_a_held_invoice_is_under_review_unless_something_is_overdue
         assert shown.account.billing_health == health
 
 
+@pytest.mark.parametrize(
+    ("now_s", "statuses", "health"),
+    [
+        (JAN_1, ["open"], "Good"),
+        (MAR_1, ["open"], "Past Due"),
+        (MAR_1, ["paid", "void"], "Good"),
+        (MAR_1, ["uncollectible", "void"], "Canceled"),
+        (MAR_1, ["draft", "void"], "No Billing"),
+        (MAR_1, [], "No Billing"),
+    ],
+)
+def test_an_account_with_loose_invoices_alone_has_billing(now_s: int, statuses: list[str], health: str) -> None:
+    loose = [
+        invoice(
+            id=f"in_{n}", subscription=None, status=s, amount_remaining_minor=0 if s in ("paid", "void") else 50_000
+        )
+        for n, s in enumerate(statuses)
+    ]
+    assert show(view(now_s, invoices=loose), frozenset()).account.billing_health == health
+    over = subscription(status="canceled", ended_at_s=FEB_1)
+    ended = show(view(JAN_1, subscriptions=[over], invoices=[invoice(subscription=None)]), frozenset())
+    assert ended.account.billing_health == "Canceled", "what was cancelled is said, as long as nothing is late"
+
+
+def test_an_invoice_without_a_number_is_called_by_its_day() -> None:
+    draft = invoice(status="draft", due_date_s=None, tax_status="failed", created_s=JAN_1 + 3600)
+    shown = show(view(invoices=[draft], zone="America/New_York"), frozenset())
+    assert shown.issues[0].title == "Invoice of 31 Dec 2025 (draft): tax can't be worked out"
+    numbered = show(view(invoices=[draft.model_copy(update={"number": "AC-0007"})]), frozenset())
+    assert numbered.issues[0].title == "Invoice AC-0007: tax can't be worked out"
+
+
 def test_an_overdue_invoice_makes_the_account_past_due_and_counts_days() -> None:
     shown = show(view(FEB_1 + 3 * 86400 + 60, subscriptions=[subscription()], invoices=[invoice()]), frozenset())
 

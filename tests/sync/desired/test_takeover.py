@@ -50,7 +50,7 @@ def invoice(amount: int = 19_500, id_: str = "in_1", period: tuple[int, int] = P
     line = Line(amount_minor=amount, subscription_item="si_1", period_start_s=period[0], period_end_s=period[1])
     fields = {
         "id": id_, "customer": "cus_1", "subscription": "sub_web", "status": "paid", "currency": "usd",
-        "subtotal_minor": amount, "total_minor": amount, "amount_paid_minor": amount, "created_s": period[0], "lines": (line,),
+        "number": "AC-0001", "subtotal_minor": amount, "total_minor": amount, "amount_paid_minor": amount, "created_s": period[0], "lines": (line,),
     }  # fmt: skip
     return Invoice(**{**fields, **changes})
 
@@ -244,6 +244,9 @@ def test_the_credit_is_an_item_on_the_first_invoice_that_we_state():
     [item] = given.objects
     assert (item.create["amount"], item.create["invoice"]) == (-9_750, first.ref)
     assert item.create["period"] == {"start": at("2026-06-25"), "end": PERIOD[1]}
+    assert item.create["description"] == "Unused time of the plan before (invoice AC-0001)"
+    draft = desire_credit(found, [first], Read(of_plans=(invoice(status="draft", number=None),)), now("2026-06-25"))
+    assert draft.objects[0].create["description"].endswith("(invoice of 10 Jun 2026 (draft))")
     assert with_credits([first], given)[0].compare["subtotal"] == 485_250
     # What is there is kept, whatever becomes of the old invoice.
     line = Line(amount_minor=-9_750, metadata={KEY: item.ref.key})

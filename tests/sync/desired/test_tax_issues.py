@@ -15,7 +15,7 @@ def invoice(id_="in_1", **more):
 
 
 def told(*invoices):
-    return [(t.key, t.stands) for t in tax_troubles(invoices)]
+    return [(t.key, t.stands) for t in tax_troubles(invoices, "UTC")]
 
 
 def test_an_invoice_whose_tax_can_not_be_worked_out_is_told_until_it_is_over():
@@ -27,17 +27,23 @@ def test_an_invoice_whose_tax_can_not_be_worked_out_is_told_until_it_is_over():
     assert told(broken) == [("CONF-310:in_1", True)]
     assert told(invoice(status="paid", tax_disabled="finalization_system_error")) == [("CONF-310:in_1", False)]
     assert told(invoice(tax_status="complete"), invoice()) == []
-    [trouble] = tax_troubles([failed])
+    [trouble] = tax_troubles([failed], "UTC")
     assert "It stays a draft." in trouble.detail
     assert "Stripe says: No." in trouble.detail
 
 
 def test_a_place_without_a_registration_is_told_once_a_deal_naming_the_deal_and_its_invoices():
     ours = {"tax_status": "complete", "metadata": {"tandem_deal": "Q1"}, "country": "US"}
-    none = [invoice(f"in_{n}", created_s=n, tax_reasons=("not_collecting",), **ours) for n in (1, 2)]
+    none = [
+        invoice(f"in_{n}", created_s=n, number=number, status=status, tax_reasons=("not_collecting",), **ours)
+        for n, number, status in ((1, "AC-1", "open"), (2, None, "draft"))
+    ]
     over = ("CONF-310:cus_1", False)  # as it was called when it was told once a customer
     assert told(*none) == [over, ("CONF-310:cus_1:Q1", True)]
-    assert "No tax was added to in_1, in_2 of the deal of quote Q1" in tax_troubles(none)[-1].detail
+    assert (
+        "No tax was added to invoice AC-1, of 1 Jan 1970 (draft) of the deal of quote Q1"
+        in tax_troubles(none, "UTC")[-1].detail
+    )
     other = invoice("in_9", created_s=9, tax_reasons=("standard_rated",), **{**ours, "metadata": {"tandem_deal": "Q2"}})
     assert told(*none, other) == [over, ("CONF-310:cus_1:Q1", True)]
     later = invoice("in_3", created_s=3, tax_reasons=("standard_rated",), **ours)
