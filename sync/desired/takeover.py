@@ -178,10 +178,10 @@ def _refusal(deal: Deal, field_name: str, detail: str, feature: str) -> Refusal:
     )
 
 
-def desire_ends(takeover: Takeover, now: datetime) -> Ends:
+def desire_ends(takeover: Takeover, now: datetime, pending: frozenset[str] = frozenset()) -> Ends:
     """Every plan is marked as taken over, and ended when the deal begins: told to Stripe in the plan's last cycle, or done
     at once where the deal has begun. Nothing is prorated by Stripe. Of a deal that was cancelled before it began, the plans
-    go on.
+    go on. ``pending`` are the plans that have something waiting for their next invoice (`sync.desired.takeover_pending`).
     """
     ends, deal = Ends(), takeover.deal
     never = deal.last is not None and deal.last <= deal.opens
@@ -189,7 +189,7 @@ def desire_ends(takeover: Takeover, now: datetime) -> Ends:
         if never:
             ends.objects.append(_let_be(plan, takeover))
         else:
-            _end(plan, takeover, now, ends)
+            _end(plan, takeover, now, ends, plan.id in pending)
     return ends
 
 
@@ -203,7 +203,7 @@ def _let_be(plan: Subscription, takeover: Takeover) -> Desired:
     return Desired(ref, create={}, compare=compare, update=update, money=True)
 
 
-def _end(plan: Subscription, takeover: Takeover, now: datetime, ends: Ends) -> None:
+def _end(plan: Subscription, takeover: Takeover, now: datetime, ends: Ends, is_pending: bool) -> None:
     schedule = takeover.schedules.get(plan.id)
     marks: Mapping[str, Value] = {TAKEN_BY: takeover.deal.key}
     compare: dict[str, Value] = {"metadata": marks}
@@ -212,12 +212,14 @@ def _end(plan: Subscription, takeover: Takeover, now: datetime, ends: Ends) -> N
     calm = _calm_until(plan, schedule, now)
     if takeover.at <= now:
         if schedule is None:
-            # Its last use is ours to bill (`sync.desired.plan_use`); else Stripe bills what is pending, seats added last week.
+            # Of a plan by use Stripe would bill the last use with what is pending, and that is ours to bill.
             by_use = any(i.price.usage_type == "metered" for i in plan.items)
-            compare["standing"], acts["standing"] = "canceled", "cancel" if by_use else "settle"
-            ends.again = ends.again or not by_use  # what is billed now has unused time too
+            settles = is_pending and not by_use
+            compare["standing"], acts["standing"] = "canceled", "settle" if settles else "cancel"
+            ends.again = ends.again or settles  # what is billed now has unused time too
         else:
-            ends.objects.append(_schedule(takeover, schedule, "cancel"))
+            ends.objects.append(_schedule(takeover, schedule, "release" if is_pending else "cancel"))
+            ends.again = ends.again or is_pending
     elif calm < takeover.at:
         ends.wake_at = min(calm, ends.wake_at or calm)
     elif schedule is not None:

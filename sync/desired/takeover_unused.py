@@ -13,7 +13,7 @@ from sync.deal.money import round_half_away
 from sync.desired.credit_lines import before_tax
 from sync.desired.keys import KEY, OF_PLAN
 from sync.desired.takeover import Takeover
-from sync.facts import BalanceTransaction, CreditNote, Fact, Invoice, Line, Subscription
+from sync.facts import BalanceTransaction, CreditNote, Fact, Invoice, Line, PendingItem, Subscription
 from sync.observed import Actual
 from sync.records import Desired, Ref
 
@@ -23,12 +23,15 @@ BILLED = frozenset({"draft", "open", "paid"})
 
 @dataclass(frozen=True)
 class Read:
-    """Invoices of the plans and of the deal, and what the customer was given back, as read now."""
+    """Invoices of the plans and of the deal, what the customer was given back, and what waits for its next invoice, as read
+    now.
+    """
 
     of_plans: tuple[Invoice, ...] = ()
     of_deal: tuple[Invoice, ...] = ()
     notes: tuple[CreditNote, ...] = ()
     balances: tuple[BalanceTransaction, ...] = ()
+    pending: tuple[PendingItem, ...] = ()
 
     @property
     def items(self) -> Mapping[str, tuple[Invoice, int]]:
@@ -50,7 +53,12 @@ class Read:
     @property
     def facts(self) -> list[Fact]:
         """What carries keys of ours by itself."""
-        return [*self.of_deal, *self.notes, *self.balances]
+        return [
+            *self.of_deal,
+            *(i for i in self.of_plans if OF_PLAN in i.metadata.get(KEY, "")),
+            *self.notes,
+            *self.balances,
+        ]
 
     @property
     def actual(self) -> Mapping[Ref, Actual]:

@@ -11,7 +11,17 @@ from sync.facts.agreements import DealAlone, Item, Phase, PhaseItem, Schedule, S
 from sync.facts.base import Fact
 from sync.facts.catalogue import Coupon, Meter, Price, PriceTier, Product
 from sync.facts.customers import Customer, TaxId, TaxSettings
-from sync.facts.money import BalanceTransaction, Charge, CreditNote, Dispute, Invoice, InvoicePayment, Line, Refund
+from sync.facts.money import (
+    BalanceTransaction,
+    Charge,
+    CreditNote,
+    Dispute,
+    Invoice,
+    InvoicePayment,
+    Line,
+    PendingItem,
+    Refund,
+)
 
 __all__ = [
     "FACT_TYPES",
@@ -28,6 +38,7 @@ __all__ = [
     "Item",
     "Line",
     "Meter",
+    "PendingItem",
     "Phase",
     "PhaseItem",
     "Price",
@@ -54,6 +65,7 @@ FACT_TYPES: dict[str, type[Fact]] = {
         Refund,
         Dispute,
         Invoice,
+        PendingItem,
         CreditNote,
         BalanceTransaction,
         TaxId,

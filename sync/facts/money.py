@@ -145,6 +145,19 @@ class Invoice(Fact):
         return self.total_minor - self.added_tax_minor
 
 
+class PendingItem(Fact):
+    """An invoice item that waits for the next invoice. ``amount_minor`` is before discounts and tax."""
+
+    KIND: ClassVar[str] = "pendingitem"
+    customer: str = ""
+    subscription: str | None = None
+    currency: str = ""
+    amount_minor: int = 0
+    description: str | None = None
+    period_start_s: int = 0
+    period_end_s: int = 0
+
+
 class CreditNote(Fact):
     """A correction of a finalised invoice. Its sum is ``pre_payment_minor`` (what is due got smaller) and what was given
     back after payment: ``credit_minor`` to the balance, ``refund_minor``, ``out_of_band_minor``. A void one counts for

@@ -30,7 +30,7 @@ from sync.gateways.stripe_json import (
     part,
     ref_id,
 )
-from sync.gateways.stripe_money_facts import balance, charge, credit_note, dispute, method_words, refund
+from sync.gateways.stripe_money_facts import balance, charge, credit_note, dispute, method_words, pending_item, refund
 from sync.gateways.stripe_shapes import values_of
 
 #: The id of an invoice that is only previewed.
@@ -122,6 +122,7 @@ _MAKERS: Mapping[str, Callable[[Json], Fact]] = {
     "refund": refund,
     "dispute": dispute,
     "invoice": invoice,
+    "invoiceitem": pending_item,
     "credit_note": credit_note,
     "customer_balance_transaction": balance,
     "tax_id": _tax_id,

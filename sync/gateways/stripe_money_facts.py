@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sync.facts import BalanceTransaction, Charge, CreditNote, Dispute, Refund
+from sync.facts import BalanceTransaction, Charge, CreditNote, Dispute, PendingItem, Refund
 from sync.gateways.stripe_json import Json, base, int_of, need, part, ref_id, rows
 
 
@@ -95,6 +95,22 @@ def credit_note(obj: Json) -> CreditNote:
             if (id_ := x.get("invoice_line_item"))
         ),
         reason=obj.get("reason"),
+    )
+
+
+def pending_item(obj: Json) -> PendingItem:
+    """An invoice item that is on no invoice yet; its stamp is called ``date``."""
+    period = part(obj, "period")
+    details = part(part(obj, "parent"), "subscription_details")
+    return PendingItem(
+        **base({**obj, "created": obj.get("date")}),
+        customer=ref_id(obj.get("customer")) or "",
+        subscription=ref_id(details.get("subscription")),
+        currency=need(obj, "currency", str),
+        amount_minor=need(obj, "amount", int),
+        description=obj.get("description"),
+        period_start_s=int_of(period.get("start")) or 0,
+        period_end_s=int_of(period.get("end")) or 0,
     )
 
 

@@ -212,6 +212,7 @@ READS: Mapping[str, Endpoint] = {
     "invoices": Endpoint("GET", "/v1/invoices", "Invoices: read", "list invoices"),
     "invoice_lines": Endpoint("GET", "/v1/invoices/{id}/lines", "Invoices: read", "list the lines of an invoice"),
     "invoice_payments": Endpoint("GET", "/v1/invoice_payments", "Invoices: read", "list the payments of invoices"),
+    "pending_items": Endpoint("GET", "/v1/invoiceitems", "Invoices: read", "list pending invoice items"),
     "payment_intent": Endpoint("GET", "/v1/payment_intents/{id}", "PaymentIntents: read", "read a payment intent"),
     "payment_intents": Endpoint("GET", "/v1/payment_intents", "PaymentIntents: read", "list payment intents"),
     "charges": Endpoint("GET", "/v1/charges", "Charges: read", "list charges"),

@@ -61,6 +61,14 @@ SOURCES: Mapping[str, Source] = {
     "payment_intent": Source("payment_intent", "payment_intents"),
 }
 
+#: What is one list of all objects that something has: the list, the parameter that names the owner, and what else narrows it.
+LISTED: Mapping[str, tuple[str, str, Mapping[str, object]]] = {
+    "schedules_of": ("schedules", "customer", {}),
+    "credit_notes_of": ("credit_notes", "customer", {}),
+    "credit_notes_of_invoice": ("credit_notes", "invoice", {}),
+    "pending_items_of": ("pending_items", "customer", {"pending": True}),
+}
+
 
 class Reads:
     """One `read` of the gateway. Holds no state between reads."""
@@ -233,8 +241,9 @@ class Reads:
         match kind:
             case "customers_by_email":
                 return self._customers_by_email(key)
-            case "schedules_of":
-                return facts_of(self._http.listed(READS["schedules"], {"customer": key}))
+            case _ if kind in LISTED:
+                name, owner, more = LISTED[kind]
+                return facts_of(self._http.listed(READS[name], {owner: key, **more}))
             case "subscriptions_of":
                 params = {**SOURCES["subscription_id"].expand_many(), "customer": key}
                 return facts_of(self._with_items(o) for o in self._http.listed(READS["subscriptions"], params))
@@ -242,10 +251,6 @@ class Reads:
                 return self._invoices_by("subscription", key)
             case "invoices_of_customer":
                 return self._invoices_by("customer", key)
-            case "credit_notes_of":
-                return facts_of(self._http.listed(READS["credit_notes"], {"customer": key}))
-            case "credit_notes_of_invoice":
-                return facts_of(self._http.listed(READS["credit_notes"], {"invoice": key}))
             case "tax_settings":
                 return facts_of([self._http.get(READS["tax_settings"])])
             case "tax_ids_of":

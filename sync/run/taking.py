@@ -10,6 +10,7 @@ from typing import TypeVar
 from sync.deal.deal import Deal
 from sync.deal.forecast import Forecast
 from sync.deal.last_use import UseDue
+from sync.desired.customer import LIVE
 from sync.desired.made import Made
 from sync.desired.plan_use import PlanPrices, metered, plan_uses
 from sync.desired.references import stated_refs
@@ -17,9 +18,10 @@ from sync.desired.subscription import Wanted
 from sync.desired.takeover import Takeover, bought_by, desire_ends, said, taken_over
 from sync.desired.takeover_credit import desire_credit, with_credits
 from sync.desired.takeover_foreseen import foreseen, said_credit
+from sync.desired.takeover_pending import as_billed, desire_pending, said_pending, settled, waiting
 from sync.desired.takeover_unused import Given, Read
 from sync.desired.worth import Terms
-from sync.facts import BalanceTransaction, Coupon, CreditNote, Fact, Invoice, Meter, Price, Product
+from sync.facts import BalanceTransaction, Coupon, CreditNote, Fact, Invoice, Meter, PendingItem, Price, Product
 from sync.observed import Actual
 from sync.ports import StripeGateway
 from sync.records import Ref
@@ -57,17 +59,18 @@ class Taking:
         """
         if self.takeover is None or wanted.waiting:
             return wanted, False
-        ends = desire_ends(self.takeover, now)
+        ends = desire_ends(self.takeover, now, waiting(self.takeover, self.read.pending))
+        bills, unbilled = desire_pending(self.takeover, self.read) if self.takeover.at <= now else ([], False)
         given = self._given(wanted, now)
-        objects = (*ends.objects, *with_credits(wanted.objects, given), *given.objects)
+        objects = (*bills, *ends.objects, *with_credits(wanted.objects, given), *given.objects)
         wakes = [at for at in (wanted.wake_at, ends.wake_at, given.wake_at) if at is not None]
         wakes += [self.takeover.at] if self.takeover.at > now else []
-        return replace(wanted, objects=objects, wake_at=min(wakes, default=None)), ends.again
+        return replace(wanted, objects=objects, wake_at=min(wakes, default=None)), ends.again or unbilled
 
     def _given(self, wanted: Wanted, now: datetime) -> Given:
         if self.takeover is None or self.takeover.at > now:
             return Given()
-        return desire_credit(self.takeover, wanted.objects, self.read, now)
+        return desire_credit(self.takeover, wanted.objects, settled(self.read), now)
 
     def shown(self, made: Forecast, wanted: Wanted, now: datetime) -> tuple[Forecast, list[str]]:
         """The deal's forecast with what comes off its first invoice, and the takeover in words. ``wanted`` as for `arranged`."""
@@ -75,10 +78,12 @@ class Taking:
             return made, []
         day = [i.total for i in made.invoices if i.day == made.invoices[0].day]
         first, zone = max(day, default=0), self.takeover.deal.timezone
-        to_come = self.takeover.at > now or wanted.waiting
+        to_come = self.takeover.at > now or wanted.waiting or bool(waiting(self.takeover, self.read.pending))
         terms = Terms(self.coupons, {}, zone, now)
-        given = foreseen(self.takeover, self.read, first, terms) if to_come else self._given(wanted, now)
-        words = [*said(self.takeover, self.names), *said_credit(given, made.first - given.on_first, self.takeover)]
+        read = as_billed(self.takeover, self.read)
+        given = foreseen(self.takeover, read, first, terms) if to_come else self._given(wanted, now)
+        credit = said_credit(given, made.first - given.on_first, self.takeover)
+        words = [*said(self.takeover, self.names), *said_pending(self.takeover, self.read), *credit]
         return replace(made, taken_off=given.on_first), words
 
 
@@ -95,8 +100,10 @@ def read_takeover(
     coupons = {i for plan in takeover.plans for i in (*plan.coupons, *(c for item in plan.items for c in item.coupons))}
     refs = [*stated_refs((*plans, *of_deal)), *(Ref("coupon", i) for i in coupons)]
     refs += [Ref("product", item.price.product) for plan in takeover.plans for item in plan.items]
+    customer = takeover.plans[0].customer
+    if any(plan.status in LIVE for plan in takeover.plans):
+        refs.append(Ref("pending_items_of", customer))
     if takeover.at <= now:
-        customer = takeover.plans[0].customer
         refs += [Ref("credit_notes_of", customer), Ref("balance_of", customer)]
     items = [item for plan in takeover.plans for item in metered(plan)]
     refs += [Ref("price_id", item.price.id) for item in items]
@@ -108,6 +115,7 @@ def read_takeover(
         of_deal=tuple(i for i in invoices if i.subscription in of_deal),
         notes=tuple(_of(found, CreditNote)),
         balances=tuple(_of(found, BalanceTransaction)),
+        pending=tuple(_of(found, PendingItem)),
     )
     names = {product.id: product.name for product in _of(found, Product)}
     known = {c.id: c for c in _of(found, Coupon)}

@@ -118,6 +118,7 @@ def _read_everything(world: World, account: StripeAccount, customer: str, subscr
     for _ in range(11):
         world.stripe.post("refunds", payment_intent=intent, amount=1)
     declined = _declined(world)
+    world.stripe.post("invoiceitems", customer=customer, amount=100, currency="usd")
     refs = [
         Ref("customer_id", customer), Ref("customers_by_email", "AP@acme.example"), Ref("subscription_id", subscription),
         Ref("schedules_of", customer), Ref("subscriptions_of", customer), Ref("invoices_of", subscription),
@@ -125,6 +126,7 @@ def _read_everything(world: World, account: StripeAccount, customer: str, subscr
         Ref("product", "tandem_test"), Ref("price", "test_price"), Ref("coupon", "test-10"),
         Ref("meter", "calls"), Ref("invoices_of_customer", customer), Ref("credit_notes_of", customer),
         Ref("balance_of", customer), Ref("paid_charges_of", intent), Ref("credit_notes_of_invoice", invoice),
+        Ref("pending_items_of", customer),
     ]  # fmt: skip
     found = account.read(refs)
     assert [ref for ref in refs if not found.found.get(ref) and ref.kind != "customers_by_email"] == []

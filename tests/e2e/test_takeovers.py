@@ -241,12 +241,18 @@ def test_seats_that_were_added_last_week_are_billed_until_the_deal_begins(world:
     world.at("2026-06-25")
     seat = world.crm.product("Seat", currencies=["USD"])
     terms = {"Start_Date__c": "2026-06-25", "Term_Months__c": 12, "Billing_Frequency__c": "Monthly"}
-    sell(world.crm, [(seat, 50, "99.00", {})], account=account, **terms)
+    checked = world.crm.quote("Birch", account, "USD", [(seat, 50, "99.00", {})], Billing_Request__c="Check", **terms)
+    settled(tandem)
+    preview = quote_row(world, checked)["Billing_Preview__c"]
+    assert f"Pending on {plan['id']}, and invoiced when it ends, 25 Jun 2026: 104.00 USD" in preview
+    assert "175.50 USD, which leaves 4,774.50 USD" in preview
+    world.crm.accept(checked)
     settled(tandem)
     world.at("2026-06-25T12:00")
     settled(tandem)
 
     assert world.stripe.all("invoiceitems", pending="true") == []
+    assert "175.50 USD, which leaves 4,774.50 USD" in quote_row(world, checked)["Billing_Preview__c"]
     bills = {i["total"] for i in world.stripe.all("invoices")}
     # 4 seats from the 20th to 10 July, 10,400, of which 15 of 20 days are given back with half of the first invoice
     assert bills == {19_500, 10_400, 495_000 - 9_750 - 7_800}
@@ -255,7 +261,10 @@ def test_seats_that_were_added_last_week_are_billed_until_the_deal_begins(world:
     changes_nothing(tandem)
 
 
-def test_what_was_used_of_a_plan_until_the_deal_begins_is_billed_to_the_unit(world: World, tandem: Tandem) -> None:
+def test_what_was_used_of_a_plan_until_the_deal_begins_is_billed_to_the_unit(
+    world: World, make_tandem: Callable[..., Tandem]
+) -> None:
+    tandem = make_tandem(lease_s=4.0, call_deadline_s=3.0)  # who is killed is soon known to be gone
     world.at("2026-06-10T14:23:45")  # a plan begins at any second, a meter counts by the minute
     account = _account(world)
     customer = world.stripe.post("customers", name="Birch", email="ops@birch.example")["id"]
@@ -276,7 +285,7 @@ def test_what_was_used_of_a_plan_until_the_deal_begins_is_billed_to_the_unit(wor
             "recurring[interval]": "month", "tiers_mode": "graduated", **by_use, **tiers,
         },
     )["id"]  # fmt: skip
-    world.stripe.post("subscriptions", form={"customer": customer, "items[0][price]": price})
+    plan = world.stripe.post("subscriptions", form={"customer": customer, "items[0][price]": price})["id"]
 
     def used(many: int, at: str) -> None:
         payload = {"payload[stripe_customer_id]": customer, "payload[value]": many}
@@ -288,6 +297,8 @@ def test_what_was_used_of_a_plan_until_the_deal_begins_is_billed_to_the_unit(wor
     used(40, "2026-07-10T14:23:50")
     used(110, "2026-07-11T23:59:59")
     used(10, "2026-07-12T00:00:00")
+    waits = {"customer": customer, "amount": 700, "currency": "usd", "description": "Set-up of a line"}
+    world.stripe.post("invoiceitems", form={**waits, "subscription": plan})
     seat, call = (world.crm.product(name, currencies=["USD"], **kind) for name, kind in (
         ("Seat", {}), ("Call", {"charge": "Usage", "period": None}),
     ))  # fmt: skip
@@ -296,6 +307,7 @@ def test_what_was_used_of_a_plan_until_the_deal_begins_is_billed_to_the_unit(wor
         world.crm, [(seat, 50, "99.00", {}), (call, 1, "2.00", {})], account=account, Start_Date__c="2026-07-12",
         Term_Months__c=12, Billing_Frequency__c="Monthly",
     )  # fmt: skip
+    die_after_creating("invoice", tandem)
     settled(tandem)
     assert "What is used of Call until 11 Jul 2026 is billed" in quote_row(world, quote)["Billing_Preview__c"]
     world.at("2026-07-12T12:00")
@@ -305,7 +317,8 @@ def test_what_was_used_of_a_plan_until_the_deal_begins_is_billed_to_the_unit(wor
 
     invoices = sorted(world.stripe.all("invoices"), key=lambda i: (i["created"], -i["total"]))
     # by hand: 200 are 100 at 0.10 and 100 at 0.05, the 150 of the second cycle 100 at 0.10 and 50 at 0.05
-    assert [i["total"] for i in invoices] == [1_500, 495_000, 1_250, 495_000 + 10 * 200]
+    assert [i["total"] for i in invoices] == [1_500, 495_000, 700, 1_250, 495_000 + 10 * 200]
+    assert world.stripe.all("invoiceitems", pending="true") == []
     assert len(_live(world)) == 1
     _agrees(tandem)
     changes_nothing(tandem)

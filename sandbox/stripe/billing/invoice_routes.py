@@ -66,6 +66,8 @@ def create_invoice(call: Call) -> Obj:
     pending: list[Obj] = []
     if given.get("pending_invoice_items_behavior", "exclude") == "include":
         pending = billing.invoices.pending_items(customer["id"], currency, subscription["id"] if subscription else None)
+        if subscription is not None:  # docs.stripe.com/api/invoices/create: only those for that subscription
+            pending = [item for item in pending if item["_subscription"] == subscription["id"]]
     made = billing.invoices.draft(customer, currency, "manual", values, billing.invoices.pull_in(pending))
     billing.invoices.settle_items(pending, made)
     return made

@@ -149,8 +149,7 @@ def test_a_plan_is_told_its_end_in_its_last_cycle_and_only_marked_before():
 
 
 def test_a_plan_that_runs_on_the_day_is_ended_then_and_a_second_run_writes_nothing():
-    assert planned(plan(), "2026-06-25") == [("update", "", ("metadata",)), ("act", "settle", ("standing",))]
-    assert desire_ends(takeover(plan()), now("2026-06-25")).again  # what Stripe bills by that has unused time too
+    assert planned(plan(), "2026-06-25") == [("update", "", ("metadata",)), ("act", "cancel", ("standing",))]
     assert planned(plan(status="canceled", metadata={"tandem_taken_by": QUOTE_ID}), "2026-06-25") == []
     marked = plan(metadata={"tandem_taken_by": QUOTE_ID}, cancel_at_s=at("2026-06-25"))
     assert planned(marked, "2026-06-20") == []
