@@ -121,6 +121,13 @@ class Deal:
         return not self.recurring
 
     @cached_property
+    def fees_alone(self) -> bool:
+        """Whether what is charged once stands on invoices without a Stripe object: the quote that made the deal sold nothing
+        else, and what a later one adds moves none of it.
+        """
+        return not any(line.cycle_months for line in self.base.adds)
+
+    @cached_property
     def products(self) -> Mapping[str, DealProduct]:
         """The products sold, by their Stripe id."""
         return {line.product.key: line.product for line in self.lines}

@@ -108,7 +108,7 @@ def _fresh(track: Track, deal: Deal, change: Change, now: datetime) -> Settled:
     """A quote that is brought in now. Where the time is over nothing in Stripe says later when that was: it is when the
     quote was taken in, or the end, which is the same on every day to come.
     """
-    if deal.once_only:  # there is no object that it could be brought into: it counts from when it was taken in
+    if track.alone:  # there is no object that it could be brought into: it counts from when it was taken in
         assert deal.end is not None
         return Settled(deal.end, min(change.accepted_at, now))
     plain = plain_from(track, deal, now)

@@ -69,6 +69,11 @@ class Track:
         return self.phases[-1].end
 
     @property
+    def alone(self) -> bool:
+        """Whether it stands on invoices alone: no Stripe object carries it, ever."""
+        return self.key.endswith(ALONE)
+
+    @property
     def void(self) -> bool:
         """Whether it was ended from its first day on, after it had begun: it has been billed, and is given back."""
         return self.start == self.end
@@ -108,8 +113,6 @@ def tracks(deal: Deal) -> tuple[Track, ...]:
     The first carries the deal's key, the others ``key#2``, ``key#3`` ... (`sync.deal.slots`). Raises `TooMuchRemoved`.
     """
     known: tuple[Track, ...] | None = deal.__dict__.get("_tracks")
-    if known is None and deal.once_only:
-        known = deal.__dict__["_tracks"] = _of_once(deal)
     if known is None:
         needed = slots(deal)
         shares = _shares(needed, deal)
@@ -141,7 +144,9 @@ def without_stub(track: Track, deal: Deal) -> Track:
 
 
 def _of_once(deal: Deal) -> tuple[Track, ...]:
-    """Of a deal of one-time lines only: what stands on invoices alone, each on its day. No Stripe object carries it."""
+    """Of a deal made by one-time lines only: what is charged once, on invoices alone, each on its day. No Stripe object
+    carries it.
+    """
     ids = frozenset(line.id for line in deal.once)
     whole = Phase(deal.start, deal.end, ())
     by = grid(deal.start, deal.end, 1, None)
@@ -150,8 +155,10 @@ def _of_once(deal: Deal) -> tuple[Track, ...]:
 
 def _with_once(found: tuple[Track, ...], deal: Deal) -> tuple[Track, ...]:
     """What is charged once on any other day than the first invoice's goes to the first track that is there by then, or
-    else to the one that will be there first.
+    else to the one that will be there first. Where the deal was made by such lines only they stand alone.
     """
+    if deal.fees_alone:
+        return (*found, *_of_once(deal))
     first = {line.id for track in found for made in track.phases[0].once for line in made.lines}
     taken: dict[str, set[str]] = {}
     for line in deal.once if found else ():

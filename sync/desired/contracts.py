@@ -16,7 +16,7 @@ from fractions import Fraction
 from sync.deal.calendar import business_day
 from sync.deal.money import round_half_away
 from sync.desired.kept_on import let_go, term_is_over
-from sync.desired.keys import ENDS_ON, RENEWS, TAKES, TERM_END, TRIAL_FROM
+from sync.desired.keys import ENDS_ON, FIRST_DAY, RENEWS, TAKES, TERM_END, TRIAL_FROM
 from sync.desired.to_come import contracted, ends_on, monthly_of, next_charge, planned_monthly
 from sync.desired.worth import Terms, monthly, of_items, of_phase, percent_off
 from sync.errors import Terminal
@@ -177,9 +177,10 @@ def _contract(key: str, subs: list[Subscription], scheds: list[Schedule], terms:
     scheduled = [s for s in scheds if s.status == "not_started"]
     subs = sorted(subs, key=lambda s: (s.start_date_s, -monthly_of(s, terms), s.id))
     scheds = sorted(scheds, key=lambda s: (s.phases[0].start_s if s.phases else 0, -planned_monthly(s, terms), s.id))
-    status = _status([*(_subscription_status(s) for s in subs), *("Scheduled" for _ in scheduled)], scheds)
     first: Subscription | Schedule = subs[0] if subs else scheds[0]
     metadata = {k: v for o in [*subs, *scheds] for k, v in o.metadata.items()}
+    status = _status([*(_subscription_status(s) for s in subs), *("Scheduled" for _ in scheduled)], scheds)
+    status = "Active" if status == "Scheduled" and _begun_alone(metadata, terms) else status
     sales_led = DEAL_KEY in metadata and not _goes_on(subs, scheds, metadata, terms)
     fixed = [s.phases[-1].end_s for s in scheds if s.phases and _is_fixed(s, sales_led=sales_led)]
     planned_starts = [s.phases[0].start_s for s in (scheduled if subs else scheds) if s.phases]
@@ -197,7 +198,7 @@ def _contract(key: str, subs: list[Subscription], scheds: list[Schedule], terms:
         status=status,
         subscription_ids=tuple(s.id for s in subs),
         schedule_ids=tuple(s.id for s in scheds),
-        start=_start(metadata.get(TRIAL_FROM), starts, terms),
+        start=_start(metadata.get(FIRST_DAY) or metadata.get(TRIAL_FROM), starts, terms),
         end=_day_before(metadata.get(TERM_END)) or (terms.day_before(max(fixed)) if fixed else None),
         ends_on=_day_before(metadata.get(ENDS_ON)) or ends_on(subs, scheds, terms),
         period_end=_period_end(running, terms),
@@ -227,10 +228,16 @@ def _goes_on(
     return any(term_is_over(metadata, day) for day in until)
 
 
-def _start(trial_from: str | None, starts: list[int], terms: Terms) -> date | None:
-    """The first day of service: as we noted it for a trial, else when the first object starts."""
-    if trial_from:
-        return date.fromisoformat(trial_from)
+def _begun_alone(metadata: Mapping[str, str], terms: Terms) -> bool:
+    """Whether a deal that was made by one-time lines only has begun: before what was added to it, maybe."""
+    noted = metadata.get(FIRST_DAY)
+    return noted is not None and date.fromisoformat(noted) <= business_day(terms.now, terms.zone)
+
+
+def _start(noted: str | None, starts: list[int], terms: Terms) -> date | None:
+    """The first day of service: as we noted it, else when the first object starts."""
+    if noted:
+        return date.fromisoformat(noted)
     return terms.day(min(starts)) if starts else None
 
 

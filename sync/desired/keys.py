@@ -24,7 +24,8 @@ ENDS_ON = "tandem_ends_on"
 TERM_END = "tandem_term_end"
 #: The first day of a trial: Stripe can't be told of trial days that were over when the trial was made.
 TRIAL_FROM = "tandem_trial_from"
-#: On the invoices of a deal that was over when its quote was accepted: its first day of service.
+#: The first day of service of a deal, where no object in Stripe says it: on the invoices of one that stands on these alone,
+#: and on the objects of what was added to one of one-time lines only.
 FIRST_DAY = "tandem_first_day"
 #: On a price whose interval does not say what it is worth a month: minor units of one unit, before discounts.
 MONTHLY = "tandem_monthly"

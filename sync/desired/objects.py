@@ -20,6 +20,7 @@ from sync.desired.going_on import goes_on, items_again, left_items
 from sync.desired.keys import (
     AS_PLANNED,
     ENDS_ON,
+    FIRST_DAY,
     KEY,
     PLAIN_FROM,
     RENEWS,
@@ -325,6 +326,8 @@ class PlannedObject:
             found[TRUE_UP] = "1"
         if deal.tax is not None:
             found[TAX] = deal.tax.behavior
+        if deal.fees_alone:
+            found[FIRST_DAY] = deal.opens.isoformat()
         if deal.trial_from is not None:
             found[TRIAL_FROM] = deal.trial_from.isoformat()
         if deal.ends_on is not None:

@@ -163,7 +163,7 @@ def _change_headline(deal: Deal, change: Change) -> str:
         last = say(change.effective - timedelta(days=1))
         return f"READY  {deal.payer.name}: cancellation, the last day of service is {last}"
     until = f"to {say(deal.end - timedelta(days=1))}" if deal.end else "without an end"
-    what = "deal" if deal.once_only else "running subscription"
+    what = "deal" if deal.fees_alone else "running subscription"
     return f"READY  {deal.payer.name}: change of the {what} from {say(change.effective)} {until}"
 
 

@@ -128,7 +128,7 @@ def status(view: QuoteView) -> str:
         return _failed(view.failure, view)
     if not view.signed and not objects:
         return NOT_STARTED
-    if view.case is not None and view.case.deal.once_only:
+    if view.case is not None and _goes_by_days(view.case):
         return _of_once(view.case, view.now)
     if view.deal is not None and not tracks(view.deal):
         return _ended_unbilled(view.deal, view)
@@ -137,7 +137,7 @@ def status(view: QuoteView) -> str:
     if view.deal is None or not objects:
         return WAITING
     there = _by_track(view.deal, view.objects)
-    if any(t.key not in there and not is_past(t, view.deal, view.now) for t in tracks(view.deal)):
+    if any(t.key not in there and not (t.alone or is_past(t, view.deal, view.now)) for t in tracks(view.deal)):
         return CREATING
     last, begins = view.deal.last, view.case.begins if view.case else view.deal.opens
     if (last is not None and view.now >= view.deal.boundary(last)) or all(_is_over(fact) for fact in objects):
@@ -145,8 +145,13 @@ def status(view: QuoteView) -> str:
     return LIVE if view.now >= view.deal.boundary(begins) else SCHEDULED
 
 
+def _goes_by_days(case: Shown) -> bool:
+    """Whether nothing that the quote sold has an object in Stripe: what a later one adds to its deal is that quote's."""
+    return case.deal.once_only or (case.effect is None and case.deal.fees_alone)
+
+
 def _of_once(case: Shown, now: datetime) -> str:
-    """Of a deal of one-time lines only, which stands on invoices alone: by its days, and by whether anything is left."""
+    """Of a quote of one-time lines only, which stands on invoices alone: by its days, and by whether anything is left."""
     last, nothing = case.deal.last, case.deal.ends_on is not None and not case.forecast.invoices
     if nothing or (last is not None and now >= case.deal.boundary(last)):
         return ENDED

@@ -53,20 +53,19 @@ def desire(
     known, rules = done or {}, policy or BillingPolicy()
     if not known:
         _check_start(deal, now)
-    if deal.once_only:
-        return _on_their_days(deal, now)
     too_near = _too_near(deal, now, known, rules)
     if too_near is not None:
         return Wanted((), too_near, waiting=True)
     objects: list[Desired] = []
     wakes = [deal.boundary(deal.opens), *([deal.boundary(deal.last)] if deal.last else [])]
     for track in tracks(deal):
-        alone = track.key not in known and is_past(track, deal, now)
+        alone = track.alone or (track.key not in known and is_past(track, deal, now))
         if track.void and track.key not in known and not alone:
             continue
         if alone:
             ours = stated(track, deal, None, now)
             objects += desire_stated(track, deal, ours, now, custom_fields(deal), alone=True, standing=not known)
+            wakes += [due.at for due in ours.dues]
             continue
         _check_ended(track, deal, now, known.get(track.key))
         one = PlannedObject(track, deal, now, known.get(track.key), put_back=put_back)
@@ -81,17 +80,6 @@ def desire(
     objects += _gone(known, frozenset(track.key for track in (*tracks(deal), *cut)))
     ahead = [at for at in wakes if at > now]
     return Wanted(tuple(objects), min(ahead, default=None))
-
-
-def _on_their_days(deal: Deal, now: datetime) -> Wanted:
-    """A deal of one-time lines only: the invoices whose day has come, each without a subscription."""
-    objects: list[Desired] = []
-    wakes = [deal.boundary(deal.opens), *([deal.boundary(deal.last)] if deal.last else [])]
-    for track in tracks(deal):
-        ours = stated(track, deal, None, now)
-        objects += desire_stated(track, deal, ours, now, custom_fields(deal), alone=True, standing=True)
-        wakes += [due.at for due in ours.dues]
-    return Wanted(tuple(objects), min((at for at in wakes if at > now), default=None))
 
 
 def _check_start(deal: Deal, now: datetime) -> None:
@@ -152,7 +140,7 @@ def _too_near(deal: Deal, now: datetime, known: Mapping[str, Made], rules: Billi
     near: list[datetime] = []
     for track in tracks(deal):
         mine = known.get(track.key)
-        if mine is not None and not pending(track, deal, mine):
+        if track.alone or (mine is not None and not pending(track, deal, mine)):
             continue
         stamps = [instant(s.start_s) for s in spans(track, deal, now)]
         stamps.append(deal.boundary(plain_from(track, deal, now)))

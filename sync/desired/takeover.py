@@ -79,7 +79,7 @@ def taken_over(deal: Deal, objects: Sequence[Fact]) -> Takeover | None:
     """
     subscriptions = [f for f in objects if isinstance(f, Subscription) and not f.deleted]
     begun = any(f.metadata.get(DEAL) == deal.key for f in objects)
-    if deal.once_only:
+    if deal.fees_alone:
         return None  # a service sold beside a plan: the plan goes on
     kept = let_go(objects)
     plans = [s for s in subscriptions if _is_taken(s, deal, begun, s.id in kept)]
@@ -136,6 +136,8 @@ def check_takeover(
     """
     if deal.renews is not None or deal.once_only or any(f.metadata.get(DEAL) == deal.key for f in objects):
         return ()
+    if deal.fees_alone:
+        return _beside_a_plan(deal, objects)
     if deal.last is not None and deal.boundary(deal.last) <= now:
         # It would end the plan without standing in its place.
         detail = (
@@ -165,6 +167,28 @@ def check_takeover(
             )
             return (_refusal(deal, "AccountId", detail, feature),)
     return ()
+
+
+def _beside_a_plan(deal: Deal, objects: Sequence[Fact]) -> tuple[Refusal, ...]:
+    """Why a deal of one-time lines can't be given recurring ones: the customer would have two live subscriptions, and an
+    Amendment takes no plan over. What was bought after the quote was taken in is no concern of it.
+    """
+    change = next(c for c in deal.changes if any(line.cycle_months for line in c.adds))
+    since = seconds(change.accepted_at)
+    plans = [f for f in objects if isinstance(f, Subscription) and not f.deleted and f.created_s <= since]
+    plan = next((p for p in plans if DEAL not in p.metadata and p.status in LIVE), None)
+    if plan is None:
+        return ()
+    detail = (
+        f"Quote {change.number}: {deal.payer.name} has the self-serve plan {plan.id}. Sell the recurring lines by a New quote, "
+        "which takes that plan over, or end the plan first."
+    )
+    feature = "Adding what is billed every cycle to a deal of one-time lines, beside a self-serve plan,"
+    blocked = (deal.payer.account_id,)
+    refusal = catalogue.refusal(
+        "CONF-311", detail, record_id=change.quote_id, field="Charge_Type__c", blocked_on=blocked, feature=feature
+    )
+    return (refusal,)
 
 
 def _where(deal: Deal) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
@@ -51,7 +51,6 @@ def read_amendment(
     check_quote_discount(at, adds)
     check_ramps(written, adds, faults, adding=True)
     check_amounts(change, deal.pieces, at)
-    _check_once_only(adds, written, deal, faults)
     if frame is not None and check_removed(deal, change, lines, faults):
         check_usage_once(changed.pieces, written, faults)
         check_not_billed(adds, deal, now, written, faults)
@@ -87,16 +86,6 @@ def _step(line: CrmQuoteLine, start: date) -> tuple[str | None, str, date]:
 def _ramp_starts(lines: Sequence[CrmQuoteLine]) -> set[tuple[str | None, str, date]]:
     """Where steps of ramps begin: the step before may end there, and not with the deal."""
     return {_step(line, line.start_date) for line in lines if line.start_date and line.change != REMOVE}
-
-
-def _check_once_only(adds: Sequence[DealLine], written: Mapping[str, CrmQuoteLine], deal: Deal, faults: Faults) -> None:
-    """Note what is billed every cycle, where the deal has nothing of that kind: it would be a deal of its own
-    (docs/decisions/0021).
-    """
-    for line in adds:
-        if deal.once_only and line.cycle_months:
-            feature = "A line billed every cycle, on a deal of one-time lines only,"
-            faults.not_covered(feature, "Charge_Type__c", line.charge, "Sell it by a New quote", line=written[line.id])
 
 
 def _begins(line: CrmQuoteLine, made: DealLine, deal: Deal, faults: Faults) -> bool:

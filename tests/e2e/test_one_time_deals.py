@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from tests.e2e.looks import billed, changes_nothing, quote_row, settled
 from tests.e2e.people import change, sell
 from tests.e2e.sandbox import World
@@ -15,19 +17,19 @@ def test_a_service_sold_alone_is_billed_on_its_days_changed_and_ended(world: Wor
     training = world.crm.product("Training", currencies=["USD"], charge="One-Time", period=None)
     seat = world.crm.product("Seat", currencies=["USD"])
     days = [(training, 2, "1250.00", {}), (training, 1, "400.00", {"Start_Date__c": "2026-06-01"})]
-    deal = sell(world.crm, days, Start_Date__c="2026-05-01", Days_Until_Due__c=30)
+    deal = sell(world.crm, days, Start_Date__c="2026-05-01", Term_Months__c=3, Days_Until_Due__c=30)
     settled(tandem)
 
     def row() -> list[object]:
         found = world.crm.row("Billing_Subscription__c", FIELDS, f"Billing_Key__c = '{deal}'")
-        assert (found["MRR__c"], found["Contracted_MRR__c"], found["Quote__c"]) == (0, 0, deal)
-        return [found[f] for f in FIELDS.split()[:4]]
+        assert found["Quote__c"] == deal
+        return [found[f] for f in FIELDS.split()[:5]]
 
     shown = quote_row(world, deal)
     assert (shown["Billing_Status__c"], shown["Billing_Code__c"]) == ("Scheduled", None)
     assert (shown["Contract_Total__c"], shown["First_Invoice_Amount__c"]) == (2_900, 2_500)
     assert world.stripe.all("invoices") == world.stripe.all("subscription_schedules") == []
-    assert row() == ["Scheduled", "2026-05-01", "2026-06-01", None]
+    assert row() == ["Scheduled", "2026-05-01", "2026-07-31", None, 0]
     next_one = "Next_Invoice_Date__c Next_Invoice_Amount__c Billing_Health__c Billing_Channel__c"
     assert list(world.crm.row("Account", next_one).values()) == ["2026-05-01", 2_500, "Good", "Sales-Led"]
     won = world.crm.row("Opportunity", "Billing_Status__c Contracted_Amount__c Billed_Amount__c")
@@ -52,30 +54,37 @@ def test_a_service_sold_alone_is_billed_on_its_days_changed_and_ended(world: Wor
     assert (first["status"], first["parent"], first["due_date"] - first["created"]) == ("open", None, 30 * 86_400)
     assert (quote_row(world, deal)["Billing_Status__c"], row()) == (
         "Live",
-        ["Active", "2026-05-01", "2026-06-01", None],
+        ["Active", "2026-05-01", "2026-07-31", None, 0],
     )
     assert quote_row(world, deal)["Billing_Reference__c"] == first["id"]
 
     added = change(world.crm, deal, [(training, 1, "100.00", {})], Start_Date__c="2026-05-15")
-    wrong = change(world.crm, deal, [(seat, 1, "9.00", {})], Start_Date__c="2026-05-15", Billing_Frequency__c="Monthly")
-    tandem.drain()
-    assert (quote_row(world, wrong)["Billing_Code__c"], quote_row(world, added)["Billing_Status__c"]) == (
-        "CONF-311", "Scheduled",
-    )  # fmt: skip
-    world.crm.change("Quote", wrong, Status="Denied")
-    world.at("2026-05-15T00:00")
+    seats = change(world.crm, deal, [(seat, 1, "9.00", {})], Start_Date__c="2026-05-15", Billing_Frequency__c="Monthly")
     settled(tandem)
-    assert billed(world)[1:] == [("2026-05-15", 10_000)]
+    assert [quote_row(world, quote)["Billing_Status__c"] for quote in (deal, added, seats)] == [
+        "Live",
+        "Scheduled",
+        "Scheduled",
+    ]
+    assert row() == ["Active", "2026-05-01", "2026-07-31", None, 0], "it runs, though its seats are to come"
+    assert quote_row(world, seats)["Contract_Total__c"] == Decimal("23.03")  # 2 months and 17 days
+    world.at("2026-05-15T01:30")
+    settled(tandem)
+    assert billed(world)[1:] == [("2026-05-15", 503), ("2026-05-15", 10_000)]
+    assert row() == ["Active", "2026-05-01", "2026-07-31", None, 9]
+    [subscription] = world.stripe.all("subscriptions")
+    assert subscription["metadata"]["tandem_key"] == deal
+    changes_nothing(tandem)
 
     change(world.crm, deal, kind="Cancellation", Start_Date__c="2026-05-20")
     settled(tandem)
-    assert row() == ["Active", "2026-05-01", "2026-06-01", "2026-05-19"]
+    assert row() == ["Active", "2026-05-01", "2026-07-31", "2026-05-19", 9]
     world.at("2026-06-02T09:00")
     settled(tandem)
-    assert (quote_row(world, deal)["Billing_Status__c"], len(billed(world))) == ("Ended", 2)
-    assert row() == ["Canceled", "2026-05-01", "2026-06-01", "2026-05-19"]
-    assert world.stripe.all("credit_notes") == []
-    assert len(world.crm.rows("Billing_Invoice__c", "Id", "Billing_Subscription__c != null")) == 2
+    assert (quote_row(world, deal)["Billing_Status__c"], len(billed(world))) == ("Ended", 3)
+    assert row() == ["Canceled", "2026-05-01", "2026-07-31", "2026-05-19", 0]
+    assert [note["total"] for note in world.stripe.all("credit_notes")] == [355]
+    assert len(world.crm.rows("Billing_Invoice__c", "Id", "Billing_Subscription__c != null")) == 3
     report = tandem.services.pipeline.nightly.sweep.run("once", heal=False)
     assert list(report.differences) == []
     changes_nothing(tandem)

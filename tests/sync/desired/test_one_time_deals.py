@@ -3,23 +3,28 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
 from sync.deal.forecast import forecast
 from sync.desired.explain_deal import explain_deal
+from sync.desired.made import begun
+from sync.desired.made import made as made_of
 from sync.desired.past_deals import alone, standing_alone
 from sync.desired.preview import preview
 from sync.desired.quote_status import QuoteView, Shown
 from sync.desired.subscription import desire
 from sync.desired.takeover import check_takeover, taken_over
 from sync.errors import Refused
-from sync.facts import Invoice, Subscription
-from tests.sync.deal.factory import EARLY, QUOTE_ID, a_cancellation, a_change, a_deal, a_fee, a_line
+from sync.facts import Invoice, Schedule, Subscription
+from sync.records import Ref, Verb
+from tests.sync.deal.factory import CHANGE_ID, EARLY, QUOTE_ID, a_cancellation, a_change, a_deal, a_fee, a_line
 from tests.sync.desired.stripe_answers import StripeAnswers
 
 ON_THE_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+FIRST_FEE = f"{QUOTE_ID}#once:{QUOTE_ID}:2026-01-01"
 
 
 def a_service(*lines: Any, **quote: Any) -> Any:
@@ -68,13 +73,54 @@ def test_a_cancellation_takes_back_what_is_to_come_and_nothing_that_was_charged(
     assert forecast(a_cancellation(deal, date(2026, 1, 1)), EARLY).invoices == ()
 
 
-def test_an_amendment_adds_charges_and_nothing_that_is_billed_every_cycle():
-    deal = a_service(term_months=12)
-    changed = a_change(deal, a_fee(21, unit_price=Decimal(80)))
+def test_an_amendment_adds_charges():
+    changed = a_change(a_service(term_months=12), a_fee(21, unit_price=Decimal(80)))
     assert [(i.day, i.total) for i in forecast(changed, EARLY).invoices][1:] == [(date(2026, 7, 1), 8_000)]
-    with pytest.raises(Refused) as refused:
-        a_change(deal, billing_frequency="Monthly")
-    assert [(r.code, r.field) for r in refused.value.refusals] == [("CONF-311", "Charge_Type__c")]
+
+
+def test_recurring_lines_of_an_amendment_open_its_first_stripe_object_and_move_no_charge():
+    stripe, deal = StripeAnswers(), a_service(a_fee(1), a_fee(2, start_date=date(2026, 9, 1)), term_months=12)
+    in_may = datetime(2026, 5, 4, tzinfo=UTC)
+    stripe.converge(deal, in_may)
+    lines = [a_line(21, quantity=Decimal(5)), a_fee(22, unit_price=Decimal(80))]
+    changed = a_change(deal, *lines, accepted_at=in_may, billing_frequency="Monthly")
+    stripe.converge(changed, in_may)
+    [schedule] = stripe.of(Schedule)
+    assert schedule.metadata["tandem_key"] == QUOTE_ID
+    made = forecast(changed, in_may, begun(changed, made_of(changed, stripe.facts.values())))
+    assert [(i.day.month, i.total) for i in made.invoices if i.stated] == [(1, 250_000), (7, 8_000), (9, 250_000)]
+    assert [(i.day.month, i.total) for i in made.invoices if not i.stated] == [(m, 50_000) for m in range(7, 13)]
+    assert (made.rest, made.total) == (0, 250_000 + 8_000 + 250_000 + 300_000)
+
+
+@pytest.mark.parametrize("accepted", ["2026-05-04", "2026-09-20", "2027-03-01"])
+@pytest.mark.parametrize("policy", ["Signed", "Stripe", "None"])
+def test_what_was_added_is_billed_whenever_it_comes(accepted: str, policy: str) -> None:
+    stripe, deal, at = StripeAnswers(), a_service(term_months=12), datetime.fromisoformat(f"{accepted}T10:00Z")
+    stripe.converge(deal, ON_THE_DAY)
+    changed = a_change(
+        deal, a_line(21), now=at, accepted_at=at, start_date=date(2026, 7, 16), billing_frequency="Monthly", proration_policy=policy
+    )  # fmt: skip
+    stripe.converge(changed, at)
+    made = forecast(changed, at, begun(changed, made_of(changed, stripe.facts.values())))
+    months = (
+        Fraction(5) if policy == "None" else 5 + Fraction(16, 31) if policy == "Stripe" else 5 + Fraction(16 * 12, 365)
+    )
+    assert made.total == 250_000 + round(100_000 * months)
+    assert [i.total for i in made.invoices if i.key == FIRST_FEE] == [250_000]
+    stripe.converge(changed, datetime(2027, 1, 2, tzinfo=UTC))
+    fees = [o for o in stripe.writes if o.ref == Ref("invoice", FIRST_FEE) and o.verb is Verb.CREATE]
+    assert len(fees) == 1, "what was charged before is not charged again"
+
+
+def test_recurring_lines_beside_a_self_serve_plan_are_refused_until_it_ends():
+    plan = Subscription(id="sub_web", customer="cus_1", status="active", created_s=5)
+    changed = a_change(a_service(term_months=12), billing_frequency="Monthly", accepted_at=EARLY)
+    [refusal] = check_takeover(changed, taken_over(changed, [plan]), [plan], EARLY)
+    assert (refusal.code, refusal.record_id, refusal.field) == ("CONF-311", CHANGE_ID, "Charge_Type__c")
+    later = plan.model_copy(update={"created_s": int(EARLY.timestamp()) + 1})
+    for other in (later, plan.model_copy(update={"status": "canceled"})):
+        assert check_takeover(changed, taken_over(changed, [other]), [other], EARLY) == ()
 
 
 def test_more_lines_of_one_day_than_an_invoice_has_are_refused():
