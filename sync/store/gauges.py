@@ -20,6 +20,10 @@ WITH due AS (
     SELECT s.quote_id FROM signatures AS s JOIN subjects AS j ON j.key = 'quote:' || s.quote_id
     WHERE (j.failed_at IS NOT NULL OR j.revision > j.done_revision OR j.wake_at IS NOT NULL)
       AND NOT EXISTS (SELECT FROM links AS l WHERE l.salesforce_id = s.quote_id AND l.stripe_kind IN ('schedule', 'subscription'))
+      -- A change has nothing of its own in Stripe: its first write froze its promise, and what it changed is its deal's.
+      AND NOT EXISTS (SELECT FROM promises AS p JOIN links AS l ON l.salesforce_id = p.deal_key
+                      WHERE p.quote_id = s.quote_id AND p.frozen_at IS NOT NULL
+                        AND l.stripe_kind IN ('schedule', 'subscription'))
 ), reconciled AS (
     SELECT plan, closed_machine_at FROM runs WHERE subject = 'reconcile:all' AND outcome = 'done' ORDER BY id DESC LIMIT 1
 )

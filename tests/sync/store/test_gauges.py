@@ -122,11 +122,11 @@ def test_a_write_that_was_found_later_has_no_duration(told: Told) -> None:
     assert total == pytest.approx(0.3)
 
 
-def promise(quote: str, *, signed_at: str, frozen: bool = True) -> str:
+def promise(quote: str, *, signed_at: str, frozen: bool = True, deal: str = "") -> str:
     frozen_at = "now()" if frozen else "NULL"
     return (
         "INSERT INTO promises (quote_id, deal_key, input_digest, graph, preview, signed_at, frozen_at) VALUES "
-        f"('{quote}', '{quote}', 'd', '{{}}', '{{}}', {signed_at}, {frozen_at})"
+        f"('{quote}', '{deal or quote}', 'd', '{{}}', '{{}}', {signed_at}, {frozen_at})"
     )
 
 
@@ -176,6 +176,17 @@ def test_won_and_not_billed_are_signed_quotes_without_anything_in_stripe(told: T
         *signed("only its price", failed="now()"), linked("only its price", "price"),
     )  # fmt: skip
     assert told.numbers("unbilled") == {(): 4}
+
+
+def test_a_change_is_billed_by_what_its_deal_has_in_stripe_once_it_was_begun(told: Told) -> None:
+    told.run(
+        *signed("deal", wake="now()"), linked("deal", "schedule"),
+        *signed("amendment", wake="now()"), promise("amendment", signed_at="now()", deal="deal"),
+        *signed("refused", failed="now()"), promise("refused", signed_at="now()", deal="deal", frozen=False),
+        *signed("of a deal that has nothing", wake="now()"),
+        promise("of a deal that has nothing", signed_at="now()", deal="another"),
+    )  # fmt: skip
+    assert told.numbers("unbilled") == {(): 2}
 
 
 def test_the_lag_of_the_display_is_that_of_the_oldest_row_that_may_still_go(told: Told) -> None:
