@@ -238,14 +238,15 @@ def desire_customer(
     own, members = labels(payer.sent, "customer"), _members(payer.sent)
     known = {KEY: payer.account_id, ACCOUNT: payer.account_id, **of_tax, **(more or {})}
     metadata: dict[str, Value] = {**known, **own}
-    create: dict[str, Value] = {"name": payer.name, "email": payer.email, **members, "metadata": _filled(metadata)}
+    email = payer.email.lower()  # Stripe finds by e-mail in the very case: what we make is found by whoever looks
+    create: dict[str, Value] = {"name": payer.name, "email": email, **members, "metadata": _filled(metadata)}
     if payer.address:
         create["address"] = dict(payer.address)
     if "tax_exempt" in parts:
         create["tax_exempt"] = parts["tax_exempt"]
     compare: dict[str, Value] = {"name": payer.name, "metadata": metadata, **parts, **members}
-    if matched is None or (matched.email or "").casefold() != payer.email.casefold():
-        compare["email"] = payer.email
+    if matched is None or not same_email(matched.email, email):
+        compare["email"] = email
     update = {part: {part: value} for part, value in compare.items()}
     return Desired(ref, create=create, compare=compare, update=update | {"metadata": {"metadata": emptied(metadata)}})
 

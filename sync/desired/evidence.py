@@ -83,7 +83,12 @@ def same_email(one: str | None, other: str | None) -> bool:
     """Whether two addresses are one, whatever their case. One with a tag (``ap+eu@``) is another address: people use it
     to tell customers apart.
     """
-    return bool(one and other) and (one or "").strip().casefold() == (other or "").strip().casefold()
+    return bool(one and other) and plain_email(one or "") == plain_email(other or "")
+
+
+def plain_email(email: str) -> str:
+    """An address as it is compared."""
+    return email.strip().casefold()
 
 
 def mail_domain(email: str) -> str:

@@ -169,6 +169,11 @@ class Subjects(Protocol):
     def release(self, claim: Claim) -> None:
         """Give everything back undone (graceful stop); attempts counted by the claim are taken back."""
 
+    def hold(self, claim: Claim, units: Sequence[str]) -> tuple[Claim, frozenset[str]]:
+        """The claim with those of these units that nobody else holds, until it ends; and those that somebody does. Waits for
+        nobody. LeaseLost when the claim is another's by now.
+        """
+
     def merge_units(self, into: str, other: str, *, claim: Claim | None = None) -> None:
         """All that belonged to unit ``other`` belongs to ``into``, now and later. Transient TEMP-402 when somebody
         other than ``claim`` works on either.

@@ -18,6 +18,7 @@ from sync.plan import Plan
 from sync.ports import Claim, Facts, Ledger, Links, NewLink, Promise, Promises, SalesforceGateway, Subjects
 from sync.ports.comparing import Decisions
 from sync.records import Operation, Ref, Verb
+from sync.run.addresses import alone
 from sync.run.dealing import deal_key
 from sync.run.intake import product_mark, quote_mark, unit_of
 from sync.run.lost import close_found
@@ -46,10 +47,10 @@ class Billing:
     decisions: Decisions
     start: Start
 
-    def bill(self, claim: Claim, run: QuoteTry, now: datetime) -> Worked:
+    def bill(self, run: QuoteTry, now: datetime) -> Worked:
         """Nothing of the deal is missing in Stripe any more; returns it as it stands."""
         for _ in range(PASSES):
-            worked = self._work(claim, run, now)
+            worked = self._work(run, now)
             run.worked = worked
             worked.plan.raise_if_unsafe()
             self.planner.using.keep(worked.deal, worked.use)
@@ -63,13 +64,13 @@ class Billing:
             if not worked.plan.operations:
                 if found:
                     self.ledger.close_run(self._open_run(run, worked.plan, now), outcome="done")
-                self._joined(claim, worked, worked.known)
+                self._joined(run.claim, worked, worked.known)
                 if run.promise is None and worked.case.before is not None and not (worked.wanted.waiting or run.early):
                     run.promise = self._freeze(run, worked, now)  # a change that costs nothing is the deal's too
                     self._tell_others(worked)
                 return worked
-            ids = self._write(claim, run, worked, now)
-            self._joined(claim, worked, ids)
+            ids = self._write(run, worked, now)
+            self._joined(run.claim, worked, ids)
             self._tell_others(worked)
             if worked.plan.complete:
                 objects = self.planner.payers.read_objects(ids[Ref("customer", worked.deal.payer.account_id)])
@@ -78,16 +79,19 @@ class Billing:
             "BUG-503", catalogue.message("BUG-503", "", what=f"quote {run.graph.quote.number} is never finished")
         )
 
-    def _work(self, claim: Claim, run: QuoteTry, now: datetime) -> Worked:
+    def _work(self, run: QuoteTry, now: datetime) -> Worked:
         """What is missing, and what somebody changed by hand where a person has agreed that exactly this is put back."""
 
         def keep() -> None:
-            self.subjects.renew(claim)
+            self.subjects.renew(run.claim)
 
-        worked = self.planner.work(run.mine, now, keep=keep)
+        def sole(email: str) -> None:
+            run.claim = alone(self.subjects, run.claim, self.planner.stripe.account, email)
+
+        worked = self.planner.work(run.mine, now, keep=keep, sole=sole)
         drift = worked.plan.drift_digest() if worked.plan.drift else ""
         if drift and self.decisions.may_put_back(run.due.key, drift):
-            worked = self.planner.work(run.mine, now, keep=keep, put_back=True)
+            worked = self.planner.work(run.mine, now, keep=keep, sole=sole, put_back=True)
             worked.plan.raise_if_unsafe()
             # Before the write: were it lost after it, the same change made again would be overwritten unasked.
             self.decisions.was_put_back(run.due.key, drift)
@@ -101,7 +105,7 @@ class Billing:
             marks = [quote_mark(quote, case.deal.payer.account_id) for quote in sorted(others)]
             self.subjects.mark(marks, reason="deal_changed")
 
-    def _write(self, claim: Claim, run: QuoteTry, worked: Worked, now: datetime) -> Mapping[Ref, str]:
+    def _write(self, run: QuoteTry, worked: Worked, now: datetime) -> Mapping[Ref, str]:
         """The plan has taken effect, operation by operation; returns the Stripe id of every object."""
         plan = worked.plan
         run.written = True
@@ -113,7 +117,9 @@ class Billing:
             for part in self._parts(plan.operations):
                 if not begun and any(o.verb is Verb.CREATE and o.ref.kind == "schedule" for o in part):
                     self.planner.hold(worked.case, worked.forecast, ids)  # before anything is made that bills
-                ids = self.writer.apply(part, claim=claim, run_id=run_id, known=ids, salesforce_ids=salesforce_ids).ids
+                ids = self.writer.apply(
+                    part, claim=run.claim, run_id=run_id, known=ids, salesforce_ids=salesforce_ids
+                ).ids
         except SyncError as error:
             self.ledger.close_run(run_id, outcome="failed", error_code=error.code)
             raise

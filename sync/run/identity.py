@@ -34,6 +34,7 @@ from sync.ports import (
     Subjects,
 )
 from sync.records import Ref
+from sync.run.addresses import alone
 from sync.run.following import former_link, payer_of, winners
 from sync.run.intake import account_mark, unit_of
 from sync.run.marks import called, deal_marks, history_marks
@@ -68,6 +69,9 @@ class Identity:
             return self.merges.run(claim, due)
         customer = self.looked_at([due])[due.id]
         outcome = self.settled([customer]).get(customer.id)
+        if outcome is None and customer.email:
+            claim = alone(self.subjects, claim, self.stripe.account, customer.email)
+            outcome = self.linked_meanwhile([customer]).get(customer.id)
         return outcome if outcome is not None else self.matched(claim, customer)
 
     def looked_at(self, due: Sequence[Due]) -> dict[str, Customer]:
@@ -100,6 +104,11 @@ class Identity:
         if self.mode == "leave":
             found |= {i: Done(self._next_look()) for i in business}
         return found
+
+    def linked_meanwhile(self, customers: Sequence[Customer]) -> dict[str, Outcome]:
+        """As `settled`, for those of these customers that somebody has linked since they were looked at."""
+        links = self.links.by_stripe_id([c.id for c in customers])
+        return self.settled([c for c in customers if c.id in links]) if links else {}
 
     def _retire(self, link: NewLink) -> None:
         """A customer that is gone pays no more, and what it paid stays on its Account's records. Its deals say so."""

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 import structlog
 
+from sync.desired.evidence import plain_email
 from sync.desired.identity import Answer, MakeAccount
 from sync.desired.new_account import new_account
 from sync.facts import Customer
 from sync.ports import Claim, Due, Outcome
+from sync.run.addresses import alone_with, taken
 from sync.run.identity import Identity
 
 log = structlog.get_logger()
@@ -38,11 +40,15 @@ class Newcomers:
         customers = identity.looked_at(claim.subjects)
         settled = identity.settled(list(customers.values()))
         unknown = [c for c in customers.values() if c.id not in settled]
+        claim, busy = alone_with(identity.subjects, claim, identity.stripe.account, [c.email or "" for c in unknown])
+        settled |= identity.linked_meanwhile(unknown)
+        found = {due[c.id].key: guard(due[c.id], _wait) for c in unknown if c.email in busy}
+        unknown = [c for c in unknown if c.id not in settled and due[c.id].key not in found]
         accounts = identity.accounts(unknown) if unknown else {}
         answers = {c.id: identity.answer(c, accounts) for c in unknown}
         new = _one_each([c for c in unknown if isinstance(answers[c.id], MakeAccount)])
         made = self._made(claim, new)
-        found = {due[i].key: outcome for i, outcome in settled.items()}
+        found |= {due[i].key: outcome for i, outcome in settled.items()}
         for customer in unknown:
             identity.subjects.renew(claim)
             one, answer = due[customer.id], answers[customer.id]
@@ -68,12 +74,16 @@ class Newcomers:
         return self.identity.brought_about(claim, customer, answer)
 
 
+def _wait() -> Outcome:
+    raise taken()
+
+
 def _one_each(customers: list[Customer]) -> list[Customer]:
     """Of customers with one e-mail the first: whether the others are the same payer is asked once it has its Account."""
     seen: set[str] = set()
     found = []
     for one in customers:
-        mail = (one.email or one.id).strip().casefold()
+        mail = plain_email(one.email or one.id)
         if mail not in seen:
             seen.add(mail)
             found.append(one)

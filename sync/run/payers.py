@@ -58,9 +58,17 @@ class Payers:
     several: bool = False  # Stripe accounts
 
     def find(
-        self, graph: QuoteGraph, account: CrmAccount, deal: Deal, needs: Sequence[Ref], keep: Callable[[], None]
+        self,
+        graph: QuoteGraph,
+        account: CrmAccount,
+        deal: Deal,
+        needs: Sequence[Ref],
+        keep: Callable[[], None],
+        sole: Callable[[str], None],
     ) -> tuple[Payer, Snapshot]:
-        """The payer, and what was read of ``needs`` with it. ``graph`` is the quote that made the deal."""
+        """The payer, and what was read of ``needs`` with it. ``graph`` is the quote that made the deal; ``sole`` is called
+        with the e-mail before those that have it are looked for.
+        """
         if self.several and account.stripe_customer_id and self.links.elsewhere(account.stripe_customer_id):
             account = replace(
                 account, stripe_customer_id=None
@@ -69,9 +77,12 @@ class Payers:
         held = next((link for link in linked if link.key == payer_of(account.id)), None)
         aside = [link for link in linked if link is not held]
         keep()
+        if held is None:
+            sole(deal.payer.email)
         snapshot = self._read(graph, account, deal, held, needs)
         if held and (gone := _one(snapshot, held.stripe_id)) and gone.deleted:
             aside, held = [*aside, former_link(held)], None
+            sole(deal.payer.email)
             snapshot = Snapshot({**snapshot.found, **self._read(graph, account, deal, None, ()).found})
         if held is None and aside and (elsewhere := self._elsewhere(graph, account, deal, aside)[0]):
             return elsewhere, snapshot

@@ -111,17 +111,19 @@ class Planner:
         now: datetime,
         *,
         keep: Callable[[], None] = lambda: None,
+        sole: Callable[[str], None] = lambda email: None,
         shown_only: bool = False,
         put_back: bool = False,
     ) -> Worked:
         """What the quote means now, what is there, and what is missing. Raises Refused with every fault found.
 
-        ``keep`` is called before each reading, so that a lease outlasts all of them. ``shown_only``: nothing will be
+        ``keep`` is called before each reading, so that a lease outlasts all of them; ``sole`` before customers are looked for by
+        this e-mail, so that nobody else makes one meanwhile. ``shown_only``: nothing will be
         written, so of the catalogue only the products are looked at; and a first invoice is held against Stripe's own
         preview where that can be had, which raises Unsafe where the two differ. ``put_back``: what was changed by hand is
         part of the plan.
         """
-        read = self._read(mine, now, keep, shown_only=shown_only)
+        read = self._read(mine, now, keep, sole, shown_only=shown_only)
         case, done, taking = read.case, read.done, read.taking
         own = desire(case.deal, now, done, self.policy, put_back=put_back)
         wanted, again = taking.arranged(own, now)
@@ -165,7 +167,9 @@ class Planner:
             ),
         )
 
-    def _read(self, mine: Signed, now: datetime, keep: Callable[[], None], *, shown_only: bool) -> _Read:
+    def _read(
+        self, mine: Signed, now: datetime, keep: Callable[[], None], sole: Callable[[str], None], *, shown_only: bool
+    ) -> _Read:
         """What both sides say. Raises Refused with every fault of a deal that can't be billed."""
         case = self.dealing.case(mine, now)
         deal, account = case.deal, case.base.account
@@ -173,7 +177,7 @@ class Planner:
         needs = (
             catalogue_refs(deal) if not shown_only else (*(Ref("product", p) for p in deal.products), *meters_of(deal))
         )
-        payer, snapshot = self.payers.find(case.base, account, deal, needs, keep)
+        payer, snapshot = self.payers.find(case.base, account, deal, needs, keep, sole)
         customer, objects = payer.customer, payer.objects
         keep()
         done = made(deal, objects)

@@ -141,7 +141,7 @@ class QuoteRun:
         run = QuoteTry(claim, due, graph, to_bill, promise, signed_at, fence)
         run.early = promise is None and self.start.is_before(seen_at) and not self._decided(graph, now)
         try:
-            worked = self.billing.bill(claim, run, now)
+            worked = self.billing.bill(run, now)
             self._keep_promise(claim, run, worked, now)
             if promise and (change := self._late_change(frozen.from_json(promise.graph), graph)):
                 raise Refused((change,))

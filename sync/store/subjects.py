@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from sync.errors import LeaseLost
 from sync.ports import Claim, Failing, Lane, Mark, NewNotice, Notice, Outcome, QueueCounts, SubjectState
-from sync.store import claims, inbox, leases, marks, outcomes, queue_state, unit_merge
+from sync.store import claims, inbox, joining, leases, marks, outcomes, queue_state, unit_merge
 from sync.store.backoff import Backoff
 
 _log = structlog.get_logger(__name__)
@@ -117,6 +117,10 @@ class StoredSubjects:
                 return
             outcomes.give_back(connection, claim, [due.key for due in claim.subjects])
             leases.let_go(connection, claim)
+
+    def hold(self, claim: Claim, units: Sequence[str]) -> tuple[Claim, frozenset[str]]:
+        with self._engine.begin() as connection:
+            return joining.hold(connection, claim, units, self._lease_s)
 
     def merge_units(self, into: str, other: str, *, claim: Claim | None = None) -> None:
         """All that belonged to unit ``other`` belongs to ``into``, now and later (a customer was linked to an account).

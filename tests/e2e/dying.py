@@ -1,4 +1,5 @@
-"""A Tandem process that is killed right after a side has answered a create, before anything of the answer is kept.
+"""A Tandem process that is killed right after a side has answered a create, before anything of the answer is kept; or right
+before it asks for it.
 
 Run as ``python -m tests.e2e.dying`` with its orders as JSON on stdin; it kills itself with SIGKILL, or ends with 1 when
 it never came to the place where it should have died.
@@ -32,6 +33,11 @@ def die_after_creating(kind: str, tandem: Tandem) -> None:
     _die(tandem, kind=kind)
 
 
+def die_before_creating(kind: str, tandem: Tandem) -> None:
+    """As `die_after_creating`, but with the first object of this kind written down as sent and never asked for."""
+    _die(tandem, never=kind)
+
+
 def die_after_flushing(sobject: str, tandem: Tandem) -> None:
     """As `die_after_creating`, once Salesforce has answered the first flush with a row of this object."""
     _die(tandem, sobject=sobject)
@@ -55,6 +61,8 @@ def _main(orders: Mapping[str, Any]) -> int:
     send, flush = StripeAccount.send, SalesforceOrg.flush
 
     def send_and_die(self: StripeAccount, operation: Operation, payload: Mapping[str, object], key: str) -> Sent:
+        if operation.ref.kind == orders.get("never"):
+            os.kill(os.getpid(), signal.SIGKILL)
         answer = send(self, operation, payload, key)
         if operation.ref.kind == orders.get("kind"):
             os.kill(os.getpid(), signal.SIGKILL)

@@ -247,3 +247,57 @@ def test_a_look_up_that_fails_is_never_nobody(place: Place) -> None:
         place.identity("create").run(claim, claim.subjects[0])
 
     assert place.salesforce.made == []
+
+
+# ---------------------------------------------------------------- one e-mail, looked for by one at a time
+
+
+def claim_of(place: Place, id_: str) -> Claim:
+    place.mark(f"customer:{id_}", lane="deal", unit=f"unit:{id_}")
+    claim = place.subjects.claim_unit("deal", unit=f"unit:{id_}")
+    assert claim is not None
+    return claim
+
+
+def test_two_customers_of_one_e_mail_are_found_out_about_one_after_the_other(place: Place) -> None:
+    billed(place)
+    place.stripe.has(customer("cus_2", email="AP@birch.example"))
+    place.facts.put([subscription(id="sub_2", customer="cus_2")], place.facts.fence())
+    first, second = claim_of(place, "cus_1"), claim_of(place, "cus_2")
+    told: list[str] = []
+
+    def other_worker() -> None:
+        place.salesforce.meanwhile = lambda: None
+        with pytest.raises(Transient, match="TEMP-402") as waits:
+            place.identity("create").run(second, second.subjects[0])
+        told.append(waits.value.message)
+
+    place.salesforce.meanwhile = other_worker
+    assert place.identity("create").run(first, first.subjects[0]) == Done()
+    place.subjects.finish(first, {"customer:cus_1": Done()})
+    outcome = place.identity("create").run(second, second.subjects[0])
+
+    assert len(told) == len(place.salesforce.made) == 1
+    assert "birch" not in told[0]
+    assert isinstance(outcome, Failed)
+    assert (outcome.code, "cus_1" in outcome.message) == ("DATA-213", True)
+
+
+def test_a_customer_that_a_deal_was_given_meanwhile_makes_no_account(place: Place) -> None:
+    billed(place)
+    claim = claimed(place)
+
+    class Late:
+        """A deal with this e-mail ends just before it is ours."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(place.subjects, name)
+
+        def hold(self, *asked: Any) -> Any:
+            place.links.add(NewLink("customer:001A", "001A", "customer", "cus_1"))
+            return place.subjects.hold(*asked)
+
+    identity = replace(place.identity("create"), subjects=Late())  # type: ignore[arg-type]
+    assert identity.run(claim, claim.subjects[0]) == Done()
+
+    assert (place.salesforce.made, account_of(place)) == ([], "001A")

@@ -9,6 +9,7 @@ import pytest
 
 from sync.errors import Transient
 from sync.ports import NewLink
+from sync.run.addresses import alone
 from tests.sync.desired.test_mirror import subscription
 from tests.sync.run.conftest import Place, customer
 from tests.sync.run.test_identity import BIRCH
@@ -139,3 +140,17 @@ def test_a_batch_is_as_large_as_one_call_takes(place: Place, monkeypatch: pytest
 
     assert [step(place), step(place)] == [3, 2]
     assert len(place.salesforce.made) == 5
+
+
+def test_one_whose_e_mail_somebody_else_is_at_waits_and_the_others_go_on(place: Place) -> None:
+    place.mark("quote:0Q0A", lane="deal", unit="unit:001A")
+    deal = place.subjects.claim_unit("deal")
+    assert deal is not None
+    alone(place.subjects, deal, place.stripe.account, "AP@cus_a.example")
+    for id_ in ("cus_a", "cus_b"):
+        buys(place, id_)
+
+    step(place)
+
+    assert [m["Stripe_Customer_Id__c"] for m in place.salesforce.made] == ["cus_b"]
+    assert (place.code("customer:cus_a"), place.code("customer:cus_b")) == ("TEMP-402", None)
