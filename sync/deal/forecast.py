@@ -9,7 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import takewhile
 
-from sync.deal.calendar import add_months, instant, seconds
+from sync.deal.calendar import add_months, instant, months_between, seconds
 from sync.deal.changes import Piece
 from sync.deal.cycles import Cycle, CycleKind, Grid
 from sync.deal.deal import Deal
@@ -219,7 +219,8 @@ def _signed(piece: Piece, deal: Deal) -> Fraction:
     if line.charge is Charge.USAGE or end <= line.start:
         return Fraction(0)
     grid = deal.grid(line)
-    if deal.billing_day is not None or not grid.is_boundary(line.start):
+    by_days = deal.billing_day is not None and not _days_over(deal)
+    if by_days or not grid.is_boundary(line.start):
         total = worth(line, piece.quantity, line.start, end, deal)
         return total - sum(_amounts_off(piece, cycle, deal) for cycle in _until(grid, end) if cycle.start >= line.start)
     total = Fraction(0)
@@ -228,6 +229,11 @@ def _signed(piece: Piece, deal: Deal) -> Fraction:
             net_exact(piece, cycle, deal) if cycle.end <= end else worth(line, piece.quantity, cycle.start, end, deal)
         )
     return total
+
+
+def _days_over(deal: Deal) -> bool:
+    """Whether the term is no whole number of months, so that its months are those of the cycles it is billed in."""
+    return deal.end is not None and months_between(deal.start, deal.end)[1] > 0
 
 
 def _until(grid: Grid, end: date) -> Iterable[Cycle]:

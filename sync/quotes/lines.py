@@ -31,12 +31,14 @@ def read_line(line: CrmQuoteLine, at: Reading) -> DealLine | None:
     quantity = _one(line, faults) if charge is Charge.USAGE else read_quantity(line, faults)
     price = Decimal(0) if usage and usage.mode else _price(line, at)
     offs = read_offs(line, at)
-    period = read_period(line, product, at) if charge is Charge.RECURRING else None
     cycle = _cycle(line, at) if charge in (Charge.RECURRING, Charge.USAGE) else None
+    period = read_period(line, product, at, cycle) if charge is Charge.RECURRING else None
     check_months(line, cycle, at, once=charge is Charge.ONE_TIME)
     span = _span(line, at.frame, faults, once=charge is Charge.ONE_TIME) if at.frame and charge else None
     if price is not None and quantity and charge is not Charge.USAGE and not at.rounding:
         _check_signed(line, price * quantity, at)
+    if span is not None and cycle and period:
+        _check_part_months(line, product, span[0], cycle, at)
     if span is None or product is None or charge is None or price is None or len(faults.found) > before:
         return None
     told = (product.name, product.description, product.tax_code, product.sent)
@@ -135,24 +137,33 @@ def _price(line: CrmQuoteLine, at: Reading) -> Decimal | None:
     return None
 
 
-def read_period(line: CrmQuoteLine, product: CrmProduct | None, at: Reading) -> Fraction | None:
-    """Months of the price period: the line's, else the product's; a Term is the deal's own."""
-    value, field = line.price_period or (product.price_period if product else None), "Price_Period__c"
+def read_period(
+    line: CrmQuoteLine, product: CrmProduct | None, at: Reading, cycle: int | None = None
+) -> Fraction | None:
+    """Months of the price period: the line's, else the product's; a Term is the deal's own, as it is billed in cycles of so
+    many months.
+    """
+    value, field = _period_word(line, product), "Price_Period__c"
     if not value:
         if product:
             _blank(line, product, field, _PERIODS, at.faults)
         return None
     if value == "Term":
-        return _term_months(line, at) if at.frame else None
+        return _term_months(line, at, cycle) if at.frame else None
     if value not in PERIOD_MONTHS:
         at.faults.bad_value(field, value, _PERIODS, line=line)
     months = PERIOD_MONTHS.get(value)
     return Fraction(months) if months else None
 
 
-def _term_months(line: CrmQuoteLine, at: Reading) -> Fraction | None:
+def _period_word(line: CrmQuoteLine, product: CrmProduct | None) -> str | None:
+    return line.price_period or (product.price_period if product else None)
+
+
+def _term_months(line: CrmQuoteLine, at: Reading, cycle: int | None) -> Fraction | None:
     """The deal's months, left-over days among them, of which a price for the term is one. Where days are left over they
-    have to be counted everywhere as they are here, or the invoices would not come to that price.
+    have to be counted everywhere as they are here, or the invoices would not come to that price: beside a billing day
+    by the days of the line's own cycles.
     """
     assert at.frame is not None
     term, field = at.frame.term, "Price_Period__c"
@@ -160,13 +171,27 @@ def _term_months(line: CrmQuoteLine, at: Reading) -> Fraction | None:
         detail = f"{field} is Term, but the deal has no end. Choose Month, Quarter or Year, or give the deal an end."
         at.faults.price(line, field, detail)
         return None
-    elif not term.months and (term.billing_day is not None or at.whole_months):
+    if term.months or term.billing_day is None or cycle is None:
+        return months_value(term.start, term.end)
+    return sum((c.months for c in at.frame.grid(term.end, cycle).cycles()), Fraction(0))
+
+
+def _check_part_months(line: CrmQuoteLine, product: CrmProduct | None, start: date, cycle: int, at: Reading) -> None:
+    """Note a price for a term with days left over, on a line that begins inside a cycle, where a part month counts whole: it
+    could come to more than that price.
+    """
+    assert at.frame is not None
+    term = at.frame.term
+    if not at.whole_months or term.months or _period_word(line, product) != "Term" or term.end is None:
+        return
+    if at.frame.grid(term.end, cycle).at(start).start != start:
         seen = f"Term, and the deal goes from {say(term.start)} to {say(term.end - _ONE_DAY)}"
-        other = "with a billing day" if term.billing_day is not None else "where PRORATION_PRECISION is month"
-        feature = f"A price for a term that is no whole number of months, {other},"
-        at.faults.not_covered(feature, field, seen, "Choose Month, Quarter or Year", line=line)
-        return None
-    return months_value(term.start, term.end)
+        feature = (
+            "A price for a term that is no whole number of months, from a day inside a billing cycle, where "
+            "PRORATION_PRECISION is month,"
+        )
+        todo = "Choose Month, Quarter or Year, or begin the line with a billing cycle"
+        at.faults.not_covered(feature, "Price_Period__c", seen, todo, line=line)
 
 
 def _cycle(line: CrmQuoteLine, at: Reading) -> int | None:

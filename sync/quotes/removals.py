@@ -11,7 +11,7 @@ from sync.crm import CrmQuoteLine
 from sync.deal.calendar import say
 from sync.deal.changes import Change, Piece, Removal, TooMuchRemoved
 from sync.deal.deal import Deal
-from sync.deal.lines import DealProduct
+from sync.deal.lines import CYCLE_MONTHS, DealProduct
 from sync.deal.money import exponent, format_exact
 from sync.quotes.faults import Faults
 from sync.quotes.frame import Reading
@@ -39,7 +39,7 @@ def read_removal(line: CrmQuoteLine, at: Reading) -> Removal | None:
             bad_quantity(line, TOO_MANY, todo, faults)
         return None
     by_use = any(x.usage is not None for x in at.deal.lines if x.product.key == sold.key)
-    months = 1 if by_use else read_period(line, faults.product(line), at)
+    months = 1 if by_use else read_period(line, faults.product(line), at, _cycle(line, at.deal))
     if not by_use and (price is None or not price.is_finite()):
         detail = "UnitPrice is blank. Fill the price of what is taken off."
         faults.price(line, "UnitPrice", detail)
@@ -58,6 +58,13 @@ def read_removal(line: CrmQuoteLine, at: Reading) -> Removal | None:
 def _sold(line: CrmQuoteLine, deal: Deal) -> DealProduct | None:
     """The product as the deal has it, if it was ever billed more than once."""
     return next((x.product for x in deal.recurring if x.product.id == line.product_id), None)
+
+
+def _cycle(line: CrmQuoteLine, deal: Deal) -> int | None:
+    """How often that is billed which the line takes off: as it says, else as the deal's lines of that product and price."""
+    mine = [x for x in deal.recurring if x.product.id == line.product_id]
+    same = [x for x in mine if x.unit_price == line.unit_price] or mine
+    return CYCLE_MONTHS.get(line.billing_frequency or "") or next((x.cycle_months for x in same), None)
 
 
 def check_removed(deal: Deal, change: Change, lines: Sequence[CrmQuoteLine], faults: Faults) -> bool:

@@ -245,7 +245,9 @@ def read_paper(quote: RandomQuote, terms: Terms, number: int, earlier: tuple[Pap
         adds=tuple(
             _line(id_, x, head, effective, terms, known) for id_, x in lines if x.fields.get("Change__c") != "Remove"
         ),
-        takes=tuple(_take(id_, x, effective, terms) for id_, x in lines if x.fields.get("Change__c") == "Remove"),
+        takes=tuple(
+            _take(id_, x, effective, terms, known) for id_, x in lines if x.fields.get("Change__c") == "Remove"
+        ),
         proration=head.get("Proration_Policy__c", "Signed"),
         credit=head.get("Credit_Policy__c", "Balance"),
         skip_past=head.get("Skip_Past_Invoices__c", False),
@@ -266,20 +268,24 @@ def _line(
     often = fields.get("Billing_Frequency__c") or head.get("Billing_Frequency__c")
     end = date.fromisoformat(fields["End_Date__c"]) + ONE_DAY if "End_Date__c" in fields else terms.end
     cycle = CYCLES[often] if often else known[sold.product]
-    line = Line(id_, sold.product, sold.quantity, price / _period(sold, terms), cycle, start, end)
+    line = Line(id_, sold.product, sold.quantity, price / _period(sold, terms, cycle), cycle, start, end)
     return replace(line, offs=_offs(line, fields, head, effective, terms))
 
 
-def _take(id_: str, sold: Any, effective: date, terms: Terms) -> Take:
+def _take(id_: str, sold: Any, effective: date, terms: Terms, known: Mapping[str, int]) -> Take:
     day = date.fromisoformat(sold.fields["Start_Date__c"]) if "Start_Date__c" in sold.fields else effective
     return Take(
-        id_, sold.product, Fraction(sold.price) * terms.scale / _period(sold, terms), sold.quantity, day
+        id_, sold.product, Fraction(sold.price) * terms.scale / _period(sold, terms, known.get(sold.product, 1)), sold.quantity, day
     )  # fmt: skip
 
 
-def _period(sold: Any, terms: Terms) -> Fraction:
+def _period(sold: Any, terms: Terms, cycle: int) -> Fraction:
     word = str(sold.fields.get("Price_Period__c") or PRODUCTS[sold.product][1])
-    return Fraction(PERIODS[word]) if word != "Term" else months_and_days(terms.start, terms.end)
+    if word != "Term":
+        return Fraction(PERIODS[word])
+    months = months_and_days(terms.start, terms.end)
+    by_day = terms.billing_day not in (None, terms.start.day)
+    return sum((c.months for c in cycles(terms, cycle, terms.end)), Fraction(0)) if by_day and months % 1 else months
 
 
 def _offs(

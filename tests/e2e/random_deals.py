@@ -210,7 +210,6 @@ class _Deal:
     start: date = date.min
     end: date | None = None
     months: int | None = None  # None: days of the term are left over
-    by_day: bool = False
     plain: bool = False
     signed: datetime = datetime.min  # noqa: DTZ901 - chosen anew for every quote before it is used
     often: dict[str, str] = field(default_factory=dict)  # by product
@@ -234,8 +233,8 @@ class _Deal:
 
     @property
     def _has_term(self) -> bool:
-        """Whether a price can be one for the term: with days left over it can't beside a billing day."""
-        return self.months is not None or (self.end is not None and not self.by_day)
+        """Whether a price can be one for the term."""
+        return self.months is not None or self.end is not None
 
     @property
     def _term_months(self) -> int:
@@ -256,7 +255,7 @@ class _Deal:
         self.start += timedelta(days=head.get("Trial_Days__c", 0))
         self._term(head, kind)
         if not self.plain and kind == "New" and dice.random() < 0.15:
-            head["Billing_Day__c"], self.by_day = dice.choice((1, 5, 15, 28, 29, 30, 31)), True
+            head["Billing_Day__c"] = dice.choice((1, 5, 15, 28, 29, 30, 31))
         head |= self._money()
         head["Billing_Frequency__c"] = dice.choice(tuple(CYCLES))
         lines = [self._recurring(head, base=kind == "New", whole=n == 0) for n in range(self._how_many())]

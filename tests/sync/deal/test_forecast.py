@@ -1,5 +1,6 @@
 """Every invoice of a deal. The worked cases with their exact numbers, and the arithmetic done another way."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -17,7 +18,7 @@ from sync.deal.policy import BillingPolicy
 from sync.deal.pricing import DiscountTooFine, arr_minor, items, mrr_minor, price
 from sync.deal.timeline import tracks
 from sync.errors import Refused
-from tests.sync.deal.factory import EARLY, a_deal, a_fee, a_line
+from tests.sync.deal.factory import EARLY, OTHER_ID, a_change, a_deal, a_fee, a_line
 
 
 def days_and_totals(deal, now=EARLY):
@@ -236,9 +237,26 @@ def test_a_price_for_a_term_with_days_left_over_comes_out_to_the_cent_or_the_res
     assert (good.total, good.rest) == (7 * 9_999, 0)
 
 
-@pytest.mark.parametrize(("policy", "quote"), [(BillingPolicy(whole_months=True), {}), (None, {"billing_day": 15})])
-def test_where_days_are_counted_in_two_ways_a_term_with_days_left_over_has_no_price(policy, quote):
+@pytest.mark.parametrize("frequency", ["Monthly", "Quarterly", "Annual"])
+@pytest.mark.parametrize(("start", "last"), [("2026-01-01", "2026-03-20"), ("2026-01-31", "2028-03-01")])
+def test_beside_a_billing_day_a_term_with_days_left_over_has_the_months_that_its_cycles_bill(start, last, frequency):
+    line = a_line(quantity=Decimal(7), unit_price=Decimal("99.99"), price_period="Term", billing_frequency=frequency)
+    days = {"start_date": date.fromisoformat(start), "end_date": date.fromisoformat(last), "term_months": None}
+    deal = a_deal(line, billing_day=15, **days)
+    made = forecast(deal, EARLY)
+    assert made.signed == 7 * 9_999
+    assert abs(made.rest) <= len(made.invoices) / 2  # at most half a cent an invoice
+    off = replace(line, id="0QLAA0000000021AAA", change="Remove", billing_frequency=None)
+    gone = a_change(deal, off, start_date=days["start_date"])
+    assert forecast(gone, EARLY).total - forecast(gone, EARLY).credited == 0, "the same price finds what it takes off"
+
+
+def test_where_a_part_month_counts_whole_a_term_with_days_left_over_is_priced_from_the_start_of_a_cycle_on():
+    policy, days = BillingPolicy(whole_months=True), {"term_months": None, "end_date": date(2026, 3, 15)}
     line = a_line(price_period="Term")
+    assert forecast(a_deal(line, policy=policy, **days), EARLY).total == 100_000
+    other = replace(line, id="0QLAA0000000002AAA", product_id=OTHER_ID, start_date=date(2026, 2, 1))
+    a_deal(line, other, policy=policy, **days)
     with pytest.raises(Refused) as refused:
-        a_deal(line, policy=policy, term_months=None, end_date=date(2026, 3, 15), **quote)
+        a_deal(line, replace(other, start_date=date(2026, 2, 2)), policy=policy, **days)
     assert [(r.code, r.field) for r in refused.value.refusals] == [("CONF-311", "Price_Period__c")]
