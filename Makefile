@@ -10,7 +10,7 @@ pytest = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 run_tests = $(pytest) -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder --ignore=tests/interop --ignore=tests/soak
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test long crash check interop live bench soak lock install install-run
+.PHONY: help demo test long search crash check interop live bench soak lock install install-run
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -25,6 +25,12 @@ test: install  ## Run the tests, then judge everything that went over the wire i
 long: install  ## The longer stories, which make test leaves out; judged too
 	@$(run_tests) -m long $(ARGS)
 	@$(BIN)/python -m tests.contracts.judge --partial
+
+search: SEED ?= $(shell date +%s)
+search: export EXAMPLES ?= 20
+search: install  ## The properties of the pure parts on other cases each time, 20 times as many (SEED= to repeat, EXAMPLES=)
+	@echo "SEED=$(SEED) EXAMPLES=$(EXAMPLES)"
+	@FROM=$(SEED) TO=$$(($(SEED) + 10 * $(EXAMPLES))) $(pytest) -n $(PYTEST_WORKERS) --hypothesis-seed=$(SEED) tests/sync/deal tests/sync/quotes tests/sync/desired tests/sandbox/stripe/billing $(ARGS)
 
 crash: install  ## Of the longer stories those of kills, frozen workers, lost notices and vendors' faults
 	@$(run_tests) -m long tests/crash tests/e2e/test_faults.py tests/e2e/test_any_notices.py $(ARGS)

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from sync.store import engine as store_engine
+from tests import properties
 from tests.databases import Databases
 from tests.e2e import traffic
 from tests.e2e.fixtures import (  # noqa: F401
@@ -24,6 +25,8 @@ from tests.e2e.fixtures import (  # noqa: F401
     world,
 )
 from workers.embedded import Servers, attach_or_start
+
+properties.load_profile()
 
 #: The files that take longest, the longest first. They start first, so that no process is left alone with one at the end.
 LONGEST = (

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from types import MappingProxyType
 
 from sync.deal.lines import DealLine, DealProduct
 
+#: No line spares another.
+NOTHING: Mapping[str, frozenset[str]] = MappingProxyType({})
 #: When a quote that nobody took in yet was taken in: after all others.
 NOT_YET = datetime.max.replace(tzinfo=UTC)
 
@@ -123,10 +127,13 @@ class TooMuchRemoved(ValueError):
         self.change, self.removal, self.available = change, removal, available
 
 
-def fold(changes: tuple[Change, ...], *, newest_first: bool = True) -> tuple[Piece, ...]:
+def fold(
+    changes: tuple[Change, ...], *, newest_first: bool = True, spared: Mapping[str, frozenset[str]] = NOTHING
+) -> tuple[Piece, ...]:
     """All lines of these quotes over time, by effective date: the order in which they arrived does not matter.
 
-    Raises `TooMuchRemoved`. A quantity that is taken off comes from the newest matching line, or from the oldest.
+    Raises `TooMuchRemoved`. A quantity that is taken off comes from the newest matching line, or from the oldest; of the
+    lines that are ``spared`` by the line that takes it off, last of all.
     """
     steps: list[tuple[tuple[date, datetime, str], int, Change, Removal | DealLine]] = []
     for change in changes:
@@ -139,15 +146,38 @@ def fold(changes: tuple[Change, ...], *, newest_first: bool = True) -> tuple[Pie
         if isinstance(step, DealLine):
             pieces.append(Piece(step, step.quantity, change))
         else:
-            pieces = _removed(pieces, step, change, newest_first)
+            pieces = _removed(pieces, step, change, newest_first, spared.get(step.line_id, frozenset()))
     for change in sorted((c for c in changes if c.ends), key=lambda c: c.order):
         pieces = _ended(pieces, change)
     return tuple(pieces)
 
 
-def _removed(pieces: list[Piece], removal: Removal, change: Change, newest_first: bool) -> list[Piece]:
+def late_and_alike(before: Iterable[Piece], removal: Removal, change: Change) -> frozenset[str]:
+    """The lines of a quote that came when the removal was done, and that are worth the same as all that it took: as it
+    took the one then, it need not take the other now.
+    """
+    took = [piece for piece in before if piece.cut_line == removal.line_id]
+    if not took or change.joins_by is Proration.NONE:
+        return frozenset()  # without a first piece less was billed of it than of what was taken
+    return frozenset(line.id for line in change.adds if all(_alike(piece, line, removal) for piece in took))
+
+
+def _alike(piece: Piece, line: DealLine, removal: Removal) -> bool:
+    mine = piece.line
+    same = (
+        mine.product == line.product and mine.unit_price == line.unit_price and mine.period_months == line.period_months
+    )
+    same = same and mine.cycle_months == line.cycle_months and mine.discounts == line.discounts and mine.end == line.end
+    joined = piece.start < removal.start or piece.change.joins_by is not Proration.NONE
+    return same and joined and mine.usage is None and line.usage is None and line.start <= removal.start
+
+
+def _removed(
+    pieces: list[Piece], removal: Removal, change: Change, newest_first: bool, spared: frozenset[str]
+) -> list[Piece]:
     matching = [piece for piece in pieces if piece.runs(removal.start) and _matches(piece, removal)]
     matching.sort(key=_age, reverse=newest_first)
+    matching.sort(key=lambda piece: piece.line.id in spared)
     left = removal.quantity
     found = list(pieces)
     for piece in matching:

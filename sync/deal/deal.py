@@ -9,7 +9,7 @@ from functools import cached_property
 
 from sync.crm import Sent
 from sync.deal.calendar import boundary, business_day, months_between
-from sync.deal.changes import Change, Piece, fold
+from sync.deal.changes import Change, Piece, fold, late_and_alike
 from sync.deal.cycles import Grid, grid
 from sync.deal.lines import Charge, DealLine, DealProduct
 from sync.deal.taxation import Taxation
@@ -96,14 +96,33 @@ class Deal:
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:
         """The lines over time, with what was taken off. Raises `TooMuchRemoved`."""
-        return fold(self.changes, newest_first=self.newest_first)
+        return fold(self.changes, newest_first=self.newest_first, spared=self.spared)
 
     def first(self, quotes: int) -> tuple[Piece, ...]:
         """The lines over time when so many quotes had been taken in."""
         known: dict[int, tuple[Piece, ...]] = self.__dict__.setdefault("_first", {})
         if quotes not in known:
-            known[quotes] = fold(self.changes[:quotes], newest_first=self.newest_first)
+            known[quotes] = fold(self.changes[:quotes], newest_first=self.newest_first, spared=self.spared)
         return known[quotes]
+
+    @cached_property
+    def spared(self) -> Mapping[str, frozenset[str]]:
+        """By line that takes something off, the lines that it leaves alone as long as it finds others: they came when it had
+        taken the same from another one, and what ended in Stripe by that can't go on.
+        """
+        found: dict[str, frozenset[str]] = {}
+        if self.base.skip_past or self.paid_through is not None:
+            return found  # of one of them less may have been billed
+        for n, change in enumerate(self.changes):
+            done = [r for c in self.changes[:n] for r in c.removes if self.boundary(r.start) <= change.accepted_at]
+            before = (
+                fold(self.changes[:n], newest_first=self.newest_first, spared=found) if done and change.adds else ()
+            )
+            for removal in done if before else ():
+                found[removal.line_id] = found.get(removal.line_id, frozenset()) | late_and_alike(
+                    before, removal, change
+                )
+        return found
 
     @cached_property
     def recurring(self) -> tuple[DealLine, ...]:
@@ -165,6 +184,7 @@ class Deal:
         names = tuple(c.quote_id for c in kept)
         if names not in known:
             known[names] = replace(self, changes=kept)
+            known[names].__dict__["spared"] = self.spared  # what a line took once is the same without the others
         return known[names]
 
     def began(self, piece: Piece) -> bool:

@@ -12,7 +12,7 @@ from functools import cached_property
 from itertools import takewhile
 from typing import TypeVar
 
-from sync.deal.changes import Change, Credit, Piece, Removal
+from sync.deal.changes import Change, Credit, Piece, Removal, fold
 from sync.deal.cycles import Cycle, CycleKind
 from sync.deal.deal import Deal
 from sync.deal.lines import DealLine
@@ -148,7 +148,7 @@ class _Step:
             for c in self.deal.changes
             if c.quote_id in chosen or c.quote_id == self.change.quote_id
         )
-        pieces = replace(self.deal, changes=changes).pieces
+        pieces = fold(changes, newest_first=self.deal.newest_first, spared=self.deal.spared)
         earlier = self._earlier_lines
         return _There(
             [p for p in pieces if p.line.id in self.track.line_ids], [p for p in pieces if p.line.id in earlier]

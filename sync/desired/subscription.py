@@ -111,8 +111,8 @@ def _refusal(deal: Deal, field: str, detail: str, feature: str) -> Refusal:
 
 def _check_ended(track: Track, deal: Deal, now: datetime, mine: Made | None) -> None:
     """Refuse a change by which an object would go on that has ended in Stripe, as was planned, because all was taken off: it
-    adds before that day what was taken off on it, and what was taken off comes off the newest. Other lines go on with an
-    object of their own (`sync.deal.slots`).
+    adds before that day the same at another discount or to another end, and what was taken off comes off the newest. Other
+    lines, and those that are alike in all (`Deal.spared`), go on with an object of their own (`sync.deal.slots`).
     """
     if mine is None or (track.end is not None and deal.boundary(track.end) <= now):
         return
@@ -121,8 +121,9 @@ def _check_ended(track: Track, deal: Deal, now: datetime, mine: Made | None) -> 
     if waiting and ended:
         number = next(c.number for c in deal.changes if c.quote_id == waiting[-1])
         detail = (
-            f"Quote {number}: it adds what is the same as what was taken off on a later day, so that would count as taken off "
-            "these, and others go on whose subscription in Stripe has ended. Choose a Start_Date__c from that later day on."
+            f"Quote {number}: it adds what was taken off on a later day, at another discount or with another end, so that would "
+            "count as taken off these, and others go on whose subscription in Stripe has ended. Choose a Start_Date__c from that "
+            "later day on."
         )
         feature = "A change from a day before everything of its kind was taken off"
         refusal = catalogue.refusal(

@@ -243,12 +243,13 @@ def test_what_is_added_from_a_day_before_a_subscription_ended_goes_on_with_one_o
         settled(tandem)
     monthly = {"Billing_Frequency__c": "Monthly"}
     before, invoices = world.mark(), billed(world)
-    same = change(world.crm, deal, [(seat, 2, "50.00", monthly)], Start_Date__c="2026-03-01")
+    less = {**monthly, "Discount": 10}
+    cheaper = change(world.crm, deal, [(seat, 2, "50.00", less)], Start_Date__c="2026-03-01")
     tandem.drain()
-    # What was taken off would count as taken off these, so two of the others would go on.
-    assert quote_row(world, same)["Billing_Code__c"] == "CONF-311"
+    # What was taken off would come off these, the newest, so two of the others would go on.
+    assert quote_row(world, cheaper)["Billing_Code__c"] == "CONF-311"
     assert [w.path for w in world.writes(before, "stripe")] == []
-    world.crm.change("Quote", same, Status="Denied")
+    world.crm.change("Quote", cheaper, Status="Denied")
 
     late = change(world.crm, deal, [(extra, 2, "20.00", monthly)], Start_Date__c="2026-03-01")
     settled(tandem)
@@ -259,6 +260,12 @@ def test_what_is_added_from_a_day_before_a_subscription_ended_goes_on_with_one_o
     assert billed(world)[-1] == ("2026-06-01", 4_000)
     shown = world.crm.row("Billing_Subscription__c", "MRR__c Quantity__c", f"Billing_Key__c = '{deal}'")
     assert list(shown.values()) == [90, 3]
+
+    invoices = billed(world)
+    same = change(world.crm, deal, [(seat, 2, "50.00", monthly)], Start_Date__c="2026-03-01")
+    settled(tandem)
+    assert quote_row(world, same)["Billing_Status__c"] == "Live", "worth the same, what was taken off stays off"
+    assert sorted(set(billed(world)) - set(invoices)) == [("2026-06-01", 4 * 10_000)]
     change(world.crm, deal, kind="Cancellation", Start_Date__c="2026-06-16")
     settled(tandem)
     live = [s for s in world.stripe.all("subscriptions", status="all") if s["status"] != "canceled"]

@@ -81,10 +81,20 @@ def taken(name: str, quantity: int, price: str, start: date, product: DealProduc
     return Removal(name, product, Fraction(price), quantity, start, Decimal(price))
 
 
+class EndedInStripe(Exception):
+    """The last quote would have something go on whose object has ended: CONF-311, and nothing of it is taken in."""
+
+
 def bring_in(begun: dict[str, Begun], known: Deal, when: datetime) -> None:
-    """``begun`` says what Stripe's objects would after a run at ``when``: how each was made, and what was brought into it."""
+    """``begun`` says what Stripe's objects would after a run at ``when``: how each was made, and what was brought into it.
+
+    Raises `EndedInStripe`, and then ``begun`` is as it was.
+    """
     before = tracks(known.of_first(len(known.changes) - 1)) if len(known.changes) > 1 else ()
     over = {t.key for t in before if t.end is not None and known.boundary(t.end) <= when}
+    for track in tracks(known):
+        if track.key in begun and track.key in over and (track.end is None or known.boundary(track.end) > when):
+            raise EndedInStripe(track.key)
     for track in tracks(known):
         if track.key not in begun and is_past(track, known, when):
             continue  # nothing is made of it in Stripe

@@ -78,7 +78,7 @@ class Lived:
     begun: dict[str, Begun] = field(default_factory=dict)
 
     def take_in(self, quote: RandomQuote, number: int, *, renews: Deal | None = None) -> Forecast:
-        """The forecast with this quote in it. Raises `Refused`, and then nothing has changed."""
+        """The forecast with this quote in it. Raises `Refused` or `EndedInStripe`, and then nothing has changed."""
         policy, now = BillingPolicy(rounding_step=self.rounding), quote.arrives
         read = graph(quote, self.customer, number)
         if self.deal is None:
@@ -86,6 +86,6 @@ class Lived:
         else:
             deal = read_change(read, self.deal, policy, now)
         made = forecast(deal, now, self.begun)
-        self.deal = deal
         bring_in(self.begun, deal, now)
+        self.deal = deal
         return made

@@ -327,26 +327,32 @@ def test_what_is_added_from_a_day_before_an_object_ended_has_an_object_of_its_ow
     assert [track.key for track in tracks(over)] == ["Q1"], "it is over too: it is only caught up on"
 
 
-def test_a_credit_stays_where_it_was_given_when_a_later_quote_takes_that_line_off_itself() -> None:
-    """By `test_deals_at_random`: what an early removal had given back on the object of a late line was forgotten as soon
-    as another removal took that line, and with it 10.26 of what the deal comes to.
-    """
-    third, end = day("2026-01-03"), day("2026-03-01")
-    made = deal(line("L0", 1, "12.00", end=end), end=end)
-    made = amended(made, "A0", day("2026-01-02"), line("LA0", 1, "12.00", start=day("2026-01-02"), end=end))
-    made = amended(made, "A1", day("2026-01-02"), removes=(taken("RA1", 1, "12.00", day("2026-01-02")),))
-    made = amended(made, "A2", third, removes=(taken("RA2", 1, "12.00", third),))
-    made = amended(made, "A3", day("2026-01-04"), line("LA3", 1, "12.00", start=day("2026-01-04"), end=end))
-    came = {"Q1": EARLY, "A2": at("2026-01-01T00"), "A3": at("2026-01-01T01"), "A0": at("2026-01-03T02"), "A1": at("2026-01-03T03")}  # fmt: skip
+def came(made: Deal, **when: str) -> Deal:
+    """The deal whose quotes were taken in in this order, at these times."""
     by_id = {change.quote_id: change for change in made.changes}
-    made = replace(made, changes=tuple(replace(by_id[quote], accepted_at=when) for quote, when in came.items()))
-    begun = {"Q1": Begun(made.base.effective, EARLY)}
-    for n in range(2, 6):
-        bring_in(begun, made.of_first(n), made.changes[n - 1].accepted_at)
-    lived = forecast(made, at("2030-01-01"), begun)
-    # 24.00 for L0, less 1 month and 26 days from the 3rd on; and 1 month and 25 days from the 4th on.
-    assert lived.total - lived.credited == 2360
-    assert (1026, "Q1#3:A2:RA2:credit") in [(c.amount, c.key) for c in lived.credits]
+    later = (replace(by_id[quote], accepted_at=at(day)) for quote, day in when.items())
+    return replace(made, changes=(made.base, *later))
+
+
+def test_what_was_taken_off_stays_off_when_the_same_is_added_later_from_a_day_before() -> None:
+    """By `test_deals_at_random`: the removal moved to the late line, the newest, and the old one went on though its object
+    had ended; so 10.65 was given back twice. So it was where the object was never begun.
+    """
+    second, third, end = day("2026-01-02"), day("2026-01-03"), day("2026-03-01")
+    made = deal(line("L0", 1, "12.00", end=end), end=end)
+    ended = amended(made, "A0", second, line("LA0", 2, "12.00", start=second, end=end))
+    ended = amended(ended, "A1", second, removes=(taken("RA1", 1, "12.00", second),))
+    found = lived(came(ended, A1="2026-01-01", A0="2026-01-02T01"), at("2030-01-01"))
+    assert credits(found) == [("2026-01-02", 1065)]
+    assert found.total - found.credited == 4665  # 24.00 and 2 x 22.65, less 22.65
+
+    never = amended(made, "A0", second, removes=(taken("RA0", 1, "12.00", second),))
+    for n, (quantity, start) in enumerate([(1, second), (1, third), (2, third)], start=1):
+        never = amended(never, f"A{n}", start, line(f"LA{n}", quantity, "12.00", start=start, end=end))
+    never = amended(never, "A4", third, removes=(taken("RA4", 1, "12.00", third),))
+    never = came(never, A0="2026-01-01", A2="2026-01-01T01", A1="2026-01-01T02", A4="2026-01-01T03", A3="2026-01-03T01")
+    found = lived(never, at("2030-01-01"))
+    assert found.total - found.credited == 6852  # 24.00, and 2 x 22.26 from the third on
 
 
 def test_a_fee_that_stands_on_an_object_which_had_ended_keeps_its_day() -> None:

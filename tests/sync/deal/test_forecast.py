@@ -18,6 +18,7 @@ from sync.deal.policy import BillingPolicy
 from sync.deal.pricing import DiscountTooFine, arr_minor, items, mrr_minor, price
 from sync.deal.timeline import tracks
 from sync.errors import Refused
+from tests.properties import examples
 from tests.sync.deal.factory import EARLY, OTHER_ID, a_change, a_deal, a_fee, a_line
 
 
@@ -172,7 +173,7 @@ def test_an_item_bills_what_fractions_say(unit_price, quantity, discounts, cycle
     assert 0 <= priced.net <= priced.gross
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.lists(
         st.tuples(PRICES, st.integers(1, 500), st.sampled_from(["Monthly", "Quarterly", "Semiannual", "Annual"])),

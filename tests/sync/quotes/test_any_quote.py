@@ -16,6 +16,7 @@ from sync.deal.policy import BillingPolicy
 from sync.deal.pricing import mrr_minor
 from sync.errors import Refusal, Refused
 from sync.quotes.standard import read_change, read_quote
+from tests.properties import examples
 from tests.sync.deal.factory import (
     ACCOUNT,
     ACCOUNT_ID,
@@ -85,7 +86,7 @@ QUOTES = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(QUOTES, st.lists(LINES, max_size=3), ACCOUNTS | st.just(ACCOUNT), ANY_PRODUCT, st.booleans())
 def test_nonsense_is_refused_in_words(quote, lines, account, product, rounding):
     graph = QuoteGraph(quote, tuple(lines), account, {SEATS_ID: product, FEE.id: FEE})
@@ -157,7 +158,7 @@ POLICIES = st.builds(
 NOWS = st.sampled_from([EARLY, LATE, datetime(2030, 1, 1, tzinfo=UTC)])
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data(), likely_headers(), POLICIES, NOWS)
 def test_a_likely_quote_is_a_deal_that_can_be_billed_or_refused(data, header, policy, now):
     lines = data.draw(likely_lines(header["start_date"]))
@@ -169,7 +170,7 @@ def test_a_likely_quote_is_a_deal_that_can_be_billed_or_refused(data, header, po
         assert all(not deal.end or (line.end and line.end <= deal.end) for line in deal.lines)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data(), POLICIES, NOWS, st.integers(0, 400), st.sampled_from(["Amendment", "Amendment", "Cancellation"]))
 def test_a_likely_change_of_a_deal_is_read_or_refused_and_never_half(data, policy, now, days, kind):
     start = date(2026, 1, 1)
@@ -195,7 +196,7 @@ def test_a_likely_change_of_a_deal_is_read_or_refused_and_never_half(data, polic
         assert forecast(deal, EARLY).total <= forecast(base, EARLY).total
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     st.sampled_from(["USD", "JPY", "KWD", "ISK"]),
     st.dates(date(1990, 1, 1), date(2210, 1, 1)),
