@@ -49,6 +49,16 @@ class Switches:
     package: Path | None = None
 
 
+@dataclass
+class Deletion:
+    """What went to the recycle bin together (object and id), and the look-ups to it that were blanked: the object and id of
+    the row, the field, and what stood in it.
+    """
+
+    records: list[tuple[str, str]] = field(default_factory=list)
+    look_ups: list[tuple[str, str, str, str]] = field(default_factory=list)
+
+
 class Org:
     """One org. Everything the request handlers need hangs here."""
 
@@ -60,7 +70,7 @@ class Org:
         self.store = Store(self.schema)
         self.mint = IdMint(clock.rng)
         self.numbers: Counter[tuple[str, str]] = Counter()
-        self.deletions: dict[str, list[tuple[str, str]]] = {}
+        self.deletions: dict[str, Deletion] = {}
         self.calls_by_hour: Counter[int] = Counter()
         self._sets = sfdx.permission_sets(package)
         self.id = self.mint.new("00D")

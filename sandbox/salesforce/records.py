@@ -10,7 +10,7 @@ from sandbox.salesforce import derived, duplicates
 from sandbox.salesforce.access import Access
 from sandbox.salesforce.bodies import Given
 from sandbox.salesforce.errors import SalesforceError, SeveralMatches, deleted, locked, not_found
-from sandbox.salesforce.org import Org
+from sandbox.salesforce.org import Deletion, Org
 from sandbox.salesforce.schema import Entity, Field
 from sandbox.salesforce.store import Row
 from sandbox.salesforce.values import checked
@@ -80,20 +80,27 @@ class Writer:
         row = self.live(entity, record_id)
         with self.org.store.all_or_nothing():
             self._lock(entity, record_id)
-            gone: list[tuple[str, str]] = []
+            gone = Deletion()
             self._bin(entity, row, gone)
             self.org.deletions[record_id] = gone
         self.effect = True
 
     def undelete(self, entity: Entity, record_id: str) -> None:
-        """Bring the record back from the recycle bin with all that went with it."""
+        """Bring the record back from the recycle bin with all that went with it, and the look-ups to it that nobody has
+        filled since (Apex Developer Guide, Restoring Deleted Records).
+        """
         row = self.org.store.get(entity.name, record_id)
         if row is None or not row.get("IsDeleted"):
             raise SalesforceError("UNDELETE_FAILED", "Entity is not in the recycle bin", [])
-        for name, gone_id in self.org.deletions.pop(record_id, [(entity.name, record_id)]):
+        deletion = self.org.deletions.pop(record_id, None) or Deletion([(entity.name, record_id)])
+        for name, gone_id in deletion.records:
             gone = self.org.store.get(name, gone_id)
             if gone is not None:
                 self._keep(self.org.schema.get(name), {**gone, "IsDeleted": False})
+        for name, child_id, pointing, target in deletion.look_ups:
+            child = self.org.store.get(name, child_id)
+            if child is not None and child.get(pointing) is None:
+                self.org.store.put(name, {**child, pointing: target})
         self.effect = True
 
     def merge(self, entity: Entity, master_id: str, loser_ids: list[str]) -> None:
@@ -215,8 +222,8 @@ class Writer:
                     for child in self.org.store.find(other, pointing, record_id):
                         yield other, pointing, child
 
-    def _bin(self, entity: Entity, row: Row, gone: list[tuple[str, str]]) -> None:
-        gone.append((entity.name, row["Id"]))
+    def _bin(self, entity: Entity, row: Row, gone: Deletion) -> None:
+        gone.records.append((entity.name, row["Id"]))
         self._keep(entity, {**row, "IsDeleted": True})
         for other, pointing, child in list(self._children(entity, row["Id"])):
             if child.get("IsDeleted"):
@@ -228,6 +235,7 @@ class Writer:
                 self._bin(other, child, gone)
             elif pointing.custom and pointing.nillable:
                 self.org.store.put(other.name, {**child, pointing.name: None})
+                gone.look_ups.append((other.name, child["Id"], pointing.name, row["Id"]))
         for name, parent in derived.roll_up_after_save(self.org, entity.name, row):
             self._keep(self.org.schema.get(name), parent)
 

@@ -14,6 +14,7 @@ INVOICE, ITEM = "Billing_Invoice__c", "Billing_Subscription_Item__c"
 SUBSCRIPTION, PAYMENT = "Billing_Subscription__c", "Billing_Payment__c"
 MISSING = {INVOICE: Kind.INVOICE_MISSING}
 UNLIKE = {INVOICE: Kind.INVOICE_UNLIKE}
+QUOTE = "Quote__c"
 #: What makes a row that has no object any more count for nothing, by object. A payment has no such state.
 NOTHING: Mapping[str, Mapping[str, object]] = {
     SUBSCRIPTION: {
@@ -47,6 +48,8 @@ class RowsView:
     found: Sequence[Found]
     under_way: frozenset[tuple[str, str]] = frozenset()
     told: Mapping[tuple[str, str], Mapping[str, object]] = field(default_factory=dict)
+    #: Its signed quotes that are there. Salesforce blanks the look-up to one that is deleted, and brings it back with it.
+    quotes: frozenset[str] = frozenset()
 
 
 def rows_unlike(view: RowsView) -> list[Difference]:
@@ -93,7 +96,10 @@ def _fields_unlike(view: RowsView, row: CrmRow, there: Found) -> list[Difference
     unlike = [
         (name, value, there.fields[name])
         for name, value in row.fields.items()
-        if name not in row.quiet and name in there.fields and not same(value, there.fields[name])
+        if name not in row.quiet
+        and name in there.fields
+        and not same(value, there.fields[name])
+        and not (name == QUOTE and there.fields[name] is None and value not in view.quotes)
     ]
     unlike += [
         (relation, parent[2], there.parents.get(relation))

@@ -14,6 +14,7 @@ from sync.errors import Terminal, Transient
 from sync.gateways.names import Names
 from sync.gateways.salesforce_client import HEAVY_PARTS, Part, PartAnswer, SalesforceHttp, checked_id, part_name
 from sync.gateways.salesforce_errors import first_error, of_call
+from sync.gateways.salesforce_gone import without_what_is_gone
 from sync.gateways.salesforce_reads import Schema
 from sync.gateways.salesforce_results import of_whole, read_results
 from sync.gateways.salesforce_tasks import TASK, Tasks
@@ -72,19 +73,27 @@ class Writes:
         good = [r for r in sent if self._sendable(r, results)]
         request_ids: list[str] = []
         for number, chunks in enumerate(self._calls(good)):
-            try:
-                request_id = self._send(chunks, results, deadline)
-            except Transient as error:
-                if number == 0:
-                    raise
-                lost = of_whole(error)
-                results.update({r.id: lost for c in chunks for r in c.rows if r.id not in results})
-                continue
-            request_ids += [request_id] if request_id else []
+            request_ids += self._answered(chunks, results, deadline, must=number == 0)
+        for chunks in self._calls(without_what_is_gone(good, results)):
+            request_ids += self._answered(chunks, results, deadline, must=False)
         _hold_children(good, results)
         results.update({double: results[kept] for double, kept in doubles.items()})
         self.tasks.make(tasks, results, deadline)
         return results, request_ids[0] if request_ids else None
+
+    def _answered(
+        self, chunks: Sequence[Chunk], results: dict[int, RowResult], deadline: Deadline, *, must: bool
+    ) -> list[str]:
+        """The request id of one call, whose rows have their results; one that fails as a whole raises if it ``must`` not."""
+        try:
+            request_id = self._send(chunks, results, deadline)
+        except Transient as error:
+            if must:
+                raise
+            lost = of_whole(error)
+            results.update({r.id: lost for c in chunks for r in c.rows})
+            return []
+        return [request_id] if request_id else []
 
     def create_account(self, fields: Mapping[str, object], contact: Mapping[str, object] | None = None) -> str:
         """As `sync.ports.SalesforceGateway.create_account` says: one Composite, so that a second try finds both or none."""

@@ -127,7 +127,9 @@ class Reconcile:
         for account_id in looked:
             found += self._deals_unlike(standing[account_id], customers[account_id], known, ours)
             rows = [_found(row) for row in standing[account_id].rows]
-            found += self._rows_unlike(RowsView(account_id, expected.get(account_id, ()), rows, under_way))
+            quotes = frozenset(quote.id for quote in standing[account_id].quotes)
+            view = RowsView(account_id, expected.get(account_id, ()), rows, under_way, quotes=quotes)
+            found += self._rows_unlike(view)
             found += archived_prices(account_id, known.typed(customers[account_id], Subscription), known.prices)
         found += self.catalogue.accounts({a: customers[a] for a in looked}) if self.catalogue else ()
         found += [one for account_id in gone for one in _without_account(account_id, known)]

@@ -135,6 +135,18 @@ def test_deleting_a_quote_blanks_the_look_ups_to_it(crm: Crm) -> None:
     assert crm.get("Billing_Issue__c", issue)["Quote__c"] is None
 
 
+def test_restoring_a_quote_brings_back_the_look_ups_to_it_that_nobody_has_filled_since(crm: Crm) -> None:
+    ids = crm.quote()
+    other = crm.create("Quote", Name="Other", OpportunityId=ids["Opportunity"])
+    kept, filled = (crm.create("Billing_Issue__c", Billing_Key__c=k, Quote__c=ids["Quote"]) for k in ("i", "j"))
+    crm.ask("DELETE", f"sobjects/Quote/{ids['Quote']}")
+    crm.ask("PATCH", f"sobjects/Billing_Issue__c/{kept}", {"Detail__c": "said meanwhile"})
+    crm.ask("PATCH", f"sobjects/Billing_Issue__c/{filled}", {"Quote__c": other})
+    crm.switch("undelete", id=ids["Quote"])
+    assert crm.get("Billing_Issue__c", kept)["Quote__c"] == ids["Quote"]
+    assert crm.get("Billing_Issue__c", filled)["Quote__c"] == other
+
+
 def test_merged_account_points_at_the_winner_and_its_children_move(crm: Crm) -> None:
     ids = crm.quote()
     winner = crm.create("Account", Name="Winner")

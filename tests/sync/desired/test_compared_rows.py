@@ -90,3 +90,16 @@ def test_what_is_on_its_way_is_left_alone() -> None:
     names = frozenset({("Account", "001A"), ("Billing_Invoice__c", "in_1")})
 
     assert unlike([ACCOUNT, INVOICE], [found(ACCOUNT, MRR__c=Decimal(1))], under_way=names) == []
+
+
+@pytest.mark.parametrize(
+    ("shown", "quotes", "told"),
+    [(None, {"0Q0A"}, True), (None, set(), False), ("0Q0B", set(), True)],
+    ids=["blank beside its quote", "blank as its quote is deleted", "another quote"],
+)
+def test_a_look_up_to_a_quote_that_is_deleted_is_blank_by_right(
+    shown: str | None, quotes: set[str], told: bool
+) -> None:
+    row = CrmRow("Billing_Subscription__c", "Billing_Key__c", "0Q0A", {"Quote__c": "0Q0A"}, "001A")
+
+    assert bool(unlike([row], [found(row, Quote__c=shown)], quotes=frozenset(quotes))) is told

@@ -398,6 +398,34 @@ def test_accounts_that_no_org_takes_say_why(world: World) -> None:
     assert "Nothing__c" in caught.value.message
 
 
+def test_a_row_of_a_deleted_quote_is_written_without_its_look_up_and_the_others_as_they_are(world: World) -> None:
+    deal = make_deal(world)
+    other = make_deal(world)
+    family = rows(
+        subscription_row(deal.account, Quote__c=deal.quote),
+        invoice_row(deal.account),
+        subscription_row(other.account, "deal-2", Quote__c=other.quote),
+        invoice_row("001000000000001AAA", "in_2", under=None),
+    )
+    assert [r.ok for r in world.org().flush(family[:3], Deadline(30))[0].values()] == [True] * 3
+    world.delete("Quote", deal.quote)
+    again = [replace(r, row=replace(r.row, fields={**r.row.fields, "Status__c": "Paid"})) for r in family[1:2]]
+    changed = [
+        replace(r, row=replace(r.row, fields={**r.row.fields, "Status__c": "Past Due"})) for r in (family[0], family[2])
+    ]
+
+    results, _ = world.org().flush([*changed, *again, family[3]], Deadline(30))
+
+    assert {r.row.key: results[r.id].ok for r in family} == {
+        "deal-1": True,
+        "in_1": True,
+        "deal-2": True,
+        "in_2": False,
+    }
+    shown = world.query("SELECT Quote__c, Status__c FROM Billing_Subscription__c ORDER BY Billing_Key__c")
+    assert [(s["Quote__c"], s["Status__c"]) for s in shown] == [(None, "Past Due"), (other.quote, "Past Due")]
+
+
 def test_an_empty_flush_makes_no_call(world: World) -> None:
     assert world.org().flush([], Deadline(30)) == ({}, None)
     assert world.log("salesforce") == []
