@@ -15,6 +15,7 @@ from sync.facts import (
     DealAlone,
     Dispute,
     Invoice,
+    Portal,
     Price,
     Refund,
     Schedule,
@@ -41,6 +42,7 @@ class AccountView:
     prices: Mapping[str, Price] = field(default_factory=dict)
     products: Mapping[str, str] = field(default_factory=dict)  # Stripe product id -> Product2 id
     standing_alone: Sequence[DealAlone] = ()
+    portal: Portal | None = None  # where customers add a payment method, if it was read
     under_review: bool = False  # more than one customer is live, and people have not said which pays
 
     @property

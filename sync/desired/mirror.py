@@ -18,6 +18,7 @@ from sync.desired.given_back import MoneyBack
 from sync.desired.invoice_rows import contract_of, invoice_row, payment_rows
 from sync.desired.issues import issues_of, shown
 from sync.desired.last_usage import last_usage
+from sync.desired.no_card import no_card
 from sync.desired.opportunity import BilledDeal, billed
 from sync.desired.past_deals import changes_at
 from sync.facts import (
@@ -70,15 +71,19 @@ def show(view: AccountView, invoice_ids: frozenset[str], whole: AccountView | No
     all_deals = deals if whole is view else contracts_of(whole)
     account = summary_of(whole, all_deals)
     issues = issues_of(view.invoices, view.charges, back, view.now)
+    unpayable = no_card(view, deals)
     others = second_currencies_of(whole, all_deals, account.billing_currency or "")
     return Shown(
         account=account,
         customer=next(iter(whole.customers), None),
-        issues=tuple(
-            shown(i, view.account_id, contract_of(i.invoice, by_object) if i.invoice else None)
-            for i in (*issues.standing, *others.standing)
+        issues=(
+            *(
+                shown(i, view.account_id, contract_of(i.invoice, by_object) if i.invoice else None)
+                for i in (*issues.standing, *others.standing)
+            ),
+            *unpayable.standing,
         ),
-        settled=(*issues.over, *others.over),
+        settled=(*issues.over, *others.over, *unpayable.over),
         billed=billed([*view.subscriptions, *view.schedules, *view.standing_alone], view.invoices, view.prices),
         subscriptions=tuple(_subscription(view, d, followers.get(d.deal or d.key)) for d in deals),
         items=tuple(row for d in deals for row in _items(view, d)),

@@ -16,8 +16,10 @@ from sync.deal.money import format_amount, to_major
 from sync.deal.pricing import arr_minor, mrr_minor
 from sync.deal.timeline import BEGUN
 from sync.desired.customer import Linked
+from sync.desired.no_card import noted
 from sync.desired.preview_items import CYCLE_WORDS, changes_said, items_said
 from sync.desired.tax_words import amounts_are, beside
+from sync.facts import Portal
 
 _PRORATION = {
     Proration.SIGNED: "billed as signed: whole months and days to the end, less the full invoices still to come",
@@ -46,16 +48,17 @@ def preview(
     stripe: str | None = None,
     taken: Sequence[str] = (),
     used: Sequence[str] = (),
+    portal: Portal | None = None,
 ) -> Preview:
     """Who pays, the first invoice, every later one, what was signed, what is billed, and what rounding leaves.
 
     For a ``change`` of a deal: what it does to the deal as it was ``before``, with the ``earlier`` forecast.
     ``taken`` says what the deal takes over, ``used`` when use is billed;
-    ``customer`` is None where one will be made; ``stripe`` says what Stripe's own
+    ``customer`` is None where one will be made; ``portal`` is where it adds a payment method; ``stripe`` says what Stripe's own
     preview came to. Nothing else depends on the moment it is written, except that cycles already begun are one invoice on
     the day of ``made``.
     """
-    said = [*notes, *_own_notes(deal, customer)]
+    said = [*notes, *_own_notes(deal, customer, portal)]
     if change is not None and before is not None and earlier is not None:
         done = effect(earlier, made, change)
         body = _changed(deal, before, change, done, made, used)
@@ -189,12 +192,9 @@ def _customer(deal: Deal, customer: Linked | None) -> str:
     return f"Goes to {who}, customer {customer.customer.id} in Stripe (matched by {customer.evidence})"
 
 
-def _own_notes(deal: Deal, customer: Linked | None) -> list[str]:
-    charged = deal.terms.collection_method == "charge_automatically"
+def _own_notes(deal: Deal, customer: Linked | None, portal: Portal | None) -> list[str]:
     notes = [f"can be paid by {', '.join(deal.terms.methods).replace('_', ' ')} only"] if deal.terms.methods else []
-    if charged and (customer is None or customer.customer.payment_method is None):
-        notes += ["no payment method is stored for this customer yet; without one the first invoice can't be collected"]
-    return notes
+    return [*notes, *noted(deal, customer.customer if customer else None, portal)]
 
 
 def _invoice(title: str, invoice: ForecastInvoice, deal: Deal) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from sync.facts.agreements import DealAlone, Item, Phase, PhaseItem, Schedule, Subscription
 from sync.facts.base import Fact
 from sync.facts.catalogue import Coupon, Meter, Price, PriceTier, Product
-from sync.facts.customers import Customer, TaxId, TaxSettings
+from sync.facts.customers import Customer, Portal, TaxId, TaxSettings
 from sync.facts.money import (
     BalanceTransaction,
     Charge,
@@ -41,6 +41,7 @@ __all__ = [
     "PendingItem",
     "Phase",
     "PhaseItem",
+    "Portal",
     "Price",
     "PriceTier",
     "Product",
@@ -69,6 +70,7 @@ FACT_TYPES: dict[str, type[Fact]] = {
         CreditNote,
         BalanceTransaction,
         TaxId,
+        Portal,
         DealAlone,
     )
 }

@@ -41,6 +41,7 @@ class Subscription(Fact):
     canceled_at_s: int | None = None
     ended_at_s: int | None = None
     paused: bool = False  # pause_collection is set
+    payment_method: str | None = None  # id of its own, charged before the customer's
     payment_method_types: tuple[str, ...] = ()  # none: the account's own setting
     items: tuple[Item, ...] = ()
     coupons: tuple[str, ...] = ()  # on the subscription as a whole

@@ -20,12 +20,21 @@ class Customer(Fact):
     currency: str | None = None
     balance_minor: int = 0  # negative = credit in the customer's favour
     payment_method: str | None = None  # "visa •••• 4242, 12/2030" of the default method, if known
+    source: str | None = None  # id of the default source of an older kind, if there is one
     delinquent: bool = False
     address: dict[str, str] = Field(default_factory=dict)  # the parts that are filled, under Stripe's names
     tax_exempt: str = "none"  # none exempt reverse
     values: dict[str, str | int | bool] = Field(
         default_factory=dict
     )  # its other plain members, by the SDK's names: phone, address.city
+
+
+class Portal(Fact):
+    """The pages of Stripe on which customers look after their own billing; there is one, without an id of its own."""
+
+    KIND: ClassVar[str] = "portal"
+    id: str = "portal"
+    login_url: str | None = None  # where they log in by themselves, if that is switched on
 
 
 class TaxSettings(Fact):

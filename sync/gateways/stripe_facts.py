@@ -13,6 +13,7 @@ from sync.facts import (
     Customer,
     Fact,
     Invoice,
+    Portal,
     Product,
     Subscription,
     TaxId,
@@ -79,11 +80,17 @@ def _customer(obj: Json) -> Customer:
         currency=obj.get("currency"),
         balance_minor=int_of(obj.get("balance")) or 0,
         payment_method=method_words(method) if isinstance(method, Mapping) else None,
+        source=ref_id(obj.get("default_source")),
         delinquent=bool(obj.get("delinquent")),
         address={str(name): str(value) for name, value in part(obj, "address").items() if value},
         tax_exempt=str(obj.get("tax_exempt") or "none"),
         values=values_of("customer", obj),
     )
+
+
+def _portal(obj: Json) -> Portal:
+    page = part(obj, "login_page")
+    return Portal(login_url=str(page.get("url") or "") or None if page.get("enabled") else None)
 
 
 def _tax_settings(obj: Json) -> TaxSettings:
@@ -127,6 +134,7 @@ _MAKERS: Mapping[str, Callable[[Json], Fact]] = {
     "customer_balance_transaction": balance,
     "tax_id": _tax_id,
     "tax.settings": _tax_settings,
+    "billing_portal.configuration": _portal,
 }
 
 

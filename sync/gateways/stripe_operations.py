@@ -223,6 +223,9 @@ READS: Mapping[str, Endpoint] = {
     "balance_transactions": Endpoint(
         "GET", "/v1/customers/{id}/balance_transactions", "Customers: read", "list what moved a customer's balance"
     ),
+    "portals": Endpoint(
+        "GET", "/v1/billing_portal/configurations", "Customer portal: read", "read the customer portal's settings"
+    ),
     "tax_settings": Endpoint("GET", "/v1/tax/settings", "Tax Settings: read", "read the tax settings"),
     "tax_ids": Endpoint("GET", "/v1/customers/{id}/tax_ids", "Customers: read", "list the tax ids of a customer"),
     "events": Endpoint("GET", "/v1/events", "Events: read", "list events"),

@@ -251,6 +251,8 @@ class Reads:
                 return self._invoices_by("subscription", key)
             case "invoices_of_customer":
                 return self._invoices_by("customer", key)
+            case "portal":
+                return facts_of(self._http.get(READS["portals"], {"is_default": True, "limit": 1}).get("data", []))
             case "tax_settings":
                 return facts_of([self._http.get(READS["tax_settings"])])
             case "tax_ids_of":

@@ -64,7 +64,8 @@ class StripeGateway(Protocol):
         ``customers_by_email`` e-mail, ``schedules_of`` customer, ``subscriptions_of`` customer (all statuses),
         ``invoice_of`` payment intent, ``invoices_of`` subscription,
         ``invoices_of_customer`` customer, ``credit_notes_of`` customer (void ones too), ``credit_notes_of_invoice``
-        invoice, ``balance_of`` customer (every move of the balance) -> all of them;
+        invoice, ``balance_of`` customer (every move of the balance), ``pending_items_of`` customer -> all of them;
+        ``portal`` -> the default settings of the customer portal, or nothing where nobody has made any;
         ``charges_of`` payment intent -> all of its charges, then their refunds and disputes; ``paid_charges_of`` payment
         intent -> the same, at least of the charge that brought money; its hint is when it did.
         A deleted object comes back as a fact with deleted=True where Stripe says so, else as nothing. ``hints`` are

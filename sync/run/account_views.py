@@ -19,6 +19,7 @@ from sync.facts import (
     Dispute,
     Fact,
     Invoice,
+    Portal,
     Price,
     Refund,
     Schedule,
@@ -64,6 +65,7 @@ class AccountViews:
         by_intent: dict[str, list[Charge]] = defaultdict(list)
         for charge in (c for rows in charges.values() for c in rows):
             by_intent[charge.payment_intent or ""].append(charge)
+        portal = self._typed("portal", ["portal"], Portal).get("portal")
         now = self.clock.now()
         zones = self.zone_of(accounts)
         live = {c for c in everyone if is_live([*subscriptions[c], *schedules[c]])}
@@ -85,6 +87,7 @@ class AccountViews:
                 prices=prices,
                 products=products,
                 standing_alone=[d for c in ids for d in standing_alone[c]],
+                portal=portal,
                 under_review=account_id in rivals,
             )
             for account_id, ids in accounts.items()

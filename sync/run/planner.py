@@ -26,7 +26,7 @@ from sync.desired.taxed_customer import check_taxed
 from sync.desired.true_up import as_settled
 from sync.diff import as_named, diff, only_needed
 from sync.errors import Refusal, Refused
-from sync.facts import Customer, Fact, Meter, Schedule, Subscription
+from sync.facts import Customer, Fact, Meter, Portal, Schedule, Subscription
 from sync.observed import Actual, actuals
 from sync.plan import Plan
 from sync.ports import Snapshot, StripeGateway
@@ -35,6 +35,7 @@ from sync.run.crediting import to_the_cent
 from sync.run.dealing import Case, Dealing, Signed
 from sync.run.owed import Owed, read_owed
 from sync.run.payers import Payer, Payers
+from sync.run.portal import read_portal
 from sync.run.taking import Taking, read_takeover
 from sync.run.taxing import read_tax_ids, read_tax_settings
 from sync.run.using import Measured, Using
@@ -61,6 +62,7 @@ class Worked:
     objects: tuple[Fact, ...]
     preview: Preview
     use: Measured
+    portal: Portal | None = None  # read where the customer has nothing to charge
 
     @property
     def deal(self) -> Deal:
@@ -140,6 +142,7 @@ class Planner:
         changed = foreseen if case.changed is case.deal else forecast(case.changed, now, begun(case.changed, done))
         used = said_uses(dues, case.change.quote_id, case.deal, is_new=read.customer is None)
         said = self.hold(case, foreseen, known) if shown_only and not done else None
+        portal = read_portal(self.stripe, case.deal, read.customer)
         wakes = [at for at in (wanted.wake_at, *owed.wakes) if at is not None]
         unknown = bool(dues) and read.customer is None  # whose use it is, is known in another pass
         return Worked(
@@ -154,6 +157,7 @@ class Planner:
             known=known,
             use=owed.use,
             objects=read.payer.objects,
+            portal=portal,
             preview=preview(
                 case.changed,
                 changed,
@@ -164,6 +168,7 @@ class Planner:
                 stripe=said,
                 taken=(*taken, *used) if case.before is None else (),
                 used=used,
+                portal=portal,
             ),
         )
 

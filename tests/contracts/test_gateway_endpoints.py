@@ -126,7 +126,7 @@ def _read_everything(world: World, account: StripeAccount, customer: str, subscr
         Ref("product", "tandem_test"), Ref("price", "test_price"), Ref("coupon", "test-10"),
         Ref("meter", "calls"), Ref("invoices_of_customer", customer), Ref("credit_notes_of", customer),
         Ref("balance_of", customer), Ref("paid_charges_of", intent), Ref("credit_notes_of_invoice", invoice),
-        Ref("pending_items_of", customer),
+        Ref("pending_items_of", customer), Ref("portal", ""),
     ]  # fmt: skip
     found = account.read(refs)
     assert [ref for ref in refs if not found.found.get(ref) and ref.kind != "customers_by_email"] == []

@@ -8,6 +8,7 @@ from sandbox.stripe.resources import (  # noqa: F401  (imported for their routes
     event_destinations,
     events,
     payment_methods,
+    portal,
     prices,
     products,
     thin_events,
@@ -21,3 +22,4 @@ def install(kernel: Kernel) -> None:
     kernel.store.index_by("price", "product")
     ids.install(kernel)
     kernel.add(account.new_account(kernel))
+    kernel.add(portal.new_configuration(kernel))

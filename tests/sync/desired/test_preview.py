@@ -83,7 +83,7 @@ def test_a_matched_customer_is_named_with_the_evidence():
 
 def test_a_card_deal_without_a_card_is_noted():
     deal = a_deal(collection_method="Charge Automatically")
-    assert "Note: no payment method is stored" in said(deal)
+    assert "Note: DATA-217: This deal is set to charge a card and there is none." in said(deal)
     assert "Note" not in said(deal, customer=Linked(Customer(id="cus_7", payment_method="visa"), "our own link"))
 
 
