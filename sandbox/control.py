@@ -1,4 +1,6 @@
-"""The control port: clock, faults, log, Stripe accounts, reset. All paths start with a random segment that only the ready file names."""
+"""The control port: clock, faults, log, Stripe accounts, what customers confirm, reset. All paths start with a random
+segment that only the ready file names.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 from sandbox.faults import Fault, FaultRefused
+from sandbox.stripe import confirmations
 from sandbox.stripe.accounts import AccountRefused, Accounts
+from sandbox.stripe.confirmations import ConfirmationRefused
 from sandbox.world import ClockRefused, World, stamp
 
 WORLD_HEADER = "X-Tandem-Sandbox"
@@ -40,11 +44,14 @@ class Control:
             Route("/faults", self._faults, methods=["POST", "DELETE"]),
             Route("/log", self._log, methods=["GET"]),
             Route("/stripe_accounts", self._stripe_accounts, methods=["GET", "POST"]),
+            Route("/confirmations", self._confirmations, methods=["POST"]),
             Route("/reset", self._reset, methods=["POST"]),
         ]
         self.app = Starlette(
             routes=[Mount(self.path, routes=routes)],
-            exception_handlers=dict.fromkeys((_Refused, ClockRefused, FaultRefused, AccountRefused), self._refuse),
+            exception_handlers=dict.fromkeys(
+                (_Refused, ClockRefused, FaultRefused, AccountRefused, ConfirmationRefused), self._refuse
+            ),
         )
 
     def _json(self, value: Any, status: int = 200) -> Response:
@@ -101,6 +108,10 @@ class Control:
         if request.method == "POST":
             return self._json(accounts.add(await _body(request)).as_dict())
         return self._json({"stripe_accounts": [account.as_dict() for account in accounts]})
+
+    async def _confirmations(self, request: Request) -> Response:
+        """A customer answers a bank that asks to confirm a payment, as Stripe's own pages let them."""
+        return self._json(confirmations.answer(self._accounts(), await _body(request)))
 
     def _accounts(self) -> Accounts:
         found = (getattr(half, "accounts", None) for half in self._world.halves)

@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from sync.deal.money import round_half_away, to_major
 from sync.desired.account_view import AccountView
+from sync.desired.attempts import has_failed
 from sync.desired.contracts import Contract, contracts
 from sync.desired.given_back import OPEN_DISPUTE
 from sync.desired.invoice_rows import paid
@@ -91,12 +92,12 @@ def _account(view: AccountView, deals: Sequence[Contract]) -> AccountSummary:
 
 
 def is_overdue(invoice: Invoice, now: datetime) -> bool:
-    """Open, and either past its due date or refused at least once (BILLING_RULES 7)."""
+    """Open, and either past its due date or refused at least once (BILLING_RULES 7); not while a bank debit is on its way."""
     if invoice.status != "open" or invoice.amount_remaining_minor <= 0:
         return False
     if invoice.collection_method == "send_invoice":
         return invoice.due_date_s is not None and invoice.due_date_s <= now.timestamp()
-    return invoice.attempt_count > 0
+    return has_failed(invoice)
 
 
 def _overdue_since(invoice: Invoice) -> int:

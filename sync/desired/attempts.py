@@ -1,11 +1,16 @@
-"""Tries to collect an invoice that failed, and why, in plain words."""
+"""Tries to collect an invoice: those that failed, and those of which it is not decided, in plain words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sync.desired.declines import in_plain_words
-from sync.facts import Charge, Invoice
+from sync.desired.declines import WORDS, in_plain_words
+from sync.facts import Charge, Invoice, InvoicePayment
+
+#: The bank's refusal that the customer can undo.
+TO_CONFIRM = "authentication_required"
+NO_FUNDS = "insufficient_funds"
+DEBITED = "The bank was asked for the money; it answers within some days."
 
 
 def failed_tries(invoice: Invoice, by_intent: Mapping[str, Sequence[Charge]]) -> list[Charge]:
@@ -15,8 +20,43 @@ def failed_tries(invoice: Invoice, by_intent: Mapping[str, Sequence[Charge]]) ->
     return sorted(failed, key=lambda c: (c.created_s, c.id))
 
 
+def waiting(invoice: Invoice) -> list[InvoicePayment]:
+    """The payments of an invoice that the customer or a bank has yet to decide."""
+    return [p for p in invoice.payments if p.status == "open" and p.waits_for] if invoice.status != "void" else []
+
+
+def under_way(invoice: Invoice) -> bool:
+    """Whether a bank has been asked for the money and has not answered: nothing has failed by that."""
+    return any(p.waits_for == "bank" for p in waiting(invoice))
+
+
+def has_failed(invoice: Invoice) -> bool:
+    """Whether an open invoice was tried in vain, as it stands now. A customer who is asked to confirm has not paid."""
+    return invoice.status == "open" and invoice.attempt_count > 0 and not under_way(invoice)
+
+
 def why_failed(invoice: Invoice, charge: Charge | None) -> str | None:
-    """Why this try failed; without one, what the invoice itself says of the last."""
-    if charge is not None:
-        return in_plain_words(charge.failure_code, charge.failure_message)
-    return in_plain_words(invoice.last_error_code, invoice.last_error)
+    """Why this try failed; without one, what the invoice itself says of the last. What only the customer can mend comes
+    with the page where they do.
+    """
+    if charge is None and any(p.waits_for == "customer" for p in waiting(invoice)):
+        return to_confirm(invoice)
+    if charge is None:
+        code, message = invoice.last_error_code, invoice.last_error
+    else:
+        code, message = charge.failure_code, charge.failure_message
+    if code == TO_CONFIRM:
+        return to_confirm(invoice)
+    if code == NO_FUNDS and charge is not None and _is_debit(charge):
+        return "The bank account has not enough money."
+    return in_plain_words(code, message)
+
+
+def _is_debit(charge: Charge) -> bool:
+    return any(kind in (charge.method or "") for kind in ("bank account", "debit"))
+
+
+def to_confirm(invoice: Invoice) -> str:
+    """That the customer has to confirm, and where."""
+    link = f" Stripe's page for that: {invoice.hosted_url}" if invoice.hosted_url else ""
+    return f"{WORDS[TO_CONFIRM]}{link}"

@@ -121,7 +121,7 @@ def _name(invoice: BillingInvoice) -> str:
 
 
 def _newest_payment(shown: Shown) -> list[BillingPayment]:
-    paid = [p for p in shown.payments if p.type == "Payment"]
+    paid = [p for p in shown.payments if p.type == "Payment" and p.status == "Succeeded"]
     return [max(paid, key=lambda p: p.at)] if paid else []
 
 

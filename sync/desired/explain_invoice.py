@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sync.deal.calendar import business_day, instant, say
 from sync.deal.money import format_amount
 from sync.desired import reasons
-from sync.desired.declines import in_plain_words
+from sync.desired.attempts import DEBITED, under_way, why_failed
 from sync.desired.invoice_rows import INVOICE_STATUS
 from sync.desired.keys import DEAL, KEY
 from sync.desired.reasons import Reason
@@ -55,8 +55,8 @@ def _status(invoice: Invoice) -> Reason:
     if invoice.status == "open" and 0 < invoice.amount_remaining_minor < invoice.total_minor:
         lines.append("partly paid is still Open")
     if invoice.status == "open" and invoice.attempt_count:
-        words = in_plain_words(invoice.last_error_code, invoice.last_error)
-        lines.append(f"{invoice.attempt_count} attempts to collect failed; the last one: {words}")
+        words = DEBITED if under_way(invoice) else why_failed(invoice, None)
+        lines.append(f"attempts to collect: {invoice.attempt_count}; the last one: {words or 'no reason was given'}")
         if invoice.next_payment_attempt_s:
             lines.append(f"next attempt {_instant(invoice.next_payment_attempt_s)}")
     if invoice.status == "paid":

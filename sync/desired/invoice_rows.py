@@ -9,15 +9,12 @@ from decimal import Decimal
 
 from sync.deal.money import to_major
 from sync.desired.account_view import AccountView
-from sync.desired.attempts import failed_tries, why_failed
-from sync.desired.declines import in_plain_words
+from sync.desired.attempts import DEBITED, failed_tries, has_failed, to_confirm, waiting, why_failed
 from sync.desired.given_back import GivenBack
 from sync.desired.keys import DEAL
 from sync.desired.worth import Terms
 from sync.errors import Terminal
-from sync.facts import (
-    Invoice,
-)
+from sync.facts import Invoice, InvoicePayment
 from sync.shown import (
     BillingInvoice,
     BillingPayment,
@@ -25,6 +22,8 @@ from sync.shown import (
 
 INVOICE_STATUS = {"draft": "Draft", "open": "Open", "paid": "Paid", "void": "Void", "uncollectible": "Uncollectible"}
 OUTSIDE = "Paid outside Stripe"
+#: A payment that is not decided, by who has to answer.
+WAITS = {"bank": "Pending", "customer": "Requires Action"}
 
 
 def _stamp(seconds: int | None) -> datetime | None:
@@ -44,8 +43,8 @@ def invoice_row(
     def amount(minor: int) -> Decimal:
         return to_major(minor, invoice.currency)
 
-    failing = invoice.status == "open" and invoice.attempt_count > 0
-    failed = failed_tries(invoice, view.charges)
+    failing = has_failed(invoice)
+    failed = failed_tries(invoice, view.charges) if not waiting(invoice) else []
     failure = why_failed(invoice, failed[-1] if failed else None)
     terms = view.terms
     return BillingInvoice(
@@ -94,7 +93,9 @@ def _period_end(invoice: Invoice, terms: Terms) -> date | None:
 
 
 def payment_rows(view: AccountView, invoice: Invoice, given_back: GivenBack) -> list[BillingPayment]:
-    """A row for each failed try, payment, refund, credit and dispute of the invoice, each counted once."""
+    """A row for each failed try, payment, refund, credit and dispute of the invoice, each counted once. A payment that is not
+    decided yet is a row that becomes the payment.
+    """
 
     def row(key: str, type_: str, status: str, minor: int, at_s: int, detail: str | None) -> BillingPayment:
         at = _stamp(at_s)
@@ -105,11 +106,26 @@ def payment_rows(view: AccountView, invoice: Invoice, given_back: GivenBack) -> 
         )
 
     rows = [
-        row(c.id, "Attempt", "Failed", c.amount_minor, c.created_s, in_plain_words(c.failure_code, c.failure_message))
+        row(c.id, "Attempt", "Failed", c.amount_minor, c.created_s, why_failed(invoice, c))
         for c in failed_tries(invoice, view.charges)
+    ]
+    rows += [
+        row(p.id, "Payment", WAITS[p.waits_for], p.amount_minor, p.created_s, _waits(invoice, p))
+        for p in waiting(invoice)
+        if p.waits_for
     ]
     rows += [row(p.key, "Payment", "Succeeded", p.minor, p.at_s, _overpaid(invoice, p)) for p in paid(invoice)]
     return rows + [row(m.key, m.type, m.status, m.minor, m.at_s, m.detail) for m in given_back.movements]
+
+
+def _waits(invoice: Invoice, payment: InvoicePayment) -> str:
+    return DEBITED if payment.waits_for == "bank" else to_confirm(invoice)
+
+
+def not_waited_for(invoice: Invoice) -> list[str]:
+    """The keys of its payments that were not made and are not waited for either."""
+    still = {p.id for p in waiting(invoice)}
+    return [p.id for p in invoice.payments if p.status != "paid" and p.id not in still] if invoice.attempt_count else []
 
 
 @dataclass(frozen=True)

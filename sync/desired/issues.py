@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sync.deal.money import to_major
-from sync.desired.attempts import failed_tries, why_failed
+from sync.desired.attempts import failed_tries, has_failed, why_failed
 from sync.desired.given_back import OPEN_DISPUTE, MoneyBack
 from sync.desired.invoice_words import name_of
 from sync.desired.tax_issues import NOT_SET_UP, UNPLACED, TaxTrouble, tax_troubles
@@ -137,8 +137,9 @@ def _taxed(one: TaxTrouble, zone: str) -> Issue:
 
 def _failed(invoice: Invoice, charges: Mapping[str, Sequence[Charge]], zone: str) -> Found | None:
     failed = failed_tries(invoice, charges)
-    stands = invoice.status == "open" and invoice.attempt_count > 0 and invoice.amount_remaining_minor > 0
-    if not stands and not failed:
+    tried = invoice.status == "open" and invoice.attempt_count > 0 and invoice.amount_remaining_minor > 0
+    stands = tried and bool(failed or has_failed(invoice))  # a debit after a refusal decides nothing yet
+    if not stands and not failed and not invoice.attempt_count:
         return None
     first = failed[0] if failed else None
     words = why_failed(invoice, first)

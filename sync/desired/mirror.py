@@ -15,7 +15,7 @@ from sync.desired.account_summary import amount_of, contracts_of, is_overdue, se
 from sync.desired.account_view import AccountView
 from sync.desired.contracts import Contract, ContractItem
 from sync.desired.given_back import MoneyBack
-from sync.desired.invoice_rows import contract_of, invoice_row, payment_rows
+from sync.desired.invoice_rows import contract_of, invoice_row, not_waited_for, payment_rows
 from sync.desired.issues import issues_of, shown
 from sync.desired.last_usage import last_usage
 from sync.desired.no_card import no_card
@@ -51,6 +51,7 @@ class Shown:
     billed: Mapping[str, BilledDeal] = field(default_factory=dict)  # by deal
     customer: Customer | None = None  # the first of the Account's, its payer
     settled: tuple[str, ...] = ()  # keys of issues that are over, if they were ever opened
+    undone: tuple[str, ...] = ()  # keys of payments that nobody waits for, if anybody ever did
     overdue: frozenset[str] = frozenset()  # invoices that count as overdue now, in whatever currency
 
 
@@ -89,6 +90,7 @@ def show(view: AccountView, invoice_ids: frozenset[str], whole: AccountView | No
         items=tuple(row for d in deals for row in _items(view, d)),
         invoices=tuple(invoice_row(view, i, by_object, given[i.id]) for i in named),
         payments=tuple(row for i in named for row in payment_rows(view, i, given[i.id])),
+        undone=tuple(key for i in named for key in not_waited_for(i)),
         wake_at=_wake(view),
         overdue=frozenset(i.id for i in view.invoices if is_overdue(i, view.now) and not i.deleted),
     )

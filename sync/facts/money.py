@@ -10,7 +10,9 @@ from sync.facts.base import Fact
 
 
 class InvoicePayment(BaseModel):
-    """One payment towards an invoice."""
+    """One payment towards an invoice. ``waits_for`` says who has to answer before it is decided: the customer's bank, to which
+    a debit is on its way, or the customer, who is asked to confirm it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     id: str
@@ -20,6 +22,7 @@ class InvoicePayment(BaseModel):
     paid_at_s: int | None = None
     payment_intent: str | None = None
     out_of_band: bool = False
+    waits_for: Literal["bank", "customer"] | None = None
 
 
 class Charge(Fact):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from sync.facts import Invoice, InvoicePayment, Line
 from sync.gateways.stripe_json import (
@@ -18,6 +18,9 @@ from sync.gateways.stripe_json import (
     rows,
     tax_sum,
 )
+
+#: How a payment intent shows that the customer is to send money.
+TRANSFER = "display_bank_transfer_instructions"
 
 
 def _line(obj: Json) -> Line:
@@ -74,7 +77,20 @@ def _payment(obj: Json) -> InvoicePayment:
         paid_at_s=int_of(part(obj, "status_transitions").get("paid_at")),
         payment_intent=ref_id(payment.get("payment_intent")),
         out_of_band=payment.get("type") not in ("payment_intent", "charge"),
+        waits_for=_waits_for(payment.get("payment_intent")) if status == "open" else None,
     )
+
+
+def _waits_for(intent: object) -> Literal["bank", "customer"] | None:
+    """Who has to answer before this payment intent is decided, where it is expanded. One that waits for a bank transfer
+    was not tried: nobody is asked anything.
+    """
+    if not isinstance(intent, Mapping):
+        return None
+    if intent.get("status") == "processing":
+        return "bank"
+    asked = intent.get("status") == "requires_action" and part(intent, "next_action").get("type") != TRANSFER
+    return "customer" if asked else None
 
 
 def _last_error(obj: Json) -> Json:

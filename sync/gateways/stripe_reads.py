@@ -219,9 +219,9 @@ class Reads:
         return {**subscription, "items": {"data": self._http.listed(READS["subscription_items"], params)}}
 
     def _invoices(self, objects: Mapping[str, Json]) -> dict[str, Json]:
-        """Invoices with all their lines, all their payments, and what the bank said where a payment failed."""
+        """Invoices with all their lines, all their payments, and what became of those that were tried and are open."""
         complete = {key: self._with_lines(obj) for key, obj in objects.items()}
-        failing = {_open_intent(o): key for key, o in complete.items() if _open_intent(o)}
+        failing = {intent: key for key, o in complete.items() for intent in _open_intents(o)}
         created = {i: _payment_created(complete[key], i) for i, key in failing.items()}
         for id, intent in self._objects("payment_intent", list(failing), created).items():
             complete[failing[id]] = _with_intent(complete[failing[id]], intent)
@@ -297,13 +297,12 @@ def _span(ids: Iterable[str], created: Mapping[str, int]) -> dict[str, object]:
     return {"created": {"gte": min(known), "lte": max(known)}} if known else {}
 
 
-def _open_intent(invoice: Json) -> str:
-    """The payment intent that may say why the invoice is not paid, '' where nothing was tried or all is paid."""
+def _open_intents(invoice: Json) -> list[str]:
+    """The payment intents that may say why the invoice is not paid; none where nothing was tried or all is paid."""
     if invoice.get("status") not in ("open", "uncollectible") or not invoice.get("attempt_count"):
-        return ""
-    payments = sorted(rows(invoice.get("payments")), key=lambda p: (p.get("created") or 0, str(p.get("id"))))
-    intents = [i for p in payments if (i := ref_id((p.get("payment") or {}).get("payment_intent")))]
-    return intents[-1] if intents else ""
+        return []
+    open_ = [p for p in rows(invoice.get("payments")) if p.get("status") == "open"]
+    return [i for p in open_ if (i := ref_id((p.get("payment") or {}).get("payment_intent")))]
 
 
 def _payment_created(invoice: Json, intent: str) -> int:

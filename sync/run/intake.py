@@ -18,6 +18,8 @@ SUBSCRIPTION_KINDS = frozenset({"subscription", "subscription_schedule"})
 INVOICE_KINDS = frozenset({"invoice", "invoice_payment"})
 PAYMENT_KINDS = frozenset({"refund", "dispute", "credit_note"})
 PAYMENT_TYPES = frozenset({"charge.refunded"})
+#: Of a payment itself: a bank debit has begun, which its invoice need not say.
+DEBIT_BEGUN = "payment_intent.processing"
 QUOTE_LINES = "QuoteLineItem"
 ONE: Mapping[str, str] = MappingProxyType({})
 #: How the ids of Product2 begin.
@@ -81,6 +83,8 @@ def _route_event(notice: Notice, settle_s: float) -> Iterable[Mark]:
         invoice = notice.object_id if own else related.get("invoice", "")
         if invoice:
             yield _mirror(f"invoice:{invoice}", customer, settle_s, notice.object_created_s if own else None)
+    elif notice.type == DEBIT_BEGUN:
+        yield _mirror(f"payment:{notice.object_id}", customer, settle_s, None)
     elif kind in PAYMENT_KINDS or notice.type in PAYMENT_TYPES:
         if related.get("invoice"):
             yield _mirror(f"invoice:{related['invoice']}", customer, settle_s, None)

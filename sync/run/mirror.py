@@ -46,7 +46,7 @@ from sync.run.intake import account_mark, quote_mark, unit_of
 from sync.run.opportunities import Opportunities
 from sync.run.promise import PromiseCheck
 from sync.run.reading import Reading
-from sync.run.rows import INVOICE, ISSUE, ITEM, OF_SUBSCRIPTION, SUBSCRIPTION, Rows
+from sync.run.rows import INVOICE, ISSUE, ITEM, OF_SUBSCRIPTION, PAYMENT, SUBSCRIPTION, Rows
 from sync.run.taxing import taxed_marks
 
 log = structlog.get_logger()
@@ -164,7 +164,7 @@ class Mirror:
         rows = [row for s in shown.values() for row in self.rows.of_shown(s)]
         deals = {deal: account for account, s in shown.items() for deal in s.billed}
         rows += self.opportunities.of_deals({d: b for s in shown.values() for d, b in s.billed.items()}, deals)
-        self.outbox.put([*rows, *self._left(rows), *self._settled(shown)], fence)
+        self.outbox.put([*rows, *self._left(rows), *self._let_go(shown), *self._settled(shown)], fence)
         payers = {
             a: s.customer.id for a, s in shown.items() if s.customer and account_mark(a).key in {d.key for d in due}
         }
@@ -190,6 +190,12 @@ class Mirror:
         subscriptions = [row.key for row in rows if row.sobject == SUBSCRIPTION]
         standing = self.outbox.children(ITEM, OF_SUBSCRIPTION, subscriptions) if subscriptions else ()
         return [self.rows.left(row) for row in standing if row.key not in shown]
+
+    def _let_go(self, shown: Mapping[str, Shown]) -> list[CrmRow]:
+        """Payments that stand in the CRM as waited for, and that nobody waits for any more."""
+        keys = [key for s in shown.values() for key in s.undone]
+        standing = self.outbox.standing(PAYMENT, keys) if keys else ()
+        return [self.rows.let_go(row) for row in standing if self.rows.waits(row)]
 
     # ------------------------------------------------------------ reading
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from sync.crm import CrmRow
+from sync.desired.invoice_rows import WAITS
 from sync.desired.mirror import Shown
 from sync.ends import end_of
 from sync.facts import Customer, Product
@@ -104,6 +105,18 @@ class Rows:
         names = self._names[ITEM]
         nothing = {names["quantity"]: Decimal(0), names["mrr"]: Decimal("0.00")}
         return dataclasses.replace(item, fields={**item.fields, **nothing})
+
+    def let_go(self, payment: CrmRow) -> CrmRow:
+        """A payment that was waited for and did not come, as it was but for what it is now: canceled, worth nothing."""
+        names = self._names[PAYMENT]
+        nothing = {names["status"]: "Canceled", names["amount"]: Decimal("0.00")}
+        return dataclasses.replace(payment, fields={**payment.fields, **nothing, names["detail"]: "It did not come."})
+
+    def waits(self, payment: CrmRow) -> bool:
+        """Whether the row is of a payment that is waited for."""
+        names = self._names[PAYMENT]
+        kind, status = payment.fields.get(names["type"]), payment.fields.get(names["status"])
+        return kind == "Payment" and status in WAITS.values()
 
     def invoice(self, record: BillingInvoice) -> CrmRow:
         """An invoice, under its Account, beside its contract's row if it has one."""

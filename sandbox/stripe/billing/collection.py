@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from sandbox.stripe.billing import shapes_money
+from sandbox.stripe.billing.authentication import ALWAYS, DECLINED, of_invoice
+from sandbox.stripe.billing.debits import BANK
 from sandbox.stripe.errors import StripeError, invalid
 from sandbox.stripe.kernel import Obj
 from sandbox.stripe.resources import payment_methods
@@ -73,30 +75,69 @@ class Collection:
     def attempt(self, invoice: Obj, *, automatic: bool, method: Obj | None = None) -> StripeError | None:
         """Try to pay an open invoice. Returns the card's refusal, or `None` when the invoice is paid now."""
         method = method or self.method_for(invoice)
-        decline = self._charge(invoice, method, automatic) if method else None
-        if method and decline is None:
-            return None
-        error = card_error(decline) if decline else _no_method()
-        self._failed(invoice, automatic=automatic)
-        return error
-
-    def _charge(self, invoice: Obj, method: Obj, automatic: bool) -> Decline | None:
-        intent, payment = self.intent_of(invoice), self.payment_of(invoice)
-        decline = self.try_card(intent, method)
+        if method is None:
+            self._failed(invoice, automatic=automatic)
+            return _no_method()
+        intent = self.intent_of(invoice)
+        if self.billing.authentication.needed(method):
+            return self._asked(invoice, intent, method, automatic)
+        decline = self.try_method(intent, method)
         if decline is not None:
-            return decline
+            self._failed(invoice, automatic=automatic)
+            return card_error(decline)
+        if intent["status"] == "processing":
+            self._under_way(invoice, automatic=automatic)
+        else:
+            self.collected(invoice, intent, automatic=automatic)
+        return None
+
+    def _asked(self, invoice: Obj, intent: Obj, method: Obj, automatic: bool) -> StripeError:
+        """The customer has to confirm. One who is away has a card that asks every time declined."""
+        authentication = self.billing.authentication
+        if automatic and method["_authenticate"] == ALWAYS:
+            known = intent["last_payment_error"] or {}
+            again = known.get("code") == DECLINED.code and known["payment_method"]["id"] == method["id"]
+            if not again:
+                self.decline(intent, method, DECLINED)
+            self._failed(invoice, automatic=True, event="invoice.payment_action_required")
+        else:
+            authentication.ask(intent, method)
+            self._failed(invoice, automatic=automatic, event="invoice.payment_action_required", again=False)
+        return of_invoice(invoice)
+
+    def _under_way(self, invoice: Obj, *, automatic: bool) -> None:
+        """A bank debit has begun: the invoice was tried, and says nothing more until the bank has answered."""
+        self._count_try(invoice, automatic=automatic)
+        with self.kernel.changing(invoice, "invoice.updated"):
+            invoice["_under_way"], invoice["next_payment_attempt"] = True, None
+        self.billing.subscriptions.payment_state_changed(invoice)
+
+    def _count_try(self, invoice: Obj, *, automatic: bool) -> None:
+        with self.kernel.changing(invoice):
+            invoice["attempted"] = True
+            invoice["attempt_count"] += 1 if automatic or not invoice.get("_tries") else 0
+        invoice["_tries"] = invoice.get("_tries", 0) + 1
+
+    def collected(self, invoice: Obj, intent: Obj, *, automatic: bool) -> None:
+        """The invoice is paid by what its own intent brought."""
+        payment = self.payment_of(invoice)
+        self._count_try(invoice, automatic=automatic)
+        invoice["_under_way"] = False
         with self.kernel.changing(payment):
             payment.update(status="paid", amount_paid=intent["amount"])
             payment["status_transitions"]["paid_at"] = self.kernel.now_s()
         with self.kernel.changing(invoice):
-            invoice["attempted"] = True
-            invoice["attempt_count"] += 1 if automatic or not invoice.get("_tries") else 0
             invoice["amount_paid"] += intent["amount"]
-        invoice["_tries"] = invoice.get("_tries", 0) + 1
         self.kernel.emit("invoice_payment.paid", payment)
         self.billing.invoices.paid(invoice)
-        self.dispute_if_so(intent, method)
-        return None
+        self.dispute_if_so(intent, self.kernel.get("payment_method", intent["payment_method"]))
+
+    def try_method(self, intent: Obj, method: Obj) -> Decline | None:
+        """One charge of an intent. `None` when it has succeeded, or when a bank debit is under way."""
+        if method["type"] == BANK:
+            self.billing.debits.begin(intent, method)
+            return None
+        return self.try_card(intent, method)
 
     def try_card(self, intent: Obj, method: Obj) -> Decline | None:
         """One charge of an intent. `None` when it has succeeded."""
@@ -104,17 +145,30 @@ class Collection:
         charge = shapes_money.charge(self.kernel.new_id("ch"), intent, method, now)
         decline = payment_methods.charge(self.kernel, method["id"])
         if decline is not None:
-            self._declined(charge, intent, method, decline)
+            self.kernel.add(charge)
+            self.declined(charge, intent, decline)
             return decline
-        charge.update(status="succeeded", paid=True, captured=True, amount_captured=charge["amount"])
-        charge["outcome"] = _outcome("authorized", "approved_by_network", None, "Payment complete.")
-        charge["receipt_url"] = f"https://pay.stripe.com/receipts/{charge['id']}"
-        self.kernel.add(charge, "charge.succeeded")
+        self.kernel.add(charge)
+        self.succeeded(charge, intent)
+        return None
+
+    def succeeded(self, charge: Obj, intent: Obj) -> None:
+        """The charge has brought the intent's money."""
+        with self.kernel.changing(charge):
+            charge.update(status="succeeded", paid=True, captured=True, amount_captured=charge["amount"])
+            charge["outcome"] = shapes_money.outcome("authorized", "approved_by_network", None, "Payment complete.")
+            charge["receipt_url"] = f"https://pay.stripe.com/receipts/{charge['id']}"
+        self.kernel.emit("charge.succeeded", charge)
         with self.kernel.changing(intent):
             intent.update(status="succeeded", amount_received=intent["amount"], latest_charge=charge["id"])
-            intent.update(payment_method=method["id"], last_payment_error=None)
+            intent.update(payment_method=charge["payment_method"], last_payment_error=None, next_action=None)
         self.kernel.emit("payment_intent.succeeded", intent)
-        return None
+
+    def decline(self, intent: Obj, method: Obj, decline: Decline) -> None:
+        """A charge of an intent that the bank refuses."""
+        charge = shapes_money.charge(self.kernel.new_id("ch"), intent, method, self.kernel.now_s())
+        self.kernel.add(charge)
+        self.declined(charge, intent, decline)
 
     def dispute_if_so(self, intent: Obj, method: Obj) -> None:
         """Some test cards question every charge as soon as it has paid."""
@@ -122,17 +176,20 @@ class Collection:
             charge = self.kernel.get("charge", intent["latest_charge"])
             self.billing.disputes.open(charge, method["_dispute"], inquiry=method["_inquiry"])
 
-    def _declined(self, charge: Obj, intent: Obj, method: Obj, decline: Decline) -> None:
-        charge.update(failure_code=decline.code, failure_message=decline.message)
-        charge["outcome"] = _outcome(
-            "issuer_declined",
-            "declined_by_network",
-            decline.decline_code,
-            "The bank did not return any further details.",
-        )
-        self.kernel.add(charge, "charge.failed")
+    def declined(self, charge: Obj, intent: Obj, decline: Decline) -> None:
+        """The bank has refused the charge; the intent can be paid otherwise."""
+        method = self.kernel.get("payment_method", charge["payment_method"])
+        with self.kernel.changing(charge):
+            charge.update(status="failed", failure_code=decline.code, failure_message=decline.message)
+            charge["outcome"] = shapes_money.outcome(
+                "issuer_declined",
+                "declined_by_network",
+                decline.decline_code,
+                "The bank did not return any further details.",
+            )
+        self.kernel.emit("charge.failed", charge)
         with self.kernel.changing(intent):
-            intent["status"] = "requires_payment_method"
+            intent.update(status="requires_payment_method", payment_method=None, next_action=None)
             intent["latest_charge"] = charge["id"]
             intent["last_payment_error"] = {
                 "type": "card_error",
@@ -145,21 +202,25 @@ class Collection:
             }
         self.kernel.emit("payment_intent.payment_failed", intent)
 
-    def _failed(self, invoice: Obj, *, automatic: bool) -> None:
+    def _failed(self, invoice: Obj, *, automatic: bool, event: str | None = None, again: bool = True) -> None:
+        """A try was in vain. ``event`` is said before that, ``again``: it is tried again by itself."""
         first = not invoice.get("_tries")
-        invoice["_tries"] = invoice.get("_tries", 0) + 1
+        self._count_try(invoice, automatic=automatic)
         with self.kernel.changing(invoice):
-            invoice["attempted"] = True
-            if automatic or first:
-                invoice["attempt_count"] += 1
-                invoice["next_payment_attempt"] = self._next_try(invoice)
+            if not again:
+                invoice["next_payment_attempt"] = None
+            elif automatic or first:
+                invoice["next_payment_attempt"] = self.next_try(invoice)
+        if event is not None:
+            self.kernel.emit(event, invoice)
         self.kernel.emit("invoice.payment_failed", invoice)
         self.billing.invoices.wake(invoice)
         self.billing.subscriptions.payment_state_changed(invoice)
         if automatic and invoice["attempt_count"] > len(RETRY_AFTER_S):
             self.billing.endings.give_up(invoice, self.after_last_try)
 
-    def _next_try(self, invoice: Obj) -> int | None:
+    def next_try(self, invoice: Obj) -> int | None:
+        """When the invoice is tried again by itself, if it is."""
         incomplete = (self.kernel.store.get("subscription", invoice["_subscription"] or "") or {}).get("status")
         tried = int(invoice["attempt_count"])
         automatic = invoice["collection_method"] == "charge_automatically" and invoice["auto_advance"]
@@ -218,20 +279,6 @@ class Collection:
     def intent_of(self, invoice: Obj) -> Obj:
         """The payment intent behind a finalised invoice."""
         return self.kernel.get("payment_intent", self.payment_of(invoice)["payment"]["payment_intent"])
-
-
-def _outcome(network_status: str, word: str, reason: str | None, seller_message: str) -> Obj:
-    return {
-        "advice_code": None,
-        "network_advice_code": None,
-        "network_decline_code": None,
-        "network_status": word,
-        "reason": reason,
-        "risk_level": "normal",
-        "risk_score": 20,
-        "seller_message": seller_message,
-        "type": network_status,
-    }
 
 
 def card_error(decline: Decline) -> StripeError:

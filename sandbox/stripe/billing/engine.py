@@ -13,11 +13,14 @@ from typing import Any
 
 from sandbox.stripe.billing import discounts, pricing, shapes
 from sandbox.stripe.billing.amounts import decimal_text, unit_amount
+from sandbox.stripe.billing.authentication import Authentication
 from sandbox.stripe.billing.collection import Collection
 from sandbox.stripe.billing.credits import Credits
+from sandbox.stripe.billing.debits import Debits
 from sandbox.stripe.billing.disputes import Disputes
 from sandbox.stripe.billing.endings import Endings
 from sandbox.stripe.billing.invoices import Invoices
+from sandbox.stripe.billing.late_money import LateMoney
 from sandbox.stripe.billing.meter_errors import MeterErrors
 from sandbox.stripe.billing.part_payments import PartPayments
 from sandbox.stripe.billing.schedules import Schedules
@@ -28,7 +31,7 @@ from sandbox.stripe.billing.wording import product_name
 from sandbox.stripe.kernel import Kernel, Obj
 
 # Within one second a schedule starts before subscriptions renew, and those before invoices move on.
-_ORDER = {"subscription_schedule": 0, "subscription": 1, "invoice": 2, "refund": 3}
+_ORDER = {"subscription_schedule": 0, "subscription": 1, "invoice": 2, "refund": 3, "charge": 3}
 _INDEXES = (
     ("subscription", "customer"),
     ("subscription_schedule", "customer"),
@@ -56,6 +59,9 @@ class Billing:
         self.kernel = kernel
         self.credits = Credits(self)
         self.disputes = Disputes(self)
+        self.authentication = Authentication(self)
+        self.debits = Debits(self)
+        self.late_money = LateMoney(self)
         self.collection = Collection(self)
         self.part_payments = PartPayments(self)
         self.invoices = Invoices(self)
@@ -91,8 +97,8 @@ class Billing:
             heapq.heappush(wakes, (at, _ORDER[kind], next(self._sequence), kind, id))
 
     def _timeline_of(self, kind: str, id: str) -> str | None:
-        if kind == "refund":  # which shows no clock of its own
-            kind, id = "customer", str((self.kernel.store.get("refund", id) or {}).get("customer"))
+        if kind in ("refund", "charge"):  # which show no clock of their own
+            kind, id = "customer", str((self.kernel.store.get(kind, id) or {}).get("customer"))
         return self.kernel.timeline_of(kind, id)
 
     def next_due_s(self) -> int | None:
@@ -129,6 +135,8 @@ class Billing:
                 self.subscriptions.run_due(found, at_s)
             elif kind == "refund":
                 self.credits.refund_due(found)
+            elif kind == "charge":
+                self.debits.answered(found)
             else:
                 self.schedules.run_due(found, at_s)
 

@@ -340,6 +340,8 @@ def pay_invoice(call: Call) -> Obj:
             " `payment_method`.",
             code="resource_missing",
         )
+    if invoice.get("_under_way"):
+        raise invalid("A payment of this invoice is processing.", code="payment_intent_unexpected_state")
     if invoice["status"] == "draft":
         billing.invoices.finalize(invoice)
     if invoice["status"] == "paid":

@@ -73,7 +73,7 @@ def create_intent(call: Call) -> Obj:
         intent["status"], intent["payment_method"] = "requires_confirmation", method["id"]
     kernel.add(intent, "payment_intent.created")
     if given.get("confirm") and method is not None:
-        billing_of(kernel).part_payments.confirm(intent, method)
+        billing_of(kernel).part_payments.confirm(intent, method, off_session=call.params.get("off_session", False))
     return intent
 
 
@@ -94,7 +94,7 @@ def confirm_intent(call: Call) -> Obj:
         method = kernel.get("payment_method", intent["payment_method"])
     if method is None:
         raise invalid("You cannot confirm this PaymentIntent because it's missing a payment method.", "payment_method")
-    billing_of(kernel).part_payments.confirm(intent, method)
+    billing_of(kernel).part_payments.confirm(intent, method, off_session=call.params.get("off_session", False))
     return intent
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sandbox.stripe.billing import shapes_money
+from sandbox.stripe.billing.authentication import DECLINED
 from sandbox.stripe.billing.collection import card_error
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.kernel import Obj
@@ -24,17 +25,27 @@ class PartPayments:
         self.billing = billing
         self.kernel = billing.kernel
 
-    def confirm(self, intent: Obj, method: Obj) -> None:
-        """The intent is charged now; what it brings is counted towards the invoices that it is attached to."""
+    def confirm(self, intent: Obj, method: Obj, *, off_session: bool = False) -> None:
+        """The intent is charged now; what it brings is counted towards the invoices that it is attached to.
+        ``off_session``: its customer is away and can't confirm it.
+        """
         if intent["status"] not in ("requires_payment_method", "requires_confirmation"):
             raise invalid(
                 f"You cannot confirm this PaymentIntent because it has a status of {intent['status']}.",
                 code="payment_intent_unexpected_state",
             )
-        decline = self.billing.collection.try_card(intent, method)
+        if self.billing.authentication.needed(method):
+            if off_session:
+                self.billing.collection.decline(intent, method, DECLINED)
+                raise card_error(DECLINED)
+            self.billing.authentication.ask(intent, method)
+            return
+        decline = self.billing.collection.try_method(intent, method)
         if decline is not None:
             raise card_error(decline)
-        self._count(intent)
+        if intent["status"] == "processing":
+            return
+        self.count(intent)
         self.billing.collection.dispute_if_so(intent, method)
 
     def attach_intent(self, invoice: Obj, intent: Obj) -> None:
@@ -51,7 +62,7 @@ class PartPayments:
         payment["is_default"] = False
         self.kernel.add(payment)
         if intent["status"] == "succeeded":
-            self._count(intent)
+            self.count(intent)
 
     def attach_record(self, invoice: Obj, record: Obj) -> None:
         """Money from outside Stripe counts for the invoice."""
@@ -80,7 +91,7 @@ class PartPayments:
         found = self.kernel.store.all("invoice_payment")
         return [p for p in found if p["payment"].get("payment_intent") == intent["id"]]
 
-    def _count(self, intent: Obj) -> None:
+    def count(self, intent: Obj) -> None:
         """Money that came is counted towards what it was attached to."""
         mine = self._of_intent(intent)
         left = intent["amount_received"] - sum(p["amount_paid"] or 0 for p in mine)

@@ -261,6 +261,21 @@ def charge(charge_id: str, intent: Obj, method: Obj, created: int) -> Obj:
     }
 
 
+def outcome(kind: str, network_status: str, reason: str | None, seller_message: str) -> Obj:
+    """What the networks said of a charge."""
+    return {
+        "advice_code": None,
+        "network_advice_code": None,
+        "network_decline_code": None,
+        "network_status": network_status,
+        "reason": reason,
+        "risk_level": "normal",
+        "risk_score": 20,
+        "seller_message": seller_message,
+        "type": kind,
+    }
+
+
 def charge_card(card: Obj) -> Obj:
     """What a charge tells of the card."""
     kept = ("brand", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4")

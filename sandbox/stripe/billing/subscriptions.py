@@ -265,9 +265,12 @@ class Subscriptions:
     @staticmethod
     def _status_after(status: str, latest: Obj) -> str:
         if status == "incomplete":
-            return "active" if latest["status"] in ("paid", "uncollectible") else status
+            settled = latest["status"] in ("paid", "uncollectible") or latest.get("_under_way")
+            return "active" if settled else status
         if latest["status"] != "open":
             return "active"
+        if latest.get("_under_way"):
+            return status  # nothing has failed while a bank debit is on its way
         failed = latest["collection_method"] == "charge_automatically" and latest["attempted"]
         return "past_due" if failed or latest.get("_overdue") else status
 

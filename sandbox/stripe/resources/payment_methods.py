@@ -37,7 +37,7 @@ _ALWAYS = -1
 class TestCard:
     """A card behind a token; ``declines`` charges are refused, ``-1`` for all. ``dispute`` is why each charge is disputed
     at once, as an inquiry or as a chargeback; ``refunds`` says that these are ``pending`` for a day, or that each fails
-    after one.
+    after one; ``authenticate`` when the bank wants its customer to confirm (`sandbox.stripe.billing.authentication`).
     """
 
     last4: str
@@ -47,6 +47,15 @@ class TestCard:
     dispute: str | None = None
     inquiry: bool = False
     refunds: str | None = None
+    authenticate: str | None = None
+
+
+@dataclass(frozen=True)
+class TestBank:
+    """A bank account behind a token, debited by ACH: the bank answers days later, with ``decline`` if it refuses."""
+
+    last4: str
+    decline: Decline | None = None
 
 
 _DECLINED = TestCard("0002", decline=_GENERIC, declines=_ALWAYS)
@@ -72,7 +81,37 @@ TEST_CARDS = {
     "pm_card_createDisputeInquiry": TestCard("1976", dispute="general", inquiry=True),
     "pm_card_pendingRefund": TestCard("7726", refunds="pending"),
     "pm_card_refundFail": TestCard("5126", refunds="fails"),
+    "pm_card_authenticationRequired": TestCard("3184", authenticate="always"),
+    "pm_card_authenticationRequiredOnSetup": TestCard("3155", authenticate="unless_set_up"),
+    "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds": TestCard(
+        "3178", decline=_FUNDS, declines=_ALWAYS, authenticate="always"
+    ),
     "pm_card_declinesThenPays": TestCard("0341", decline=_FUNDS, declines=1),
+}
+TEST_BANKS = {
+    "pm_usBankAccount_success": TestBank("6789"),
+    "pm_usBankAccount_accountClosed": TestBank(
+        "1113", Decline("account_closed", "account_closed", "The customer's bank account has been closed.")
+    ),
+    "pm_usBankAccount_noAccount": TestBank(
+        "1116", Decline("no_account", "no_account", "The customer's bank account could not be located.")
+    ),
+    "pm_usBankAccount_insufficientFunds": TestBank(
+        "2227",
+        Decline(
+            "insufficient_funds",
+            "insufficient_funds",
+            "The customer's account has insufficient funds to cover this payment.",
+        ),
+    ),
+    "pm_usBankAccount_debitNotAuthorized": TestBank(
+        "3335",
+        Decline(
+            "debit_not_authorized",
+            "debit_not_authorized",
+            "The customer has notified their bank that this payment was unauthorized.",
+        ),
+    ),
 }
 _DETAILS: Fields = {
     "address": address(),
@@ -103,14 +142,14 @@ def charge(kernel: Kernel, payment_method_id: str) -> Decline | None:
 
 def resolve(kernel: Kernel, id: str, param: str) -> Obj:
     """The payment method of that id; a test token becomes a fresh one. Raises ``resource_missing``."""
-    if id in TEST_CARDS:
-        method = _fresh(kernel, TEST_CARDS[id])
+    if id in TEST_CARDS or id in TEST_BANKS:
+        method = _fresh(kernel, TEST_CARDS[id]) if id in TEST_CARDS else _fresh_bank(kernel, TEST_BANKS[id])
         kernel.add(method)
         return method
     return kernel.get("payment_method", id, param)
 
 
-def _fresh(kernel: Kernel, card: TestCard) -> Obj:
+def _method(kernel: Kernel, type: str) -> Obj:
     return {
         "id": kernel.new_id("pm"),
         "object": "payment_method",
@@ -122,6 +161,36 @@ def _fresh(kernel: Kernel, card: TestCard) -> Obj:
             "phone": None,
             "tax_id": None,
         },
+        "created": kernel.now_s(),
+        "customer": None,
+        "customer_account": None,
+        "livemode": False,
+        "metadata": {},
+        "type": type,
+    }
+
+
+def _fresh_bank(kernel: Kernel, bank: TestBank) -> Obj:
+    return {
+        **_method(kernel, "us_bank_account"),
+        "us_bank_account": {
+            "account_holder_type": "company",
+            "account_type": "checking",
+            "bank_name": "STRIPE TEST BANK",
+            "financial_connections_account": None,
+            "fingerprint": f"sandboxbank{bank.last4}",
+            "last4": bank.last4,
+            "networks": {"preferred": "ach", "supported": ["ach"]},
+            "routing_number": "110000000",
+            "status_details": None,
+        },
+        "_decline": bank.decline,
+    }
+
+
+def _fresh(kernel: Kernel, card: TestCard) -> Obj:
+    return {
+        **_method(kernel, "card"),
         "card": {
             "brand": card.brand,
             "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
@@ -138,12 +207,7 @@ def _fresh(kernel: Kernel, card: TestCard) -> Obj:
             "three_d_secure_usage": {"supported": True},
             "wallet": None,
         },
-        "created": kernel.now_s(),
-        "customer": None,
-        "customer_account": None,
-        "livemode": False,
-        "metadata": {},
-        "type": "card",
+        "_authenticate": card.authenticate,
         "_decline": card.decline,
         "_declines_left": card.declines,
         "_dispute": card.dispute,
@@ -209,7 +273,10 @@ def update_payment_method(call: Call) -> Obj:
     kept = merged_metadata(method["metadata"], call.params.get("metadata"))
     with call.kernel.changing(method, "payment_method.updated"):
         method["metadata"] = kept
-        method["card"].update(call.params.get("card", {}))
+        if "card" in call.params and method["type"] != "card":
+            raise invalid("You can't set `card` on a payment method of another type.", "card")
+        if method["type"] == "card":
+            method["card"].update(call.params.get("card", {}))
         for key, value in call.params.get("billing_details", {}).items():
             method["billing_details"][key] = full_address(value) if key == "address" else unset(value)
     return method

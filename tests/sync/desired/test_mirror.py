@@ -306,6 +306,71 @@ def test_a_failed_attempt_is_said_in_plain_words_and_clears_on_payment() -> None
     assert (shown.account.last_payment_amount, shown.account.last_payment_date) == (Decimal("500.00"), date(2026, 2, 1))
 
 
+HOSTED = "https://invoice.stripe.com/i/1"
+
+
+def tried(**payment: Any) -> Invoice:
+    """An invoice that was collected once, and its one payment."""
+    of = {"id": "inpay_1", "status": "open", "amount_minor": 50_000, "created_s": JAN_1, "payment_intent": "pi_1"}
+    more = {"collection_method": "charge_automatically", "due_date_s": None, "attempt_count": 1, "hosted_url": HOSTED}
+    return invoice(**more, payments=(InvoicePayment(**{**of, **payment}),))
+
+
+def test_a_payment_that_the_customer_has_to_confirm_says_where_and_becomes_the_payment() -> None:
+    asked = tried(waits_for="customer")
+    shown = show(view(invoices=[asked]), frozenset({"in_1"}))
+    [row] = shown.invoices
+    assert (row.status, row.attempts, row.next_attempt_at) == ("Open", 1, None)
+    assert row.failure == f"The bank asks the customer to confirm the payment. Stripe's page for that: {HOSTED}"
+    [payment] = shown.payments
+    assert (payment.billing_key, payment.type, payment.status, payment.amount) == (
+        "inpay_1", "Payment", "Requires Action", Decimal("500.00"),
+    )  # fmt: skip
+    assert payment.detail == row.failure
+    assert (shown.account.billing_health, shown.account.last_payment_date) == ("Past Due", None)
+    [issue] = shown.issues
+    assert (issue.code, HOSTED in issue.detail) == ("DATA-218", True)
+
+    paid = tried(status="paid", paid_at_s=FEB_1).model_copy(
+        update={"status": "paid", "amount_remaining_minor": 0, "amount_paid_minor": 50_000}
+    )
+    shown = show(view(invoices=[paid]), frozenset({"in_1"}))
+    assert [(p.billing_key, p.type, p.status) for p in shown.payments] == [("inpay_1", "Payment", "Succeeded")]
+    assert (shown.issues, shown.settled[:1], shown.invoices[0].failure) == ((), ("DATA-218:in_1",), None)
+
+
+def test_a_refusal_that_the_customer_can_undo_says_where() -> None:
+    refused = Charge(
+        id="ch_1", payment_intent="pi_1", amount_minor=50_000, currency="usd", status="failed",
+        failure_code="authentication_required", created_s=JAN_1,
+    )  # fmt: skip
+    shown = show(view(invoices=[tried()], charges={"pi_1": [refused]}), frozenset({"in_1"}))
+    assert HOSTED in (shown.invoices[0].failure or "")
+    assert [(p.type, p.status, HOSTED in (p.detail or "")) for p in shown.payments] == [("Attempt", "Failed", True)]
+
+
+def test_nothing_has_failed_while_a_bank_debit_is_on_its_way() -> None:
+    shown = show(view(MAR_1, subscriptions=[subscription()], invoices=[tried(waits_for="bank")]), frozenset({"in_1"}))
+    assert [(p.billing_key, p.type, p.status) for p in shown.payments] == [("inpay_1", "Payment", "Pending")]
+    assert (shown.invoices[0].failure, shown.invoices[0].attempts, shown.issues) == (None, 1, ())
+    assert (shown.account.billing_health, shown.account.overdue_amount) == ("Good", Decimal("0.00"))
+    assert shown.account.open_balance == Decimal("500.00")
+
+
+def test_a_debit_after_a_refusal_leaves_open_what_was_told_and_one_that_failed_is_waited_for_no_more() -> None:
+    refused = Charge(
+        id="ch_1", payment_intent="pi_1", amount_minor=50_000, currency="usd", status="failed",
+        failure_code="account_closed", created_s=JAN_1,
+    )  # fmt: skip
+    again = show(view(invoices=[tried(waits_for="bank")], charges={"pi_1": [refused]}), frozenset({"in_1"}))
+    assert [i.code for i in again.issues] == ["DATA-218"]
+    assert (again.invoices[0].failure, again.undone) == (None, ())
+    failed = show(view(invoices=[tried()], charges={"pi_1": [refused]}), frozenset({"in_1"}))
+    assert failed.invoices[0].failure == "The bank account has been closed."
+    assert [(p.billing_key, p.type) for p in failed.payments] == [("ch_1", "Attempt")]
+    assert failed.undone == ("inpay_1",)
+
+
 def test_a_void_invoice_owes_nothing_and_an_uncollectible_one_keeps_its_rest() -> None:
     void, lost = invoice(status="void"), invoice(id="in_2", status="uncollectible")
     shown = show(view(invoices=[void, lost]), frozenset({"in_1", "in_2"}))

@@ -185,6 +185,24 @@ def test_a_proration_is_told_from_a_cycle() -> None:
     assert fact.period_start_s == 100
 
 
+@pytest.mark.parametrize(
+    ("intent", "waits_for"),
+    [
+        ({"status": "processing"}, "bank"),
+        ({"status": "requires_action", "next_action": {"type": "use_stripe_sdk"}}, "customer"),
+        ({"status": "requires_action", "next_action": {"type": "display_bank_transfer_instructions"}}, None),
+        ({"status": "requires_payment_method"}, None),
+    ],
+)
+def test_a_payment_that_is_not_decided_says_who_has_to_answer(intent: dict[str, Any], waits_for: str | None) -> None:
+    payment = {"type": "payment_intent", "payment_intent": {"id": "pi_1", **intent}}
+    waiting = {"id": "inpay_1", "amount_requested": 500, "created": 20, "payment": payment}
+    for status, expected in (("open", waits_for), ("canceled", None)):
+        fact = fact_of(invoice(payments={"data": [{**waiting, "status": status}]}))
+        assert isinstance(fact, Invoice)
+        assert [(p.payment_intent, p.waits_for) for p in fact.payments] == [("pi_1", expected)]
+
+
 def test_the_banks_words_are_those_of_the_newest_payment() -> None:
     def payment(id: str, created: int, message: str) -> dict[str, Any]:
         intent = {
