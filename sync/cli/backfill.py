@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sync.cli import places
 from sync.cli.exits import Exit
+from sync.cli.in_turn import Told, added, in_turn
 from sync.cli.options import Apply, Json, Yes
 from sync.cli.output import Out
 from sync.cli.several import StripeAccount, chosen, named
@@ -20,9 +21,11 @@ from sync.run.estimate import Estimate, estimate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from sync.run.backfill import Report
     from sync.run.signed_quotes import Signed
+    from sync.wiring import Services
 
 Since = Annotated[
     str | None,
@@ -32,6 +35,10 @@ Since = Annotated[
         help="Invoices and what became of them from then on: a length (90d, 52w) or a moment with its zone. Default: all.",
     ),
 ]
+#: What is added up over several Stripe accounts, of an estimate and of a report. Quotes are the org's: each account looks at
+#: all of them.
+ESTIMATED = ("stripe_calls", "stripe_writes", "salesforce_calls", "rows", "accounts", "storage_kb", "minutes")
+ADDED = ("found", "adopted", "linked", "skipped", "failed")
 #: Machine seconds between two lines of progress.
 SAY_EVERY_S = 2.0
 
@@ -46,6 +53,7 @@ def backfill(
     """Adopt what is in Stripe and Salesforce already: link it and show it. Never writes to Stripe.
 
     Without --apply it says what it would take. Stopped anywhere, the same command goes on where it stopped.
+    Of several Stripe accounts it does one after the other, or the one of --stripe-account.
     Exit 0: everything is shown. 1: something was refused, is missing, or asks for a person. 6: a side is away.
 
     For example:
@@ -53,20 +61,51 @@ def backfill(
       tandem backfill --since 2024-01-01T00:00Z --apply
     """
     out = Out(json)
+    kind = "backfill" if apply else "backfill-rehearsal"
     with places.services(drain=True, upgrade=True) as every:
-        services = chosen(every, stripe_account)
-        moment = since_of(since, services.clock.now())
-        if not apply:
-            found = estimate(services.stripe, moment, stripe_per_s=services.settings.stripe_requests_per_s)
-            out.answer("backfill-rehearsal", {**found.to_json(), **named(services)}, _foreseen(found))
-            options = (("--since", since), ("--stripe-account", stripe_account))
-            again = "".join(f" {option} {value}" for option, value in options if value)
-            out.say(f"nothing was written. apply with: tandem backfill{again} --apply")
-            return Exit.DONE
-        report = services.backfill(_paced(out.say)).run(since=moment)
-        on = named(services)
-    out.answer("backfill", {**to_json(report), **on}, lines(report))
-    return Exit.DONE if report.complete else Exit.SOME_FAILED
+        moment = since_of(since, every.clock.now())
+
+        def work(one: Services) -> Told:
+            return _adopted(one, moment, out) if apply else _rehearsed(one, moment)
+
+        if every.others and stripe_account is None:
+            code = in_turn(out, kind, every, work, _summed if apply else _foreseen_in_all)
+        else:
+            services = chosen(every, stripe_account)
+            told = work(services)
+            code = told.code
+            out.answer(kind, {**told.value, **named(services)}, told.texts)
+    if not apply:
+        options = (("--since", since), ("--stripe-account", stripe_account))
+        again = "".join(f" {option} {value}" for option, value in options if value)
+        out.say(f"nothing was written. apply with: tandem backfill{again} --apply")
+    return code
+
+
+def _rehearsed(services: Services, moment: datetime | None) -> Told:
+    found = estimate(services.stripe, moment, stripe_per_s=services.settings.stripe_requests_per_s)
+    return Told(found.to_json(), _foreseen(found), Exit.DONE)
+
+
+def _adopted(services: Services, moment: datetime | None, out: Out) -> Told:
+    report = services.backfill(_paced(out.say)).run(since=moment)
+    return Told(to_json(report), lines(report), Exit.DONE if report.complete else Exit.SOME_FAILED)
+
+
+def _foreseen_in_all(values: Sequence[Mapping[str, object]]) -> tuple[Mapping[str, object], str]:
+    sums = {name: added(one[name] for one in values) for name in ESTIMATED}
+    return sums, (
+        f"{sums['stripe_calls']} calls to Stripe, at most {sums['rows']} rows of ours and {sums['salesforce_calls']} calls to "
+        f"Salesforce, about {sums['minutes']} min"
+    )
+
+
+def _summed(values: Sequence[Mapping[str, object]]) -> tuple[Mapping[str, object], str]:
+    sums = {name: added(one[name] for one in values) for name in ADDED}
+    rows = added(one["rows"] for one in values)
+    written = rows["written"] if isinstance(rows, Mapping) else 0
+    done = sum(one["complete"] is True for one in values)
+    return {**sums, "rows": rows}, f"{done} complete; {sums['linked']} customers newly linked, {written} rows written"
 
 
 def _paced(say: Callable[[str], None]) -> Callable[[str], None]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import getpass
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from sync.cli import places
 from sync.cli.exits import Exit, Misused, NotFound, Refused
+from sync.cli.in_turn import Told, added, in_turn
 from sync.cli.naming import mark_of, subject_of
 from sync.cli.options import Apply, Json, PlanDigest, Yes
 from sync.cli.output import Out, table
@@ -34,6 +35,12 @@ if TYPE_CHECKING:
 #: Differences shown as text; --json has more.
 SHOWN = 50
 NAME = "by hand"
+#: When the last comparison of all Stripe accounts by hand began.
+TURNS = "reconcile turns"
+#: What is added up over several Stripe accounts.
+ADDED = (
+    "accounts", "found", "healed", "left", "for_a_person", "stripe_calls", "salesforce_calls",
+)  # fmt: skip
 
 
 def reconcile(
@@ -63,6 +70,8 @@ def reconcile(
 ) -> int:
     """Hold Salesforce, Stripe and Tandem's own memory against each other; exit 7 when differences are left.
 
+    Without records it compares everything: of several Stripe accounts one after the other, or that of --stripe-account.
+
     For example:
       tandem reconcile
       tandem reconcile --heal=safe
@@ -76,13 +85,11 @@ def reconcile(
     )
     asked.check(records, resume=resume)
     with places.services(drain=True) as every:
+        if not records and every.others and stripe_account is None:
+            return _all_in_turn(every, out, heal=asked.heals, resume=resume)
         services = _on_one(every, records, stripe_account) if records else chosen(every, stripe_account)
         if not records:
-            report = services.pipeline.nightly.sweep.run(
-                name_of(NAME, services.part), heal=asked.heals, resume=resume, say=out.say
-            )
-            _flush(services)
-            return _told(out, services, report)
+            return _told(out, services, _everything(services, out, heal=asked.heals, resume=resume))
         keys = [subject_of(name, services) for name in records]
         report = compare(services, keys)
         if asked.repair:
@@ -93,6 +100,41 @@ def reconcile(
             report = compare(services, keys, heal=True)
             _flush(services)
         return _told(out, services, report)
+
+
+def _everything(services: Services, out: Out, *, heal: bool, resume: bool) -> Report:
+    """Everything of one Stripe account is compared."""
+    report = services.pipeline.nightly.sweep.run(name_of(NAME, services.part), heal=heal, resume=resume, say=out.say)
+    _flush(services)
+    return report
+
+
+def _all_in_turn(every: Services, out: Out, *, heal: bool, resume: bool) -> int:
+    """Everything of one Stripe account after the other is compared. With ``resume`` an account that had come to its end
+    before the last time was stopped is told as it was found then.
+    """
+    kept = every.cursors.get(TURNS) if resume else None
+    begun = datetime.fromisoformat(str(kept["begun_at"])) if kept else every.clock.now()
+    every.cursors.put(TURNS, {"begun_at": begun.isoformat()})
+    done: list[str] = []
+
+    def work(one: Services) -> Told:
+        found = one.pipeline.nightly.sweep.finished_since(name_of(NAME, one.part), begun) if kept else None
+        if found is not None:
+            out.say(f"Stripe account {one.name} was compared before the stop")
+        report = found or _everything(one, out, heal=heal, resume=resume)
+        done.append(one.name)
+        return Told(report.to_json(), [*_texts(report), *_busy(report)], _code(report))
+
+    code = in_turn(out, "reconcile", every, work, _summed)
+    if len(done) == len(every.everywhere):
+        every.cursors.put(TURNS, {})
+    return code
+
+
+def _summed(values: Sequence[Mapping[str, object]]) -> tuple[Mapping[str, object], str]:
+    sums = {name: added(one[name] for one in values) for name in ADDED}
+    return sums, f"{sums['found']} differences | {sums['healed']} healed | {sums['left']} left"
 
 
 def _on_one(every: Services, records: Sequence[str], stripe_account: str | None) -> Services:
@@ -267,8 +309,17 @@ def _flush(services: Services) -> None:
 
 def _told(out: Out, services: Services, report: Report) -> int:
     out.answer("reconcile", {**report.to_json(), **named(services)}, _texts(report))
-    if report.busy:
-        out.say(f"{len(report.busy)} accounts are being worked on just now and were not compared: run it again.")
+    for line in _busy(report):
+        out.say(line)
+    return _code(report)
+
+
+def _busy(report: Report) -> list[str]:
+    many = len(report.busy)
+    return [f"{many} accounts are being worked on just now and were not compared: run it again."] if many else []
+
+
+def _code(report: Report) -> int:
     if report.left:
         return Exit.DIFFERENT
     return Exit.SOME_FAILED if report.busy else Exit.DONE

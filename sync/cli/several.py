@@ -27,7 +27,9 @@ IN_STRIPE = {
 
 
 def chosen(services: Services, name: str | None) -> Services:
-    """The equipment for the account of this name. Misused for a name that there is not, and for none among several."""
+    """The equipment for the account of this name. Misused for a name that there is not, and for none among several: what is
+    about everything goes through all of them (`sync.cli.in_turn`).
+    """
     if name is None and not services.others:
         return services
     found = next((one for one in services.everywhere if one.name and one.name == name), None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -136,6 +136,14 @@ class Sweep:
         self._record(report, name)
         return report
 
+    def finished_since(self, name: str, moment: datetime) -> Report | None:
+        """The last report of this ``name``, if it came to its end and was begun at this business moment or later."""
+        kept: Mapping[str, Any] | None = self.cursors.get(f"reconcile:{name}")
+        if kept is None or not kept["report"]["finished"]:
+            return None
+        report = _report(kept["report"], _pieces(self.adoption, f"reconcile:{name}:found:"))
+        return replace(report, finished=True) if report.started_at >= moment else None
+
     def products(self) -> list[str]:
         """Every Product2 that a product of Stripe names."""
         return sorted({one.metadata[PRODUCT] for one in self.adoption.keyed("product", PRODUCT)})
@@ -243,8 +251,7 @@ class Progress:
         self.position: str = str(data.get("position") or "")
         if not data:
             adoption.clear(self._pieces)
-        pieces = adoption.progress(self._pieces) if data else {}
-        found = [one for _, piece in sorted(pieces.items()) for one in piece["differences"]]
+        found = _pieces(adoption, self._pieces) if data else []
         self._saved = len(found)
         self.report = _report(data["report"], found or data["report"]["differences"]) if data else Report(now)
 
@@ -254,6 +261,12 @@ class Progress:
         piece = {f"{self._pieces}{self._saved:09}": {"differences": new}} if new else {}
         self._adoption.keep({**piece, self._name: {"position": self.position, "report": self.report.to_json()}})
         self._saved += len(new)
+
+
+def _pieces(adoption: Adoption, prefix: str) -> list[Mapping[str, Any]]:
+    """Every difference that was kept under these names, in order."""
+    pieces: Mapping[str, Mapping[str, Any]] = adoption.progress(prefix)
+    return [one for _, piece in sorted(pieces.items()) for one in piece["differences"]]
 
 
 def _report(data: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> Report:
