@@ -22,6 +22,8 @@ from sync.deal.settled import Begun, Settled, settled
 from sync.deal.timeline import Track, cycle_items, tracks
 from sync.deal.unused import unused
 
+#: Stripe's limit of items on one invoice.
+MAX_LINES = 250
 L = TypeVar("L", DealLine, Removal)
 
 
@@ -38,7 +40,9 @@ class DueLine:
 
 @dataclass(frozen=True)
 class Due:
-    """An invoice that we state at ``at``. ``key`` is natural: there is never a second one."""
+    """An invoice that we state at ``at``. ``key`` is natural: there is never a second one. Of more lines than an invoice
+    takes it is the first of several, the others with ``:2``, ``:3`` ... behind its key.
+    """
 
     key: str
     quote_id: str
@@ -91,7 +95,17 @@ def stated(track: Track, deal: Deal, begun: Begun | None, now: datetime) -> Stat
         else:
             credits += step.credits()
         dues += step.joining(opening=quote == track.opened_by)
-    return Stated(tuple(sorted(dues, key=lambda due: due.at)), tuple(sorted(credits, key=lambda due: due.at)))
+    parts = (part for due in dues for part in _parts(due))
+    return Stated(tuple(sorted(parts, key=lambda due: due.at)), tuple(sorted(credits, key=lambda due: due.at)))
+
+
+def _parts(due: Due) -> Iterator[Due]:
+    """The invoice as several of one moment where it has more lines than one takes; none of them of nothing but 0.00."""
+    for n in range(0, len(due.lines), MAX_LINES):
+        lines = due.lines[n : n + MAX_LINES]
+        key = f"{due.key}:{n // MAX_LINES + 1}" if n else due.key
+        if len(due.lines) <= MAX_LINES or any(line.amount for line in lines):
+            yield replace(due, key=key, lines=lines)
 
 
 def left_out(track: Track, deal: Deal, begun: Begun | None, now: datetime) -> int:
@@ -265,13 +279,22 @@ class _Step:
 
     def _charged_once(self, line: DealLine) -> list[DueLine]:
         """What is charged once, unless the deal ends before its day. Lines that agree are one item, at the first of them."""
-        deal, own = self.deal, {x.id for x in self.change.adds if x.start == line.start}
-        beside = [p for p in deal.pieces if p.line.id in own & self.track.once_ids and deal.began(p)]
-        group = next((g for g in agreeing(beside, deal.currency, line.start) if g[0].line.id == line.id), None)
+        group = self._once_groups.get(line.id)
         if group is None:
             return []
-        sold = item(group, deal, line.start)
+        sold = item(group, self.deal, line.start)
         return [DueLine(sold, sold.priced.net, line.start, line.start, recurring=False)]
+
+    @cached_property
+    def _once_groups(self) -> Mapping[str, Sequence[Piece]]:
+        """What this quote charges once on each day, by the first line of those that agree."""
+        deal, own = self.deal, {x.id for x in self.change.adds} & self.track.once_ids
+        days: dict[date, list[Piece]] = {}
+        for piece in deal.pieces:
+            if piece.line.id in own and deal.began(piece):
+                days.setdefault(piece.start, []).append(piece)
+        groups = (group for day, some in days.items() for group in agreeing(some, deal.currency, day))
+        return {group[0].line.id: group for group in groups}
 
     def _cycles(self, pieces: Sequence[Piece]) -> int:
         """What the cycles come to that Stripe bills without this quote, were these the pieces."""

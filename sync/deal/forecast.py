@@ -19,7 +19,7 @@ from sync.deal.money import round_half_away, to_major
 from sync.deal.pricing import DealItem, items
 from sync.deal.proration import worth
 from sync.deal.settled import Begun, Settled, is_past, settled, touching
-from sync.deal.timeline import HORIZON_MONTHS, Track, comes_in, cycle_items, tracks
+from sync.deal.timeline import HORIZON_MONTHS, Track, comes_in, cycle_items, is_begun, tracks
 from sync.deal.true_up import TrueUp, net_exact, rounding_left
 
 
@@ -128,9 +128,7 @@ def _true_up(track: Track, deal: Deal, invoices: Sequence[ForecastInvoice]) -> T
     """What rounding leaves of the track's cycles, on the day of the last; None where nothing is left, without a signed
     end, or with the policy off.
     """
-    made = [
-        (i, line) for i in invoices if not i.stated or i.key == track.begun_key for line in i.lines if line.recurring
-    ]
+    made = [(i, line) for i in invoices if not i.stated or is_begun(i.key) for line in i.lines if line.recurring]
     if not deal.true_up or track.grid.end is None or not made:
         return None
     amount = rounding_left(((line.item, line.amount, line.period_start) for _, line in made), deal)

@@ -24,6 +24,12 @@ ALONE = "#once"
 BEGUN = ":begun"
 
 
+def is_begun(key: str) -> bool:
+    """Whether an invoice of that key bills what had begun when its track was made; of many lines it may be one of several."""
+    _, found, part = key.partition(BEGUN)
+    return bool(found) and (not part or part.removeprefix(":").isdecimal())
+
+
 @dataclass(frozen=True)
 class Phase:
     """A stretch of time, ``end`` exclusive (None: it goes on), in which nothing changes. Without items: a pause that was

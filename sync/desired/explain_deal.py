@@ -17,7 +17,7 @@ from sync.deal.lines import Charge, DealLine
 from sync.deal.money import exponent, format_amount, format_exact, round_half_away
 from sync.deal.pricing import monthly_minor, mrr_minor
 from sync.deal.proration import worth
-from sync.deal.timeline import BEGUN
+from sync.deal.timeline import is_begun
 from sync.desired import quote_status, reasons
 from sync.desired.past_deals import stands_alone
 from sync.desired.quote_status import QuoteView
@@ -121,7 +121,7 @@ def _invoice(invoice: ForecastInvoice, deal: Deal) -> Reason:
             0,
             f"stated by Tandem for quote {_number(invoice.quote_id, deal)} as {invoice.key}, not by the subscription's own cycle",
         )
-        rule = reasons.PAST if invoice.key.endswith(BEGUN) else reasons.PRORATION
+        rule = reasons.PAST if is_begun(invoice.key) else reasons.PRORATION
         if not any(line.recurring for line in invoice.lines):
             rule = reasons.ONE_TIME
     return Reason(f"Invoice of {say(invoice.day)}", format_amount(invoice.total, deal.currency), tuple(lines), rule)

@@ -14,7 +14,7 @@ from sync.deal.effect import Effect, effect
 from sync.deal.forecast import Forecast, ForecastInvoice, line_amounts
 from sync.deal.money import format_amount, to_major
 from sync.deal.pricing import arr_minor, mrr_minor
-from sync.deal.timeline import BEGUN
+from sync.deal.timeline import is_begun
 from sync.desired.customer import Linked
 from sync.desired.no_card import noted
 from sync.desired.preview_items import CYCLE_WORDS, changes_said, items_said
@@ -204,7 +204,7 @@ def _invoice(title: str, invoice: ForecastInvoice, deal: Deal) -> str:
     if not invoice.stated or not recurring:
         return text
     first, last = min(line.period_start for line in recurring), max(line.period_end for line in recurring)
-    begun = "for the time already begun, " if not invoice.quote_id or invoice.key.endswith(BEGUN) else "for "
+    begun = "for the time already begun, " if not invoice.quote_id or is_begun(invoice.key) else "for "
     return f"{text}, {begun}{say(first)} to {say(last - timedelta(days=1))}"
 
 

@@ -18,9 +18,6 @@ from sync.desired.paying import payment_settings
 from sync.desired.taxed import automatic, on_taxed_invoice
 from sync.records import Desired, Ref, Value
 
-#: Stripe's limit of items on one invoice.
-MAX_LINES = 250
-
 
 def desire_stated(
     track: Track,

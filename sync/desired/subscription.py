@@ -18,7 +18,7 @@ from sync.deal.timeline import Track, tracks
 from sync.desired.made import Made
 from sync.desired.objects import PlannedObject, custom_fields, pending
 from sync.desired.schedules import spans
-from sync.desired.stated import MAX_LINES, desire_stated
+from sync.desired.stated import desire_stated
 from sync.desired.trials import CutTrial, cut_trials
 from sync.errors import Refusal, Refused
 from sync.facts import Subscription
@@ -84,25 +84,10 @@ def desire(
 
 def _check_start(deal: Deal, now: datetime) -> None:
     """Refuse what can't be begun any more, before the first write."""
-    refused: list[Refusal] = []
     past, ended = all_past(deal, now), deal.last is not None and deal.boundary(deal.last) <= now
     if ended and not past and not deal.once_only:
         detail = f"Quote {deal.number}: it was cancelled from {say(deal.last or deal.start)} on before it was billed. Correct that day."
-        refused.append(_refusal(deal, "Start_Date__c", detail, "A deal that was cancelled before it was billed"))
-    for track in tracks(deal):
-        if any(len(due.lines) > MAX_LINES for due in stated(track, deal, None, now).dues):
-            refused.append(_too_long(deal))
-    if refused:
-        raise Refused(tuple(refused))
-
-
-def _too_long(deal: Deal) -> Refusal:
-    if deal.once_only:
-        detail = f"Quote {deal.number}: so many lines are charged once on one day. Join some, or make two quotes of it."
-        return _refusal(deal, "QuoteLineItems", detail, f"An invoice of more than {MAX_LINES} lines")
-    feature = f"A start so far back that its first invoice has more than {MAX_LINES} lines"
-    detail = f"Quote {deal.number}: Start_Date__c is {say(deal.start)}. Choose a later one."
-    return _refusal(deal, "Start_Date__c", detail, feature)
+        raise Refused((_refusal(deal, "Start_Date__c", detail, "A deal that was cancelled before it was billed"),))
 
 
 def _refusal(deal: Deal, field: str, detail: str, feature: str) -> Refusal:

@@ -16,6 +16,8 @@ from sandbox.stripe.tax.codes import check_code
 from sandbox.stripe.tax.computing import check_line
 
 Given = dict[str, Any]
+#: https://docs.stripe.com/billing/invoices/overview: no more items on one invoice.
+MOST_LINES = 250
 
 for _path, _target in (
     ("customer", "customer"),
@@ -48,6 +50,8 @@ def new_item(billing: Billing, given: Given) -> tuple[Obj, Obj | None]:
             "invoice",
             "invoice_not_editable",
         )
+    if invoice is not None and len(invoice["_lines"]) >= MOST_LINES:
+        raise invalid(f"You cannot add more than {MOST_LINES} items to an invoice.", "invoice")
     if invoice is not None and invoice["customer"] != customer["id"]:
         raise invalid("The invoice does not belong to the customer.", "invoice")
     subscription = (

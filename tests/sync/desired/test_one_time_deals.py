@@ -17,7 +17,6 @@ from sync.desired.preview import preview
 from sync.desired.quote_status import QuoteView, Shown
 from sync.desired.subscription import desire
 from sync.desired.takeover import check_takeover, taken_over
-from sync.errors import Refused
 from sync.facts import Invoice, Schedule, Subscription
 from sync.records import Ref, Verb
 from tests.sync.deal.factory import CHANGE_ID, EARLY, QUOTE_ID, a_cancellation, a_change, a_deal, a_fee, a_line
@@ -123,9 +122,36 @@ def test_recurring_lines_beside_a_self_serve_plan_are_refused_until_it_ends():
         assert check_takeover(changed, taken_over(changed, [other]), [other], EARLY) == ()
 
 
-def test_more_lines_of_one_day_than_an_invoice_has_are_refused():
-    with pytest.raises(Refused, match="250"):
-        desire(a_service(*(a_fee(n, unit_price=Decimal(n)) for n in range(1, 252))), EARLY)
+def test_more_lines_of_one_day_than_an_invoice_has_are_several_invoices_of_that_day():
+    deal, stripe = a_service(*(a_fee(n, unit_price=Decimal(n)) for n in range(1, 252))), StripeAnswers()
+    made = forecast(deal, EARLY)
+    assert [(i.key.removeprefix(FIRST_FEE), i.day, len(i.lines)) for i in made.invoices] == [
+        ("", deal.start, 250), (":2", deal.start, 1),
+    ]  # fmt: skip
+    assert (made.total, made.first, made.rest) == (100 * sum(range(1, 252)), made.total, 0)
+    stripe.converge(deal, ON_THE_DAY)
+    assert sorted(o.ref.key for o in stripe.writes if o.ref.kind == "invoice" and o.verb is Verb.CREATE) == [
+        i.key for i in made.invoices
+    ]
+    assert not stripe.plan(deal, ON_THE_DAY)
+
+
+def test_a_start_so_far_back_that_one_invoice_is_too_short_is_billed_by_several():
+    lines = [a_line(n, unit_price=Decimal(n)) for n in range(1, 11)]
+    deal = a_deal(*lines, start_date=date(2022, 1, 1), end_date=date(2026, 12, 31), term_months=None, now=ON_THE_DAY)
+    late = datetime(2026, 3, 3, tzinfo=UTC)
+    made = forecast(deal, late)
+    assert [(i.key, len(i.lines)) for i in made.invoices if i.stated] == [
+        (f"{QUOTE_ID}:begun", 250), (f"{QUOTE_ID}:begun:2", 250), (f"{QUOTE_ID}:begun:3", 10),
+    ]  # fmt: skip
+    text = preview(deal, made, None).text
+    assert text.count("First invoice 3 Mar 2026") == 3
+    assert "for the time already begun, 1 Mar 2026 to 31 Mar 2026" in text
+    good = forecast(replace(deal, true_up=True), late)
+    assert (good.true_ups, good.total) == ((), 60 * 10 * 100 * sum(range(1, 11)))
+    assert [d.ref.key for d in desire(deal, late).objects if d.ref.kind == "invoice"] == [
+        i.key for i in made.invoices if i.stated
+    ]
 
 
 def test_a_plan_goes_on_beside_a_service():
