@@ -13,6 +13,7 @@ __all__ = ["Billing", "billing_of", "install"]
 
 # The endpoints register when their modules are imported.
 for _name in (
+    "cash_routes",
     "clock_routes",
     "credit_routes",
     "dispute_routes",

@@ -14,6 +14,7 @@ from typing import Any
 from sandbox.stripe.billing import discounts, pricing, shapes
 from sandbox.stripe.billing.amounts import decimal_text, unit_amount
 from sandbox.stripe.billing.authentication import Authentication
+from sandbox.stripe.billing.cash import Cash
 from sandbox.stripe.billing.collection import Collection
 from sandbox.stripe.billing.credits import Credits
 from sandbox.stripe.billing.debits import Debits
@@ -47,6 +48,7 @@ _INDEXES = (
     ("dispute", "charge"),
     ("credit_note", "invoice"),
     ("customer_balance_transaction", "customer"),
+    ("customer_cash_balance_transaction", "customer"),
     ("meter_reading", "_of"),
     ("meter_reading", "identifier"),
 )
@@ -62,6 +64,7 @@ class Billing:
         self.authentication = Authentication(self)
         self.debits = Debits(self)
         self.late_money = LateMoney(self)
+        self.cash = Cash(self)
         self.collection = Collection(self)
         self.part_payments = PartPayments(self)
         self.invoices = Invoices(self)

@@ -170,6 +170,7 @@ class Invoices:
         self.wake(invoice)
         if invoice["amount_due"] == 0:
             self.paid(invoice)
+        self.billing.cash.apply(customer, invoice["currency"])
 
     def _check_tax(self, invoice: Obj) -> None:
         """Refuse to finalise an invoice whose tax can't be worked out; it says why and waits as a draft."""

@@ -188,6 +188,13 @@ def _fresh_bank(kernel: Kernel, bank: TestBank) -> Obj:
     }
 
 
+def of_cash(kernel: Kernel) -> Obj:
+    """The method that a customer's cash balance is."""
+    method = {**_method(kernel, "customer_balance"), "customer_balance": {}}
+    kernel.add(method)
+    return method
+
+
 def _fresh(kernel: Kernel, card: TestCard) -> Obj:
     return {
         **_method(kernel, "card"),

@@ -371,6 +371,21 @@ def test_a_debit_after_a_refusal_leaves_open_what_was_told_and_one_that_failed_i
     assert failed.undone == ("inpay_1",)
 
 
+@pytest.mark.parametrize(
+    ("plan", "shown_as"), [("past_due", "Past Due"), ("unpaid", "Unpaid"), ("canceled", "Canceled")]
+)
+def test_when_stripe_has_given_up_trying_what_is_owed_stays_and_is_late(plan: str, shown_as: str) -> None:
+    ended = {"ended_at_s": FEB_1} if plan == "canceled" else {}
+    given_up = tried().model_copy(update={"attempt_count": 4, "auto_advance": False})
+    shown = show(
+        view(MAR_1, subscriptions=[subscription(status=plan, **ended)], invoices=[given_up]), frozenset({"in_1"})
+    )
+    [row] = shown.invoices
+    assert (row.status, row.attempts, row.next_attempt_at, row.amount_remaining) == ("Open", 4, None, Decimal("500.00"))
+    assert (shown.subscriptions[0].status, shown.account.billing_health) == (shown_as, "Past Due")
+    assert (shown.account.overdue_amount, [i.code for i in shown.issues]) == (Decimal("500.00"), ["DATA-218"])
+
+
 def test_a_void_invoice_owes_nothing_and_an_uncollectible_one_keeps_its_rest() -> None:
     void, lost = invoice(status="void"), invoice(id="in_2", status="uncollectible")
     shown = show(view(invoices=[void, lost]), frozenset({"in_1", "in_2"}))
