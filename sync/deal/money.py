@@ -71,6 +71,10 @@ def format_major(amount_minor: int, currency: str) -> str:
     return f"{to_major(amount_minor, currency):,.{exponent(currency)}f}"
 
 
+#: The largest amount, in minor units, that an invoice or a line of it can have in Stripe (docs/assumptions.md).
+LARGEST_MINOR = 999_999_999_999
+
+
 def format_amount(amount_minor: int, currency: str) -> str:
     """As `format_major`, with the currency code: ``1,225.00 USD``."""
     return f"{format_major(amount_minor, currency)} {currency.upper()}"

@@ -10,9 +10,9 @@ from sync.deal.calendar import say
 from sync.deal.changes import Change, Piece, TooMuchRemoved
 from sync.deal.deal import Deal
 from sync.deal.discounts import AmountOff, Off, Percent, running
-from sync.deal.forecast import forecast
+from sync.deal.forecast import Forecast, forecast
 from sync.deal.lines import Charge, DealLine
-from sync.deal.money import Inexact, format_amount
+from sync.deal.money import LARGEST_MINOR, Inexact, format_amount
 from sync.deal.pricing import DiscountTooFine, agreeing, price
 from sync.deal.timeline import tracks
 from sync.quotes.discounts import inexact_amount
@@ -95,7 +95,7 @@ def check_deal(deal: Deal, now: datetime, faults: Faults) -> None:
     """Work out every phase and every invoice of the deal, and note what stands in the way."""
     try:
         tracks(deal)
-        forecast(deal, now)
+        _check_size(forecast(deal, now), faults)
     except Inexact as inexact:
         what = "an invoice for part of a period, from UnitPrice, Quantity and discounts,"
         inexact_amount(inexact, "UnitPrice", faults.quote, "", deal.currency, faults, what=what)
@@ -109,3 +109,16 @@ def check_deal(deal: Deal, now: datetime, faults: Faults) -> None:
         detail = f"{faults.quote}: only {error.available} are there on {say(removed.start)}. Correct Quantity."
         product = removed.product.name
         faults.add("DATA-207", detail, field="Quantity", quantity=str(removed.quantity), product=product, why=TOO_MANY)
+
+
+def _check_size(made: Forecast, faults: Faults) -> None:
+    """Note the first invoice that is more than Stripe can make, before anything is written."""
+    for invoice in made.invoices:
+        if invoice.total > LARGEST_MINOR:
+            comes_to, most = (format_amount(minor, made.currency) for minor in (invoice.total, LARGEST_MINOR))
+            detail = (
+                f"{faults.quote}: the invoice of {say(invoice.day)} comes to {comes_to}, and Stripe makes none above {most}. "
+                "Correct Quantity or UnitPrice."
+            )
+            faults.add("DATA-209", detail, field="UnitPrice", line=faults.quote)
+            return

@@ -234,6 +234,17 @@ def test_all_faults_are_told_at_once():
     assert [r.code for r in refusals(graph)] == ["DATA-215", "DATA-201", "DATA-207", "DATA-209", "CONF-301"]
 
 
+def test_an_invoice_larger_than_stripe_makes_is_refused_with_both_amounts_before_anything_is_written():
+    most = a_line(quantity=Decimal(1), unit_price=Decimal("9999999999.99"))
+    assert forecast(a_deal(most), EARLY).first == 999_999_999_999
+    found = the_refusal(a_graph(replace(most, quantity=Decimal(2))))
+    assert (found.code, found.field, found.record_id) == ("DATA-209", "UnitPrice", QUOTE_ID)
+    assert (
+        "the invoice of 1 Jan 2026 comes to 19,999,999,999.98 USD, and Stripe makes none above 9,999,999,999.99 USD"
+        in found.message
+    )
+
+
 def test_back_dating_and_payment_terms_are_limited_only_where_a_limit_is_set():
     late = datetime(2026, 3, 1, tzinfo=UTC)
     assert a_deal(now=late, days_until_due=400).start == date(2026, 1, 1)
