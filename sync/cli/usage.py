@@ -64,10 +64,10 @@ def import_(
     """
     out = Out(json)
     try:
-        with file.open(encoding="utf-8", newline="") as lines, places.services() as services:
+        with file.open(encoding="utf-8", errors="replace", newline="") as lines, places.services() as services:
             rows = read_file(lines, source=source)
             return _imported(out, _intake(services), rows, apply=apply)
-    except (NotUsage, UnicodeDecodeError) as error:
+    except NotUsage as error:
         raise Misused(f"{file}: {error}") from error
 
 
@@ -80,7 +80,7 @@ def _imported(out: Out, intake: Intakes, rows: Iterator[tuple[int, UsageRow | Re
         for place, why in taken.refused:
             line, row = batch[place]
             refused.append((line, row.identifier if isinstance(row, UsageRow) else "", why))
-        out.say(f"{done} rows: {accepted} new, {known} known, {len(refused)} refused")
+        out.say(f"{done} {'row' if done == 1 else 'rows'}: {accepted} new, {known} known, {len(refused)} refused")
     value: dict[str, object] = {
         "applied": apply,
         "accepted": accepted,

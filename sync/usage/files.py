@@ -19,7 +19,8 @@ class NotUsage(ValueError):
 
 def read_file(lines: Iterable[str], *, source: str) -> Iterator[tuple[int, UsageRow | Refusal]]:
     """Each row with the number of its line. JSON lines where the first line begins with ``{``. NotUsage for a heading that
-    can't be right: then no row was given.
+    can't be right: then no row was given. Bytes that are no UTF-8 are to be replaced (``errors="replace"``): a row with
+    such is refused alone.
     """
     numbered = ((n, line) for n, line in enumerate(lines, 1))
     for number, line in numbered:
@@ -29,6 +30,8 @@ def read_file(lines: Iterable[str], *, source: str) -> Iterator[tuple[int, Usage
     else:
         raise NotUsage("the file is empty")
     rest = (line for _, line in numbered)
+    if "\ufffd" in first or "\x00" in first:
+        raise NotUsage('its heading is no text in UTF-8: save it as "CSV UTF-8"')
     if first.lstrip().startswith("{"):
         yield from _json_lines(number, first, rest, source)
     else:
@@ -83,5 +86,8 @@ def _check(names: list[str]) -> None:
     for some in (WHAT, WHOSE):
         if not set(some) & set(names):
             faults.append(f"one of {', '.join(some)} is missing")
+    if len(names) == 1 and (separator := next((one for one in ";\t|" if one in names[0]), None)):
+        what = {"\t": "tabs"}.get(separator, f'"{separator}"')
+        raise NotUsage(f"its columns are separated by {what}: save it with commas")
     if faults:
         raise NotUsage(f"the heading can't be used: {'; '.join(faults)}. Columns are {', '.join(COLUMNS)}.")

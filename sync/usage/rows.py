@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from sync.salesforce_ids import NoId, full_id
+
 #: The counting system of rows that name none. Identifiers are unique within one.
 DEFAULT_SOURCE = "default"
 #: What a row may say. ``event`` or ``product`` says what was used, one of the `WHOSE` says by whom.
@@ -27,6 +29,8 @@ LONGEST_NAME = 255
 
 _SOURCE = re.compile(r"[A-Za-z0-9_.-]{1,40}\Z")
 _WHOLE = re.compile(r"[0-9]+\Z")
+#: What stands in place of bytes that are no UTF-8.
+_NOT_READ = "\ufffd"
 _PRINTABLE = re.compile(r"[\x20-\x7e]+\Z")
 
 Reason = Literal[
@@ -120,8 +124,11 @@ def _faults(words: Mapping[str, str]) -> Refusal | None:
         if len(given) != 1:
             saw = f"it names {' and '.join(given)}" if given else "it names none"
             return Refusal("incomplete", f"exactly one of {', '.join(names)} says {what}; {saw}.")
-    long = [name for name, value in words.items() if len(value) > LONGEST_NAME or "\x00" in value]
-    return Refusal("incomplete", f"{', '.join(long)}: longer than {LONGEST_NAME} characters.") if long else None
+    long = [name for name, value in words.items() if len(value) > LONGEST_NAME]
+    if long:
+        return Refusal("incomplete", f"{', '.join(long)}: longer than {LONGEST_NAME} characters.")
+    odd = [name for name, value in words.items() if "\x00" in value or _NOT_READ in value]
+    return Refusal("incomplete", f"{', '.join(odd)}: holds what is no text in UTF-8.") if odd else None
 
 
 def _row(words: Mapping[str, str], source: str) -> UsageRow | Refusal:
@@ -141,8 +148,16 @@ def _row(words: Mapping[str, str], source: str) -> UsageRow | Refusal:
         return Refusal(
             "bad_timestamp", f'timestamp "{stamp[:50]}": an ISO 8601 moment with its zone, like 2026-06-30T23:59:59Z.'
         )
-    named = {name: words[name] for name in (*WHAT, *WHOSE) if name in words}
+    named = {name: _full(words[name]) for name in (*WHAT, *WHOSE) if name in words}
     return UsageRow(source, words["identifier"], int(quantity), at, **named)
+
+
+def _full(name: str) -> str:
+    """An id of 15 characters, as reports of Salesforce show it, as the 18 by which it is known; any other name unchanged."""
+    try:
+        return full_id(name)
+    except NoId:  # nobody is known by it, which is what its row is refused for
+        return name
 
 
 def _moment(text: str) -> datetime | None:

@@ -60,6 +60,13 @@ def test_a_row_that_is_not_whole_is_refused(change: dict[str, object], reason: s
     assert found.reason == reason
 
 
+def test_an_id_of_15_characters_as_reports_show_it_names_the_same_account_as_the_whole_one() -> None:
+    short, whole = "001gL00000E0ugM", "001gL00000E0ugMQAR"
+    mistyped = "001gL00000E0ugMQAX"
+    found = [read_row({**GOOD, "customer": "", "account": name}) for name in (short, whole, mistyped)]
+    assert [getattr(one, "account", None) for one in found] == [whole, whole, mistyped]
+
+
 def row(at: datetime = NOON, **named: str) -> UsageRow:
     words = {"event": "call", "customer": "cus_1", **named}
     return UsageRow("default", "1", 3, at, **words)
@@ -105,6 +112,32 @@ TWICE = "identifier,event,customer,quantity,quantity,timestamp"
 def test_a_file_that_is_no_usage_is_refused_whole(heading: str) -> None:
     with pytest.raises(NotUsage):
         list(read_file([heading] if heading else [], source="default"))
+
+
+@pytest.mark.parametrize(
+    ("saved", "words"),
+    [
+        (b"identifier;event;customer;quantity;timestamp\n", 'separated by ";"'),
+        (b"identifier\tevent\tcustomer\tquantity\ttimestamp\n", "separated by tabs"),
+        ("identifier,event,customer,quantity,timestamp\n".encode("utf-16"), "UTF-8"),
+    ],
+)
+def test_a_file_that_a_spreadsheet_saved_otherwise_is_told_how_to_save_it(saved: bytes, words: str) -> None:
+    with pytest.raises(NotUsage, match=words):
+        list(read_file([saved.decode("utf-8", "replace")], source="default"))
+
+
+def test_a_row_that_is_no_text_is_refused_alone() -> None:
+    lines = [
+        b"identifier,event,customer,quantity,timestamp\n",
+        "1,call,Z\u00fcrich,3,2026-06-20T12:00:00Z\n".encode("latin-1"),
+        b"2,call,cus_1,3,2026-06-20T12:00:00Z\n",
+        b"3\x00,call,cus_1,3,2026-06-20T12:00:00Z\n",
+    ]
+    found = [row for _, row in read_file((line.decode("utf-8", "replace") for line in lines), source="default")]
+    assert [getattr(row, "message", None) for row in found] == [
+        "customer: holds what is no text in UTF-8.", None, "identifier: holds what is no text in UTF-8."
+    ]  # fmt: skip
 
 
 # ---------------------------------------------------------------- whether it can be billed
