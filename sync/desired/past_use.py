@@ -5,7 +5,7 @@ same events. A meter sums by customer, so what another subscription has billed w
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from sync import catalogue
 from sync.deal.calendar import instant, say, seconds
@@ -17,6 +17,8 @@ from sync.desired.keys import DEAL
 from sync.errors import Refusal
 from sync.facts import Fact, Meter, Subscription
 from sync.records import Ref
+
+_ONE_DAY = timedelta(days=1)
 
 
 def meters_of(deal: Deal) -> tuple[Ref, ...]:
@@ -34,13 +36,26 @@ def check_past_use(deal: Deal, objects: Iterable[Fact], meters: Iterable[Meter],
         meter = by_event.get(line.usage.event if line.usage else "")
         other = next((s for s in others if _counts(s, line, meter) and _meets(s, line, deal)), None)
         if other is not None:
+            since = max(line.start, deal.day_of(instant(other.start_date_s)))
             detail = (
-                f"Quote {deal.number}: {other.id} in Stripe counts what was used of {line.product.name} since "
-                f"{say(max(line.start, deal.day_of(instant(other.start_date_s))))} too, and bills it. Leave out the line."
+                f"Quote {deal.number}: {other.id} in Stripe counts what was used of {line.product.name} since {say(since)} too, "
+                f"and bills it. {_way_out(line, since, other.ended_at_s, deal)}"
             )
             feature = "Use of a time that is over and that another subscription has billed"
             return (catalogue.refusal("CONF-311", detail, record_id=line.id, field="Charge_Type__c", feature=feature),)
     return ()
+
+
+def _way_out(line: DealLine, since: date, ended_s: int | None, deal: Deal) -> str:
+    """What to do on the line so that nothing is billed twice: the days that nobody else counted, or none of it."""
+    ways = []
+    if since > line.start:
+        ways.append(f"set its End_Date__c to {say(since - _ONE_DAY)}")
+    if ended_s is not None:
+        day = deal.day_of(instant(ended_s - 1)) + _ONE_DAY
+        if line.end is not None and day < line.end:
+            ways.append(f"set its Start_Date__c to {say(day)}")
+    return " or ".join(["Leave out the line", *ways]) + "."
 
 
 def _counts(subscription: Subscription, line: DealLine, meter: str | None) -> bool:

@@ -103,8 +103,9 @@ def check_not_billed(
             over = takewhile(lambda day: deal.boundary(day) <= now, ends)
             billed = max((day for day in over if piece.last is None or day <= piece.last), default=None)
             if billed is not None:
-                faults.not_covered(
-                    "Another price for use that is billed already", "Start_Date__c", say(line.start),
-                    f"Choose {say(billed)} or a later day: what was used before is billed", line=written[line.id],
-                )  # fmt: skip
+                todo = f"Choose {say(billed)} or a later day: what was used before is billed"
+                if deal.last is not None and billed >= deal.last:
+                    todo = "Leave out the line: all that was used until the deal's last day is billed"
+                feature = "Another price for use that is billed already"
+                faults.not_covered(feature, "Start_Date__c", say(line.start), todo, line=written[line.id])
                 break

@@ -109,3 +109,15 @@ def test_use_that_another_subscription_counted_is_not_billed_again() -> None:
     assert codes(other("2026-03-01")) == codes(other("2025-02-15", "2026-01-01")) == codes() == []
     assert codes(other("2026-02-15", meter="mtr_2")) == codes(other("2026-02-15", usage_type="licensed")) == []
     assert codes(other("2026-02-15"), of=a_deal(a_usage())) == [], "it runs: Stripe counts it"
+
+    [told] = check_past_use(deal, [other("2026-01-20", "2026-02-10T08")], [meter], now)
+    assert (
+        "Leave out the line or set its End_Date__c to 19 Jan 2026 or set its Start_Date__c to 11 Feb 2026."
+        in told.message
+    )
+    for days in ({"end_date": date(2026, 1, 19)}, {"start_date": date(2026, 2, 11)}):
+        kept = a_deal(a_line(1), a_usage(**days), term_months=2, now=now)
+        assert codes(other("2026-01-20", "2026-02-10T08"), of=kept) == []
+        assert len(uses_of(kept, {}, now, timedelta(hours=1))) == 1
+    [told] = check_past_use(deal, [other("2025-01-20")], [meter], now)
+    assert "and bills it. Leave out the line." in told.message

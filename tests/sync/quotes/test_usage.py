@@ -150,6 +150,8 @@ def test_use_that_was_billed_at_one_price_gets_no_other():
     assert (found.code, found.field, found.record_id) == ("CONF-311", "Start_Date__c", a_usage(22).id)
     assert "Choose 1 Aug 2026 or a later day" in found.message
     assert a_change(both, *swap, **{**back, "start_date": date(2026, 8, 1)})
+    over = refusal(lambda: a_change(both, *swap, **{**back, "now": datetime(2027, 1, 5, tzinfo=UTC)}))
+    assert "Leave out the line: all that was used until the deal's last day is billed" in over.message
     assert a_change(both, *swap, **{**back, "now": datetime(2026, 7, 31, tzinfo=UTC)})
     assert a_change(a_deal(), a_usage(22), billing_frequency="Monthly", **back)  # nothing counted it
 
