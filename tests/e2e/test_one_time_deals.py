@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from tests.e2e.looks import billed, changes_nothing, quote_row, settled
 from tests.e2e.people import change, sell
 from tests.e2e.sandbox import World
@@ -87,4 +89,23 @@ def test_a_service_sold_alone_is_billed_on_its_days_changed_and_ended(world: Wor
     assert len(world.crm.rows("Billing_Invoice__c", "Id", "Billing_Subscription__c != null")) == 3
     report = tandem.services.pipeline.nightly.sweep.run("once", heal=False)
     assert list(report.differences) == []
+    changes_nothing(tandem)
+
+
+@pytest.mark.long
+def test_more_lines_than_an_invoice_takes_are_two_invoices_of_one_day(world: World, tandem: Tandem) -> None:
+    world.at("2026-03-01T09:00")
+    training = world.crm.product("Training", currencies=["USD"], charge="One-Time", period=None)
+    days = [(training, 1, f"{n}.00", {}) for n in range(1, 252)]
+    deal = sell(world.crm, days, Start_Date__c="2026-03-02", Days_Until_Due__c=30)
+    settled(tandem)
+    shown = quote_row(world, deal)
+    assert (shown["Contract_Total__c"], shown["First_Invoice_Amount__c"]) == (31_626, 31_626)
+    assert shown["Billing_Preview__c"].count("First invoice 2 Mar 2026") == 2
+    world.at("2026-03-02T00:00")
+    settled(tandem)
+    assert billed(world) == [("2026-03-02", 100 * 251), ("2026-03-02", 100 * (31_626 - 251))]
+    assert {i["status"] for i in world.stripe.all("invoices")} == {"open"}
+    rows = world.crm.rows("Billing_Invoice__c", "Subtotal__c", "Billing_Subscription__c != null")
+    assert sorted(row["Subtotal__c"] for row in rows) == [251, 31_626 - 251]
     changes_nothing(tandem)
