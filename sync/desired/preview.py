@@ -179,7 +179,7 @@ def _later_changed(done: Effect, deal: Deal) -> list[str]:
             lines.append(f"Then {len(days)} × {amounts}: {', '.join(days)}")
         else:
             lines.append(f"No longer invoiced: {len(days)} × {format_amount(was, deal.currency)}: {', '.join(days)}")
-    return lines
+    return [*lines, "and so on"] if lines and done.open_ended else lines
 
 
 # ------------------------------------------------------------------ parts of both

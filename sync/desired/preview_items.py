@@ -21,14 +21,15 @@ _PERIOD_WORDS = {months: f"a {word.lower()}" for word, months in PERIOD_MONTHS.i
 
 
 def items_said(deal: Deal) -> list[str]:
-    """Each item as it is sold, once, with its time where that is not the deal's."""
-    found: dict[str, None] = {}
+    """Each item as it is sold, once, in the order in which they begin, with its time where that is not the deal's."""
+    found: dict[str, date] = {}
     for track in tracks(deal):
         for text, start, end in _runs(track, deal):
-            found.setdefault(text + ("" if (start, end) == (deal.start, deal.end) else _time(start, end)))
-        for sold in (sold for phase in track.phases for sold in phase.once):
-            found.setdefault(_item(sold, deal))
-    return [*found, *_on_days(deal)]
+            found.setdefault(text + ("" if (start, end) == (deal.start, deal.end) else _time(start, end)), start)
+        for phase in track.phases:
+            for sold in phase.once:
+                found.setdefault(_item(sold, deal), phase.start)
+    return [*sorted(found, key=found.__getitem__), *_on_days(deal)]
 
 
 def _runs(track: Track, deal: Deal) -> Iterator[tuple[str, date, date | None]]:
@@ -98,11 +99,11 @@ def _item(item: DealItem, deal: Deal) -> str:
     if item.cycle_months is None or item.interval is None:
         often = "once"
     elif item.interval[0] == "day":
-        often = f"for {item.interval[1]} days"
+        often = _count(item.interval[1], "day")
     else:
         months = item.interval[1] * (12 if item.interval[0] == "year" else 1)
         odd = months != item.cycle_months
-        often = f"for {months} months" if odd else CYCLE_WORDS.get(months, f"every {months} months")
+        often = _count(months, "month") if odd else CYCLE_WORDS.get(months, f"every {months} months")
     text = (
         f"{item.quantity} × {item.product.name} at {unit}, {often}: {format_amount(item.priced.gross, deal.currency)}"
     )
@@ -110,6 +111,10 @@ def _item(item: DealItem, deal: Deal) -> str:
         what = "an amount off" if isinstance(discount, AmountOff) else f"{discount.value:f} %"
         text += f" less {what} ({format_amount(off, deal.currency)})"
     return f"{text} = {format_amount(item.priced.net, deal.currency)}" if item.priced.offs else text
+
+
+def _count(number: int, unit: str) -> str:
+    return f"for {number} {unit}" + ("s" if number > 1 else "")
 
 
 def _usage(line: DealLine, usage: Usage, deal: Deal) -> str:

@@ -69,3 +69,34 @@ def test_each_discount_is_on_its_invoices_and_on_no_other(world: World, tandem: 
         assert (row["Contract_Total__c"], row["Billing_Status__c"]) == (Decimal(sum(invoices)) / 100, "Ended"), who
         assert "no rounding difference" in row["Billing_Preview__c"], who
     changes_nothing(tandem)
+
+
+def test_an_amount_off_that_takes_all_of_the_last_piece_is_an_invoice_of_nothing_as_foreseen(
+    world: World, tandem: Tandem
+) -> None:
+    world.at("2026-01-05")
+    book = Book(world, tandem)
+    seat, support = book.product("Seat"), book.product("Support", period="Year")
+    terms = {"Start_Date__c": "2026-01-10", "End_Date__c": "2026-03-24", "Billing_Frequency__c": "Monthly"}
+    book.sell("short", [(seat, 1, "100.00", {"Discount_Amount__c": "60.00"})], **terms)
+    book.sell("trial", [(seat, 1, "100.00", {})], **{**terms, "Trial_Days__c": 5, "End_Date__c": "2026-03-14"})
+    book.sell("late", [(support, 1, "600.00", {})], **{**terms, "Billing_Frequency__c": "Annual"})
+    book.live("2026-01-10")
+    own = {"Billing_Frequency__c": "Monthly"}
+    book.change("late", [(seat, 1, "20.00", own)], Start_Date__c="2026-01-25", Proration_Policy__c="None")
+    book.live("2026-01-16", "2026-01-25", "2026-02-12", "2026-03-12", "2026-03-26")
+
+    short = [("2026-01-10", 4_000), ("2026-02-10", 4_000), ("2026-03-10", 0)]
+    assert book.billed("short") == book.shown("short") == short
+    preview = quote_row(world, book.deals["short"])["Billing_Preview__c"]
+    assert "First invoice 10 Jan 2026: 40.00 USD" in preview
+    assert "Then 1 × 40.00 USD: 10 Feb 2026\nThen 1 × 0.00 USD: 10 Mar 2026\n" in preview
+    assert book.billed("trial") == [("2026-01-10", 0), ("2026-01-15", 10_000), ("2026-02-15", 10_000)]
+    # 600.00 x 2 months and 15 days of 12; the seat's own subscription bills from 10 February on
+    assert book.billed("late") == [
+        ("2026-01-10", 12_466),
+        ("2026-01-25", 0),
+        ("2026-02-10", 2_000),
+        ("2026-03-10", 986),
+    ]
+    changes_nothing(tandem)

@@ -162,3 +162,28 @@ def test_what_is_not_given_back_is_said():
     assert "What is not used of what was billed is not given back\n" in kept
     back = of_change(deal, a_cancellation(deal, date(2026, 11, 16))).text
     assert "to the balance; off what is due where it is not paid yet\n" in back
+
+
+def test_steps_of_a_ramp_stand_in_the_order_in_which_they_begin():
+    steps = [
+        a_line(1, end_date=date(2026, 3, 31), ramp_key="A"),
+        a_line(2, start_date=date(2026, 4, 1), end_date=date(2026, 5, 15), unit_price=Decimal(90), ramp_key="A"),
+        a_line(3, start_date=date(2026, 5, 16), unit_price=Decimal(80), ramp_key="A"),
+    ]
+    sold = [line for line in said(a_deal(*steps, a_usage())).splitlines() if line.startswith("10 × Pro")]
+    assert [line.rpartition(", from ")[2].partition(" to ")[0] for line in sold] == [
+        "1 Jan 2026", "1 Apr 2026", "1 May 2026", "16 May 2026",
+    ]  # fmt: skip
+
+
+def test_a_last_piece_of_one_month_is_a_month():
+    line = a_line(price_period="Quarter")
+    assert "for 1 month:" in said(a_deal(line, term_months=7, billing_frequency="Quarterly"))
+
+
+def test_what_a_change_of_a_deal_without_an_end_does_goes_on():
+    endless = a_deal(a_line(), term_months=None, end_date=None, auto_renew=True)
+    text = of_change(endless, a_cancellation(endless, date(2026, 4, 12))).text
+    assert "No longer invoiced: " in text
+    assert "\nand so on\n" in text
+    assert "and so on" not in of_change(a_deal(), a_cancellation(a_deal(), date(2026, 4, 12))).text
