@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from sync.desired.declines import WORDS, in_plain_words
 from sync.facts import Charge, Invoice, InvoicePayment
@@ -18,6 +19,36 @@ def failed_tries(invoice: Invoice, by_intent: Mapping[str, Sequence[Charge]]) ->
     intents = [p.payment_intent for p in invoice.payments if p.payment_intent]
     failed = (c for i in intents for c in by_intent.get(i, ()) if c.status == "failed")
     return sorted(failed, key=lambda c: (c.created_s, c.id))
+
+
+@dataclass(frozen=True)
+class Try:
+    """A charge that failed, as one invoice's: what it was to pay of it, and a key of its own."""
+
+    charge: Charge
+    key: str
+    minor: int
+
+
+def tries_of(invoice: Invoice, by_intent: Mapping[str, Sequence[Charge]], invoices: Iterable[Invoice]) -> list[Try]:
+    """The failed tries to collect an invoice, the first one first. ``invoices`` are all of its customer: a payment may have been
+    for several, and is a try of each with its part.
+    """
+    failed = failed_tries(invoice, by_intent)
+    intents = {c.payment_intent for c in failed}
+    sharing = (
+        [(i.created_s, i.id, p.payment_intent) for i in invoices for p in i.payments if p.payment_intent in intents]
+        if failed
+        else []
+    )
+    found = []
+    for charge in failed:
+        mine = sorted({(at, id_) for at, id_, intent in sharing if intent == charge.payment_intent})
+        first = not mine or mine[0][1] == invoice.id
+        part = sum(p.amount_minor for p in invoice.payments if p.payment_intent == charge.payment_intent)
+        key = charge.id if first else f"{charge.id}/{invoice.id}"
+        found.append(Try(charge, key, part if len(mine) > 1 else charge.amount_minor))
+    return found
 
 
 def waiting(invoice: Invoice) -> list[InvoicePayment]:

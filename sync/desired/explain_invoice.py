@@ -43,6 +43,14 @@ def _status(invoice: Invoice) -> Reason:
         f"total {amount(invoice.total_minor)}, of it tax {amount(invoice.tax_minor)}",
         f"paid {paid}, credited {credited}, remaining {left}",
     ]
+    if invoice.from_balance_minor > 0 and invoice.status != "void":
+        lines.append(
+            f"{amount(invoice.from_balance_minor)} came out of the customer's credit balance, so it was not paid"
+        )
+    if invoice.from_balance_minor < 0 and invoice.status != "void":
+        lines.append(
+            f"{amount(-invoice.from_balance_minor)} that the customer owed from before is due on top of the total"
+        )
     if said := tax_said(invoice):
         lines.append(said)
     if invoice.status == "draft":

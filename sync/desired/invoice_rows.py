@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from sync.deal.money import to_major
 from sync.desired.account_view import AccountView
-from sync.desired.attempts import DEBITED, failed_tries, has_failed, to_confirm, waiting, why_failed
+from sync.desired.attempts import DEBITED, failed_tries, has_failed, to_confirm, tries_of, waiting, why_failed
 from sync.desired.given_back import GivenBack
 from sync.desired.keys import DEAL
 from sync.desired.worth import Terms
@@ -106,8 +106,8 @@ def payment_rows(view: AccountView, invoice: Invoice, given_back: GivenBack) -> 
         )
 
     rows = [
-        row(c.id, "Attempt", "Failed", c.amount_minor, c.created_s, why_failed(invoice, c))
-        for c in failed_tries(invoice, view.charges)
+        row(t.key, "Attempt", "Failed", t.minor, t.charge.created_s, why_failed(invoice, t.charge))
+        for t in tries_of(invoice, view.charges, view.invoices)
     ]
     rows += [
         row(p.id, "Payment", WAITS[p.waits_for], p.amount_minor, p.created_s, _waits(invoice, p))

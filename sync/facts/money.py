@@ -121,6 +121,9 @@ class Invoice(Fact):
     amount_due_minor: int = 0
     amount_paid_minor: int = 0
     amount_remaining_minor: int = 0
+    from_balance_minor: int = (
+        0  # paid out of the customer's credit balance; negative: owed from before, on top of the total
+    )
     overpaid_minor: int = 0  # paid beyond what was due: Stripe put it to the customer's balance
     credited_minor: int = 0  # credit notes, before and after payment
     attempt_count: int = 0

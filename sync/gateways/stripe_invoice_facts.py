@@ -23,6 +23,12 @@ from sync.gateways.stripe_json import (
 TRANSFER = "display_bank_transfer_instructions"
 
 
+def _from_balance(obj: Json) -> int:
+    """What the finalised invoice took of the customer's balance; Stripe says a credit there as a negative number."""
+    ending = int_of(obj.get("ending_balance"))
+    return 0 if ending is None else ending - (int_of(obj.get("starting_balance")) or 0)
+
+
 def _line(obj: Json) -> Line:
     parent = part(obj, "parent")
     details = part(parent, "subscription_item_details") or part(parent, "invoice_item_details")
@@ -146,6 +152,7 @@ def invoice(obj: Json) -> Invoice:
         amount_due_minor=need(obj, "amount_due", int),
         amount_paid_minor=need(obj, "amount_paid", int),
         amount_remaining_minor=need(obj, "amount_remaining", int),
+        from_balance_minor=_from_balance(obj),
         overpaid_minor=int_of(obj.get("amount_overpaid")) or 0,
         credited_minor=sum(int_of(obj.get(f"{when}_payment_credit_notes_amount")) or 0 for when in ("pre", "post")),
         attempt_count=int_of(obj.get("attempt_count")) or 0,

@@ -5,9 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from tests.e2e.looks import changes_nothing, settled
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
+from workers.demo.actors import DemoFailed
 
 INVOICE = "Status__c Amount_Paid__c Amount_Refunded__c Amount_Credited__c Dispute_Status__c"
 PAYMENT = "Type__c Status__c Amount__c Detail__c"
@@ -106,6 +109,8 @@ def test_parts_that_pay_an_invoice_are_rows_that_add_up_and_one_payment_covers_t
     waiting = world.stripe.post("payment_intents", customer=buyer, amount=130_000, currency="usd")["id"]
     for invoice in (first, second):
         world.stripe.post(f"invoices/{invoice}/attach_payment", payment_intent=waiting)
+    with pytest.raises(DemoFailed, match="declined"):
+        world.stripe.post(f"payment_intents/{waiting}/confirm", payment_method="pm_card_chargeDeclined")
     world.stripe.post(f"payment_intents/{waiting}/confirm", payment_method="pm_card_visa")
     settled(tandem)
     assert _amounts(world, first) == ("Paid", Decimal(1000), Decimal(0), Decimal(0))
@@ -115,8 +120,15 @@ def test_parts_that_pay_an_invoice_are_rows_that_add_up_and_one_payment_covers_t
     assert details[Decimal(500)] == "100.00 USD more than was due went to the customer's balance."
     assert details[Decimal(70)] == "Paid outside Stripe"
 
+    world.at("2026-01-02")  # what was tried before is asked about with the money that goes back
     world.stripe.post("refunds", payment_intent=waiting, amount=12_000)
     settled(tandem)
+    tried = world.crm.rows(
+        "Billing_Payment__c", "Amount__c Billing_Invoice__r.Stripe_Id__c", "Type__c = 'Attempt'", "Amount__c"
+    )
+    assert [(r["Amount__c"], r["Billing_Invoice__r"]["Stripe_Id__c"]) for r in tried] == [
+        (Decimal(500), second), (Decimal(700), first),
+    ]  # fmt: skip
     assert _amounts(world, first)[3] == Decimal(70)  # 700.00 and 500.00 were paid by it
     assert _amounts(world, second)[3] == Decimal(50)
     rows = world.crm.rows("Billing_Payment__c", "Amount__c", "Type__c = 'Refund'", "Amount__c")

@@ -106,6 +106,20 @@ def test_an_invoice_of_the_web_site_is_explained_from_what_stripe_has() -> None:
     assert "for 1 Jan 2026 to 31 Jan 2026" in text(said["5 × Seat"])
 
 
+@pytest.mark.parametrize(
+    ("status", "minor", "said"),
+    [
+        ("paid", 5_000, "50.00 USD came out of"),
+        ("open", -5_000, "50.00 USD that the customer owed"),
+        ("void", 5_000, ""),
+    ],
+)
+def test_what_an_invoice_took_of_the_balance_is_explained(status: str, minor: int, said: str) -> None:
+    made = Invoice(id="in_1", status=status, currency="usd", total_minor=20_000, from_balance_minor=minor)
+    lines = [line for line in explain_invoice(made, "UTC")[0].because if line.startswith("50.00")]
+    assert [line.startswith(said) for line in lines] == ([True] if said else [])
+
+
 def test_a_paid_invoice_names_its_payments() -> None:
     payment = InvoicePayment(id="inpay_1", status="paid", amount_minor=500, created_s=1, paid_at_s=1)
     made = Invoice(

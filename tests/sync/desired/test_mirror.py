@@ -349,6 +349,22 @@ def test_a_refusal_that_the_customer_can_undo_says_where() -> None:
     assert [(p.type, p.status, HOSTED in (p.detail or "")) for p in shown.payments] == [("Attempt", "Failed", True)]
 
 
+def test_a_refused_payment_of_two_invoices_is_a_try_of_each_with_its_part() -> None:
+    refused = Charge(
+        id="ch_1", payment_intent="pi_1", amount_minor=120_000, currency="usd", status="failed",
+        failure_code="expired_card", created_s=JAN_1,
+    )  # fmt: skip
+    both = [
+        tried(amount_minor=part, id=f"inpay_{n}").model_copy(update={"id": f"in_{n}", "created_s": JAN_1 + n})
+        for n, part in ((2, 50_000), (1, 70_000))
+    ]
+    expected = {"in_1": ("ch_1", Decimal("700.00")), "in_2": ("ch_1/in_2", Decimal("500.00"))}
+    for named in (frozenset(expected), frozenset({"in_2"})):
+        shown = show(view(invoices=both, charges={"pi_1": [refused]}), named)
+        rows = {p.billing_invoice: (p.billing_key, p.amount) for p in shown.payments}
+        assert rows == {i: expected[i] for i in named}
+
+
 def test_nothing_has_failed_while_a_bank_debit_is_on_its_way() -> None:
     shown = show(view(MAR_1, subscriptions=[subscription()], invoices=[tried(waits_for="bank")]), frozenset({"in_1"}))
     assert [(p.billing_key, p.type, p.status) for p in shown.payments] == [("inpay_1", "Payment", "Pending")]

@@ -185,6 +185,13 @@ def test_a_proration_is_told_from_a_cycle() -> None:
     assert fact.period_start_s == 100
 
 
+def test_what_an_invoice_took_of_the_customers_balance_is_known_once_it_is_finalised() -> None:
+    for starting, ending, taken in ((-500, None, 0), (-500, -200, 300), (-500, 0, 500), (300, 0, -300)):
+        fact = fact_of(invoice(starting_balance=starting, ending_balance=ending))
+        assert isinstance(fact, Invoice)
+        assert fact.from_balance_minor == taken
+
+
 @pytest.mark.parametrize(
     ("intent", "waits_for"),
     [
