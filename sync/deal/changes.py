@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -152,11 +152,10 @@ def fold(
     return tuple(pieces)
 
 
-def late_and_alike(before: Iterable[Piece], removal: Removal, change: Change) -> frozenset[str]:
-    """The lines of a quote that came when the removal was done, and that are worth the same as all that it took: as it
+def alike(took: Sequence[Piece], removal: Removal, change: Change) -> frozenset[str]:
+    """The lines of a quote that came when the removal was done, and that are worth the same as all that it ``took``: as it
     took the one then, it need not take the other now.
     """
-    took = [piece for piece in before if piece.cut_line == removal.line_id]
     if not took or change.joins_by is Proration.NONE:
         return frozenset()  # without a first piece less was billed of it than of what was taken
     return frozenset(line.id for line in change.adds if all(_alike(piece, line, removal) for piece in took))

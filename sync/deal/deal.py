@@ -9,7 +9,7 @@ from functools import cached_property
 
 from sync.crm import Sent
 from sync.deal.calendar import boundary, business_day, months_between
-from sync.deal.changes import Change, Piece, fold, late_and_alike
+from sync.deal.changes import Change, Piece, alike, fold
 from sync.deal.cycles import Grid, grid
 from sync.deal.lines import Charge, DealLine, DealProduct
 from sync.deal.taxation import Taxation
@@ -108,20 +108,21 @@ class Deal:
     @cached_property
     def spared(self) -> Mapping[str, frozenset[str]]:
         """By line that takes something off, the lines that it leaves alone as long as it finds others: they came when it had
-        taken the same from another one, and what ended in Stripe by that can't go on.
+        taken the same from another one, and what ended in Stripe by that, or was called off there, can't go on.
         """
         found: dict[str, frozenset[str]] = {}
         if self.base.skip_past or self.paid_through is not None:
             return found  # of one of them less may have been billed
-        for n, change in enumerate(self.changes):
-            done = [r for c in self.changes[:n] for r in c.removes if self.boundary(r.start) <= change.accepted_at]
-            before = (
-                fold(self.changes[:n], newest_first=self.newest_first, spared=found) if done and change.adds else ()
-            )
-            for removal in done if before else ():
-                found[removal.line_id] = found.get(removal.line_id, frozenset()) | late_and_alike(
-                    before, removal, change
-                )
+        for n, change in enumerate(self.changes if self.recurring else ()):
+            gone = [removal for earlier in self.changes[:n] for removal in earlier.removes]
+            if not gone or not change.adds:
+                continue
+            before = fold(self.changes[:n], newest_first=self.newest_first, spared=found)
+            for removal in gone:
+                took = [piece for piece in before if piece.cut_line == removal.line_id]
+                called_off = not any(self.began(piece) for piece in took)
+                if called_off or self.boundary(removal.start) <= change.accepted_at:
+                    found[removal.line_id] = found.get(removal.line_id, frozenset()) | alike(took, removal, change)
         return found
 
     @cached_property

@@ -94,11 +94,15 @@ def slots(deal: Deal) -> list[Slot]:
 
 
 def _has_ended(slot: Slot, line: DealLine, before: Iterable[Piece], change: Change, deal: Deal) -> bool:
-    """Whether the object had ended when the quote came, and so can't go on with a line that it brings. A line that is over
-    by then too is only caught up on, which the object's invoices can still tell of.
+    """Whether the object had ended when the quote came, or was called off before it began, and so can't go on with a line
+    that it brings. A line that is over by then too is only caught up on, which the object's invoices can still tell of.
     """
     mine = {x.id for x in slot.lines}
-    lasts = [p.last for p in before if p.line.id in mine]
+    there = [p for p in before if p.line.id in mine]
+    on_trial = deal.trial_from is not None and slot.start == deal.start
+    if there and not on_trial and not any(_was(p, deal) for p in there):
+        return True
+    lasts = [p.last for p in there]
     if not lasts or None in lasts or (line.end is not None and deal.boundary(line.end) <= change.accepted_at):
         return False
     return deal.boundary(max(day for day in lasts if day)) <= change.accepted_at

@@ -4,7 +4,7 @@ has it. Takes a Deal, never a quote.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -103,7 +103,7 @@ def _check_ended(track: Track, deal: Deal, now: datetime, mine: Made | None) -> 
         return
     waiting = pending(track, deal, mine)
     ended = mine.schedule.status == "completed" if mine.schedule else _is_canceled(mine.subscription)
-    if waiting and ended:
+    if waiting and (ended or _was_called_off(track, deal, mine, waiting)):
         number = next(c.number for c in deal.changes if c.quote_id == waiting[-1])
         detail = (
             f"Quote {number}: it adds what was taken off on a later day, at another discount or with another end, so that would "
@@ -115,6 +115,14 @@ def _check_ended(track: Track, deal: Deal, now: datetime, mine: Made | None) -> 
             "CONF-311", detail, record_id=waiting[-1], field="Start_Date__c", blocked_on=(waiting[-1],), feature=feature
         )
         raise Refused((refusal,))
+
+
+def _was_called_off(track: Track, deal: Deal, mine: Made, waiting: Collection[str]) -> bool:
+    """Whether we cancelled the schedule before it began, because without these quotes nothing of the object was left."""
+    if mine.schedule is None or mine.schedule.status != "canceled":
+        return False
+    earlier = deal.of(frozenset(c.quote_id for c in deal.changes) - frozenset(waiting))
+    return all(other.key != track.key for other in tracks(earlier))
 
 
 def _is_canceled(subscription: Subscription | None) -> bool:

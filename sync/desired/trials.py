@@ -1,5 +1,5 @@
-"""The trial of a deal that was cancelled before it billed anything: it runs until the Cancellation's day, and then all of it
-is over.
+"""The trial of a deal that was cancelled, or all of which was taken off, before it billed anything: it runs until that day,
+and then all of it is over.
 """
 
 from __future__ import annotations
@@ -35,27 +35,29 @@ class CutTrial(PlannedObject):
 
 
 def cut_trials(deal: Deal, known: Mapping[str, Made]) -> tuple[Track, ...]:
-    """The objects of the deal that nothing is left of but their trial; each ends on the Cancellation's day.
+    """The objects of the deal that nothing is left of but their trial: each ends on the Cancellation's day, or with the
+    trial where Amendments took all of it off.
 
     One that has not begun and never will is left out: it is simply cancelled.
     """
-    if deal.trial_from is None or deal.ends_on is None or deal.ends_on > deal.start:
+    if deal.trial_from is None or (deal.ends_on is not None and deal.ends_on > deal.start and tracks(deal)):
         return ()
     left = {track.key for track in tracks(deal)}
+    last = min(deal.ends_on or deal.start, deal.start)
+    sold = (_as_sold(key, deal) for key, mine in known.items() if key not in left and _has_trial(mine, deal, last))
+    return tuple(_until(track, last) for track in sold if track is not None and track.start == deal.start)
+
+
+def _as_sold(key: str, deal: Deal) -> Track | None:
+    """The object as it was when there was last something of it to bill."""
     sold = replace(deal, changes=tuple(c for c in deal.changes if not c.ends))
-    return tuple(
-        _until(track, deal.ends_on)
-        for track in tracks(sold)
-        if track.key not in left and track.start == deal.start and _has_trial(known.get(track.key), deal)
-    )
+    each = (track for n in range(len(sold.changes), 0, -1) for track in tracks(sold.of_first(n)))
+    return next((track for track in each if track.key == key), None)
 
 
-def _has_trial(mine: Made | None, deal: Deal) -> bool:
-    """Whether a trial of it runs, or will until the deal ends."""
-    if mine is None:
-        return False
-    begun = mine.schedule is None or mine.schedule.status != "not_started"
-    return begun or (deal.ends_on is not None and deal.ends_on > deal.opens)
+def _has_trial(mine: Made, deal: Deal, last: date) -> bool:
+    """Whether a trial of it runs, or will until that day."""
+    return mine.schedule is None or mine.schedule.status != "not_started" or last > deal.opens
 
 
 def _until(track: Track, day: date) -> Track:
