@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.e2e.book import Book
-from tests.e2e.looks import changes_nothing, quote_row
+from tests.e2e.looks import changes_nothing
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
 
