@@ -122,6 +122,7 @@ def _customer(customer: facts.Customer) -> dict[str, Value]:
         "metadata": dict(customer.metadata),
         "address": {part: address.get(part, "") for part in PARTS},
         "tax_exempt": customer.tax_exempt,
+        "has_method": customer.has_method,
         **{path: customer.values.get(path) for path in SENT["customer"]},
     }
 

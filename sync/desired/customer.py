@@ -228,10 +228,16 @@ def having_email(facts: Iterable[Fact], email: str) -> tuple[Customer, ...]:
 
 
 def desire_customer(
-    payer: Payer, matched: Customer | None, *, taxed: bool = False, more: Mapping[str, str] | None = None
+    payer: Payer,
+    matched: Customer | None,
+    *,
+    taxed: bool = False,
+    more: Mapping[str, str] | None = None,
+    method: str | None = None,
 ) -> Desired:
     """The payer as a Stripe customer. One that is adopted only gets what is missing or has changed in the CRM; a ``taxed``
-    one also what its tax rests on. ``more`` is metadata that it carries beside ours.
+    one also what its tax rests on. ``more`` is metadata that it carries beside ours; ``method`` is the
+    payment method to be charged of one that has none.
     """
     ref = Ref("customer", payer.account_id)
     parts, of_tax = tax_parts(payer, matched) if taxed else ({}, {})
@@ -247,7 +253,9 @@ def desire_customer(
     compare: dict[str, Value] = {"name": payer.name, "metadata": metadata, **parts, **members}
     if matched is None or not same_email(matched.email, email):
         compare["email"] = email
-    update = {part: {part: value} for part, value in compare.items()}
+    update: dict[str, Mapping[str, Value]] = {part: {part: value} for part, value in compare.items()}
+    if method is not None:
+        compare["has_method"], update["has_method"] = True, {"invoice_settings": {"default_payment_method": method}}
     return Desired(ref, create=create, compare=compare, update=update | {"metadata": {"metadata": emptied(metadata)}})
 
 

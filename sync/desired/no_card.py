@@ -35,7 +35,7 @@ class NoCard:
 
 def lacks_method(customer: Customer | None) -> bool:
     """Whether nothing is stored that Stripe charges by itself; of a customer that is still to be made nothing is."""
-    return customer is None or not (customer.payment_method or customer.source)
+    return customer is None or not customer.has_method
 
 
 def is_unpayable(deal: Deal, customer: Customer | None) -> bool:

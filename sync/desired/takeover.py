@@ -19,9 +19,11 @@ from sync.desired.customer import LIVE
 from sync.desired.kept_on import let_go, term_is_over
 from sync.desired.keys import AS_PLANNED, DEAL, OF_PLAN, TAKEN_BY, TAKES
 from sync.errors import Refusal
-from sync.facts import Fact, Schedule, Subscription
+from sync.facts import Customer, Fact, Schedule, Subscription
 from sync.observed import Actual
 from sync.records import Desired, Ref, Value
+
+KEPT = "Its payment method is kept, as the customer's own, and charged for this deal"
 
 
 @dataclass(frozen=True)
@@ -265,6 +267,18 @@ def _calm_until(plan: Subscription, schedule: Schedule | None, now: datetime) ->
     phases = schedule.phases if schedule else ()
     stamps = [item.period_end_s for item in plan.items] + [p.start_s for p in phases] + [p.end_s for p in phases]
     return min((instant(s) for s in stamps if instant(s) > now), default=now)
+
+
+def kept_method(takeover: Takeover | None, customer: Customer | None) -> str | None:
+    """The payment method that a live plan has of its own, as Stripe's checkout leaves it, where the deal is to be charged and
+    the customer has none: it becomes the customer's, so that the card is kept (BILLING_RULES 6).
+    """
+    if takeover is None or customer is None or customer.has_method:
+        return None
+    if takeover.deal.terms.collection_method != "charge_automatically":
+        return None
+    own = (plan.payment_method or "" for plan in takeover.plans if plan.status in LIVE)
+    return next((method for method in own if method.startswith("pm_")), None)
 
 
 def said(takeover: Takeover, names: Mapping[str, str]) -> list[str]:

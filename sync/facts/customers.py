@@ -28,6 +28,11 @@ class Customer(Fact):
         default_factory=dict
     )  # its other plain members, by the SDK's names: phone, address.city
 
+    @property
+    def has_method(self) -> bool:
+        """Whether something is stored that Stripe charges by itself for whatever the customer owes."""
+        return bool(self.payment_method or self.source)
+
 
 class Portal(Fact):
     """The pages of Stripe on which customers look after their own billing; there is one, without an id of its own."""

@@ -20,7 +20,7 @@ from sync.desired.references import catalogue_refs
 from sync.desired.sellable import check_products
 from sync.desired.stripe_preview import first_track, held_against, request
 from sync.desired.subscription import Wanted, desire
-from sync.desired.takeover import check_takeover, row_of
+from sync.desired.takeover import KEPT, check_takeover, kept_method, row_of
 from sync.desired.tax_ids import TaxIds
 from sync.desired.taxed_customer import check_taxed
 from sync.desired.true_up import as_settled
@@ -86,6 +86,19 @@ class _Read:
         """Who pays, where Stripe knows them already."""
         return self.payer.customer.customer if self.payer.customer else None
 
+    @property
+    def kept_method(self) -> str | None:
+        """What is charged for the deal as for the plan that it takes over."""
+        return None if self.payer.aside else kept_method(self.taking.takeover, self.customer)
+
+    @property
+    def charged(self) -> Linked | None:
+        """Who pays, as they will be charged."""
+        payer, method = self.payer.customer, self.kept_method
+        if payer is None or method is None:
+            return payer
+        return replace(payer, customer=payer.customer.model_copy(update={"source": method}))
+
     def actual(self, owed: Owed, numbers: TaxIds) -> dict[Ref, Actual]:
         """What is there of all that may be desired."""
         facts = [*self.snapshot.all(), *self.payer.objects, *self.taking.facts, *owed.facts]
@@ -138,11 +151,12 @@ class Planner:
         plan = to_the_cent(only_needed(diff(desired, actual)), self.stripe)
         known = {ref: found.remote_id for ref, found in actual.items()}
         foreseen, taken = taking.shown(plain, own, now)
+        taken += [KEPT] if read.kept_method else []
         earlier = forecast(case.before, now, begun(case.before, done)) if case.before else None
         changed = foreseen if case.changed is case.deal else forecast(case.changed, now, begun(case.changed, done))
         used = said_uses(dues, case.change.quote_id, case.deal, is_new=read.customer is None)
         said = self.hold(case, foreseen, known) if shown_only and not done else None
-        portal = read_portal(self.stripe, case.deal, read.customer)
+        portal = read_portal(self.stripe, case.deal, read.charged.customer if read.charged else None)
         wakes = [at for at in (wanted.wake_at, *owed.wakes) if at is not None]
         unknown = bool(dues) and read.customer is None  # whose use it is, is known in another pass
         return Worked(
@@ -161,7 +175,7 @@ class Planner:
             preview=preview(
                 case.changed,
                 changed,
-                read.payer.customer,
+                read.charged,
                 change=case.change,
                 earlier=earlier,
                 before=case.before,
@@ -210,14 +224,18 @@ class Planner:
     ) -> tuple[Desired, ...]:
         """All that should be true of the deal in Stripe, in the order in which it is made."""
         deal = read.case.deal
-        mine, taxed = read.customer, deal.tax is not None
         return (
-            *(() if read.payer.aside else (desire_customer(deal.payer, mine, taxed=taxed, more=numbers.metadata),)),
+            *(() if read.payer.aside else (self._customer(read, numbers),)),
             *(() if shown_only else desire_catalogue(deal)),
             *numbers.objects,
             *wanted.objects,
             *owed.objects,
         )
+
+    def _customer(self, read: _Read, numbers: TaxIds) -> Desired:
+        deal = read.case.deal
+        taxed = deal.tax is not None
+        return desire_customer(deal.payer, read.customer, taxed=taxed, more=numbers.metadata, method=read.kept_method)
 
     def _unsellable(self, case: Case, snapshot: Snapshot) -> tuple[Refusal, ...]:
         """What of the quote's products can't be sold as Stripe has them."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from sync.cli.reconcile import compare
 from tests.e2e.looks import changes_nothing, quote_row, settled
 from tests.e2e.people import sell
@@ -66,6 +68,32 @@ def test_a_deal_without_a_card_is_billed_and_told_of_until_there_is_one(world: W
         sorted(i["total"] for i in world.stripe.all("invoices") if i["status"] == "paid" and i["total"])[-1] == 10_000
     )
     assert _portal_reads(world) == read, "nobody asks where a card can be added once there is one"
+
+
+@pytest.mark.long
+def test_the_card_that_a_plan_was_bought_with_is_charged_for_the_deal(world: World, tandem: Tandem) -> None:
+    world.at("2026-06-10")
+    account = world.crm.create("Account", Name="Birch", Billing_Email__c="ops@birch.example", Website="birch.example")
+    plan = world.stripe.sign_up("Birch", "ops@birch.example", seats=5, card="pm_card_visa")
+    customer = world.stripe.get(f"customers/{plan['customer']}")
+    method = customer["invoice_settings"]["default_payment_method"]  # as Stripe's checkout leaves it: on the plan alone
+    world.stripe.post(f"subscriptions/{plan['id']}", default_payment_method=method)
+    world.stripe.post(f"customers/{customer['id']}", form={"invoice_settings[default_payment_method]": ""})
+    seat = world.crm.product("Seat", currencies=["USD"])
+    terms = {"Start_Date__c": "2026-06-25", "Term_Months__c": 2, "Billing_Frequency__c": "Monthly"}
+    card = {"Collection_Method__c": "Charge Automatically"}
+    quote = sell(world.crm, [(seat, 50, "99.00", {})], account=account, **terms, **card)
+    settled(tandem)
+    for hour in ("00:10", "12:00"):  # the first invoice is a draft for an hour, for its credit
+        world.at(f"2026-06-25T{hour}")
+        settled(tandem)
+
+    preview = quote_row(world, quote)["Billing_Preview__c"]
+    assert "Its payment method is kept, as the customer's own, and charged for this deal" in preview
+    assert "DATA-217" not in preview
+    assert _told(world) == []
+    assert {i["total"]: i["status"] for i in world.stripe.all("invoices")} == {19_500: "paid", 485_250: "paid"}
+    changes_nothing(tandem)
 
 
 def _portal_reads(world: World) -> int:

@@ -9,14 +9,28 @@ from typing import Any
 
 import pytest
 
+from sync.desired.customer import desire_customer
 from sync.desired.keys import KEY
-from sync.desired.takeover import bought_by, check_takeover, desire_ends, row_of, said, taken_over
+from sync.desired.takeover import bought_by, check_takeover, desire_ends, kept_method, row_of, said, taken_over
 from sync.desired.takeover_credit import desire_credit, with_credits
 from sync.desired.takeover_foreseen import foreseen
 from sync.desired.takeover_unused import Read, unused
 from sync.desired.worth import Terms
 from sync.diff import diff
-from sync.facts import BalanceTransaction, Coupon, CreditNote, Invoice, Item, Line, Phase, Price, Schedule, Subscription
+from sync.facts import (
+    BalanceTransaction,
+    Coupon,
+    CreditNote,
+    Customer,
+    Invoice,
+    Item,
+    Line,
+    Phase,
+    Price,
+    Schedule,
+    Subscription,
+)
+from sync.observed import observe
 from sync.records import Desired, Ref
 from tests.sync.deal.factory import QUOTE_ID, a_cancellation, a_deal
 
@@ -336,3 +350,25 @@ def test_the_preview_names_the_plan_and_the_day():
     assert said(takeover(plan()), {"prod_web": "Starter (web)"}) == [
         "Takes over the self-serve plan sub_web (5 × Starter (web)): it ends when this deal begins, 25 Jun 2026"
     ]
+
+
+def test_a_card_that_only_the_plan_has_becomes_the_customers_where_the_deal_is_to_be_charged():
+    charged, nobody = a_deal(start_date=START, collection_method="Charge Automatically"), Customer(id="cus_1")
+    bought = plan(payment_method="pm_1")
+    assert kept_method(takeover(bought, deal=charged), nobody) == "pm_1"
+    want = desire_customer(charged.payer, nobody, method="pm_1")
+    [change] = [o for o in diff([want], {want.ref: observe(nobody)}).operations if "has_method" in o.changed]
+    assert change.payload["invoice_settings"] == {"default_payment_method": "pm_1"}
+    has_one = nobody.model_copy(update={"payment_method": "visa"})
+    for found, customer in (
+        (takeover(bought, deal=charged), has_one),
+        (takeover(bought), nobody),  # sent by invoice
+        (takeover(plan(payment_method="card_1"), deal=charged), nobody),
+        (takeover(plan(), deal=charged), nobody),
+        (takeover(bought, deal=charged), None),
+        (None, nobody),
+    ):
+        assert kept_method(found, customer) is None
+    gone = plan(status="canceled", payment_method="pm_1", metadata={"tandem_taken_by": QUOTE_ID})
+    ours = Schedule(id="sched_1", metadata={"tandem_deal": QUOTE_ID})
+    assert kept_method(takeover(gone, deal=charged, schedules=(ours,)), nobody) is None  # what was taken away stays so
