@@ -80,6 +80,16 @@ def match_account(
     return _by_email(customer, living, taken, mode, namesakes)
 
 
+def sharing(customer: Customer, holders: Sequence[CrmAccount], others: Collection[str]) -> Ask | None:
+    """The question that a customer of nobody is when Accounts have ``others``, which have its e-mail, though no Account says
+    so: a second customer is not made silently. None where these Accounts are all gone.
+    """
+    living = [a for a in holders if not a.is_deleted]
+    have = "has" if len(others) == 1 else "have"
+    evidence = f"{', '.join(sorted(others))} {have} the same e-mail and {have} an Account already"
+    return _ask(customer, living, evidence) if living else None
+
+
 def _by_email(
     customer: Customer,
     living: Sequence[CrmAccount],

@@ -8,10 +8,11 @@ from typing import Any
 import redis
 
 from sync.errors import Terminal
+from sync.facts import Fact
 from sync.gateways.http import Transport
 from sync.gateways.stripe_budget import Budget, Rate
 from sync.gateways.stripe_events import Events
-from sync.gateways.stripe_facts import preview_of
+from sync.gateways.stripe_facts import facts_of, preview_of
 from sync.gateways.stripe_http import API_VERSION, StripeHttp
 from sync.gateways.stripe_json import need
 from sync.gateways.stripe_lists import Lists
@@ -92,6 +93,9 @@ class StripeAccount:
             request_id=answer.headers.get("request-id", ""),
             replayed=answer.headers.get("idempotent-replayed") == "true",
         )
+
+    def told(self, sent: Sent) -> tuple[Fact, ...]:
+        return facts_of([sent.body])
 
     def events(self, cursor: Mapping[str, object] | None, *, undelivered_only: bool = False) -> EventPage:
         return self._events.read(cursor, self.source, undelivered_only=undelivered_only)

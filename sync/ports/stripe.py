@@ -79,6 +79,9 @@ class StripeGateway(Protocol):
         that finds what it made. The payload of a ``balance`` names its ``customer``, which goes into the path.
         """
 
+    def told(self, sent: Sent) -> tuple[Fact, ...]:
+        """The object with which a write was answered, as it was read back by that; no call."""
+
     def events(self, cursor: Mapping[str, object] | None, *, undelivered_only: bool = False) -> EventPage: ...
 
     def events_head(self) -> Mapping[str, object]:

@@ -12,7 +12,8 @@ from typing import Protocol, TypeVar
 import structlog
 
 from sync.crm import CrmAccount
-from sync.desired.identity import Ask, Belongs, MakeAccount, Mode, match_account
+from sync.desired.evidence import plain_email
+from sync.desired.identity import Ask, Belongs, MakeAccount, Mode, Unknown, match_account
 from sync.desired.keys import ACCOUNT, DEAL, KEY, PRODUCT, QUOTE
 from sync.errors import Transient
 from sync.facts import Customer
@@ -117,13 +118,16 @@ class Adopting:
         """What becomes of these customers. ``taken`` are Accounts with the customer that each has, new ones included."""
         business = self.adoption.with_business([c.id for c in customers])
         namesakes = self.adoption.emails([c.email for c in customers if c.email])
+        held = self.links.by_stripe_id([i for some in namesakes.values() for i in some])
+        kept = self.identities.apart(customers=[c.id for c in customers])
+        apart = {*apart, *((pair.account_id, pair.customer_id) for pair in kept)}
         new: list[NewLink] = []
         for customer in customers:
             if customer.id not in business and not customer.metadata.get(ACCOUNT):
                 done.skipped[NEVER_BOUGHT] += 1
                 continue
             accounts = candidates.of(customer)
-            others = (i for i in namesakes.get((customer.email or "").lower(), ()) if i != customer.id)
+            others = [i for i in namesakes.get((customer.email or "").lower(), ()) if i != customer.id]
             same = tuple(Customer(id=i) for i in others if not all((a.id, i) in apart for a in accounts))
             kept_apart = {a.id for a in accounts if (a.id, customer.id) in apart}
             if self.mode == "leave":
@@ -134,6 +138,11 @@ class Adopting:
                     taken[account_id] = customer.id
                     new.append(NewLink(payer_of(account_id), account_id, "customer", customer.id, customer.livemode))
                 case Ask():
+                    done.skipped[QUESTION] += 1
+                    self._look(customer)
+                case MakeAccount() | Unknown() if self.mode != "leave" and any(
+                    i in held and (held[i].salesforce_id, customer.id) not in apart for i in others
+                ):
                     done.skipped[QUESTION] += 1
                     self._look(customer)
                 case MakeAccount():
@@ -151,7 +160,7 @@ class Adopting:
         ids, mails, named = set[str](), set[str](), set[str]()
         for some in self._unlinked():
             ids.update(c.id for c in some)
-            mails.update(c.email.casefold() for c in some if c.email)
+            mails.update(plain_email(c.email) for c in some if c.email)
             named.update(c.metadata[ACCOUNT] for c in some if c.metadata.get(ACCOUNT))
         if not ids:
             return None
@@ -217,13 +226,13 @@ class Candidates:
     def of(self, customer: Customer) -> list[CrmAccount]:
         """The Accounts named by its metadata, or carrying its id or its e-mail, by id."""
         ids = {customer.metadata.get(ACCOUNT, ""), *self._by_customer.get(customer.id, ())}
-        ids |= {*self._by_mail.get((customer.email or "").casefold(), ())}
+        ids |= {*self._by_mail.get(plain_email(customer.email or ""), ())}
         found = {self.by_id[i].id: self.by_id[i] for i in sorted(ids) if i in self.by_id}
         return list(found.values())
 
 
 def _mails(account: CrmAccount) -> set[str]:
-    return {mail.casefold() for mail in (account.billing_email, account.person_email) if mail}
+    return {plain_email(mail) for mail in (account.billing_email, account.person_email) if mail}
 
 
 def _living(some: Sequence[Keyed]) -> Keyed | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sync import catalogue
-from sync.apply import Writer
+from sync.apply import Applied, Writer
 from sync.deal.deal import Deal
 from sync.deal.settled import all_past
 from sync.desired import frozen
@@ -117,9 +117,11 @@ class Billing:
             for part in self._parts(plan.operations):
                 if not begun and any(o.verb is Verb.CREATE and o.ref.kind == "schedule" for o in part):
                     self.planner.hold(worked.case, worked.forecast, ids)  # before anything is made that bills
-                ids = self.writer.apply(
+                applied = self.writer.apply(
                     part, claim=run.claim, run_id=run_id, known=ids, salesforce_ids=salesforce_ids
-                ).ids
+                )
+                ids = applied.ids
+                self._know_customer(run, applied)
         except SyncError as error:
             self.ledger.close_run(run_id, outcome="failed", error_code=error.code)
             raise
@@ -127,6 +129,11 @@ class Billing:
         adopted = [salesforce_ids[o.ref] for o in plan.operations if o.ref.kind == "product" and o.verb is Verb.UPDATE]
         self.subjects.mark([product_mark(p) for p in adopted], reason="product_adopted")
         return ids
+
+    def _know_customer(self, run: QuoteTry, applied: Applied) -> None:
+        """A customer that was made is known from now on: whoever has its e-mail next finds it before its notice comes."""
+        new = [a for o, a in applied.sent if o.ref.kind == "customer" and o.verb is Verb.CREATE and not a.replayed]
+        self.facts.put([fact for answer in new for fact in self.planner.stripe.told(answer)], run.fence)
 
     def keep_promise(
         self, claim: Claim, run: QuoteTry, worked: Worked, operations: Sequence[Operation], now: datetime

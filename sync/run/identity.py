@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ from sync.clock import Clock
 from sync.crm import CrmAccount
 from sync.desired.customer import having_email
 from sync.desired.evidence import nameless, same_email
-from sync.desired.identity import Answer, Ask, Belongs, MakeAccount, Mode, match_account
+from sync.desired.identity import Answer, Ask, Belongs, MakeAccount, Mode, Unknown, match_account, sharing
 from sync.desired.keys import ACCOUNT
 from sync.desired.new_account import NewAccounts, new_account
 from sync.facts import Customer, Fact
@@ -145,14 +145,27 @@ class Identity:
         """Whose it is, as far as can be said. ``accounts`` as `accounts` gives them."""
         mine = self._without_dead_ids(customer, _may_be(customer, accounts))
         there = {a.id: a for a in mine.values()}
-        return match_account(
+        apart = {pair.account_id for pair in self.identities.apart(customers=[customer.id])}
+        found = match_account(
             named_by_winner(customer, mine),
             list(there.values()),
             self._taken(there),
             self.mode,
             self._namesakes(customer, there) if there else (),
-            {pair.account_id for pair in self.identities.apart(customers=[customer.id])},
+            apart,
         )
+        return (isinstance(found, MakeAccount | Unknown) and self._shared(customer, apart)) or found
+
+    def _shared(self, customer: Customer, apart: Collection[str]) -> Ask | None:
+        """The question that it is because of other customers with its e-mail, as seen, that have Accounts."""
+        seen = [i for i in self.facts.customers_with(customer.email or "") if i != customer.id]
+        links = {i: x for i, x in self.links.by_stripe_id(seen).items() if x.salesforce_id not in apart} if seen else {}
+        if not links:
+            return None
+        now = having_email(self.stripe.read([Ref("customer_id", i) for i in sorted(links)]).all(), customer.email or "")
+        held = {c.id: links[c.id].salesforce_id for c in now}
+        accounts = winners(self.salesforce, sorted(set(held.values())))
+        return sharing(customer, list({a.id: a for a in accounts.values()}.values()), held)
 
     def brought_about(self, claim: Claim, customer: Customer, answer: Answer) -> Outcome:
         """The customer is linked, people are asked, or it is looked up again later."""

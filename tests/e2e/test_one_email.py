@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from sync.desired.references import live_refs
+from sync.ports import Mark
 from tests.e2e.dying import die_before_creating
 from tests.e2e.looks import changes_nothing, quote_row
 from tests.e2e.people import sell
@@ -21,7 +23,7 @@ def sold(world: World, *emails: str) -> list[str]:
     seat = world.crm.product("Seat", currencies=["USD"])
     found = []
     for number, email in enumerate(emails):
-        payer = world.crm.create("Account", Name=f"Company {number}", Billing_Email__c=email)
+        payer = world.crm.create("Account", Name=f"Company {number}", Billing_Email__c=email or None)
         found.append(sell(world.crm, [(seat, 2, "10.00", {})], account=payer, **HEADER))
     return found
 
@@ -44,6 +46,33 @@ def test_two_accounts_of_one_e_mail_taken_in_at_once_get_one_customer_and_a_ques
     world.clear_faults()
     assert len(world.stripe.all("customers")) == 1
     assert told(world, quotes) == [("Needs Attention", "DATA-213"), ("Scheduled", None)]
+    changes_nothing(tandem)
+
+
+def test_a_sign_up_right_behind_a_quote_whose_contact_has_its_e_mail_gets_no_account_of_its_own(
+    world: World, make_tandem: Callable[..., Tandem]
+) -> None:
+    world.at("2026-02-10")
+    tandem = make_tandem(self_serve_accounts="create")
+    [quote] = sold(world, "")
+    contact = world.crm.create("Contact", LastName="Ash", Email="Jo@Ash.example")
+    world.crm.change("Quote", quote, ContactId=contact)
+    pipeline = tandem.services.pipeline
+    pipeline.poll()
+    pipeline.take_in()
+    while pipeline.run_deal():
+        pass
+    second = world.stripe.sign_up("Jo Ash", "jo@ash.example", seats=1, card="pm_card_visa")["customer"]
+    mark = Mark(f"customer:{second}", "deal", f"unit:{second}")  # before the notice of the first customer has come
+    tandem.services.facts.put(tandem.services.stripe.read(live_refs(second)).all(), tandem.services.facts.fence())
+    tandem.services.subjects.mark([mark], reason="test")
+
+    assert pipeline.run_deal() == 1
+
+    assert tandem.services.subjects.state(f"customer:{second}").error_code == "DATA-213"  # type: ignore[union-attr]
+    tandem.drain()
+    assert len(world.crm.rows("Account", "Id")) == 1
+    assert [c["email"] for c in world.stripe.all("customers") if c["id"] != second] == ["jo@ash.example"]
     changes_nothing(tandem)
 
 

@@ -301,3 +301,35 @@ def test_a_customer_that_a_deal_was_given_meanwhile_makes_no_account(place: Plac
     assert identity.run(claim, claim.subjects[0]) == Done()
 
     assert (place.salesforce.made, account_of(place)) == ([], "001A")
+
+
+@pytest.mark.parametrize("mode", ["match", "create"])
+def test_a_customer_with_the_e_mail_of_an_account_s_customer_is_asked_about_though_no_account_says_it(
+    place: Place, mode: Any
+) -> None:
+    billed(place)
+    deal = customer("cus_deal", email="AP@birch.example")
+    place.stripe.has(deal)
+    place.facts.put([deal], place.facts.fence())
+    place.links.add(NewLink("customer:001B", "001B", "customer", "cus_deal"))
+    place.salesforce.has(CrmAccount(id="001B", name="Else"))  # its quote's contact has the e-mail
+
+    outcome = run(place, mode)
+
+    assert isinstance(outcome, Failed)
+    assert (outcome.code, "cus_deal" in outcome.message, "001B" in outcome.message) == ("DATA-213", True, True)
+    assert place.salesforce.made == []
+    place.identities.keep_apart("001B", ["cus_1"], by="ann", why="another company")
+    assert isinstance(run(place, mode), Done)
+
+
+def test_one_whose_namesake_has_another_e_mail_by_now_or_a_deleted_account_is_nobody_known(place: Place) -> None:
+    billed(place)
+    seen = [customer("cus_moved"), customer("cus_left")]
+    place.facts.put(seen, place.facts.fence())
+    place.stripe.has(customer("cus_moved", email="moved@else.example"), seen[1])
+    place.links.add(NewLink("customer:001B", "001B", "customer", "cus_moved"))
+    place.links.add(NewLink("customer:001C", "001C", "customer", "cus_left"))
+    place.salesforce.has(CrmAccount(id="001B", name="Else"), CrmAccount(id="001C", name="Gone", is_deleted=True))
+
+    assert isinstance(run(place), Done)
