@@ -234,6 +234,13 @@ _ROWS: tuple[tuple[str, Kind, str, str, str], ...] = (
         "See `tandem usage list --state refused`; then `tandem usage retry`, or `tandem usage drop` what is billed by hand.",
     ),
     (
+        "DATA-236",
+        _D,
+        "{amount} came by bank transfer and pays no invoice yet.",
+        "ops",
+        "Ask the customer for the rest, or apply it or send it back in Stripe.",
+    ),
+    (
         "CONF-301",
         _C,
         "{product} isn't set up for billing.",

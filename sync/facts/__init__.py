@@ -13,6 +13,7 @@ from sync.facts.catalogue import Coupon, Meter, Price, PriceTier, Product
 from sync.facts.customers import Customer, Portal, TaxId, TaxSettings
 from sync.facts.money import (
     BalanceTransaction,
+    CashBalance,
     Charge,
     CreditNote,
     Dispute,
@@ -26,6 +27,7 @@ from sync.facts.money import (
 __all__ = [
     "FACT_TYPES",
     "BalanceTransaction",
+    "CashBalance",
     "Charge",
     "Coupon",
     "CreditNote",
@@ -71,6 +73,7 @@ FACT_TYPES: dict[str, type[Fact]] = {
         BalanceTransaction,
         TaxId,
         Portal,
+        CashBalance,
         DealAlone,
     )
 }

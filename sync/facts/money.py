@@ -186,6 +186,13 @@ class CreditNote(Fact):
     reason: str | None = None
 
 
+class CashBalance(Fact):
+    """Money that a customer sent by bank transfer and that pays no invoice yet; ``id`` is the customer's."""
+
+    KIND: ClassVar[str] = "cash"
+    available: dict[str, int] = Field(default_factory=dict)  # by currency
+
+
 class BalanceTransaction(Fact):
     """One move of a customer's balance; negative = credit in the customer's favour."""
 

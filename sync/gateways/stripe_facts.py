@@ -31,7 +31,16 @@ from sync.gateways.stripe_json import (
     part,
     ref_id,
 )
-from sync.gateways.stripe_money_facts import balance, charge, credit_note, dispute, method_words, pending_item, refund
+from sync.gateways.stripe_money_facts import (
+    balance,
+    cash,
+    charge,
+    credit_note,
+    dispute,
+    method_words,
+    pending_item,
+    refund,
+)
 from sync.gateways.stripe_shapes import values_of
 
 #: The id of an invoice that is only previewed.
@@ -132,6 +141,7 @@ _MAKERS: Mapping[str, Callable[[Json], Fact]] = {
     "invoiceitem": pending_item,
     "credit_note": credit_note,
     "customer_balance_transaction": balance,
+    "cash_balance": cash,
     "tax_id": _tax_id,
     "tax.settings": _tax_settings,
     "billing_portal.configuration": _portal,

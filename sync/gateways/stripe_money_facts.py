@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sync.facts import BalanceTransaction, Charge, CreditNote, Dispute, PendingItem, Refund
+from sync.facts import BalanceTransaction, CashBalance, Charge, CreditNote, Dispute, PendingItem, Refund
 from sync.gateways.stripe_json import Json, base, int_of, need, part, ref_id, rows
 
 
@@ -111,6 +111,16 @@ def pending_item(obj: Json) -> PendingItem:
         description=obj.get("description"),
         period_start_s=int_of(period.get("start")) or 0,
         period_end_s=int_of(period.get("end")) or 0,
+    )
+
+
+def cash(obj: Json) -> CashBalance:
+    """What a customer's cash balance holds; it has no id of its own."""
+    available = part(obj, "available")
+    return CashBalance(
+        id=need(obj, "customer", str),
+        livemode=obj.get("livemode") is True,
+        available={str(currency): amount for currency in available if (amount := int_of(available[currency]))},
     )
 
 

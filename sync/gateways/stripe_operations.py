@@ -228,6 +228,9 @@ READS: Mapping[str, Endpoint] = {
     ),
     "tax_settings": Endpoint("GET", "/v1/tax/settings", "Tax Settings: read", "read the tax settings"),
     "tax_ids": Endpoint("GET", "/v1/customers/{id}/tax_ids", "Customers: read", "list the tax ids of a customer"),
+    "cash_balance": Endpoint(
+        "GET", "/v1/customers/{id}/cash_balance", "Customers: read", "read what a customer sent by bank transfer"
+    ),
     "events": Endpoint("GET", "/v1/events", "Events: read", "list events"),
     "usage_reports": Endpoint("GET", "/v2/core/events", "Events: read", "list reports of usage"),
     "usage_report": Endpoint("GET", "/v2/core/events/{id}", "Events: read", "read a report of usage"),

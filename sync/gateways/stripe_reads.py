@@ -257,6 +257,9 @@ class Reads:
                 return facts_of([self._http.get(READS["tax_settings"])])
             case "tax_ids_of":
                 return facts_of(self._http.listed(READS["tax_ids"], {}, id=key))
+            case "cash_balance_of":
+                there = self._http.find(READS["cash_balance"], id=key)
+                return facts_of([there] if there else [])
             case "balance_of":
                 return facts_of(self._http.listed(READS["balance_transactions"], {}, id=key))
             case "invoice_of":

@@ -29,6 +29,10 @@ PRODUCT_TYPES = frozenset({"product.updated", "product.deleted"})
 MADE = "product.created"
 #: Subjects that are the tax numbers of a customer, and the objects whose events tell of them.
 TAX_NUMBERS, TAX_ID = "tax_numbers", "tax_id"
+#: Subjects that are what a customer sent by bank transfer, and the objects whose events tell of it.
+CASH, CASH_MOVE = "cash", "customer_cash_balance_transaction"
+#: By kind of object, what of its customer is looked at as a whole.
+LOOKED_AT: Mapping[str, str] = MappingProxyType({TAX_ID: TAX_NUMBERS, CASH_MOVE: CASH})
 #: Objects of Stripe that no subject is about, and that a refused quote may wait for.
 WAITED_FOR = frozenset({"product", "price", "coupon", "billing.meter"})
 #: Subjects that are reports of usage that Stripe did not count.
@@ -74,8 +78,8 @@ def _route_event(notice: Notice, settle_s: float) -> Iterable[Mark]:
         )
     elif notice.type in PRODUCT_TYPES or (notice.type == MADE and not notice.object_id.startswith(NATURAL)):
         yield product_mark(notice.object_id)
-    elif kind == TAX_ID and customer:
-        yield Mark(f"{TAX_NUMBERS}:{customer}", "mirror", "", settle_s)
+    elif kind in LOOKED_AT and customer:
+        yield Mark(f"{LOOKED_AT[kind]}:{customer}", "mirror", "", settle_s)
     elif kind in SUBSCRIPTION_KINDS:
         yield _mirror(f"subscription:{notice.object_id}", customer, settle_s, notice.object_created_s)
     elif kind in INVOICE_KINDS:

@@ -15,6 +15,7 @@ from sync.deal.policy import BillingPolicy
 from sync.desired.mirrored import Mirrored
 from sync.gateways import salesforce_gateway, stripe_client
 from sync.run.billing import Billing
+from sync.run.cash import Cash
 from sync.run.catalogued import Catalogued
 from sync.run.changes import Changes
 from sync.run.compared_catalogue import ComparedCatalogue
@@ -23,7 +24,7 @@ from sync.run.dealing import Dealing
 from sync.run.flush import Flusher
 from sync.run.healing import Healing
 from sync.run.identity import Identity
-from sync.run.intake import TAX_NUMBERS, USAGE_REPORT
+from sync.run.intake import CASH, TAX_NUMBERS, USAGE_REPORT
 from sync.run.merging import Merges
 from sync.run.mirror import Mirror
 from sync.run.nightly import KIND as NIGHTLY
@@ -285,6 +286,14 @@ class Joined:
         )  # fmt: skip
 
     @cached_property
+    def cash(self) -> Cash:
+        store = self.store
+        return Cash(
+            stripe=self.stripe, links=store.links, facts=store.facts, outbox=store.outbox, rows=self.rows,
+            clock=store.clock,
+        )  # fmt: skip
+
+    @cached_property
     def won(self) -> WonNotBilled:
         store = self.store
         return WonNotBilled(
@@ -302,7 +311,12 @@ class Joined:
             apart=self.reports.poll,
         )  # fmt: skip
         flusher = Flusher(salesforce=salesforce, outbox=store.outbox, budgets=store.budgets, pausing=self.pausing)
-        apart = {NIGHTLY: self.nightly.run, USAGE_REPORT: self.reports.run, TAX_NUMBERS: self.numbers.run}
+        apart = {
+            NIGHTLY: self.nightly.run,
+            USAGE_REPORT: self.reports.run,
+            TAX_NUMBERS: self.numbers.run,
+            CASH: self.cash.run,
+        }
         return Pipeline(
             usage=self.usage, subjects=store.subjects, outbox=store.outbox, clock=store.clock, changes=changes,
             quotes=self.quotes, products=self.products, identity=self.identity, customer_fields=self.customer_fields,

@@ -56,6 +56,7 @@ def test_every_endpoint_answers_as_stripe_has_it(world: World, sender: Sender) -
     number = sender.create("taxid", customer=customer, type="eu_vat", value="DE123456789").remote_id
     assert len(sender.account.read([Ref("tax_ids_of", customer), Ref("tax_settings", "")]).all()) == 2
     sender.act("taxid", "delete", number)
+    assert len(sender.account.read([Ref("cash_balance_of", customer)]).all()) == 1
     product = sender.create("product", id="tandem_test", name="Seat").remote_id
     sender.update("product", product, name="Seat (annual)")
     price = _price(sender, product, "test_price")

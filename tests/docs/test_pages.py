@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from sync.cli.application import application
 from sync.cli.exits import Exit
 from sync.config import Settings
-from sync.desired import issues, no_card
+from sync.desired import issues, no_card, unapplied
 from sync.gateways.stripe_operations import rights
 from sync.run import promise, usage, won
 from tests.docs.pages import DOCS, PAGES, ROOT, anchors, code_of, named, text_of, without_code
@@ -135,7 +135,16 @@ def test_the_outcomes_of_webhooks_explained_are_those_that_are_counted() -> None
 def test_every_state_of_a_quote_and_every_issue_is_explained() -> None:
     rules = text_of(DOCS / "billing-rules.md")
     states = SALESFORCE / "objects" / "Quote" / "fields" / "Billing_Status__c.field-meta.xml"
-    told = {*issues.AUDIENCE, no_card.CODE, won.CODE, promise.CODE, usage.CODE, usage.UNSURE, usage.BROKE}
+    told = {
+        *issues.AUDIENCE,
+        no_card.CODE,
+        unapplied.CODE,
+        won.CODE,
+        promise.CODE,
+        usage.CODE,
+        usage.UNSURE,
+        usage.BROKE,
+    }
     table = rules.partition("### Issues")[2].partition("`Sum__c`")[0]
 
     assert set(re.findall(r"<fullName>([^<_]+)</fullName>", text_of(states))) == set(

@@ -82,8 +82,33 @@ def test_what_a_customer_has_to_confirm_and_what_a_bank_answers_later_is_told_un
     assert _shown(world, buyers["refuses"])[1] == [("Payment", "Succeeded", DUE)]
     assert {status for who in buyers for _, status in _issues(world, buyers[who])} == {"Closed"}
     assert {_health(world, buyer) for buyer in buyers.values()} == {"Good"}
+
+    _pays_by_transfer(world, tandem, buyers["debit"])
     assert world.writes(system="stripe") == []
     changes_nothing(tandem)
+
+
+def _pays_by_transfer(world: World, tandem: Tandem, customer: str) -> None:
+    """An invoice that is sent is paid in two parts: what came first covers nothing, which is told until it does."""
+    stripe = world.stripe
+    terms = {"collection_method": "send_invoice", "days_until_due": 30}
+    sent = stripe.post("invoices", customer=customer, **terms)["id"]
+    stripe.post("invoiceitems", customer=customer, invoice=sent, amount=100_000, currency="usd")
+    stripe.post(f"invoices/{sent}/finalize")
+    for minor, sum_, status in (
+        (30_000, Decimal(300), "Open"),
+        (20_000, Decimal(500), "Open"),
+        (50_000, None, "Closed"),
+    ):
+        stripe.post(f"test_helpers/customers/{customer}/fund_cash_balance", amount=minor, currency="usd")
+        settled(tandem)
+        row = world.crm.row(
+            "Billing_Issue__c", "Status__c Sum__c", f"Code__c = 'DATA-236' AND Reference__c = '{customer}'"
+        )
+        assert row["Status__c"] == status
+        assert sum_ is None or row["Sum__c"] == sum_
+        _, payments = _shown(world, customer)
+        assert payments == ([] if status == "Open" else [("Payment", "Succeeded", Decimal(1000))])
 
 
 def _subscribed(world: World, who: str) -> str:

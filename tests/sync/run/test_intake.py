@@ -57,6 +57,11 @@ ROUTES: Mapping[str, tuple[str, dict[str, Any], str | None]] = {
     "dispute": ("charge.dispute.created", {"object": "dispute", "id": "du_1", "payment_intent": "pi_1"}, "payment:pi_1"),
     "charge refunded": ("charge.refunded", {"object": "charge", "id": "ch_1", "payment_intent": "pi_1"}, "payment:pi_1"),
     "charge settled": ("charge.updated", {"object": "charge", "id": "ch_1", "payment_intent": "pi_1"}, None),
+    "transfer": (
+        "customer_cash_balance_transaction.created",
+        {"object": "customer_cash_balance_transaction", "id": "ccsbtxn_1", "customer": "cus_1"},
+        "cash:cus_1",
+    ),
     "debit begun": ("payment_intent.processing", {"object": "payment_intent", "id": "pi_1"}, "payment:pi_1"),
     "charge": ("charge.succeeded", {"object": "charge", "id": "ch_1", "payment_intent": "pi_1"}, None),
     "payment": ("payment_intent.succeeded", {"object": "payment_intent", "id": "pi_1", "customer": "cus_1"}, None),

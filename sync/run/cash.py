@@ -1,0 +1,44 @@
+"""What customers sent by bank transfer and no invoice took, on a row of the CRM: opened while something is there, closed when
+nothing is left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sync.clock import Clock
+from sync.desired.unapplied import issue, issue_key, unapplied
+from sync.facts import CashBalance
+from sync.ports import Claim, Done, Due, Facts, Links, Outbox, Outcome, StripeGateway
+from sync.records import Ref
+from sync.run.rows import ISSUE, Rows
+
+
+@dataclass(frozen=True)
+class Cash:
+    """Looks at the cash balance of one customer at a time."""
+
+    stripe: StripeGateway
+    links: Links
+    facts: Facts
+    outbox: Outbox
+    rows: Rows
+    clock: Clock
+
+    def run(self, claim: Claim, due: Due) -> Outcome:
+        """The issue stands as the balance does: one call. Nothing where the customer is no Account's."""
+        customer = due.key.partition(":")[2]
+        link = self.links.by_stripe_id([customer]).get(customer)
+        if link is None:
+            return Done()
+        fence = self.facts.fence()
+        read = self.stripe.read([Ref("cash_balance_of", customer)]).all()
+        found = unapplied(next((fact for fact in read if isinstance(fact, CashBalance)), None))
+        now = self.clock.now()
+        if found:
+            self.outbox.put([self.rows.issue(issue(found, customer, link.salesforce_id, now))], fence)
+            return Done()
+        standing = self.outbox.standing(ISSUE, [issue_key(customer)])
+        rows = [self.rows.over(row, now) for row in standing if row.fields.get("Status__c") == "Open"]
+        self.outbox.put(rows, fence)
+        return Done()
