@@ -31,7 +31,7 @@ def sorted_answer(answer: Answer, *, what: str, right: str = "", writing: bool) 
         return Transient(
             "TEMP-402", "Stripe is busy with this customer's record.", retry_after_s=answer.retry_after_s()
         )
-    if writing and is_missing(answer) and error.get("param") == "customer":
+    if is_missing(answer) and (error.get("param") == "customer" or words.startswith("No such customer")):
         # It was there when it was read: the next look finds it gone and says what becomes of the deal, under another key.
         return Transient("TEMP-403", f"The customer was deleted in Stripe meanwhile; it is looked at again: {words}")
     return _refusal(answer.status, error, words, what=what, right=right, request_id=request_id)

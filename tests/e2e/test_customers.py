@@ -160,6 +160,30 @@ def test_an_account_merged_while_its_question_waits_is_asked_about_as_the_winner
     changes_nothing(tandem)
 
 
+def test_a_customer_deleted_between_being_found_and_being_linked_is_nobody(
+    world: World, tandem: Tandem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.at("2026-02-10")
+    found = _customer(world, "Acme Ltd")
+    send = StripeAccount.send
+    gone: list[str] = []
+
+    def deleted_before(self: StripeAccount, operation: Operation, payload: Any, key: str) -> Sent:
+        if operation.ref.kind == "customer" and not gone:
+            gone.append(found)
+            assert world.stripe._http.delete(f"{world.stripe._base}/v1/customers/{found}").status_code == 200
+        return send(self, operation, payload, key)
+
+    monkeypatch.setattr(StripeAccount, "send", deleted_before)
+    quote = _sign(world)
+    settled(tandem)
+
+    [customer] = world.stripe.all("customers")
+    assert customer["id"] != found
+    assert quote_row(world, quote)["Billing_Status__c"] == "Scheduled"
+    changes_nothing(tandem)
+
+
 def test_a_customer_deleted_between_two_writes_of_its_deal_is_made_anew_and_billed_once(
     world: World, tandem: Tandem, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,6 +77,23 @@ def test_a_sign_up_right_behind_a_quote_whose_contact_has_its_e_mail_gets_no_acc
 
 
 @pytest.mark.long
+def test_six_pairs_of_accounts_in_a_race_of_three_workers_come_out_as_one_after_the_other(
+    world: World, tandem: Tandem
+) -> None:
+    world.at("2026-02-10")
+    pairs = [sold(world, f"ap@pair{n}.example", f"Ap@Pair{n}.example") for n in range(6)]
+    tandem.services.pipeline.poll()
+    world.fault("stripe", "delay", ratio=0.5, match="/v1/customers", delay_s=0.1)
+
+    work_in_parallel(tandem, tandem.again(), tandem.again())
+
+    world.clear_faults()
+    assert sorted(c["email"] for c in world.stripe.all("customers")) == [f"ap@pair{n}.example" for n in range(6)]
+    for pair in pairs:
+        assert told(world, pair) == [("Needs Attention", "DATA-213"), ("Scheduled", None)]
+
+
+@pytest.mark.long
 def test_a_process_killed_with_an_e_mail_in_hand_leaves_it_to_the_next_and_holds_up_nobody_else(
     world: World, make_tandem: Callable[..., Tandem]
 ) -> None:

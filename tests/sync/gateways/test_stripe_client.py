@@ -81,7 +81,12 @@ def failure_of(reply: Reply, deadline_s: float = 5.0) -> SyncError:
             "DATA-218",
         ),
         (error(403), Terminal, "CONF-305"),
-        (error(404, body=stripe_error(code="resource_missing", message="No such customer")), Terminal, "BUG-502"),
+        (error(404, body=stripe_error(code="resource_missing", message="No such price: 'x'")), Terminal, "BUG-502"),
+        (
+            error(404, body=stripe_error(code="resource_missing", message="No such customer: 'cus_1'", param="id")),
+            Transient,
+            "TEMP-403",
+        ),
         (error(400, body=stripe_error(code="resource_missing", param="customer")), Transient, "TEMP-403"),
         (error(409), Transient, "TEMP-402"),
         (error(424, Stripe_Should_Retry="true"), Transient, "TEMP-402"),
