@@ -86,8 +86,11 @@ class Forecast:
 
     @property
     def rest(self) -> int:
-        """What rounding leaves: signed less billed and left out. 4 for 7 seats at 1,000.00 a term of 12 months, monthly."""
-        return self.signed - self.total - self.left_out
+        """What rounding leaves: signed less billed, given back and left out. 4 for 7 seats at 1,000.00 a term of 12 months,
+        monthly. Of a deal that was changed it is also what was billed of a cycle and is not given back, and what months counted
+        from the change's own day come to less or more.
+        """
+        return self.signed - self.total + self.credited - self.left_out
 
     @property
     def first(self) -> int:

@@ -206,11 +206,16 @@ def _total(deal: Deal, made: Forecast) -> Reason:
     billed = format_amount(made.total, deal.currency)
     if made.open_ended:
         return Reason("Contract_Total__c", "blank", ("the deal has no end, so there is no total",), reasons.EXACT)
-    lines = (
-        f"{len(made.invoices)} invoices come to {billed}, before tax and without usage",
-        f"signed: {format_amount(made.signed, deal.currency)}; rounding leaves {format_amount(made.rest, deal.currency)}",
+    lines = [f"{len(made.invoices)} invoices come to {billed}, before tax and without usage"]
+    if made.credited:
+        lines.append(f"less {format_amount(made.credited, deal.currency)} given back")
+    if made.left_out:
+        lines.append(f"{format_amount(made.left_out, deal.currency)} is left out, as it was over when it was signed")
+    what = "changes inside a cycle and rounding leave" if len(deal.changes) > 1 else "rounding leaves"
+    lines.append(
+        f"signed: {format_amount(made.signed, deal.currency)}; {what} {format_amount(made.rest, deal.currency)}"
     )
-    return Reason("Contract_Total__c", billed, lines, reasons.EXACT)
+    return Reason("Contract_Total__c", billed, tuple(lines), reasons.EXACT)
 
 
 # ------------------------------------------------------------------ words

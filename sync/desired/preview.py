@@ -144,7 +144,8 @@ def _changed(deal: Deal, before: Deal, change: Change, done: Effect, made: Forec
     if change.credit is Credit.NONE and (change.removes or change.ends):
         parts.append("What is not used of what was billed is not given back")
     parts += used
-    if not done.stated and not done.credits and not used:
+    begins = any(one.day == change.effective and not one.was for one in done.regular)  # with a piece of its own cycle
+    if not (done.stated or done.credits or used or begins):
         nothing = "Nothing that was billed is given back" if deal.once_only else ""
         parts.append(nothing or "Nothing is billed or credited for the running cycle")
     parts += _later_changed(done, deal)
@@ -228,12 +229,14 @@ def _totals(deal: Deal, made: Forecast) -> str:
     out = f", left out {format_amount(made.left_out, deal.currency)}" if made.left_out else ""
     made_good = sum(up.amount for up in made.true_ups)
     trued = f", {format_amount(made_good, deal.currency)} of it to make up for rounding" if made.true_ups else ""
-    total = f"Total: signed {signed}, billed {billed}{trued}{out}"
+    back = f", given back {format_amount(made.credited, deal.currency)}" if made.credited else ""
+    total = f"Total: signed {signed}, billed {billed}{back}{trued}{out}"
     if made.rest == 0:
         return f"{total}, no rounding difference"
     word = "less" if made.rest > 0 else "more"
     rest = format_amount(abs(made.rest), deal.currency)
     what = "pieces by days and rounding bill" if _by_days(deal) else "rounding bills"
+    what = "changes inside a cycle and rounding bill" if len(deal.changes) > 1 else what
     return f"{total}; {what} {rest} {word} than was signed"
 
 

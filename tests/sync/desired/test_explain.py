@@ -84,6 +84,10 @@ def test_what_is_given_back_names_the_quote_and_the_policy() -> None:
     assert "quote C (Cancellation)" in text(credit)
     assert "never more than was billed" in text(credit)
     assert said["Ends_On__c"].says == "15 Mar 2026"
+    total = said["Contract_Total__c"]
+    assert (total.says, total.because[1]) == ("1,500.00 USD", "less 263.01 USD given back")
+    # two months and 15 days of 500.00; 15 days and the 16 given back are 31/30.4 of a month
+    assert total.because[2] == "signed: 1,246.58 USD; changes inside a cycle and rounding leave 9.59 USD"
 
 
 def test_a_deal_without_an_end_has_no_total_to_explain() -> None:

@@ -187,3 +187,19 @@ def test_what_a_change_of_a_deal_without_an_end_does_goes_on():
     assert "No longer invoiced: " in text
     assert "\nand so on\n" in text
     assert "and so on" not in of_change(a_deal(), a_cancellation(a_deal(), date(2026, 4, 12))).text
+
+
+def test_what_a_later_quote_gave_back_is_no_rounding():
+    ended = a_cancellation(a_deal(), date(2026, 3, 16))
+    assert (
+        "Total: signed 2,493.15 USD, billed 3,000.00 USD, given back 526.03 USD;"
+        " changes inside a cycle and rounding bill 19.18 USD less than was signed"
+    ) in said(ended)
+
+
+def test_a_line_that_begins_with_a_piece_of_its_own_cycle_is_billed_for_it():
+    seats = a_deal(a_line(), billing_frequency="Quarterly")
+    monthly = a_line(21, quantity=Decimal(2), billing_frequency="Monthly")
+    text = of_change(seats, a_change(seats, monthly, start_date=date(2026, 2, 10))).text
+    assert "Then 1 × 144.66 USD (was 0.00 USD): 10 Feb 2026" in text
+    assert "Nothing is billed or credited" not in text
