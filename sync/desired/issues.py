@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sync.deal.money import to_major
-from sync.desired.attempts import failed_tries, has_failed, why_failed
+from sync.desired.attempts import DEBITED, failed_tries, has_failed, under_way, waiting, why_failed
 from sync.desired.given_back import OPEN_DISPUTE, MoneyBack
 from sync.desired.invoice_words import name_of
 from sync.desired.tax_issues import NOT_SET_UP, UNPLACED, TaxTrouble, tax_troubles
@@ -145,7 +145,9 @@ def _failed(invoice: Invoice, charges: Mapping[str, Sequence[Charge]], zone: str
     words = why_failed(invoice, first)
     since_s = first.created_s if first else invoice.finalized_at_s or invoice.created_s
     detail = f"{words or 'The payment failed.'} The invoice says whether and when Stripe tries again."
-    return _issue(invoice, FAILED, "payment failed", detail, invoice.amount_remaining_minor, since_s, zone=zone), stands
+    asked = not failed and any(p.waits_for == "customer" for p in waiting(invoice))
+    what = "the customer has to confirm the payment" if asked else "payment failed"
+    return _issue(invoice, FAILED, what, detail, invoice.amount_remaining_minor, since_s, zone=zone), stands
 
 
 def _overdue(invoice: Invoice, now: datetime, zone: str) -> Found | None:
@@ -154,6 +156,8 @@ def _overdue(invoice: Invoice, now: datetime, zone: str) -> Found | None:
         return None
     stands = invoice.status == "open" and invoice.amount_remaining_minor > 0
     detail = "It was sent and is not paid; nothing is tried by itself. Ask the customer."
+    if under_way(invoice):
+        detail = f"It was sent and is past its day. {DEBITED}"
     return _issue(invoice, OVERDUE, "overdue", detail, invoice.amount_remaining_minor, due, zone=zone), stands
 
 

@@ -218,6 +218,10 @@ class Invoices:
                 " invoices can be voided.",
                 code="invoice_not_editable",
             )
+        if invoice.get("_under_way"):
+            raise invalid(
+                "You cannot void an invoice while a payment of it is processing.", code="invoice_not_editable"
+            )
         if invoice["amount_paid"]:
             raise invalid("You cannot void an invoice that has been partially paid.")
         self.billing.collection.cancel_payment(invoice, "void_invoice")

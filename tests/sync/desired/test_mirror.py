@@ -330,6 +330,7 @@ def test_a_payment_that_the_customer_has_to_confirm_says_where_and_becomes_the_p
     assert (shown.account.billing_health, shown.account.last_payment_date) == ("Past Due", None)
     [issue] = shown.issues
     assert (issue.code, HOSTED in issue.detail) == ("DATA-218", True)
+    assert issue.title.endswith(": the customer has to confirm the payment")
 
     paid = tried(status="paid", paid_at_s=FEB_1).model_copy(
         update={"status": "paid", "amount_remaining_minor": 0, "amount_paid_minor": 50_000}
@@ -371,6 +372,13 @@ def test_nothing_has_failed_while_a_bank_debit_is_on_its_way() -> None:
     assert (shown.invoices[0].failure, shown.invoices[0].attempts, shown.issues) == (None, 1, ())
     assert (shown.account.billing_health, shown.account.overdue_amount) == ("Good", Decimal("0.00"))
     assert shown.account.open_balance == Decimal("500.00")
+
+
+def test_an_invoice_that_was_sent_is_overdue_though_a_debit_is_on_its_way_and_says_so() -> None:
+    late = tried(waits_for="bank").model_copy(update={"collection_method": "send_invoice", "due_date_s": FEB_1})
+    shown = show(view(MAR_1, invoices=[late]), frozenset())
+    assert shown.account.billing_health == "Past Due"
+    assert [(i.code, "answers within some days" in i.detail) for i in shown.issues] == [("DATA-225", True)]
 
 
 def test_a_debit_after_a_refusal_leaves_open_what_was_told_and_one_that_failed_is_waited_for_no_more() -> None:

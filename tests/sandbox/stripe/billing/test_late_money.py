@@ -100,6 +100,13 @@ def test_a_payment_that_the_customer_does_not_confirm_can_be_made_otherwise(stor
     assert status(story, renewal) == ("paid", 1, None)
 
 
+def test_a_payment_that_is_confirmed_may_still_be_declined(story: Story) -> None:
+    _, plan, renewal = renewed(story, "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds")
+    assert confirm(story, intent_of(story, renewal))["status"] == "requires_payment_method"
+    assert intent_of(story, renewal).last_payment_error.decline_code == "insufficient_funds"
+    assert story.v1.subscriptions.retrieve(plan.id).status == "past_due"
+
+
 @pytest.mark.parametrize("body", [{}, {"payment_intent": "pi_1"}, {"payment_intent": "pi_1", "confirms": "yes"}, []])
 def test_the_door_for_confirmations_says_what_it_takes(story: Story, body: Any) -> None:
     assert "confirms" in answered(story, body, 400)["error"]
@@ -127,6 +134,8 @@ def test_a_bank_debit_is_on_its_way_for_days_and_nothing_has_failed_meanwhile(st
     assert story.v1.subscriptions.retrieve(plan.id).status == "active"
     with pytest.raises(stripe.InvalidRequestError, match="processing"):
         story.v1.invoices.pay(renewal.id)
+    with pytest.raises(stripe.InvalidRequestError, match="processing"):
+        story.v1.invoices.void_invoice(renewal.id)
     story.at("2026-02-05T00:59:59")
     assert status(story, renewal) == ("open", 1, None)
     story.at("2026-02-05T01:00:00")
