@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Engine, delete, func, select, tuple_, update
+from sqlalchemy import Engine, Text, delete, func, literal, select, tuple_, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.elements import ColumnElement
 
 from sync.clock import Deadline
@@ -131,7 +132,8 @@ class StoredOutbox:
         wanted = list(keys)
         with self._engine.begin() as connection:
             for table in (crm_rows, crm_writes):  # what waits says more than what stands
-                rows = select(table.c.key, table.c.content).where(table.c.sobject == object_, table.c.key.in_(wanted))
+                mine = table.c.key == func.any(literal(wanted, ARRAY(Text)))  # one parameter, however many keys
+                rows = select(table.c.key, table.c.content).where(table.c.sobject == object_, mine)
                 found |= {
                     row.key: row_from(object_, row.key, row.content) for row in connection.execute(rows) if row.content
                 }

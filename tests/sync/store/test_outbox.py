@@ -88,6 +88,12 @@ def test_a_value_that_would_lose_its_meaning_on_the_way_is_refused(outbox: Store
     assert outbox.waiting() == (0, None)
 
 
+def test_what_stands_is_found_among_the_keys_of_years(outbox: StoredOutbox) -> None:
+    outbox.put([invoice_row()], 1)
+    among = [f"in_{n}" for n in range(70_000)]  # more than a statement may have parameters
+    assert [row.key for row in outbox.standing("Billing_Invoice__c", among)] == ["in_1"]
+
+
 def test_a_newer_row_replaces_the_one_that_waits(outbox: StoredOutbox) -> None:
     outbox.put([invoice_row(total="10.00")], 1)
     assert outbox.put([invoice_row(total="12.00")], 2) == 1
