@@ -156,7 +156,8 @@ class Planner:
         changed = foreseen if case.changed is case.deal else forecast(case.changed, now, begun(case.changed, done))
         used = said_uses(dues, case.change.quote_id, case.deal, is_new=read.customer is None)
         said = self.hold(case, foreseen, known) if shown_only and not done else None
-        portal = read_portal(self.stripe, case.deal, read.charged.customer if read.charged else None)
+        charged = read.charged.customer if read.charged else None
+        portal = read_portal(self.stripe, self.payers.facts, case.deal, charged, fresh=shown_only)
         wakes = [at for at in (wanted.wake_at, *owed.wakes) if at is not None]
         unknown = bool(dues) and read.customer is None  # whose use it is, is known in another pass
         return Worked(

@@ -124,6 +124,7 @@ class QuoteRun:
         view = QuoteView(signed=False, now=now, case=shown(worked), preview=worked.preview.text)
         self.telling.show(graph, quote_fields(view), fence=fence)
         self.telling.show_lines(graph, worked, fence)
+        self.telling.keep_portal(worked, fence)
         return Done()
 
     # ------------------------------------------------------------ signed

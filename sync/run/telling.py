@@ -138,11 +138,11 @@ class Telling:
         known = {kind: self.facts.get(kind, [f.id for f in mine]) for kind in ("schedule", "subscription")}
         stale = [f for f in mine if known[f.KIND].get(f.id) != f]
         marks = [Mark(f"subscription:{f.id}", "mirror", unit) for f in stale]
-        news = [self._keep_alone(worked, fence), self._keep_portal(worked, fence)]
+        news = [self._keep_alone(worked, fence), self.keep_portal(worked, fence)]
         if any(news) or marks:
             self.subjects.mark([*marks, account_mark(deal.payer.account_id)], reason="deal_billed")
 
-    def _keep_portal(self, worked: Worked, fence: int) -> bool:
+    def keep_portal(self, worked: Worked, fence: int) -> bool:
         """Where the customer adds a payment method is kept for the issue that tells of it; whether that is news."""
         fact = worked.portal
         if fact is None or self.facts.get(fact.KIND, [fact.id]).get(fact.id) == fact:
