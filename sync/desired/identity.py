@@ -72,11 +72,7 @@ def match_account(
     if len(pointed) == 1 and taken.get(pointed[0].id, customer.id) == customer.id:
         return Belongs(pointed[0].id, "its id on the Account" if named else "our id in its metadata")
     if pointed:
-        return _ask(
-            customer,
-            pointed,
-            CONTRADICTION,
-        )
+        return _ask(customer, pointed, CONTRADICTION, {taken[a.id] for a in pointed if a.id in taken} - {customer.id})
     return _by_email(customer, living, taken, mode, namesakes)
 
 
@@ -87,7 +83,7 @@ def sharing(customer: Customer, holders: Sequence[CrmAccount], others: Collectio
     living = [a for a in holders if not a.is_deleted]
     have = "has" if len(others) == 1 else "have"
     evidence = f"{', '.join(sorted(others))} {have} the same e-mail and {have} an Account already"
-    return _ask(customer, living, evidence) if living else None
+    return _ask(customer, living, evidence, others) if living else None
 
 
 def _by_email(
@@ -106,13 +102,16 @@ def _by_email(
         return _ask(customer, mailed, f"{len(mailed)} Accounts have its e-mail")
     only = mailed[0]
     if only.id in taken and taken[only.id] != customer.id:
-        return _ask(customer, mailed, f"the Account with its e-mail has customer {taken[only.id]} already")
+        evidence = f"the Account with its e-mail has customer {taken[only.id]} already"
+        return _ask(customer, mailed, evidence, {taken[only.id]})
     written = (only.stripe_customer_id or "").strip()
     if written and written != customer.id:
-        return _ask(customer, mailed, f"the Account with its e-mail has the id {written} (Stripe_Customer_Id__c)")
+        evidence = f"the Account with its e-mail has the id {written} (Stripe_Customer_Id__c)"
+        return _ask(customer, mailed, evidence, {written})
     if namesakes:
         others = ", ".join(c.id for c in namesakes)
-        return _ask(customer, mailed, f"{others} {'have' if len(namesakes) > 1 else 'has'} the same e-mail")
+        evidence = f"{others} {'have' if len(namesakes) > 1 else 'has'} the same e-mail"
+        return _ask(customer, mailed, evidence, {c.id for c in namesakes})
     proof = confirmation(only, customer, customer.email or "")
     return (
         Belongs(only.id, f"the billing e-mail, confirmed by {proof}")
@@ -121,7 +120,8 @@ def _by_email(
     )
 
 
-def _ask(customer: Customer, accounts: Sequence[CrmAccount], evidence: str) -> Ask:
+def _ask(customer: Customer, accounts: Sequence[CrmAccount], evidence: str, others: Collection[str] = ()) -> Ask:
+    """The question; it is looked at again when one of the Accounts changes, or one of these ``others`` of Stripe."""
     ids = tuple(a.id for a in accounts)
     detail = (
         f"Customer {customer.id}: {evidence}. Candidates: {', '.join(f'{a.name} ({a.id})' for a in accounts)}. "
@@ -132,7 +132,7 @@ def _ask(customer: Customer, accounts: Sequence[CrmAccount], evidence: str) -> A
         detail,
         record_id=ids[0],
         field="Stripe_Customer_Id__c",
-        blocked_on=ids,
+        blocked_on=(*ids, *sorted(others)),
         count="1 billing customer",
         account=accounts[0].name if len(accounts) == 1 else f"any of {len(accounts)} Accounts",
     )

@@ -118,6 +118,7 @@ class Identity:
         gone, account = link.stripe_id, link.salesforce_id
         marks = [*history_marks(self.facts, gone, account), *deal_marks(self.facts, gone, account)]
         self.subjects.mark(marks, reason="customer_deleted")
+        self.subjects.mark_blocked_on([gone], reason="customer_deleted")  # whom its link stood in the way of
 
     def _next_look(self) -> datetime:
         """The mirror sees by this wake that nobody knew the customer, and asks again sooner only while it is billed."""

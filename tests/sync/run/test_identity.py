@@ -333,3 +333,26 @@ def test_one_whose_namesake_has_another_e_mail_by_now_or_a_deleted_account_is_no
     place.salesforce.has(CrmAccount(id="001B", name="Else"), CrmAccount(id="001C", name="Gone", is_deleted=True))
 
     assert isinstance(run(place), Done)
+
+
+@pytest.mark.parametrize("rival", ["namesake", "payer", "of another Account"])
+def test_a_question_closes_when_the_customer_that_stood_in_the_way_is_gone(place: Place, rival: str) -> None:
+    billed(place)
+    other = customer("cus_2")
+    place.stripe.has(other)
+    place.facts.put([other], place.facts.fence())
+    place.salesforce.has(BIRCH, CrmAccount(id="001B", name="Else"))
+    if rival == "payer":
+        place.links.add(NewLink("customer:001A", "001A", "customer", "cus_2"))
+    if rival == "of another Account":
+        place.links.add(NewLink("customer:001B", "001B", "customer", "cus_2"))
+        place.salesforce.there.pop("001A")
+    assert isinstance(run(place), Failed)
+
+    place.stripe.has(customer("cus_2", deleted=True))
+    place.mark("customer:cus_2", lane="deal", unit="unit:cus_2")
+    claim = place.subjects.claim_unit("deal")
+    assert claim is not None
+    place.subjects.finish(claim, {"customer:cus_2": place.identity().run(claim, claim.subjects[0])})
+
+    assert "customer:cus_1" in place.due()
