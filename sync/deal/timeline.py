@@ -150,9 +150,7 @@ def without_stub(track: Track, deal: Deal) -> Track:
 
 
 def _of_once(deal: Deal) -> tuple[Track, ...]:
-    """Of a deal made by one-time lines only: what is charged once, on invoices alone, each on its day. No Stripe object
-    carries it.
-    """
+    """What is charged once, on invoices alone, each on its day: no Stripe object carries it."""
     ids = frozenset(line.id for line in deal.once)
     whole = Phase(deal.start, deal.end, ())
     by = grid(deal.start, deal.end, 1, None)
@@ -161,9 +159,10 @@ def _of_once(deal: Deal) -> tuple[Track, ...]:
 
 def _with_once(found: tuple[Track, ...], deal: Deal) -> tuple[Track, ...]:
     """What is charged once on any other day than the first invoice's goes to the first track that is there by then, or
-    else to the one that will be there first. Where the deal was made by such lines only they stand alone.
+    else to the one that will be there first. Where the deal was made by such lines only, or all else of the quote that made it
+    was called off before it began, they stand alone.
     """
-    if deal.fees_alone:
+    if deal.fees_alone or (_is_called_off(found, deal) and _sells_once(deal)):
         return (*found, *_of_once(deal))
     first = {line.id for track in found for made in track.phases[0].once for line in made.lines}
     taken: dict[str, set[str]] = {}
@@ -172,6 +171,14 @@ def _with_once(found: tuple[Track, ...], deal: Deal) -> tuple[Track, ...]:
             there = next((t for t in found if t.start <= line.start), min(found, key=lambda t: t.start))
             taken.setdefault(there.key, set()).add(line.id)
     return tuple(replace(t, once_ids=frozenset(taken[t.key])) if t.key in taken else t for t in found)
+
+
+def _is_called_off(found: Sequence[Track], deal: Deal) -> bool:
+    return all(track.opened_by != deal.base.quote_id for track in found)
+
+
+def _sells_once(deal: Deal) -> bool:
+    return any(piece.line.charge is Charge.ONE_TIME and deal.began(piece) for piece in deal.pieces)
 
 
 def _shares(needed: Sequence[Slot], deal: Deal) -> dict[int, tuple[DealItem, ...]]:

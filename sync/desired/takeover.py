@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from sync import catalogue
 from sync.deal.calendar import instant, say, seconds
 from sync.deal.deal import Deal
+from sync.deal.timeline import tracks
 from sync.desired.contracts import plan_key
 from sync.desired.customer import LIVE
 from sync.desired.kept_on import let_go, term_is_over
@@ -206,11 +207,12 @@ def _refusal(deal: Deal, field_name: str, detail: str, feature: str) -> Refusal:
 
 def desire_ends(takeover: Takeover, now: datetime, pending: frozenset[str] = frozenset()) -> Ends:
     """Every plan is marked as taken over, and ended when the deal begins: told to Stripe in the plan's last cycle, or done
-    at once where the deal has begun. Nothing is prorated by Stripe. Of a deal that was cancelled before it began, the plans
-    go on. ``pending`` are the plans that have something waiting for their next invoice (`sync.desired.takeover_pending`).
+    at once where the deal has begun. Nothing is prorated by Stripe. Of a deal that was cancelled, or all taken off, before it
+    began, the plans go on. ``pending`` are the plans that have something waiting for their next invoice (`sync.desired.takeover_pending`).
     """
     ends, deal = Ends(), takeover.deal
-    never = deal.last is not None and deal.last <= deal.opens
+    nothing_runs = deal.trial_from is None and all(track.alone for track in tracks(deal))
+    never = nothing_runs or (deal.last is not None and deal.last <= deal.opens)
     for plan in (p for p in takeover.plans if p.status in LIVE):
         if never:
             ends.objects.append(_let_be(plan, takeover))

@@ -57,7 +57,10 @@ def _as_sold(key: str, deal: Deal) -> Track | None:
 
 def _has_trial(mine: Made, deal: Deal, last: date) -> bool:
     """Whether a trial of it runs, or will until that day."""
-    return mine.schedule is None or mine.schedule.status != "not_started" or last > deal.opens
+    standing = mine.schedule.status if mine.schedule else None
+    if standing == "canceled" and mine.subscription is None:
+        return False  # before it began
+    return standing != "not_started" or last > deal.opens
 
 
 def _until(track: Track, day: date) -> Track:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.e2e.book import Book
-from tests.e2e.looks import changes_nothing
+from tests.e2e.looks import changes_nothing, settled
+from tests.e2e.people import change, sell
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
+
+pytestmark = pytest.mark.long
 
 TERMS: dict[str, Any] = {"Start_Date__c": "2026-05-01", "Term_Months__c": 12, "Billing_Frequency__c": "Monthly"}
 OFF: dict[str, Any] = {"Change__c": "Remove"}
@@ -59,4 +64,50 @@ def test_of_a_deal_that_was_taken_off_in_its_trial_nothing_is_billed(world: Worl
     assert book.row("gone", "Status__c MRR__c") == ("Canceled", 0)
     live = [s["customer"] for s in world.stripe.all("subscriptions", status="all") if s["status"] == "active"]
     assert len(live) == 1
+    changes_nothing(tandem)
+
+
+@pytest.mark.parametrize("kind", ["Amendment", "Cancellation"])
+def test_a_plan_goes_on_where_the_deal_that_would_take_it_over_is_called_off(
+    kind: str, world: World, tandem: Tandem
+) -> None:
+    """A fee that was sold with the deal is owed all the same, unless all is cancelled."""
+    world.at("2026-06-10")
+    birch = world.crm.create(
+        "Account", Name="Birch", Website="https://birch.example", Billing_Email__c="ops@birch.example"
+    )
+    plan = world.stripe.sign_up("Birch", "ops@birch.example", seats=5, card="pm_card_visa")
+    settled(tandem)
+    seat, setup = (
+        world.crm.product("Seat", currencies=["USD"]),
+        world.crm.product("Setup", currencies=["USD"], charge="One-Time"),
+    )
+    start: dict[str, Any] = {"Start_Date__c": "2026-07-25"}
+    lines = [(seat, 50, "99.00", {}), (setup, 1, "500.00", {})]
+    sell(world.crm, lines, account=birch, Term_Months__c=12, Billing_Frequency__c="Monthly", **start)
+    settled(tandem)
+    world.at("2026-07-12")  # in its last cycle the plan has been told its end
+    settled(tandem)
+    assert world.stripe.get(f"subscriptions/{plan['id']}")["cancel_at"] is not None
+
+    off = [(seat, 50, "99.00", {"Change__c": "Remove"})] if kind == "Amendment" else []
+    change(world.crm, plan["id"], off, kind=kind, **start)
+    for day in ("2026-07-13", "2026-07-25T02:00", "2026-08-12T02:00"):
+        world.at(day)
+        settled(tandem)
+    [left] = world.stripe.all("subscriptions", status="all")
+    assert (left["status"], left["cancel_at"], left["metadata"]) == ("active", None, {})
+    fees = [i["total"] for i in world.stripe.all("invoices") if i["total"] == 50_000]
+    assert fees == ([50_000] if kind == "Amendment" else [])
+    changes_nothing(tandem)
+
+
+def test_a_deal_that_is_cancelled_before_its_trial_ends_calm(world: World, tandem: Tandem) -> None:
+    world.at("2026-04-15")
+    book = Book(world, tandem)
+    deal = book.sell("calm", [(book.product("Seat"), 10, "50.00", {})], **TERMS, Trial_Days__c=14)
+    book.live("2026-04-16")
+    change(world.crm, deal, kind="Cancellation", Start_Date__c="2026-05-01")
+    book.live("2026-04-17", "2026-05-02", "2026-05-16")
+    assert (book.billed("calm"), book.status(deal)) == ([], "Ended")
     changes_nothing(tandem)

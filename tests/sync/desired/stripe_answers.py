@@ -238,6 +238,13 @@ class StripeAnswers:
         self.change(invoice, lines=(*invoice.lines, line), subtotal_minor=invoice.subtotal_minor + p["amount"])
         self.ids[operation.ref] = invoice.id
 
+    def _act_cancel(self, operation: Operation, p: dict[str, Any]) -> None:
+        assert operation.ref.kind == "schedule"
+        schedule = self.facts[str(operation.remote_id)]
+        assert isinstance(schedule, facts.Schedule)
+        assert schedule.status == "not_started", "what runs is ended by its subscription too"
+        self.change(schedule, status="canceled")
+
     def _act_finalize(self, operation: Operation, p: dict[str, Any]) -> None:
         assert p == {"auto_advance": True}
         invoice = self.facts[str(operation.remote_id)]
