@@ -159,11 +159,12 @@ class Identity:
 
     def _shared(self, customer: Customer, apart: Collection[str]) -> Ask | None:
         """The question that it is because of other customers with its e-mail, as seen, that have Accounts."""
-        seen = [i for i in self.facts.customers_with(customer.email or "") if i != customer.id]
+        email = customer.email or ""
+        seen = [i for i in self.facts.customers_with(email) if i != customer.id] if email else []
         links = {i: x for i, x in self.links.by_stripe_id(seen).items() if x.salesforce_id not in apart} if seen else {}
         if not links:
             return None
-        now = having_email(self.stripe.read([Ref("customer_id", i) for i in sorted(links)]).all(), customer.email or "")
+        now = having_email(self.stripe.read([Ref("customer_id", i) for i in sorted(links)]).all(), email)
         held = {c.id: links[c.id].salesforce_id for c in now}
         accounts = winners(self.salesforce, sorted(set(held.values())))
         return sharing(customer, list({a.id: a for a in accounts.values()}.values()), held)
