@@ -239,15 +239,15 @@ def _end(plan: Subscription, takeover: Takeover, now: datetime, ends: Ends, is_p
     acts: dict[str, str] = {}
     calm = _calm_until(plan, schedule, now)
     if takeover.at <= now:
-        if schedule is None:
+        if schedule is None or is_pending:
+            if schedule is not None:  # it bills nothing that is pending
+                ends.objects.append(_schedule(takeover, schedule, "release"))
             # Of a plan by use Stripe would bill the last use with what is pending, and that is ours to bill.
             by_use = any(i.price.usage_type == "metered" for i in plan.items)
-            settles = is_pending and not by_use
-            compare["standing"], acts["standing"] = "canceled", "settle" if settles else "cancel"
-            ends.again = ends.again or settles  # what is billed now has unused time too
+            compare["standing"], acts["standing"] = "canceled", "settle" if is_pending and not by_use else "cancel"
+            ends.again = ends.again or is_pending  # what is billed now has unused time too
         else:
-            ends.objects.append(_schedule(takeover, schedule, "release" if is_pending else "cancel"))
-            ends.again = ends.again or is_pending
+            ends.objects.append(_schedule(takeover, schedule, "cancel"))
     elif calm < takeover.at:
         ends.wake_at = min(calm, ends.wake_at or calm)
     elif schedule is not None:

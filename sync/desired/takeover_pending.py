@@ -38,7 +38,7 @@ def desire_pending(takeover: Takeover, read: Read) -> tuple[list[Desired], bool]
     ended plan's invoices are collected no more, unless they are finalised then. And whether that takes another pass.
     """
     found, again = [], False
-    for plan in (plan for plan in takeover.plans if metered(plan) and plan.id not in takeover.schedules):
+    for plan in (plan for plan in takeover.plans if metered(plan)):
         mine = _ours(plan, takeover, read)
         if mine is not None or (plan.id in waiting(takeover, read.pending)):
             found.append(_invoice(plan, takeover, read))
@@ -76,14 +76,8 @@ def _invoice(plan: Subscription, takeover: Takeover, read: Read) -> Desired:
     )
 
 
-def settled(read: Read) -> Read:
-    """Without our invoices that are not finalised yet: what is given back of them follows how they stand then."""
-    drafts = [i for i in read.of_plans if i.status == "draft" and i.metadata.get(KEY, "").endswith(MARK)]
-    return replace(read, of_plans=tuple(i for i in read.of_plans if i not in drafts)) if drafts else read
-
-
 def as_billed(takeover: Takeover, read: Read) -> Read:
-    """As it will be once what is pending is billed."""
+    """As it will be once what is pending is billed: that is a draft at first, so what is given back of it does not lower it."""
     bills = [_bill(plan, some) for plan in takeover.plans if (some := _billed_at_end(plan, takeover, read))]
     return replace(read, of_plans=(*read.of_plans, *bills))
 
@@ -93,12 +87,11 @@ def said_pending(takeover: Takeover, read: Read) -> list[str]:
     lines = []
     for plan in takeover.plans:
         if some := _billed_at_end(plan, takeover, read):
-            amount = format_amount(sum(item.amount_minor for item in some), plan.currency.upper())
-            day = say(takeover.deal.day_of(takeover.at))
+            total, day = sum(item.amount_minor for item in some), say(takeover.deal.day_of(takeover.at))
             what = "; ".join(dict.fromkeys(item.description for item in some if item.description))
-            lines.append(
-                f"Pending on {plan.id}, and invoiced when it ends, {day}: {amount}" + (f" ({what})" if what else "")
-            )
+            how = "invoiced" if total >= 0 else "put to the customer's balance"
+            amount = format_amount(abs(total), plan.currency.upper()) + (f" ({what})" if what else "")
+            lines.append(f"Pending on {plan.id}, and {how} when it ends, {day}: {amount}")
     return lines
 
 
@@ -120,7 +113,7 @@ def _bill(plan: Subscription, items: Sequence[PendingItem]) -> Invoice:
         customer=plan.customer,
         subscription=plan.id,
         currency=plan.currency,
-        status="open" if plan.collection_method == "send_invoice" else "paid",
+        status="draft",
         subtotal_minor=amount,
         total_minor=amount,
         lines=tuple(lines),

@@ -18,7 +18,7 @@ from sync.desired.subscription import Wanted
 from sync.desired.takeover import Takeover, bought_by, desire_ends, said, taken_over
 from sync.desired.takeover_credit import desire_credit, with_credits
 from sync.desired.takeover_foreseen import foreseen, said_credit
-from sync.desired.takeover_pending import as_billed, desire_pending, said_pending, settled, waiting
+from sync.desired.takeover_pending import as_billed, desire_pending, said_pending, waiting
 from sync.desired.takeover_unused import Given, Read
 from sync.desired.worth import Terms
 from sync.facts import BalanceTransaction, Coupon, CreditNote, Fact, Invoice, Meter, PendingItem, Price, Product
@@ -70,7 +70,9 @@ class Taking:
     def _given(self, wanted: Wanted, now: datetime) -> Given:
         if self.takeover is None or self.takeover.at > now:
             return Given()
-        return desire_credit(self.takeover, wanted.objects, settled(self.read), now)
+        if waiting(self.takeover, self.read.pending):
+            return Given()  # its bill comes first: it may itself give back some of what the others billed
+        return desire_credit(self.takeover, wanted.objects, self.read, now)
 
     def shown(self, made: Forecast, wanted: Wanted, now: datetime) -> tuple[Forecast, list[str]]:
         """The deal's forecast with what comes off its first invoice, and the takeover in words. ``wanted`` as for `arranged`."""

@@ -261,6 +261,74 @@ def test_seats_that_were_added_last_week_are_billed_until_the_deal_begins(world:
     changes_nothing(tandem)
 
 
+def test_what_is_pending_of_a_plan_is_billed_once_and_given_back_as_foreseen(world: World, tandem: Tandem) -> None:
+    world.at("2026-06-10")
+    stripe, seat = world.stripe, world.crm.product("Seat", currencies=["USD"])
+    plans, quotes, whose = {}, {}, ("scheduled", "sent", "fewer", "by use")
+    for who in whose:
+        email = f"ops@{who.replace(' ', '-')}.example"
+        world.crm.create("Account", Name=who, Website=email.partition("@")[2], Billing_Email__c=email)
+        if who == "sent":
+            customer = stripe.post("customers", name=who, email=email)["id"]
+            sent = {"collection_method": "send_invoice", "days_until_due": 14, "items[0][quantity]": 5}
+            plans[who] = _plan(world, customer, 3_900, "month", **sent)
+        else:
+            plans[who] = stripe.sign_up(who, email, seats=5, card="pm_card_visa")
+    stripe.post("subscription_schedules", from_subscription=plans["scheduled"]["id"])
+    counted = {"display_name": "Call", "event_name": "call", "default_aggregation[formula]": "sum"}
+    by_use = {"recurring[usage_type]": "metered", "recurring[meter]": stripe.post("billing/meters", form=counted)["id"]}
+    call = {"product": stripe.post("products", name="Call")["id"], "currency": "usd", "unit_amount": 10}
+    price = stripe.post("prices", form={**call, "recurring[interval]": "month", **by_use})["id"]
+    added = {"subscription": plans["by use"]["id"], "price": price, "proration_behavior": "none"}
+    stripe.post("subscription_items", form=added)
+    settled(tandem)
+    world.at("2026-06-20")
+    for who, plan in plans.items():
+        item = plan["items"]["data"][0]["id"]
+        changed = {"quantity": 2 if who == "fewer" else 9, "proration_behavior": "create_prorations"}
+        stripe.post(f"subscription_items/{item}", form=changed)
+    used = {"payload[stripe_customer_id]": plans["by use"]["customer"], "payload[value]": 50}
+    stripe.post("billing/meter_events", form={"event_name": "call", "timestamp": seconds("2026-06-20"), **used})
+    world.at("2026-06-25T09:00")
+    for who in whose:
+        account = world.crm.row("Account", "Id", f"Name = '{who}'")["Id"]
+        quotes[who] = world.crm.quote(
+            who, account, "USD", [(seat, 50, "9.00", {})], Billing_Request__c="Check", Term_Months__c=2,
+            Billing_Frequency__c="Monthly", Start_Date__c="2026-06-24" if who == "by use" else "2026-06-25",
+        )  # fmt: skip
+    settled(tandem)
+    foreseen = {who: quote_row(world, quote)["Billing_Preview__c"] for who, quote in quotes.items()}
+    for quote in quotes.values():
+        world.crm.accept(quote)
+    settled(tandem)
+    world.at("2026-06-25T12:00")
+    settled(tandem)
+
+    # 5 seats at 39.00 from the 10th, 4 more or 3 fewer from the 20th: 104.00 or -78.00. Unused are 15 of 30 days (16 by
+    # use) of what was billed, and of 450.00 so much is less.
+    expected = {
+        "scheduled": ("175.50 USD, which leaves 274.50 USD", [10_400, 19_500, 27_450]),
+        "sent": ("78.00 USD, which leaves 372.00 USD", [10_400, 19_500, 37_200]),
+        "fewer": ("39.00 USD, which leaves 411.00 USD", [-7_800, 19_500, 41_100]),
+        "by use": ("187.20 USD, which leaves 262.80 USD", [500, 10_400, 19_500, 26_280]),
+    }
+    for who, (words, bills) in expected.items():
+        assert words in foreseen[who], who
+        row = quote_row(world, quotes[who])
+        assert (row["Billing_Preview__c"], row["Billing_Status__c"]) == (foreseen[who], "Live"), who
+        found = stripe.all("invoices", customer=plans[who]["customer"])
+        assert sorted(i["total"] for i in found) == bills, who
+        assert f"which leaves {row['First_Invoice_Amount__c']:,.2f} USD" in words, who
+    assert "open invoices are lowered by 97.50 USD" in foreseen["sent"]
+    [lowered] = stripe.all("credit_notes")
+    assert (lowered["total"], lowered["invoice"]) == (9_750, plans["sent"]["latest_invoice"])
+    assert "put to the customer's balance when it ends, 25 Jun 2026: 78.00 USD" in foreseen["fewer"]
+    assert world.stripe.all("invoiceitems", pending="true") == []
+    assert len(_live(world)) == len(whose)
+    _agrees(tandem)
+    changes_nothing(tandem)
+
+
 def test_what_was_used_of_a_plan_until_the_deal_begins_is_billed_to_the_unit(
     world: World, make_tandem: Callable[..., Tandem]
 ) -> None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from sync.desired.subscription import Wanted
 from sync.desired.takeover import desire_ends
 from sync.desired.takeover_foreseen import foreseen
-from sync.desired.takeover_pending import as_billed, desire_pending, said_pending, settled, waiting
+from sync.desired.takeover_pending import as_billed, desire_pending, said_pending, waiting
 from sync.desired.takeover_unused import Read
 from sync.desired.worth import Terms
 from sync.diff import diff
 from sync.facts import Invoice, PendingItem, Schedule, Subscription
 from sync.observed import actuals
+from sync.run.taking import Taking
 from tests.sync.deal.factory import a_deal
 from tests.sync.desired.test_plan_use import by_use
-from tests.sync.desired.test_takeover import DEAL, PERIOD, at, invoice, now, plan, takeover
+from tests.sync.desired.test_takeover import DEAL, PERIOD, at, first_invoice, invoice, now, plan, takeover
 
 SEATS = PendingItem(
     id="ii_1", customer="cus_1", subscription="sub_web", currency="usd", amount_minor=10_400, created_s=at("2026-06-20"),
@@ -36,7 +38,7 @@ def test_a_plan_is_invoiced_when_it_ends_only_where_something_of_it_is_pending()
     assert ended(plan(), SEATS) == ["settle"]
     own = Schedule(id="sched_1", status="active", subscription="sub_web")
     assert ended(plan(), schedules=(own,)) == ["cancel"]
-    assert ended(plan(), SEATS, schedules=(own,)) == ["release"]  # and settled in the pass after
+    assert ended(plan(), SEATS, schedules=(own,)) == ["release", "settle"]
 
 
 def test_of_a_plan_by_use_it_is_an_invoice_of_ours_made_before_the_end_and_finalised_after_it() -> None:
@@ -57,7 +59,6 @@ def test_of_a_plan_by_use_it_is_an_invoice_of_ours_made_before_the_end_and_final
     assert operations(over, draft, pending=()) == ([("act", "invoice", "finalize")], True)
     assert operations(by_use(), draft)[0] == [("act", "invoice", "finalize"), ("act", "subscription", "cancel")]
     assert operations(over, invoice(10_400, "in_2", metadata=key), pending=()) == ([], False)
-    assert settled(Read(of_plans=(draft,))).of_plans == ()  # what is given back of it waits for how it stands then
 
 
 def test_our_invoice_is_collected_and_taxed_as_the_plans() -> None:
@@ -80,5 +81,21 @@ def test_the_preview_says_what_is_pending_and_foresees_what_of_it_is_given_back(
 
     words = ["Pending on sub_web, and invoiced when it ends, 25 Jun 2026: 104.00 USD (4 more seats)"]
     assert shown(date(2026, 6, 25), plan()) == (words, 9_750 + 7_800, 0)  # 15 of the 20 days
-    assert shown(date(2026, 6, 25), plan(collection_method="send_invoice")) == (words, 9_750, 7_800)
+    assert shown(date(2026, 6, 25), plan(collection_method="send_invoice")) == (words, 9_750 + 7_800, 0)
     assert shown(date(2026, 7, 25), plan())[:2] == ([], 10_065)  # the renewal of 10 July takes them
+
+
+def test_fewer_seats_are_not_given_back_twice() -> None:
+    found = takeover(plan())
+    fewer = SEATS.model_copy(update={"amount_minor": -7_800, "description": None})  # 3 of 5 for 20 days
+    read = Read(of_plans=(invoice(),), pending=(fewer,))
+    assert said_pending(found, read) == [
+        "Pending on sub_web, and put to the customer's balance when it ends, 25 Jun 2026: 78.00 USD"
+    ]
+    given = foreseen(found, as_billed(found, read), 45_000, Terms({}, {}, "UTC", now("2026-06-20")))
+    assert (given.on_first, given.to_balance) == (3_900, 0)  # the 2 that were left, for 15 of 30 days
+    arranged, again = Taking(found, read).arranged(Wanted((first_invoice(45_000),), None), now("2026-06-25T09:00"))
+    assert ({d.ref.kind for d in arranged.objects}, again) == (
+        {"invoice", "subscription"},
+        True,
+    )  # credits follow its bill
