@@ -180,7 +180,8 @@ def _contract(key: str, subs: list[Subscription], scheds: list[Schedule], terms:
     first: Subscription | Schedule = subs[0] if subs else scheds[0]
     metadata = {k: v for o in [*subs, *scheds] for k, v in o.metadata.items()}
     status = _status([*(_subscription_status(s) for s in subs), *("Scheduled" for _ in scheduled)], scheds)
-    status = "Active" if status == "Scheduled" and _begun_alone(metadata, terms) else status
+    not_begun = status == "Scheduled" or (status == "Canceled" and not subs)
+    status = "Active" if not_begun and _runs_alone(metadata, terms) else status
     sales_led = DEAL_KEY in metadata and not _goes_on(subs, scheds, metadata, terms)
     fixed = [s.phases[-1].end_s for s in scheds if s.phases and _is_fixed(s, sales_led=sales_led)]
     planned_starts = [s.phases[0].start_s for s in (scheduled if subs else scheds) if s.phases]
@@ -228,10 +229,16 @@ def _goes_on(
     return any(term_is_over(metadata, day) for day in until)
 
 
-def _begun_alone(metadata: Mapping[str, str], terms: Terms) -> bool:
-    """Whether a deal that was made by one-time lines only has begun: before what was added to it, maybe."""
-    noted = metadata.get(FIRST_DAY)
-    return noted is not None and date.fromisoformat(noted) <= business_day(terms.now, terms.zone)
+def _runs_alone(metadata: Mapping[str, str], terms: Terms) -> bool:
+    """Whether it is a deal that was made by one-time lines only, and runs: before what was added to it does, or without it
+    where that was taken off before it began.
+    """
+    if FIRST_DAY not in metadata:
+        return False
+    first, last = (
+        date.fromisoformat(day) for day in (metadata[FIRST_DAY], metadata.get(ENDS_ON) or metadata[TERM_END])
+    )
+    return first <= business_day(terms.now, terms.zone) < last
 
 
 def _start(noted: str | None, starts: list[int], terms: Terms) -> date | None:

@@ -25,7 +25,7 @@ from sync.records import Value
 
 def first_track(deal: Deal, made: Forecast) -> Track | None:
     """The track whose first invoice Stripe can preview: it begins by itself, with something to bill, without a trial."""
-    if deal.trial_from is not None:
+    if deal.trial_from is not None or deal.fees_alone:  # what was added to one-time lines is a change's
         return None
     for track in tracks(deal):
         billed = any(i.track == track.key and not i.stated and i.day == track.start for i in made.invoices)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sync.deal.forecast import forecast
+from sync.desired.contracts import contracts
 from sync.desired.explain_deal import explain_deal
 from sync.desired.made import begun
 from sync.desired.made import made as made_of
@@ -17,6 +18,7 @@ from sync.desired.preview import preview
 from sync.desired.quote_status import QuoteView, Shown
 from sync.desired.subscription import desire
 from sync.desired.takeover import check_takeover, taken_over
+from sync.desired.worth import Terms
 from sync.facts import Invoice, Schedule, Subscription
 from sync.records import Ref, Verb
 from tests.sync.deal.factory import CHANGE_ID, EARLY, QUOTE_ID, a_cancellation, a_change, a_deal, a_fee, a_line
@@ -90,6 +92,20 @@ def test_recurring_lines_of_an_amendment_open_its_first_stripe_object_and_move_n
     assert [(i.day.month, i.total) for i in made.invoices if i.stated] == [(1, 250_000), (7, 8_000), (9, 250_000)]
     assert [(i.day.month, i.total) for i in made.invoices if not i.stated] == [(m, 50_000) for m in range(7, 13)]
     assert (made.rest, made.total) == (0, 250_000 + 8_000 + 250_000 + 300_000)
+
+
+@pytest.mark.parametrize(
+    ("now", "status"), [("2025-12-20", "Scheduled"), ("2026-02-01", "Active"), ("2027-01-01", "Scheduled")]
+)
+def test_its_row_runs_from_its_own_first_day_on_before_what_was_added(now: str, status: str) -> None:
+    stripe, at = StripeAnswers(), datetime.fromisoformat(f"{now}T10:00Z")
+    changed = a_change(a_service(term_months=12), a_line(21, quantity=Decimal(5)), billing_frequency="Monthly")
+    stripe.converge(changed, EARLY)
+    [schedule] = stripe.of(Schedule)
+    [row] = contracts([], [schedule], Terms({}, {}, "UTC", at))
+    assert (row.status, row.start, row.end) == (status, date(2026, 1, 1), date(2026, 12, 31))
+    [gone] = contracts([], [schedule.model_copy(update={"status": "canceled"})], Terms({}, {}, "UTC", at))
+    assert gone.status == ("Active" if status == "Active" else "Canceled"), "taken off before it began"
 
 
 @pytest.mark.parametrize("accepted", ["2026-05-04", "2026-09-20", "2027-03-01"])
