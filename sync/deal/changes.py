@@ -167,7 +167,7 @@ def _alike(piece: Piece, line: DealLine, removal: Removal) -> bool:
         mine.product == line.product and mine.unit_price == line.unit_price and mine.period_months == line.period_months
     )
     same = same and mine.cycle_months == line.cycle_months and mine.discounts == line.discounts and mine.end == line.end
-    joined = piece.start < removal.start or piece.change.joins_by is not Proration.NONE
+    joined = piece.change.joins_by is not Proration.NONE  # else nothing was billed of the cycle that it began in
     return same and joined and mine.usage is None and line.usage is None and line.start <= removal.start
 
 

@@ -106,9 +106,9 @@ def _check_ended(track: Track, deal: Deal, now: datetime, mine: Made | None) -> 
     if waiting and (ended or _was_called_off(track, deal, mine, waiting)):
         number = next(c.number for c in deal.changes if c.quote_id == waiting[-1])
         detail = (
-            f"Quote {number}: it adds what was taken off on a later day, at another discount or with another end, so that would "
-            "count as taken off these, and others go on whose subscription in Stripe has ended. Choose a Start_Date__c from that "
-            "later day on."
+            f"Quote {number}: it adds what was taken off on a later day, at another discount, with another end or after policy None, "
+            "so that would count as taken off these, and others go on whose subscription in Stripe has ended. "
+            "Choose a Start_Date__c from that later day on."
         )
         feature = "A change from a day before everything of its kind was taken off"
         refusal = catalogue.refusal(

@@ -96,7 +96,7 @@ def bring_in(begun: dict[str, Begun], known: Deal, when: datetime) -> None:
         if track.key in begun and track.key in over and (track.end is None or known.boundary(track.end) > when):
             raise EndedInStripe(track.key)
     for track in tracks(known):
-        if track.key not in begun and is_past(track, known, when):
+        if track.alone or (track.key not in begun and is_past(track, known, when)):
             continue  # nothing is made of it in Stripe
         if track.key in begun and track.key in over:
             continue  # it had ended, and nobody can write on it any more

@@ -370,3 +370,19 @@ def test_a_fee_that_stands_on_an_object_which_had_ended_keeps_its_day() -> None:
     for when in ("2026-05-10", "2026-09-15", "2027-03-01"):
         found = [i for i in forecast(again, at(when), begun).invoices if any(not x.recurring for x in i.lines)]
         assert [(i.track, i.day, i.total) for i in found] == [("Q1", july, 5000)], when
+
+
+def test_what_was_taken_off_before_any_of_it_was_billed_spares_no_late_line_that_was() -> None:
+    """Under policy None the first piece of a line costs nothing, so nothing of it is given back; a late line that is alike is
+    billed from its day on, and it is that one's which the removal gives back.
+    """
+    free = amended(
+        monthly(), "A", day("2026-05-16"), quarterly("L2", 3, "2026-05-16"), proration=Proration.NONE, accepted_at=at("2026-05-10")
+    )  # fmt: skip
+    gone = amended(
+        free, "R", day("2026-07-01"), removes=(taken("R1", 2, "30", day("2026-07-01"), ADD_ON),), accepted_at=at("2026-06-20")
+    )  # fmt: skip
+    late = amended(gone, "B", day("2026-06-01"), quarterly("L3", 2, "2026-06-01"), accepted_at=at("2026-07-10"))
+    made = lived(late, at("2026-07-10T12"))
+    assert [one for one in stated(made) if one[0] == "2026-07-10"] == [("2026-07-10", 12_000)]
+    assert credits(made) == [("2026-07-10", 6_000)]
