@@ -34,6 +34,9 @@ def backup(file: File, json: Json = False, yes: Yes = False) -> int:
             raise Misused(f"{file} is there already; a backup never overwrites one.") from error
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
             raise Misused(f"{file} can't be written: {error.strerror}.") from error
+        except OSError as error:
+            # What a write meets does not say of which file: a full disk is that of the backup, not that of the answer.
+            raise OSError(error.errno, error.strerror, error.filename or str(file)) from error
     _told(out, "backup", made, f"written to {file}")
     return Exit.DONE
 

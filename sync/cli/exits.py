@@ -38,7 +38,7 @@ BY_CODE = {
 }
 
 
-#: What an output that takes no more says: a full disk, a limit, a broken device. Errors of files of ours name the file.
+#: What an output that takes no more says: a full disk, a limit, a broken device. Without the name of a file it is the answer.
 NOT_WRITTEN = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO})
 
 #: Failures of the store that say themselves what to do; by name, because only `sync.wiring` knows the store's classes.
@@ -75,8 +75,8 @@ def of_error(error: Exception) -> tuple[int, list[str]]:
         return of_code(error), [f"{error.code}: {error.message}"]
     if isinstance(error, requests.RequestException):
         return Exit.AWAY, [f"no answer over HTTP ({type(error).__name__})"]
-    if isinstance(error, OSError) and error.errno in NOT_WRITTEN and error.filename is None:
-        return Exit.SOME_FAILED, [f"the answer could not be written: {error.strerror}"]
+    if isinstance(error, OSError) and error.errno in NOT_WRITTEN:
+        return Exit.SOME_FAILED, [f"{error.filename or 'the answer'} could not be written: {error.strerror}"]
     code = getattr(error, "exit_code", BY_NAME.get(type(error).__name__))
     if isinstance(code, int):
         return code, str(error).splitlines() or [type(error).__name__]

@@ -277,3 +277,29 @@ def test_an_output_that_takes_no_more_is_said_plainly_and_exits_1(stored: Tandem
         1,
         "tandem: the answer could not be written: No space left on device\n",
     )
+
+
+def test_a_backup_that_the_disk_does_not_hold_names_its_file_and_leaves_nothing(stored: Tandem, tmp_path: Path) -> None:
+    file = tmp_path / "store.zip"
+    answer = subprocess.run(
+        ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", sys.executable, "-m", "sync", "backup", str(file)],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (answer.returncode, answer.stderr) == (1, f"tandem: {file} could not be written: File too large\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_while_the_program_is_still_read_in_ends_it_as_later() -> None:
+    interrupted = (
+        "import sys\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'sync.cli.application': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "from sync.cli import main\n"
+        "main()\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", interrupted], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (answer.returncode, answer.stderr) == (130, "")
