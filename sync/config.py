@@ -32,6 +32,18 @@ SECRET_LISTS = ("STRIPE_WEBHOOK_SECRET", "USAGE_TOKEN", "OPS_TOKEN")
 SHORTEST_TOKEN = 24
 SHORTEST_HISTORY_DAYS = 31
 STRIPE_API = "https://api.stripe.com"
+#: RECONCILE_AT where both sides are never compared by themselves.
+NEVER = "never"
+#: What a variable has to look like, in words, where its pattern says it.
+IN_WORDS = {
+    "billing_currency": "three capital letters, such as EUR",
+    "default_tax_code": "a tax code of Stripe: txcd_ and eight digits",
+    "reconcile_at": f"a time of day such as 02:30, or {NEVER}",
+    "salesforce_namespace": "the prefix of a package without its underscores: up to 15 letters and digits",
+    "self_serve_owner_id": "an id of Salesforce: 15 or 18 letters and digits",
+    "self_serve_record_type_id": "an id of Salesforce: 15 or 18 letters and digits",
+    "self_serve_person_record_type_id": "an id of Salesforce: 15 or 18 letters and digits",
+}
 #: BILL_SIGNED_SINCE for an org in which every signed quote is to be billed.
 EVER = "ever"
 #: Where a sandbox serves.
@@ -99,7 +111,7 @@ class Settings(BaseSettings):
     salesforce_username: str | None = Field(None, description="Run-as user of the JWT flow.")
     salesforce_private_key: SecretStr | None = None
     salesforce_api_version: str = "66.0"
-    salesforce_namespace: str = ""
+    salesforce_namespace: str = Field("", pattern=r"^([A-Za-z](_?[A-Za-z0-9]){0,14})?$")
 
     # what things mean
     billing_timezone: str = "UTC"
@@ -134,7 +146,9 @@ class Settings(BaseSettings):
     self_serve_account_fields: Annotated[dict[str, str | bool | int | Decimal] | None, NoDecode] = None
     self_serve_contact_fields: Annotated[dict[str, str | bool | int | Decimal] | None, NoDecode] = None
     reconcile_at: str = Field(
-        "02:30", pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$", description="Business time in BILLING_TIMEZONE; empty: never."
+        "02:30",
+        pattern=r"^(([01]\d|2[0-3]):[0-5]\d|never|)$",
+        description="Business time in BILLING_TIMEZONE; `never`: not by itself.",
     )
     owner_tasks: bool = Field(False, description="The owner of an Account gets a Task when an issue of it opens.")
     won_not_billed_h: float = Field(1.0, gt=0, description="Hours of business time after which people are told.")
@@ -171,6 +185,13 @@ class Settings(BaseSettings):
     def _comma_list(cls, value: Any) -> Any:
         """Several values in one variable are separated by commas (two webhook secrets while one is rotated)."""
         return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value
+
+    @field_validator("quote_signed_statuses")
+    @classmethod
+    def _at_least_one(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("names no status: no quote would ever count as signed")
+        return value
 
     @field_validator("self_serve_account_fields", "self_serve_contact_fields", mode="before")
     @classmethod
@@ -307,12 +328,21 @@ def with_env_file(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _told(error: ValidationError) -> list[str]:
-    """Every fault that was found, a line each, without the values."""
-    return [
+    """Every fault that was found, a line each, without the values; one a value, however many types it might have had."""
+    found = [
         f"{_variable(e['loc'])}: {line}"
         for e in error.errors(include_input=False)
-        for line in e["msg"].removeprefix("Value error, ").splitlines()
+        for line in _words(e["loc"], e["type"], e["msg"]).splitlines()
     ]
+    return list(dict.fromkeys(found))
+
+
+def _words(loc: tuple[int | str, ...], type_: str, words: str) -> str:
+    if type_ == "string_pattern_mismatch" and loc and loc[0] in IN_WORDS:
+        return f"is not {IN_WORDS[str(loc[0])]}"
+    if len(loc) > 1 and str(loc[0]).endswith("_fields"):
+        return f"{loc[1]} is neither text, a number, true nor false"
+    return words.removeprefix("Value error, ")
 
 
 def _mixed_in(error: ValidationError, env: Mapping[str, str]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import cast
 
 from sync import mapping
 from sync.apply import Writer
+from sync.config import NEVER
 from sync.deal.policy import BillingPolicy
 from sync.desired.mirrored import Mirrored
 from sync.gateways import salesforce_gateway, stripe_client
@@ -256,7 +257,7 @@ class Joined:
                 budgets=store.budgets, adoption=adoption,
             ),
             subjects=store.subjects, cursors=store.cursors, clock=store.clock, zone=self.policy.billing_timezone,
-            at=clock_time.fromisoformat(at) if at else None, part=self.part,
+            at=None if at in ("", NEVER) else clock_time.fromisoformat(at), part=self.part,
         )  # fmt: skip
 
     @cached_property

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sync.config import REAL_WORLD, ConfigFault, Settings, load
+from sync.config import NEVER, REAL_WORLD, ConfigFault, Settings, load
 from sync.gateways.salesforce_client import json_text
 
 KEY, HOOK = "sk_live_PLANTEDplanted0123", "whsec_PLANTEDplanted0123"
@@ -152,6 +152,37 @@ def test_a_blank_variable_is_an_unset_one() -> None:
 
 def test_several_signed_statuses_are_separated_by_commas() -> None:
     assert load({"QUOTE_SIGNED_STATUSES": "Accepted, Signed ,"}).quote_signed_statuses == ("Accepted", "Signed")
+
+
+def test_signed_statuses_that_name_none_are_refused_as_nothing_would_ever_be_billed() -> None:
+    [fault] = faults_of(QUOTE_SIGNED_STATUSES=" , ")
+    assert fault == "QUOTE_SIGNED_STATUSES: names no status: no quote would ever count as signed"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("BILLING_CURRENCY", "eur", "is not three capital letters, such as EUR"),
+        ("RECONCILE_AT", "2:30", "is not a time of day such as 02:30, or never"),
+        ("SALESFORCE_NAMESPACE", "acme__", "is not the prefix of a package without its underscores"),
+        ("SALESFORCE_NAMESPACE", "a b", "is not the prefix of a package without its underscores"),
+        ("SELF_SERVE_OWNER_ID", "me", "is not an id of Salesforce: 15 or 18 letters and digits"),
+        ("SELF_SERVE_ACCOUNT_FIELDS", '{"Industry": {"a": 1}}', "Industry is neither text, a number, true nor false"),
+    ],
+)
+def test_what_a_value_should_look_like_is_said_in_words_and_once(name: str, value: str, words: str) -> None:
+    [fault] = faults_of(**{name: value})
+    assert fault.startswith(f"{name}: {words}")
+
+
+@pytest.mark.parametrize("value", ["acme", "acme_billing2", ""])
+def test_a_namespace_is_the_prefix_of_a_package(value: str) -> None:
+    assert load({"SALESFORCE_NAMESPACE": value}).salesforce_namespace == value
+
+
+def test_the_nightly_comparison_can_be_switched_off() -> None:
+    assert load({"RECONCILE_AT": "never"}).reconcile_at == NEVER
+    assert load({}).reconcile_at == "02:30"
 
 
 @pytest.mark.parametrize("since", ["ever", "2026-03-01", "2026-03-01T09:00Z", "2026-03-01T09:00+02:00"])
