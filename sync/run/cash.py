@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sync.clock import Clock
 from sync.desired.unapplied import issue, issue_key, unapplied
 from sync.facts import CashBalance
-from sync.ports import Claim, Done, Due, Facts, Links, Outbox, Outcome, StripeGateway
+from sync.ports import Claim, Done, Due, Facts, Links, NewLink, Outbox, Outcome, StripeGateway
 from sync.records import Ref
 from sync.run.rows import ISSUE, Rows
 
@@ -26,12 +26,17 @@ class Cash:
     clock: Clock
 
     def run(self, claim: Claim, due: Due) -> Outcome:
-        """The issue stands as the balance does: one call. Nothing where the customer is no Account's."""
+        """The issue stands as the balance does: one call. Of a customer who is no Account's it is only kept that something
+        moved, so that it is looked at once they are (`sync.run.marks`).
+        """
         customer = due.key.partition(":")[2]
-        link = self.links.by_stripe_id([customer]).get(customer)
+        fence = self.facts.fence()
+        link = self._link(customer)
+        if link is None:
+            self.facts.put([CashBalance(id=customer)], fence)
+            link = self._link(customer)  # whoever linked it meanwhile did not see that
         if link is None:
             return Done()
-        fence = self.facts.fence()
         read = self.stripe.read([Ref("cash_balance_of", customer)]).all()
         found = unapplied(next((fact for fact in read if isinstance(fact, CashBalance)), None))
         now = self.clock.now()
@@ -42,3 +47,6 @@ class Cash:
         rows = [self.rows.over(row, now) for row in standing if row.fields.get("Status__c") == "Open"]
         self.outbox.put(rows, fence)
         return Done()
+
+    def _link(self, customer: str) -> NewLink | None:
+        return self.links.by_stripe_id([customer]).get(customer)

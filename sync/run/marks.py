@@ -5,17 +5,20 @@ from __future__ import annotations
 from sync.desired.keys import QUOTE
 from sync.facts import Customer
 from sync.ports import Facts, Mark
-from sync.run.intake import account_mark, quote_mark, unit_of
+from sync.run.intake import CASH, account_mark, quote_mark, unit_of
 
 
 def history_marks(facts: Facts, customer_id: str, account_id: str) -> list[Mark]:
-    """The Account, and all that is known to have been sold and billed to a customer that was found to be its own."""
+    """The Account, and all that is known to have been sold and billed to a customer that was found to be its own, and sent by
+    it.
+    """
     marks = [account_mark(account_id)]
     for kind in ("subscription", "schedule", "invoice"):
         subject = "invoice" if kind == "invoice" else "subscription"
         known = facts.of_customers(kind, [customer_id])
         marks += [Mark(f"{subject}:{f.id}", "mirror", unit_of(account_id)) for f in known]
-    return marks
+    moved = facts.get("cash", [customer_id])
+    return marks + [Mark(f"{CASH}:{customer_id}", "mirror", "") for _ in moved]
 
 
 def deal_marks(facts: Facts, customer_id: str, account_id: str) -> list[Mark]:

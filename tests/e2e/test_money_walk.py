@@ -42,6 +42,8 @@ def test_each_amount_is_counted_once_whatever_is_done_and_however_it_is_heard(
     assert walk.row(dinars) == _amounts("Paid", "1234.56", "1234.56", 0, 0, 0)
     assert walk.payments(dinars) == [("Payment", "Succeeded", Decimal("1234.56"))]
 
+    assert _told(world) == [("Open", Decimal(200))]  # the customer became an Account's only after that
+
     walk.fund("transfer", 100_000)
     world.stripe.post(f"invoices/{credited}/void")
     [charge] = world.stripe.all("charges", customer=walk.customers["parts"])
@@ -49,6 +51,7 @@ def test_each_amount_is_counted_once_whatever_is_done_and_however_it_is_heard(
         world.stripe.post("refunds", charge=charge["id"], amount=amount)
     walk.heard()
     assert walk.row(transfer) == _amounts("Paid", 1200, 1200, 0, 0, 0)
+    assert [status for status, _ in _told(world)] == ["Closed"]
     assert walk.payments(transfer) == [("Payment", "Succeeded", Decimal(1200))]
     assert walk.row(credited) == _amounts("Void", 500, 0, 0, 0, 150)
     assert walk.payments(credited) == [("Credit", "Issued", Decimal(150))]
@@ -74,6 +77,12 @@ def test_each_amount_is_counted_once_whatever_is_done_and_however_it_is_heard(
 def _amounts(status: str, *amounts: int | str) -> tuple[str | Decimal, ...]:
     """Status, total, paid, remaining, refunded, credited."""
     return (status, *map(Decimal, amounts))
+
+
+def _told(world: World) -> list[tuple[str, Decimal]]:
+    """What is said of money that pays no invoice."""
+    rows = world.crm.rows("Billing_Issue__c", "Status__c Sum__c", "Code__c = 'DATA-236'")
+    return [(r["Status__c"], r["Sum__c"]) for r in rows]
 
 
 class Walk:
