@@ -39,6 +39,13 @@ class Takeover:
     schedules: Mapping[str, Schedule] = field(default_factory=dict)  # by the plan's id
 
     @property
+    def never(self) -> bool:
+        """Whether the deal was cancelled, or all taken off, before it began, so that the plans go on."""
+        deal = self.deal
+        nothing_runs = deal.trial_from is None and all(track.alone for track in tracks(deal))
+        return nothing_runs or (deal.last is not None and deal.last <= deal.opens)
+
+    @property
     def at_s(self) -> int:
         """As Unix seconds."""
         return seconds(self.at)
@@ -210,11 +217,9 @@ def desire_ends(takeover: Takeover, now: datetime, pending: frozenset[str] = fro
     at once where the deal has begun. Nothing is prorated by Stripe. Of a deal that was cancelled, or all taken off, before it
     began, the plans go on. ``pending`` are the plans that have something waiting for their next invoice (`sync.desired.takeover_pending`).
     """
-    ends, deal = Ends(), takeover.deal
-    nothing_runs = deal.trial_from is None and all(track.alone for track in tracks(deal))
-    never = nothing_runs or (deal.last is not None and deal.last <= deal.opens)
+    ends = Ends()
     for plan in (p for p in takeover.plans if p.status in LIVE):
-        if never:
+        if takeover.never:
             ends.objects.append(_let_be(plan, takeover))
         else:
             _end(plan, takeover, now, ends, plan.id in pending)

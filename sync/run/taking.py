@@ -60,7 +60,8 @@ class Taking:
         if self.takeover is None or wanted.waiting:
             return wanted, False
         ends = desire_ends(self.takeover, now, waiting(self.takeover, self.read.pending))
-        bills, unbilled = desire_pending(self.takeover, self.read) if self.takeover.at <= now else ([], False)
+        ended = self.takeover.at <= now and not self.takeover.never
+        bills, unbilled = desire_pending(self.takeover, self.read) if ended else ([], False)
         given = self._given(wanted, now)
         objects = (*bills, *ends.objects, *with_credits(wanted.objects, given), *given.objects)
         wakes = [at for at in (wanted.wake_at, ends.wake_at, given.wake_at) if at is not None]
@@ -68,7 +69,7 @@ class Taking:
         return replace(wanted, objects=objects, wake_at=min(wakes, default=None)), ends.again or unbilled
 
     def _given(self, wanted: Wanted, now: datetime) -> Given:
-        if self.takeover is None or self.takeover.at > now:
+        if self.takeover is None or self.takeover.at > now or self.takeover.never:
             return Given()
         if waiting(self.takeover, self.read.pending):
             return Given()  # its bill comes first: it may itself give back some of what the others billed

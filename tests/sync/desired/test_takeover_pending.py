@@ -15,9 +15,9 @@ from sync.diff import diff
 from sync.facts import Invoice, PendingItem, Schedule, Subscription
 from sync.observed import actuals
 from sync.run.taking import Taking
-from tests.sync.deal.factory import a_deal
+from tests.sync.deal.factory import a_cancellation, a_deal
 from tests.sync.desired.test_plan_use import by_use
-from tests.sync.desired.test_takeover import DEAL, PERIOD, at, first_invoice, invoice, now, plan, takeover
+from tests.sync.desired.test_takeover import DEAL, PERIOD, START, at, first_invoice, invoice, now, plan, takeover
 
 SEATS = PendingItem(
     id="ii_1", customer="cus_1", subscription="sub_web", currency="usd", amount_minor=10_400, created_s=at("2026-06-20"),
@@ -99,3 +99,11 @@ def test_fewer_seats_are_not_given_back_twice() -> None:
         {"invoice", "subscription"},
         True,
     )  # credits follow its bill
+
+
+def test_a_plan_that_goes_on_as_its_deal_never_began_keeps_what_is_pending_and_gets_nothing_back() -> None:
+    one = by_use(metadata={"tandem_taken_by": DEAL.key})
+    found = takeover(one, deal=a_cancellation(DEAL, START))
+    read = Read(of_plans=(invoice(),), pending=(SEATS,))
+    arranged, _ = Taking(found, read).arranged(Wanted((), None), now("2026-06-25T09:00"))  # late, nobody ran before
+    assert [(d.ref.kind, dict(d.acts)) for d in arranged.objects] == [("subscription", {})]
