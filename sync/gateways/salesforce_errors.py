@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,8 @@ RULES = frozenset(
         "INVALID_EMAIL_ADDRESS",
     }
 )
+#: How Salesforce names the field that a query or a write names in vain.
+_NO_COLUMN = re.compile(r"No such column '(\w+)' on (?:entity|sobject of type) '?(\w+)")
 GONE = frozenset({"ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY", "MALFORMED_ID"})
 
 
@@ -82,12 +85,10 @@ def sorted_error(status_code: str, message: str, fields: Sequence[str] = (), *, 
     if status_code == "DUPLICATES_DETECTED":
         return Sorted("CONF-303", f"Salesforce treats our {what} as a duplicate: {words}", False, status_code)
     if status_code in RIGHTS:
-        return Sorted(
-            "CONF-302",
-            f"We can't read or write {what}{named}. Give the permission set access. {words}",
-            False,
-            status_code,
-        )
+        if column := _NO_COLUMN.search(message):  # behind a piece of our own query, which tells an admin nothing
+            what, named, words = f"{column[2]}.{column[1]}", "", "The org has no such field for this log-in."
+        text = f"We can't read or write {what}{named}. Give the permission set access. {words}"
+        return Sorted("CONF-302", text.strip(), False, status_code)
     if status_code in RULES:
         return Sorted(
             "DATA-220", f'Your Salesforce rule stopped our update of {what}{named}: "{words}"', False, status_code

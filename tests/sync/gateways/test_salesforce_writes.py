@@ -460,6 +460,20 @@ def test_every_error_of_a_record_has_one_meaning(status_code: str, message: str,
     assert (found.code, found.transient, found.status_code) == (code, transient, status_code)
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "lling_Code__c, Total__c FROM\n   ^\nERROR at Row:1:Column:71\nNo such column 'Total__c' on entity 'Quote'. If you are",
+        "No such column 'Total__c' on sobject of type Quote",
+    ],
+)
+def test_a_field_that_the_org_lost_is_named_and_our_query_is_not_repeated(message: str) -> None:
+    found = sorted_error("INVALID_FIELD", message, what="Quote")
+    assert found.message == (
+        "We can't read or write Quote.Total__c. Give the permission set access. The org has no such field for this log-in."
+    )
+
+
 def test_the_orgs_own_words_reach_the_reader() -> None:
     assert (
         "Close the quote first"
