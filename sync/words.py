@@ -1,4 +1,4 @@
-"""Moments and lengths of time, as people read them: in a terminal and on a page alike."""
+"""Moments, lengths of time and numbers of things, as people read them: in a terminal, on a page and in the CRM alike."""
 
 from __future__ import annotations
 
@@ -18,3 +18,14 @@ def duration(seconds: float | None) -> str:
         if seconds >= size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def counted(number: int, noun: str) -> str:
+    """So many of something: ``1 invoice``, ``12 invoices``. The plural takes an s."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def term(months: int, days: int) -> str:
+    """A length in whole months and the days left over: ``12 months``, ``1 month and 3 days``, ``1 day``."""
+    said = [counted(many, unit) for many, unit in ((months, "month"), (days, "day")) if many]
+    return " and ".join(said) or counted(0, "day")

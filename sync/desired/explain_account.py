@@ -12,6 +12,7 @@ from sync.desired.invoice_words import called
 from sync.desired.mirror import Shown
 from sync.desired.reasons import Reason
 from sync.shown import BillingInvoice, BillingPayment, BillingSubscription, BillingSubscriptionItem
+from sync.words import counted
 
 #: What an invoice says while a dispute of it is open.
 OPEN = frozenset(DISPUTE_STATUS[status] for status in OPEN_DISPUTE)
@@ -82,9 +83,9 @@ def _health(shown: Shown) -> Iterable[str]:
 
 def _overdue(shown: Shown) -> Reason:
     account = shown.account
-    counted = (i for i in _late(shown) if i.currency == account.billing_currency)
-    late = [f"{_left(i)}: {_why_late(i)}" for i in counted] or ["no open invoice is late"]
-    says = f"{_amount(account.overdue_amount, account.billing_currency)}, {account.overdue_days or 0} days"
+    in_currency = (i for i in _late(shown) if i.currency == account.billing_currency)
+    late = [f"{_left(i)}: {_why_late(i)}" for i in in_currency] or ["no open invoice is late"]
+    says = f"{_amount(account.overdue_amount, account.billing_currency)}, {counted(account.overdue_days or 0, 'day')}"
     return Reason("Overdue_Amount__c", says, tuple(late), reasons.ACCOUNT)
 
 
@@ -95,7 +96,7 @@ def _late(shown: Shown) -> list[BillingInvoice]:
 def _why_late(invoice: BillingInvoice) -> str:
     if invoice.due_on is not None:
         return f"due {say(invoice.due_on)}"
-    return f"{invoice.attempts} attempts to collect it failed ({invoice.failure or 'no reason given'})"
+    return f"{counted(invoice.attempts, 'attempt')} to collect it failed ({invoice.failure or 'no reason given'})"
 
 
 def _sum(what: str, total: Decimal | None, currency: str | None, parts: Iterable[str], rule: str) -> Reason:

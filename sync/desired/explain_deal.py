@@ -22,6 +22,7 @@ from sync.desired import quote_status, reasons
 from sync.desired.past_deals import stands_alone
 from sync.desired.quote_status import QuoteView
 from sync.desired.reasons import Reason
+from sync.words import counted, term
 
 #: Invoices that are explained when no day is asked for: the next ones, so many.
 SOME = 3
@@ -73,8 +74,8 @@ def _days(deal: Deal) -> list[Reason]:
     found = [Reason("Start", say(deal.start), (zone,), reasons.DAY)]
     if deal.end is not None:
         months, days = months_between(deal.start, deal.end)
-        over = f" and {days} days" if days else ""
-        length = f"{months} months{over} from {say(deal.start)} end before {say(deal.end)} ({seconds(deal.boundary(deal.end))} in Stripe)"
+        ends = "ends" if (months, days) in ((1, 0), (0, 1)) else "end"
+        length = f"{term(months, days)} from {say(deal.start)} {ends} before {say(deal.end)} ({seconds(deal.boundary(deal.end))} in Stripe)"
         found.append(Reason("End_Date__c", say(deal.end - timedelta(days=1)), (length,), reasons.LAST_DAY))
     if deal.ends_on is not None:
         who = next(c for c in deal.changes if c.ends and c.effective == deal.ends_on)
@@ -114,7 +115,9 @@ def _chosen(made: Forecast, today: date, on: date | None) -> Sequence[ForecastIn
 def _invoice(invoice: ForecastInvoice, deal: Deal) -> Reason:
     lines = [text for line in invoice.lines for text in _line(line, invoice, deal)]
     if invoice.due is not None:
-        lines.append(f"due {say(invoice.due)}: {deal.terms.days_until_due} days after {say(invoice.day)}")
+        lines.append(
+            f"due {say(invoice.due)}: {counted(deal.terms.days_until_due or 0, 'day')} after {say(invoice.day)}"
+        )
     rule = reasons.ROUNDING
     if invoice.stated:
         lines.insert(
@@ -170,8 +173,7 @@ def _rest(line: ForecastLine, deal: Deal) -> list[str]:
     end = sold.end or grid.at(start).end
     months, days = months_between(start, end)
     signed = sum(round_half_away(worth(p.line, p.quantity, start, end, deal)) for p in line.item.pieces)
-    over = f" and {days} days of 1/(365/12) of a month" if days else ""
-    time = f"{months} months{over}"
+    time = term(months, days) + (" of 1/(365/12) of a month" if days else "")
     paper = format_amount(signed, deal.currency)
     steps = [f"  policy Signed: {line.item.quantity} × {_price(sold, deal)} for {time} is {paper}, net of percentages"]
     if signed != line.amount:
@@ -206,7 +208,9 @@ def _total(deal: Deal, made: Forecast) -> Reason:
     billed = format_amount(made.total, deal.currency)
     if made.open_ended:
         return Reason("Contract_Total__c", "blank", ("the deal has no end, so there is no total",), reasons.EXACT)
-    lines = [f"{len(made.invoices)} invoices come to {billed}, before tax and without usage"]
+    lines = [
+        f"{counted(len(made.invoices), 'invoice')} {'comes' if len(made.invoices) == 1 else 'come'} to {billed}, before tax and without usage"
+    ]
     if made.credited:
         lines.append(f"less {format_amount(made.credited, deal.currency)} given back")
     if made.left_out:

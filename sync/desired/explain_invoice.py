@@ -13,6 +13,7 @@ from sync.desired.keys import DEAL, KEY
 from sync.desired.reasons import Reason
 from sync.desired.tax_words import tax_said
 from sync.facts import Invoice, Line
+from sync.words import counted
 
 WHY_MADE = {
     "subscription_create": "Stripe made it when the subscription began",
@@ -103,7 +104,7 @@ def _due(invoice: Invoice, zone: str) -> list[Reason]:
         ]
     start_s = invoice.finalized_at_s or invoice.created_s
     days = round((invoice.due_date_s - start_s) / 86_400)
-    lines = (f"{days} days after it was finalised, {_instant(start_s)}",)
+    lines = (f"{counted(days, 'day')} after it was finalised, {_instant(start_s)}",)
     return [Reason("Due_On__c", say(business_day(instant(invoice.due_date_s), zone)), lines, reasons.COLLECTION)]
 
 

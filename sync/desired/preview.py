@@ -20,6 +20,7 @@ from sync.desired.no_card import noted
 from sync.desired.preview_items import CYCLE_WORDS, changes_said, items_said
 from sync.desired.tax_words import amounts_are, beside
 from sync.facts import Portal
+from sync.words import term
 
 _PRORATION = {
     Proration.SIGNED: "billed as signed: whole months and days to the end, less the full invoices still to come",
@@ -125,7 +126,7 @@ def _days(deal: Deal) -> str:
 def _length(deal: Deal) -> str:
     assert deal.end is not None
     months, days = months_between(deal.start, deal.end)
-    return f"{months} months" + (f" and {days} days" if days else "")
+    return term(months, days)
 
 
 # ------------------------------------------------------------------ a deal that is changed

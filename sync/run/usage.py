@@ -29,6 +29,7 @@ from sync.run.rows import ISSUE, Rows
 from sync.run.usage_intake import UsageIntake
 from sync.shown import BillingIssue
 from sync.usage.rows import Refusal
+from sync.words import counted
 
 log = structlog.get_logger()
 
@@ -221,7 +222,8 @@ def _key(code: str, customer: str, event: str) -> str:
 
 
 def _issue(group: UsageGroup, account: str | None, now: datetime) -> BillingIssue:
-    what = f"{group.many} events of {group.event}, {group.quantity} in all, were not billed to {group.customer}"
+    were = "was" if group.many == 1 else "were"
+    what = f"{counted(group.many, 'event')} of {group.event}, {group.quantity} in all, {were} not billed to {group.customer}"
     detail = f"{what}. The first: {group.example}, {group.oldest:%Y-%m-%d}: {group.message}"
     if not group.customer:  # it stands for events that nobody can name
         detail = f"{group.event}: {group.message}"

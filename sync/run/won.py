@@ -16,6 +16,7 @@ from sync.ports import Cursors, Facts, Outbox
 from sync.ports.comparing import Comparing, LateQuote
 from sync.run.rows import ISSUE, Rows
 from sync.shown import BillingIssue
+from sync.words import counted
 
 log = structlog.get_logger()
 
@@ -67,7 +68,7 @@ class WonNotBilled:
             billing_key=f"{PREFIX}{one.quote_id}",
             code=one.code or CODE,
             title=catalogue.entry(CODE).headline,
-            detail=catalogue.message(CODE, f"Signed {hours} hours ago. {why}"),
+            detail=catalogue.message(CODE, f"Signed {counted(hours, 'hour')} ago. {why}"),
             record=one.quote_id,
             quote=one.quote_id,
             account=None,
