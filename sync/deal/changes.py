@@ -206,6 +206,12 @@ def _matches(piece: Piece, removal: Removal) -> bool:
     return Fraction(line.unit_price) / (line.period_months or 1) == removal.monthly_price
 
 
+def _as_known(ends: Change, before: Change | None) -> Change:
+    """A Cancellation of what had been taken off from its first day on: that was known since the earlier of them came."""
+    known = [change.accepted_at for change in (ends, before) if change is not None]
+    return replace(ends, accepted_at=min(known))
+
+
 def _ended(pieces: list[Piece], change: Change) -> list[Piece]:
     """Everything ends on the day of a Cancellation; what had not begun by then never does."""
     found = []
@@ -214,7 +220,8 @@ def _ended(pieces: list[Piece], change: Change) -> list[Piece]:
         if piece.cut_by is not None and piece.cut_by.ends:
             found.append(piece)  # by a Cancellation from an earlier day on
         elif piece.start >= change.effective:
-            found.append(replace(piece, cut=piece.start, cut_by=change, cut_line=change.quote_id))
+            by = change if piece.cut != piece.start else _as_known(change, piece.cut_by)
+            found.append(replace(piece, cut=piece.start, cut_by=by, cut_line=change.quote_id))
         elif once or (piece.last is not None and piece.last <= change.effective):
             found.append(piece)
         else:

@@ -235,6 +235,8 @@ class _Step:
             return self._once(line)
         if line.usage is not None:
             return []
+        if line.id not in self.track.line_ids and self._precedes_track:
+            return []  # what is here was made with it
         starts = self.deal.boundary(line.start)
         late = starts <= self.mine.at
         quotes = self._quotes_by(line.start)

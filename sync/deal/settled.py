@@ -109,8 +109,8 @@ def _fresh(track: Track, deal: Deal, change: Change, now: datetime) -> Settled:
     quote was taken in, or the end, which is the same on every day to come.
     """
     if track.alone:  # there is no object that it could be brought into: it counts from when it was taken in
-        assert deal.end is not None
-        return Settled(deal.end, min(change.accepted_at, now))
+        last = deal.end or max(line.start for line in deal.once)
+        return Settled(last, min(change.accepted_at, now))
     plain = plain_from(track, deal, now)
     over = is_past(track, deal, now)
     return Settled(plain, max(deal.boundary(plain), min(change.accepted_at, now)) if over else now)

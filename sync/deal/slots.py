@@ -94,13 +94,13 @@ def slots(deal: Deal) -> list[Slot]:
 
 
 def _has_ended(slot: Slot, line: DealLine, before: Iterable[Piece], change: Change, deal: Deal) -> bool:
-    """Whether the object had ended when the quote came, or was called off before it began, and so can't go on with a line
-    that it brings. A line that is over by then too is only caught up on, which the object's invoices can still tell of.
+    """Whether the object had ended when the quote came, or was called off before it began, or begins later since, and so
+    can't go on with a line that it brings. A line that is over by then too is only caught up on, which the object's invoices can still tell of.
     """
     mine = {x.id for x in slot.lines}
     there = [p for p in before if p.line.id in mine]
-    on_trial = deal.trial_from is not None and slot.start == deal.start
-    if there and not on_trial and not any(_was(p, deal) for p in there):
+    left = [p for p in there if _was(p, deal)]
+    if there and (not left or line.start < min(p.start for p in left)):
         return True
     lasts = [p.last for p in there]
     if not lasts or None in lasts or (line.end is not None and deal.boundary(line.end) <= change.accepted_at):
@@ -128,8 +128,9 @@ def _parted(slot: Slot, pieces: Iterable[Piece], change: Change, deal: Deal) -> 
 
 
 def _was(piece: Piece, deal: Deal) -> bool:
-    """Whether the piece ever was: also what was taken off from its first day on once that had come."""
-    return piece.last != piece.start or deal.began(piece)
+    """Whether the piece ever was: also what was taken off from its first day on once that had come, or had a trial before."""
+    on_trial = deal.trial_from is not None and piece.start == deal.start
+    return piece.last != piece.start or deal.began(piece) or on_trial
 
 
 def _with_lines(lines: Sequence[DealLine], deal: Deal) -> Slot:

@@ -217,6 +217,8 @@ def _track(slot: Slot, index: int, deal: Deal, once: Sequence[DealItem]) -> Trac
     pieces = [p for p in deal.pieces if p.line.id in ids and (deal.began(p) or _taken_at_once(p))]
     if not any(deal.began(piece) for piece in pieces):
         return None
+    if not any(piece.start == deal.start and deal.began(piece) for piece in pieces):
+        once = ()  # what was to begin with the deal was called off: the first invoice comes later
     by = grid(deal.start, slot.ends, slot.cycle_months, deal.billing_day)
     bare = Track(key, slot.cycle_months, by, ids, (), slot.change.quote_id)
     return replace(bare, phases=_phases(bare, pieces, deal, once))

@@ -109,8 +109,11 @@ class History:
     moments: tuple[datetime, ...]
 
 
-def history(seed: int, deals: int) -> History:
-    """So many deals of about half as many customers, and the moments at which the clock stops until all is over."""
+def history(seed: int, deals: int, *, early: bool = False) -> History:
+    """So many deals of about half as many customers, and the moments at which the clock stops until all is over.
+
+    ``early``: much is changed before it begins, from the first day on, and taken off whole.
+    """
     dice = Random(seed)
     begins = date(2025, 1, 1) + timedelta(days=dice.randrange(1400))
     stops = sorted({_moment(dice, begins + timedelta(days=dice.randint(0, 400))) for _ in range(9)})
@@ -122,7 +125,7 @@ def history(seed: int, deals: int) -> History:
             made.append(_twin(dice, made[-1], len(made) - 1, len(customers) - 1))
             continue
         number = dice.randrange(len(customers))
-        made.append(_Deal(dice, customers[number], stops).made(number))
+        made.append(_Deal(dice, customers[number], stops, early=early).made(number))
         renewal = _renewal(dice, made, customers, stops) if len(made) < deals else None
         made += [renewal] if renewal else []
     over = max(stops[-1].date(), *(_over(deal) for deal in made)) + timedelta(days=45)
@@ -211,6 +214,7 @@ class _Deal:
     end: date | None = None
     months: int | None = None  # None: days of the term are left over
     plain: bool = False
+    early: bool = False
     signed: datetime = datetime.min  # noqa: DTZ901 - chosen anew for every quote before it is used
     often: dict[str, str] = field(default_factory=dict)  # by product
     sold: list[RandomLine] = field(default_factory=list)
@@ -248,7 +252,8 @@ class _Deal:
         self.months = months = dice.choice(TERMS)
         head: dict[str, Any] = {"Quote_Type__c": kind} if kind != "New" else {}
         if kind == "New":
-            self.start = _start(dice, self.signed.date(), months)
+            ahead = self.signed.date() + timedelta(days=dice.randint(1, 200)) if self.early else None
+            self.start = ahead or _start(dice, self.signed.date(), months)
             if not self.plain and dice.random() < 0.12:
                 head["Trial_Days__c"] = dice.randint(1, 40)
         head["Start_Date__c"] = self.start.isoformat()
@@ -436,6 +441,8 @@ class _Deal:
         known = dice.choice(self.sold)
         keep = ("Charge_Type__c", "Price_Period__c", "Billing_Frequency__c")
         fields = {k: v for k, v in known.fields.items() if k in keep}
+        if self.early and dice.random() < 0.5:
+            return RandomLine(known.product, known.quantity, known.price, {**fields, "Change__c": "Remove"})
         if dice.random() < 0.4 and known.fields.get("Start_Date__c") != day.isoformat():
             most = 3 if self.plain else known.quantity  # of a plain deal there is enough in whatever order they come
             quantity = known.quantity + 5_000 if not self.plain and dice.random() < 0.08 else dice.randint(1, most)
@@ -463,6 +470,8 @@ class _Deal:
     def _some_day(self, first: date) -> date:
         """A day of the deal after its first, often the same day of a later month."""
         dice = self.dice
+        if self.early and dice.random() < 0.5:
+            return first
         days = ((self.end or self.start + timedelta(days=400)) - first).days
         if dice.random() < 0.3:
             months = [months_after(first, n) for n in range(1, 36)]

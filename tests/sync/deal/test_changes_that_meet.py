@@ -386,3 +386,31 @@ def test_what_was_taken_off_before_any_of_it_was_billed_spares_no_late_line_that
     made = lived(late, at("2026-07-10T12"))
     assert [one for one in stated(made) if one[0] == "2026-07-10"] == [("2026-07-10", 12_000)]
     assert credits(made) == [("2026-07-10", 6_000)]
+
+
+def test_a_fee_keeps_its_day_when_all_else_of_that_day_is_called_off() -> None:
+    """What is left begins later, on the object that was to begin with the deal; or nothing is, of a deal without an end."""
+    june = day("2026-06-01")
+    later = amended(monthly(fee("F", "99.00", start=MAY)), "A", june, line("LA", 3, "20.00", start=june, end=NEXT_MAY))
+    left = amended(later, "R", MAY, removes=(taken("R1", 10, "50", MAY),))
+    assert invoices(forecast(left, EARLY))[:3] == [("2026-05-01", 9_900), ("2026-06-01", 6_000), ("2026-07-01", 6_000)]
+    endless = deal(line("L1", 10, "50.00", start=MAY, end=None), fee("F", "99.00", start=MAY), start=MAY, end=None)
+    gone = amended(endless, "R", MAY, removes=(taken("R1", 10, "50", MAY),))
+    assert invoices(forecast(gone, EARLY)) == [("2026-05-01", 9_900)]
+
+
+def test_what_was_called_off_is_not_begun_by_a_cancellation_that_comes_late() -> None:
+    """It counted as cut by the Cancellation then, which came when it should have begun: billed, and given back."""
+    gone = amended(monthly(), "R", MAY, removes=(taken("R1", 10, "50", MAY),))
+    made = forecast(cancelled(gone, MAY, accepted_at=at("2026-09-14")), at("2026-09-14"))
+    assert (invoices(made), credits(made)) == ([], [])
+
+
+def test_what_is_sold_again_before_what_is_left_begins_has_an_object_of_its_own() -> None:
+    june = day("2026-06-01")
+    later = amended(monthly(), "A", june, line("LA", 3, "20.00", start=june, end=NEXT_MAY))
+    gone = amended(later, "R", MAY, removes=(taken("R1", 10, "50", MAY),))
+    again = amended(gone, "B", MAY, line("LB", 4, "50.00", start=MAY, end=NEXT_MAY), accepted_at=at("2026-04-20"))
+    assert [(track.key, track.start) for track in tracks(again)] == [("Q1", june), ("Q1#2", MAY)]
+    made = lived(again, at("2026-04-20"))
+    assert invoices(made)[:3] == [("2026-05-01", 20_000), ("2026-06-01", 6_000), ("2026-06-01", 20_000)]
