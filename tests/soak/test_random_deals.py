@@ -1,6 +1,7 @@
 """Hundreds of random deals over their whole lives, a few in each world: what their papers say is what Stripe bills.
 
-``make soak`` has 200 of them, new ones each time; in every fourth world much is changed before it begins. ``make soak SEED=17 SOAK_DEALS=5`` lives the world of seed 17 again.
+``make soak`` has 200 of them, new ones each time; in every fourth world much is changed
+before it begins. ``make soak SEED=17 SOAK_DEALS=5`` lives the world of seed 17 again.
 """
 
 from __future__ import annotations
