@@ -12,7 +12,9 @@ from sync.deal.deal import Deal
 from sync.deal.settled import all_past
 from sync.desired import frozen
 from sync.desired.keys import DEAL, OPPORTUNITY, QUOTE
-from sync.errors import Refused, SyncError, Unsafe
+from sync.desired.references import live_refs
+from sync.desired.what_stands import what_stands
+from sync.errors import Refused, SyncError, Terminal, Unsafe
 from sync.facts import Fact
 from sync.plan import Plan
 from sync.ports import Claim, Facts, Ledger, Links, NewLink, Promise, Promises, SalesforceGateway, Subjects
@@ -112,8 +114,8 @@ class Billing:
         run_id = self._open_run(run, plan, now)
         salesforce_ids = {o.ref: salesforce_id(o.ref.kind, worked, o.ref.key) for o in plan.operations}
         begun = any(f.metadata.get(DEAL) == worked.deal.key for f in worked.objects)
+        ids: Mapping[Ref, str] = worked.known
         try:
-            ids: Mapping[Ref, str] = worked.known
             for part in self._parts(plan.operations):
                 if not begun and any(o.verb is Verb.CREATE and o.ref.kind == "schedule" for o in part):
                     self.planner.hold(worked.case, worked.forecast, ids)  # before anything is made that bills
@@ -124,6 +126,8 @@ class Billing:
                 self._know_customer(run, applied)
         except SyncError as error:
             self.ledger.close_run(run_id, outcome="failed", error_code=error.code)
+            if type(error) is Terminal:
+                raise self._half_way(error, run, worked, ids) from error
             raise
         self.ledger.close_run(run_id, outcome="done")
         adopted = [salesforce_ids[o.ref] for o in plan.operations if o.ref.kind == "product" and o.verb is Verb.UPDATE]
@@ -134,6 +138,17 @@ class Billing:
         """A customer that was made is known from now on: whoever has its e-mail next finds it before its notice comes."""
         new = [a for o, a in applied.sent if o.ref.kind == "customer" and o.verb is Verb.CREATE and not a.replayed]
         self.facts.put([fact for answer in new for fact in self.planner.stripe.told(answer)], run.fence)
+
+    def _half_way(self, error: Terminal, run: QuoteTry, worked: Worked, ids: Mapping[Ref, str]) -> Terminal:
+        """Stripe's refusal with what stands of the quote, and whether anything was charged."""
+        customer = ids.get(Ref("customer", worked.deal.payer.account_id))
+        refs = [*live_refs(customer), Ref("invoices_of_customer", customer)] if customer else []
+        try:
+            facts = self.planner.stripe.read(refs).all() if refs else []
+            stands = what_stands(worked.deal, run.graph.quote.id, facts)
+        except SyncError:  # the refusal is what has to be told
+            stands = "What was made and charged before can't be read now: look into Stripe."
+        return Terminal(error.code, f"{error.message} {stands}", refusals=error.refusals, request_id=error.request_id)
 
     def keep_promise(
         self, claim: Claim, run: QuoteTry, worked: Worked, operations: Sequence[Operation], now: datetime

@@ -169,3 +169,18 @@ def test_salesforce_itself_refuses_what_it_would_refuse(world: World) -> None:
     opportunity = world.crm.row("Quote", "OpportunityId", f"Id = '{quote}'")["OpportunityId"]
     refusal = world.crm.refused("Opportunity", opportunity, CurrencyIsoCode="XYZ")
     assert refusal in ("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "INVALID_CURRENCY_ISO")
+
+
+def test_what_stripe_refuses_half_way_says_what_there_is_and_that_nothing_was_charged(
+    world: World, tandem: Tandem
+) -> None:
+    """Stripe's coupons take off 999,999.99 at most: nobody knows before the customer and the product are made."""
+    world.at("2026-03-01")
+    quote = sell(world.crm, [(_seat(world.crm), 1, "2000000.00", {"Discount_Amount__c": "1500000.00"})], **MONTHLY)
+    tandem.drain()
+
+    row = quote_row(world, quote)
+    assert (row["Billing_Status__c"], row["Billing_Code__c"]) == ("With Billing Team", "BUG-502")
+    assert row["Billing_Message__c"].startswith("Stripe refused to create a coupon: ")
+    assert row["Billing_Message__c"].endswith(" In Stripe nothing bills it yet. Nothing was charged.")
+    assert world.stripe.all("subscription_schedules") == world.stripe.all("subscriptions", status="all") == []
