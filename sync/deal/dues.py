@@ -5,26 +5,25 @@ still right, and twice is once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from itertools import takewhile
-from typing import TypeVar
 
-from sync.deal.changes import Change, Credit, Piece, Removal, fold
+from sync.deal.beside import Beside, Present, by_start, quantity
+from sync.deal.changes import Change, Credit, Piece
 from sync.deal.cycles import Cycle, CycleKind
 from sync.deal.deal import Deal
 from sync.deal.lines import DealLine
 from sync.deal.pricing import DealItem, agreeing, item
 from sync.deal.proration import rest_of_cycle
 from sync.deal.settled import Begun, Settled, settled
-from sync.deal.timeline import Track, cycle_items, tracks
+from sync.deal.timeline import Track, cycle_items
 from sync.deal.unused import unused
 
 #: Stripe's limit of items on one invoice.
 MAX_LINES = 250
-L = TypeVar("L", DealLine, Removal)
 
 
 @dataclass(frozen=True)
@@ -121,59 +120,7 @@ class _Step:
     def __init__(self, track: Track, deal: Deal, change: Change, when: Mapping[str, Settled]) -> None:
         self.track, self.deal, self.change, self.when = track, deal, change, when
         self.mine = when[change.quote_id]
-
-    # ------------------------------------------------------------------ what was there
-
-    def _quotes_by(self, day: date) -> frozenset[str]:
-        """The other quotes that count as there already when a line of this one takes effect on a day.
-
-        One brought in ahead of its day comes after those that precede it in effect and signature; one brought in late
-        comes after all that was brought in before it, whose invoices are made.
-        """
-        at, order = self.deal.boundary(day), (day, self.change.signed_at, self.change.number)
-        if self.mine.at > at:
-            return self._quotes_before()
-        there = (c for c in self.deal.changes if c.order < order or (c.ends and c.effective <= day))
-        known = {c.quote_id for c in there if c.accepted_at <= at}
-        return frozenset(known | {self.deal.base.quote_id, self.track.opened_by} - {self.change.quote_id})
-
-    def _quotes_before(self) -> frozenset[str]:
-        """The other quotes that were taken in before this one, also those that leave this track alone: what they take
-        off elsewhere isn't here to be taken. A track that was made later was brought this one with the quote that made it.
-        """
-        taken_in = [c.quote_id for c in self.deal.changes]
-        last = (
-            taken_in.index(self.track.opened_by) + 1 if self._precedes_track else taken_in.index(self.change.quote_id)
-        )
-        return frozenset(taken_in[:last]) - {self.change.quote_id}
-
-    @property
-    def _precedes_track(self) -> bool:
-        """Whether the quote was taken in before the one that made the track."""
-        first = next(c for c in self.deal.changes if c.quote_id in (self.track.opened_by, self.change.quote_id))
-        return first is self.change and self.change.quote_id != self.track.opened_by
-
-    def _there(self, quotes: Iterable[str], adds: int = 0, removes: int = 0, *, ended: bool = False) -> _There:
-        """The pieces with these quotes, and so many of this quote's own lines, the earliest first."""
-        chosen = set(quotes)
-        own = self.change if ended else _partly(self.change, removes, adds)
-        changes = tuple(
-            own if c.quote_id == self.change.quote_id else c
-            for c in self.deal.changes
-            if c.quote_id in chosen or c.quote_id == self.change.quote_id
-        )
-        pieces = fold(changes, newest_first=self.deal.newest_first, spared=self.deal.spared)
-        earlier = self._earlier_lines
-        return _There(
-            [p for p in pieces if p.line.id in self.track.line_ids], [p for p in pieces if p.line.id in earlier]
-        )
-
-    @cached_property
-    def _earlier_lines(self) -> frozenset[str]:
-        """The lines of the objects of this frequency that the deal had before this one."""
-        before = takewhile(lambda track: track.key != self.track.key, tracks(self.deal))
-        same = (track.line_ids for track in before if track.cycle_months == self.track.cycle_months)
-        return frozenset[str]().union(*same)
+        self.beside = Beside(track, deal, change, self.mine.at)
 
     # ------------------------------------------------------------------ the quote that opens the track
 
@@ -195,7 +142,9 @@ class _Step:
         the quote was signed, which leaves that out; or it was paid elsewhere.
         """
         deal = self.deal
-        there = self._there(self._quotes_before(), adds=len(self.change.adds), removes=len(self.change.removes))
+        there = self.beside.there(
+            self.beside.quotes_before(), adds=len(self.change.adds), removes=len(self.change.removes)
+        )
         pieces = [p for p in there.here if p.change.quote_id == self.change.quote_id]
         signed_on = deal.day_of(self.change.signed_at)
         for cycle in begun_cycles(self.track, self.mine.plain):
@@ -219,7 +168,7 @@ class _Step:
         already, and what is charged once.
         """
         found: dict[date, list[DueLine]] = {}
-        for n, line in enumerate(_by_start(self.change.adds), start=1):
+        for n, line in enumerate(by_start(self.change.adds), start=1):
             lines = self._joined(n, line, opening=opening)
             if lines:
                 found.setdefault(line.start, []).extend(lines)
@@ -235,17 +184,17 @@ class _Step:
             return self._once(line)
         if line.usage is not None:
             return []
-        if line.id not in self.track.line_ids and self._precedes_track:
+        if line.id not in self.track.line_ids and self.beside.precedes_track:
             return []  # what is here was made with it
         starts = self.deal.boundary(line.start)
         late = starts <= self.mine.at
-        quotes = self._quotes_by(line.start)
+        quotes = self.beside.quotes_by(line.start)
         # What the quote takes off comes after what it adds: it may need it.
-        before, after = self._there(quotes, adds=n - 1), self._there(quotes, adds=n)
+        before, after = self.beside.there(quotes, adds=n - 1), self.beside.there(quotes, adds=n)
         if line.id not in self.track.line_ids:
             return self._spared(line, before, after) if late and not opening else []
         beside = [p for p in before.here if p.runs(line.start)]
-        if _quantity(after.here, line.start) == _quantity(beside, line.start):
+        if quantity(after.here, line.start) == quantity(beside, line.start):
             return []  # everything ended before it began
         piece = Piece(line, line.quantity, self.change)
         first = line.start == self.track.start and (opening or not late)  # billed with the track's own first cycle
@@ -259,7 +208,7 @@ class _Step:
         shown = item([piece], self.deal, line.start, self.deal.grid(line).at(line.start))
         return [DueLine(shown, amount, line.start, end)]
 
-    def _spared(self, line: DealLine, before: _There, after: _There) -> list[DueLine]:
+    def _spared(self, line: DealLine, before: Present, after: Present) -> list[DueLine]:
         """What this object is billed more in cycles that have begun where a line that came late is on another one: what an
         earlier quote took off here, it takes off that line now.
         """
@@ -271,7 +220,7 @@ class _Step:
         shown = item(spared[:1], self.deal, spared[0].start, self.deal.grid(spared[0].line).at(spared[0].start))
         return [DueLine(shown, amount, max(line.start, day), self.mine.plain)]
 
-    def _caught_up(self, before: _There, after: _There) -> int:
+    def _caught_up(self, before: Present, after: Present) -> int:
         """What the cycles that have begun come to more, and what was given back of them too much."""
         given_back = self._unused(before, self.mine.at) - self._unused(after, self.mine.at)
         return self._cycles(after.here) - self._cycles(before.here) + max(0, given_back)
@@ -309,10 +258,10 @@ class _Step:
         """What is given back for each line of this quote that takes something off, by its credit policy; and what its
         own lines have too much where others took them off before this came.
         """
-        found = [self._cut_before(n, line) for n, line in enumerate(_by_start(self.change.adds), start=1)]
+        found = [self._cut_before(n, line) for n, line in enumerate(by_start(self.change.adds), start=1)]
         if self.change.credit is Credit.NONE:
             return [due for due in found if due is not None]
-        steps = list(enumerate(_by_start(self.change.removes), start=1))
+        steps = list(enumerate(by_start(self.change.removes), start=1))
         found += [self._credit(r.line_id, r.start, removes=n) for n, r in steps]
         if self.deal.ends_on is not None and self.change.ends:
             found.append(self._credit(self.change.quote_id, self.change.effective, removes=len(steps), ended=True))
@@ -325,8 +274,8 @@ class _Step:
         at = self.mine.at
         if line.id not in self.track.line_ids or line.usage is not None or self.deal.boundary(line.start) > at:
             return None
-        quotes = self._quotes_by(line.start)
-        before, after = self._there(quotes, adds=n - 1), self._there(quotes, adds=n)
+        quotes = self.beside.quotes_by(line.start)
+        before, after = self.beside.there(quotes, adds=n - 1), self.beside.there(quotes, adds=n)
         amount = self._unused(after, at) - self._unused(before, at)
         cuts = [p for p in after.here if p.line.id == line.id and p.cut is not None and p.cut > p.start]
         if amount <= 0 or not cuts:
@@ -339,14 +288,14 @@ class _Step:
 
     def _credit(self, line_id: str, day: date, *, removes: int, ended: bool = False) -> CreditDue | None:
         deal, starts = self.deal, self.deal.boundary(day)
-        quotes = self._quotes_by(day)
+        quotes = self.beside.quotes_by(day)
         adds = len(self.change.adds)
-        if self._precedes_track:
-            after = self._there(quotes, adds=adds, removes=len(self.change.removes), ended=self.change.ends)
+        if self.beside.precedes_track:
+            after = self.beside.there(quotes, adds=adds, removes=len(self.change.removes), ended=self.change.ends)
             before = after.without_cut(line_id)
         else:
-            before = self._there(quotes, adds=adds, removes=removes if ended else removes - 1)
-            after = self._there(quotes, adds=adds, removes=removes, ended=ended)
+            before = self.beside.there(quotes, adds=adds, removes=removes if ended else removes - 1)
+            after = self.beside.there(quotes, adds=adds, removes=removes, ended=ended)
         until = max(starts, self.mine.at)
         # What another quote takes off here only because this one takes something off elsewhere is this one's too.
         shifted = [p for p in after.here if p.cut is not None and p not in before.here]
@@ -356,7 +305,7 @@ class _Step:
             return None
         # Of another quote's removal too where this one takes what that would have taken: the difference is this one's.
         amount = self._unused(after, until) - self._unused(before, until)
-        if starts <= self.mine.at and not self._precedes_track:
+        if starts <= self.mine.at and not self.beside.precedes_track:
             amount += self._cycles(before.here) - self._cycles(after.here)
         if amount <= 0:
             return None
@@ -368,32 +317,5 @@ class _Step:
         refund = self.change.credit is Credit.REFUND
         return CreditDue(key, self.change.quote_id, max(starts, self.mine.at), amount, day, end, refund)
 
-    def _unused(self, pieces: _There, until: datetime) -> int:
+    def _unused(self, pieces: Present, until: datetime) -> int:
         return unused(pieces.here, pieces.apart, self.deal, until)
-
-
-@dataclass(frozen=True)
-class _There:
-    """The pieces of one Stripe object, and those on the deal's earlier objects of its frequency."""
-
-    here: Sequence[Piece]
-    apart: Sequence[Piece] = ()
-
-    def without_cut(self, line_id: str) -> _There:
-        """The same, had that line taken nothing off."""
-        here = [replace(p, cut=None, cut_by=None, cut_line="") if p.cut_line == line_id else p for p in self.here]
-        return _There(here, self.apart)
-
-
-def _partly(change: Change, removes: int, adds: int) -> Change:
-    """The quote with its first lines only; without the end that a Cancellation brings."""
-    return replace(change, removes=_by_start(change.removes)[:removes], adds=_by_start(change.adds)[:adds], ends=False)
-
-
-def _by_start(lines: Iterable[L]) -> tuple[L, ...]:
-    return tuple(sorted(lines, key=lambda line: line.start))
-
-
-def _quantity(pieces: Iterable[Piece], day: date) -> int:
-    """How many units run on a day."""
-    return sum(piece.quantity for piece in pieces if piece.runs(day))
