@@ -183,6 +183,9 @@ def _load(override: Path | None, folder: Path) -> Mappings:
         faults += _override(files, override)
     objects = [o for path in files.values() if (o := _File(path, faults).read()) is not None]
     faults += _across(objects)
+    if override is not None:
+        shipped = (_builtin() if folder == builtin() else _load(None, folder)).objects
+        faults += [f for one in objects if Path(one.file).parent == override for f in _left_out(one, shipped)]
     if faults:
         raise MappingFaults(faults)
     return Mappings({o.api_name: o for o in objects})
@@ -215,6 +218,20 @@ def _across(objects: list[ObjectMap]) -> list[FileFault]:
             faults.append(FileFault(one.file, 0, f"{one.api_name} is mapped in {first} already; a field has one owner"))
         seen.setdefault(one.api_name, one.file)
     return faults
+
+
+def _left_out(one: ObjectMap, shipped: Mapping[str, ObjectMap]) -> list[FileFault]:
+    """What people fill and this file says nothing of: a copy of an earlier release would leave out, unsaid, what decides money.
+    What only Tandem fills may be left out; then it is not shown.
+    """
+    there = shipped.get(one.api_name)
+    if there is None:
+        return [FileFault(one.file, 0, f"{one.api_name} is no object of Tandem's own mappings")]
+    filled = {f.attribute for f in one.fields}
+    theirs = (f for f in there.fields if f.attribute and (f.owner != "tandem" or f.awaited))
+    lost = [f.api_name for f in theirs if f.attribute not in filled]
+    words = "is read by this release, and no line says where it is: take it over from the file that this one replaces"
+    return [FileFault(one.file, 0, f"{name} {words}") for name in lost]
 
 
 class _File(YamlNodes):

@@ -316,3 +316,17 @@ def test_a_file_that_is_no_text_is_a_fault(tmp_path: Path) -> None:
 
 def test_the_types_are_those_of_the_documentation() -> None:
     assert set(TYPES) == set(METADATA_TYPES)
+
+
+def test_a_copy_of_an_earlier_release_that_leaves_out_what_decides_money_is_refused(tmp_path: Path) -> None:
+    shipped = (builtin() / "quote_line_item.yaml").read_text()
+    kept = [
+        line
+        for line in shipped.splitlines()
+        if not line.strip().startswith(("Discount_Amount__c", "Contract_Amount__c"))
+    ]
+    (tmp_path / "quote_line_item.yaml").write_text("\n".join(kept))
+    with pytest.raises(MappingFaults) as refused:
+        load(tmp_path)
+    [fault] = refused.value.faults
+    assert "Discount_Amount__c is read by this release" in str(fault)
