@@ -83,6 +83,11 @@ class Beside:
         first = next(c for c in self.deal.changes if c.quote_id in (self.track.opened_by, self.change.quote_id))
         return first is self.change and self.change.quote_id != self.track.opened_by
 
+    @property
+    def before_track(self) -> tuple[Piece, ...]:
+        """All pieces as they were before the quote came that made the track."""
+        return self.deal.first([c.quote_id for c in self.deal.changes].index(self.track.opened_by))
+
     def there(self, quotes: Iterable[str], adds: int = 0, removes: int = 0, *, ended: bool = False) -> Present:
         """The pieces with these quotes, and so many of this quote's own lines, the earliest first."""
         chosen = set(quotes)

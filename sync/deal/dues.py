@@ -305,7 +305,9 @@ class _Step:
             return None
         # Of another quote's removal too where this one takes what that would have taken: the difference is this one's.
         amount = self._unused(after, until) - self._unused(before, until)
-        if starts <= self.mine.at and not self.beside.precedes_track:
+        if self.beside.precedes_track:
+            amount -= self._kept(line_id, after, until)
+        elif starts <= self.mine.at:
             amount += self._cycles(before.here) - self._cycles(after.here)
         if amount <= 0:
             return None
@@ -316,6 +318,15 @@ class _Step:
         )
         refund = self.change.credit is Credit.REFUND
         return CreditDue(key, self.change.quote_id, max(starts, self.mine.at), amount, day, end, refund)
+
+    def _kept(self, line_id: str, now: Present, until: datetime) -> int:
+        """What this line gave back on earlier objects for units that a quote without credit has taken since: what is given
+        back is given once, and nobody else sets that off.
+        """
+        taken = {p.line.id for p in now.apart if p.cut_by is not None and p.cut_by.credit is Credit.NONE}
+        gave = [p for p in self.beside.before_track if p.line.id in taken and p.cut_line == line_id]
+        gives = [p for p in now.apart if p.line.id in taken and p.cut_line == line_id]
+        return max(0, unused(gave, (), self.deal, until) - unused(gives, (), self.deal, until))
 
     def _unused(self, pieces: Present, until: datetime) -> int:
         return unused(pieces.here, pieces.apart, self.deal, until)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
+
+import pytest
 
 from sync.deal.changes import Credit, Proration, Removal
 from sync.deal.deal import Deal
@@ -414,3 +416,25 @@ def test_what_is_sold_again_before_what_is_left_begins_has_an_object_of_its_own(
     assert [(track.key, track.start) for track in tracks(again)] == [("Q1", june), ("Q1#2", MAY)]
     made = lived(again, at("2026-04-20"))
     assert invoices(made)[:3] == [("2026-05-01", 20_000), ("2026-06-01", 6_000), ("2026-06-01", 20_000)]
+
+
+@pytest.mark.parametrize("policy", Credit)
+def test_a_credit_that_was_given_is_not_given_again_when_another_quote_takes_its_units(policy: Credit) -> None:
+    """The unit that was taken off in August had ended its object; a quote of July that comes later takes it instead, and
+    August takes one of those that July brought. Without credit for July, August's was given twice.
+    """
+    july, august = day("2026-07-10"), day("2026-08-10")
+
+    def half_yearly(name: str, quantity: int, start: date) -> DealLine:
+        return line(name, quantity, "50.00", every=6, start=start, end=NEXT_MAY)
+
+    made = deal(half_yearly("L0", 1, MAY), start=MAY, end=NEXT_MAY)
+    made = amended(made, "A2", august, removes=(taken("RA2", 1, "50", august),), accepted_at=at("2026-06-01"))
+    swap = (taken("RA6", 1, "50", july),)
+    made = amended(
+        made, "A6", july, half_yearly("LA6", 6, july), removes=swap, accepted_at=at("2026-11-19"), credit=policy
+    )
+    late = lived(made, at("2027-12-01"))
+    in_time = sorted((replace(c, accepted_at=EARLY) for c in made.changes), key=lambda c: c.order)
+    on_time = forecast(replace(made, changes=tuple(in_time)), EARLY)
+    assert late.total - late.credited == on_time.total - on_time.credited
