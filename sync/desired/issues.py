@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sync.deal.money import to_major
+from sync.deal.calendar import business_day, instant, say
+from sync.deal.money import format_amount, to_major
 from sync.desired.attempts import DEBITED, failed_tries, has_failed, under_way, waiting, why_failed
 from sync.desired.given_back import OPEN_DISPUTE, MoneyBack
 from sync.desired.invoice_words import name_of
@@ -155,7 +156,9 @@ def _overdue(invoice: Invoice, now: datetime, zone: str) -> Found | None:
     if due is None or due > now.timestamp() or invoice.collection_method != "send_invoice":
         return None
     stands = invoice.status == "open" and invoice.amount_remaining_minor > 0
-    detail = "It was sent and is not paid; nothing is tried by itself. Ask the customer."
+    day = say(business_day(instant(due), zone))
+    left = format_amount(invoice.amount_remaining_minor, invoice.currency)
+    detail = f"It was due on {day}, and {left} is not paid; nothing is tried by itself. Ask the customer."
     if under_way(invoice):
         detail = f"It was sent and is past its day. {DEBITED}"
     return _issue(invoice, OVERDUE, "overdue", detail, invoice.amount_remaining_minor, due, zone=zone), stands

@@ -497,3 +497,9 @@ def test_a_deal_that_was_over_when_it_came_and_goes_on_after_all_is_one_row() ->
     assert (row.billing_key, row.status, row.stripe_id) == ("0Q0A", "Canceled", "in_1")
     (row,) = show(view(invoices=[alone], subscriptions=[subscription(metadata=deal)]), frozenset()).subscriptions
     assert (row.billing_key, row.status, row.stripe_id) == ("0Q0A", "Active", "sub_1")
+
+
+def test_an_overdue_invoice_says_since_when_and_what_is_left_of_it() -> None:
+    late = tried().model_copy(update={"collection_method": "send_invoice", "due_date_s": FEB_1, "attempt_count": 0})
+    [issue] = show(view(MAR_1, invoices=[late]), frozenset()).issues
+    assert issue.detail.startswith("It was due on 1 Feb 2026, and 500.00 USD is not paid; nothing is tried by itself.")
