@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from sync.cli import places
+from sync.cli.differences import busy, code_of, texts_of, told
 from sync.cli.exits import Exit, Misused, NotFound, Refused
 from sync.cli.in_turn import Told, added, in_turn
 from sync.cli.naming import mark_of, subject_of
 from sync.cli.options import Apply, Json, PlanDigest, Yes
-from sync.cli.output import Out, table
+from sync.cli.output import Out
 from sync.cli.several import IN_STRIPE, StripeAccount, chosen, knowing, named
 from sync.cli.sync import run_now
-from sync.deal.money import format_amount
-from sync.desired.differences import Cure, Difference, Kind, by_kind
+from sync.desired.differences import Cure, Difference, Kind
 from sync.plan import Plan
 from sync.ports.comparing import Accepted
 from sync.records import Ref
@@ -28,12 +28,8 @@ from sync.run.nightly import name_of
 from sync.run.sweep import Report
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from sync.wiring import Services
 
-#: Differences shown as text; --json has more.
-SHOWN = 50
 NAME = "by hand"
 #: When the last comparison of all Stripe accounts by hand began.
 TURNS = "reconcile turns"
@@ -89,7 +85,7 @@ def reconcile(
             return _all_in_turn(every, out, heal=asked.heals, resume=resume)
         services = _on_one(every, records, stripe_account) if records else chosen(every, stripe_account)
         if not records:
-            return _told(out, services, _everything(services, out, heal=asked.heals, resume=resume))
+            return told(out, services, _everything(services, out, heal=asked.heals, resume=resume))
         keys = [subject_of(name, services) for name in records]
         report = compare(services, keys)
         if asked.repair:
@@ -99,7 +95,7 @@ def reconcile(
         if asked.heals:
             report = compare(services, keys, heal=True)
             _flush(services)
-        return _told(out, services, report)
+        return told(out, services, report)
 
 
 def _everything(services: Services, out: Out, *, heal: bool, resume: bool) -> Report:
@@ -124,7 +120,7 @@ def _all_in_turn(every: Services, out: Out, *, heal: bool, resume: bool) -> int:
             out.say(f"Stripe account {one.name} was compared before the stop")
         report = found or _everything(one, out, heal=heal, resume=resume)
         done.append(one.name)
-        return Told(report.to_json(), [*_texts(report), *_busy(report)], _code(report))
+        return Told(report.to_json(), [*texts_of(report), *busy(report)], code_of(report))
 
     code = in_turn(out, "reconcile", every, work, _summed)
     if len(done) == len(every.everywhere):
@@ -226,7 +222,7 @@ def put_back(out: Out, services: Services, report: Report, asked: Asked) -> int:
     changed = list(dict.fromkeys(d.subject for d in report.differences if d.kind is Kind.CHANGED_IN_STRIPE))
     if not changed:
         out.say("nothing of these records was changed in Stripe by hand; nothing was written.")
-        return _told(out, services, report)
+        return told(out, services, report)
     if len(changed) > 1:
         raise Misused(f"name one deal: {', '.join(changed)} were changed.")
     [key] = changed
@@ -235,7 +231,7 @@ def put_back(out: Out, services: Services, report: Report, asked: Asked) -> int:
         raise Refused(f"{key} is not as it was reviewed under {asked.plan}; nothing was written.")
     if not asked.apply:
         value = {**report.to_json(), **named(services), "repair": {"subject": key, "plan": plan.to_json()}}
-        out.answer("reconcile", value, [*_texts(report), f"to put back {key}:", plan.text()])
+        out.answer("reconcile", value, [*texts_of(report), f"to put back {key}:", plan.text()])
         out.say(f"nothing was written. apply with: tandem reconcile {key} --repair --apply --plan {plan.digest()}")
         return Exit.DIFFERENT
     services.decisions.put_back(key, drift, actor=getpass.getuser(), reason=asked.reason)
@@ -269,12 +265,12 @@ def let_stand(out: Out, services: Services, keys: Sequence[str], asked: Asked) -
     mine = [d for d in report.left if d.cure is Cure.PERSON and (d.subject in deals or _is_named(d, keys))]
     if not mine:
         out.say("no difference of these records waits for a decision.")
-        return _told(out, services, report)
+        return told(out, services, report)
     if not asked.apply:
         out.answer(
             "reconcile",
             {**report.to_json(), **named(services), "accept": [d.fingerprint for d in mine]},
-            _texts(report),
+            texts_of(report),
         )
         out.say(f"nothing was decided: {len(mine)} would stand. Add --apply.")
         return Exit.DIFFERENT
@@ -283,7 +279,7 @@ def let_stand(out: Out, services: Services, keys: Sequence[str], asked: Asked) -
             difference.subject, difference.fingerprint, getpass.getuser(), asked.reason, asked.last_day()
         )
         services.decisions.accept(decision)
-    return _told(out, services, compare(services, keys))
+    return told(out, services, compare(services, keys))
 
 
 def _deal_of(services: Services, key: str) -> str | None:
@@ -302,56 +298,3 @@ def _is_named(one: Difference, keys: Sequence[str]) -> bool:
 def _flush(services: Services) -> None:
     while services.pipeline.flusher.run_once():
         pass
-
-
-# ------------------------------------------------------------------ telling
-
-
-def _told(out: Out, services: Services, report: Report) -> int:
-    out.answer("reconcile", {**report.to_json(), **named(services)}, _texts(report))
-    for line in _busy(report):
-        out.say(line)
-    return _code(report)
-
-
-def _busy(report: Report) -> list[str]:
-    many = len(report.busy)
-    return [f"{many} accounts are being worked on just now and were not compared: run it again."] if many else []
-
-
-def _code(report: Report) -> int:
-    if report.left:
-        return Exit.DIFFERENT
-    return Exit.SOME_FAILED if report.busy else Exit.DONE
-
-
-def _texts(report: Report) -> list[str | Table]:
-    """Kinds with their sums, each difference, and a line of totals."""
-    texts: list[str | Table] = []
-    if report.differences:
-        kinds = [(k.kind, k.count, k.open, _money(k.sums), _money(k.mrr)) for k in by_kind(report.differences)]
-        texts.append(table(("KIND", "FOUND", "OPEN", "SUM", "MRR"), kinds, right=("FOUND", "OPEN")))
-        rows = [_row(d, report) for d in report.differences[:SHOWN]]
-        headings = ("WHAT", "SUBJECT", "RECORD", "FIELD", "EXPECTED", "ACTUAL", "MRR", "ACTOR", "WHAT NEXT")
-        texts += ["", table(headings, rows), ""]
-        if len(report.differences) > SHOWN:
-            texts.append(f"and {len(report.differences) - SHOWN} more: --json has them")
-    texts.append(
-        f"{report.accounts} account{'' if report.accounts == 1 else 's'} compared | "
-        f"{len(report.differences)} differences | {len(report.healed)} healed | "
-        f"{len(report.left)} left | Stripe calls {report.stripe_calls}, Salesforce calls {report.salesforce_calls}"
-    )
-    return texts
-
-
-def _row(one: Difference, report: Report) -> tuple[str, ...]:
-    healed = one.fingerprint in report.healed
-    asks = "--repair, or --accept" if one.kind is Kind.CHANGED_IN_STRIPE else "a person: --accept, or put it right"
-    following = "healed" if healed else f"stands: {one.decided}" if one.decided else ""
-    following = following or ("--heal=safe" if one.cure is Cure.SAFE else asks)
-    mrr = format_amount(one.mrr_minor, one.currency) if one.mrr_minor and one.currency else ""
-    return (str(one.kind), one.subject, one.record, one.field, one.expected, one.actual, mrr, one.actor, following)
-
-
-def _money(sums: Mapping[str, int]) -> str:
-    return ", ".join(format_amount(minor, currency) for currency, minor in sums.items())
