@@ -83,6 +83,7 @@ class Promise:
     signed_at: datetime
     frozen_at: datetime | None
     deal_key: str = ""  # the deal that it makes or changes
+    follows: str = ""  # the deal that it renews: it is frozen after all that was taken into that; not kept
 
 
 @dataclass(frozen=True)

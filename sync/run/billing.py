@@ -199,6 +199,7 @@ class Billing:
             input_digest=frozen.digest(run.graph),
             graph=frozen.to_json(run.graph),
             deal_key=deal_key(run.graph),
+            follows=worked.deal.renews or "",
             preview={"text": worked.preview.text, "data": worked.preview.data},
             signed_at=run.signed_at,
             frozen_at=now,

@@ -69,7 +69,7 @@ class Dealing:
         quote = mine.graph.quote
         if quote.quote_type in CHANGES:
             return self._changed(mine, now)
-        renews = self._renewed(mine.graph, now) if quote.quote_type == RENEWAL else None
+        renews = self._renewed(mine.graph, now, mine.accepted_at) if quote.quote_type == RENEWAL else None
         at = mine.accepted_at or now  # what was taken in is judged as it was then
         deal = self._moved(
             read_quote(
@@ -82,22 +82,22 @@ class Dealing:
             deal = self._with(deal, promise, now)
         return Case(mine.graph, mine.graph, deal)
 
-    def promised(self, deal_key: str) -> Deal | None:
-        """The deal as it was promised, from what was frozen alone; None where nothing was."""
+    def promised(self, deal_key: str, before: datetime | None = None) -> Deal | None:
+        """The deal as it was promised (``before`` that instant), from what was frozen alone; None where nothing was."""
         frozen_quotes = self.promises.of_deal(deal_key)
         base = next((p for p in frozen_quotes if p.quote_id == deal_key), None)
         if base is None:
             return None
         at = base.frozen_at or base.signed_at
         deal = self._made(frozen.from_json(base.graph), base, at)
-        for promise in (p for p in frozen_quotes if p is not base):
+        for promise in self._members(deal_key, before):
             deal = self._with(deal, promise, at)
         return deal
 
     def _made(self, graph: QuoteGraph, promise: Promise, at: datetime) -> Deal:
         renews = None
         if graph.quote.quote_type == RENEWAL:
-            renews = self.promised(graph.quote.names_deal or "")
+            renews = self.promised(graph.quote.names_deal or "", at)
         return self._moved(
             read_quote(graph, self.policy, at, signed_at=promise.signed_at, accepted_at=at, renews=renews)
         )
@@ -115,9 +115,12 @@ class Dealing:
             deal = self._with(deal, promise, now)
         return Case(mine.graph, base, deal, before, alone)
 
-    def _renewed(self, graph: QuoteGraph, now: datetime) -> Deal:
+    def _renewed(self, graph: QuoteGraph, now: datetime, accepted_at: datetime | None) -> Deal:
+        """The deal that a Renewal goes on from, as it was when the Renewal was taken in: where it was to end then, the
+        Renewal begins, also if a later quote ends it on another day.
+        """
         _, deal = self._deal(graph, now)
-        for promise in self._members(deal.key):
+        for promise in self._members(deal.key, accepted_at):
             deal = self._with(deal, promise, now)
         return deal
 
@@ -134,7 +137,7 @@ class Dealing:
         base = _as_billed(promise, present)
         signed = promise.signed_at if promise else base.quote.signed_at
         accepted = promise.frozen_at if promise else signed
-        renews = self._renewed(base, now) if base.quote.quote_type == RENEWAL else None
+        renews = self._renewed(base, now, accepted) if base.quote.quote_type == RENEWAL else None
         deal = read_quote(base, self.policy, accepted or now, signed_at=signed, accepted_at=accepted, renews=renews)
         return base, self._moved(deal)
 
@@ -146,9 +149,10 @@ class Dealing:
         deal = taken_over(deal, member.paid_through)
         return rolled_back(deal, member.moved_at) if member.stage is Stage.ROLLED_BACK and member.moved_at else deal
 
-    def _members(self, deal_key: str) -> Sequence[Promise]:
-        """The changes that were taken into the deal, in that order."""
-        return [p for p in self.promises.of_deal(deal_key) if p.quote_id != deal_key]
+    def _members(self, deal_key: str, before: datetime | None = None) -> Sequence[Promise]:
+        """The changes that were taken into the deal (``before`` that instant), in that order."""
+        changes = (p for p in self.promises.of_deal(deal_key) if p.quote_id != deal_key)
+        return [p for p in changes if before is None or (p.frozen_at is not None and p.frozen_at < before)]
 
     def _with(self, deal: Deal, promise: Promise, now: datetime) -> Deal:
         graph, taken_in = frozen.from_json(promise.graph), promise.frozen_at or now

@@ -52,7 +52,7 @@ class StoredPromises:
             first = _in_force(connection, promise.quote_id)
             if first is not None:
                 return first
-            kept["frozen_at"] = _after_the_last(connection, kept["deal_key"], kept["frozen_at"])
+            kept["frozen_at"] = _after_the_last(connection, [kept["deal_key"], promise.follows], kept["frozen_at"])
             store = insert(promises).values({**names, **kept})
             keys = [promises.c.quote_id, promises.c.input_digest]
             frozen = store.on_conflict_do_update(index_elements=keys, set_=kept).returning(promises)
@@ -103,10 +103,10 @@ class StoredPromises:
         return found
 
 
-def _after_the_last(connection: Connection, deal_key: str, at: datetime) -> datetime:
-    """``at``, or just after the newest promise of the deal: quotes that are taken in at one instant keep their order."""
+def _after_the_last(connection: Connection, deal_keys: Sequence[str], at: datetime) -> datetime:
+    """``at``, or just after the newest promise of these deals: quotes that are taken in at one instant keep their order."""
     frozen_at = promises.c.frozen_at
-    newest = connection.execute(select(func.max(frozen_at)).where(promises.c.deal_key == deal_key)).scalar_one()
+    newest = connection.execute(select(func.max(frozen_at)).where(promises.c.deal_key.in_(deal_keys))).scalar_one()
     return at if newest is None or newest < at else newest + timedelta(microseconds=1)
 
 

@@ -1,0 +1,50 @@
+"""Renewals of deals that are changed afterwards: each is billed from the day on which it was signed to begin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.e2e.book import Book
+from tests.e2e.looks import changes_nothing
+from tests.e2e.people import change
+from tests.e2e.sandbox import World
+from tests.e2e.tandem import Tandem
+
+pytestmark = pytest.mark.long
+
+TERMS: dict[str, Any] = {"Term_Months__c": 3, "Billing_Frequency__c": "Monthly"}
+RENEWED = [("2026-08-01", 60_000), ("2026-09-01", 60_000), ("2026-10-01", 60_000)]
+
+
+def test_a_renewal_stays_where_it_was_signed_when_its_deal_ends_earlier(world: World, tandem: Tandem) -> None:
+    """It moved to the new end, and was billed by its schedule and from there once more."""
+    world.at("2026-04-20")
+    book = Book(world, tandem)
+    seat = book.product("Seat")
+    for who in ("ended", "undone", "again"):
+        book.sell(who, [(seat, 10, "50.00", {})], **TERMS, Start_Date__c="2026-05-01")
+    book.live("2026-04-21", "2026-05-02")
+    renewals = {
+        who: book.change(who, [(seat, 12, "50.00", {})], kind="Renewal", Days_Until_Due__c=900, **TERMS)
+        for who in ("ended", "undone", "again")
+    }
+    book.live("2026-05-10")
+    book.change("ended", kind="Cancellation", Start_Date__c="2026-07-01")
+    book.change("undone", kind="Cancellation", Start_Date__c="2026-05-01")
+    change(world.crm, renewals["again"], kind="Cancellation", Start_Date__c="2026-08-01")
+    book.live("2026-05-12")
+    again = book.change(
+        "again", [(seat, 8, "50.00", {})], kind="Renewal", Days_Until_Due__c=900, **TERMS
+    )  # the first was called off before it began
+    book.live("2026-05-14", "2026-06-02", "2026-07-02", "2026-08-02", "2026-09-02", "2026-10-02")
+
+    may, june, july = [("2026-05-01", 50_000), ("2026-06-01", 50_000), ("2026-07-01", 50_000)]
+    assert book.billed("ended") == [may, june, *RENEWED]
+    assert (book.billed("undone"), book.given_back("undone")) == ([may, *RENEWED], [("due", 50_000)])
+    assert book.billed("again") == [may, june, july, *((day, 40_000) for day, _ in RENEWED)]
+    assert {book.status(q) for q in (renewals["ended"], renewals["undone"], again)} == {"Live"}
+    assert (book.status(renewals["again"]), book.given_back("ended"), book.given_back("again")) == ("Ended", [], [])
+    assert tandem.services.pipeline.nightly.sweep.run("renewals", heal=False).left == []
+    changes_nothing(tandem)
