@@ -6,10 +6,13 @@ from sync.deal.calendar import add_months, instant, seconds
 from sync.deal.money import format_amount
 from sync.desired.takeover import Takeover
 from sync.desired.takeover_unused import Given, Read, share, unused
-from sync.desired.worth import Terms, charge, of_items
+from sync.desired.to_come import is_paused
+from sync.desired.worth import Terms, at_work, charge_by_line, of_items
 from sync.facts import Item, Subscription
 
 DAY_S = 86_400
+#: A plan of these bills no cycle: its invoices stay drafts, or there is none.
+BILLS_NOTHING = frozenset({"unpaid", "incomplete", "incomplete_expired", "canceled"})
 
 
 def foreseen(takeover: Takeover, read: Read, first: int, terms: Terms) -> Given:
@@ -26,19 +29,31 @@ def foreseen(takeover: Takeover, read: Read, first: int, terms: Terms) -> Given:
 
 
 def _to_come(plan: Subscription, takeover: Takeover, terms: Terms) -> int:
-    """What the unused rest of a cycle that has not begun will come to, were the plan to go on as it is."""
+    """What the unused rest of a cycle that has not begun will come to, were the plan to go on as it is: one that bills nothing
+    now will have billed nothing by then.
+    """
+    if is_paused(plan) or plan.status in BILLS_NOTHING:
+        return 0
     runs_to = [item.period_end_s for item in plan.items]
     ends = plan.cancel_at_s or (min(runs_to) if plan.cancel_at_period_end and runs_to else 0)
     if ends and ends <= takeover.at_s:
         return 0
-    total = 0
+    cycles: dict[int, list[tuple[Item, int]]] = {}  # what one invoice bills together
     for item in plan.items:
         if item.period_end_s < takeover.at_s and item.price.usage_type != "metered" and item.price.interval:
             start_s, end_s = _cycle_at(item, plan.billing_cycle_anchor_s, takeover.at_s)
-            amount = charge(of_items([item], terms), plan.coupons, terms)
-            # A cycle that would begin at that very instant is not billed: the plan has ended.
-            total += share(amount, start_s, end_s, takeover.at_s) if start_s < takeover.at_s else 0
-    return total
+            cycles.setdefault(start_s, []).append((item, end_s))
+    # A cycle that would begin at that very instant is not billed: the plan has ended.
+    return sum(
+        _unused(some, plan, start_s, takeover, terms) for start_s, some in cycles.items() if start_s < takeover.at_s
+    )
+
+
+def _unused(some: list[tuple[Item, int]], plan: Subscription, start_s: int, takeover: Takeover, terms: Terms) -> int:
+    """The unused rest of what one invoice will bill: items, each with its cycle's end, less the coupons still at work."""
+    positions = of_items((item for item, _ in some), terms, start_s)
+    amounts = charge_by_line(positions, at_work(plan, start_s), terms)
+    return sum(share(amount, start_s, end_s, takeover.at_s) for amount, (_, end_s) in zip(amounts, some, strict=True))
 
 
 def _cycle_at(item: Item, anchor_s: int, at_s: int) -> tuple[int, int]:

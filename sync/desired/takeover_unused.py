@@ -106,7 +106,7 @@ def unused(takeover: Takeover, invoices: Iterable[Invoice]) -> list[Unused]:
     An invoice that gave something back for that time (fewer seats) lowers what the others billed.
     """
     plans = {plan.id: plan for plan in takeover.plans}
-    mine = [i for i in invoices if i.status in BILLED and (i.subscription or "") in plans]
+    mine = [i for i in invoices if _is_billed(i) and (i.subscription or "") in plans]
     found: dict[str, list[Unused]] = {}
     for invoice in sorted(mine, key=lambda i: (i.created_s, i.id), reverse=True):
         plan = plans[invoice.subscription or ""]
@@ -117,6 +117,14 @@ def unused(takeover: Takeover, invoices: Iterable[Invoice]) -> list[Unused]:
         end_s = max((line.period_end_s for line in lines), default=0)
         found.setdefault(plan.id, []).append(Unused(takeover.key(invoice.id), invoice, sum(shares), end_s))
     return [one for some in found.values() for one in _billed(some)]
+
+
+def _is_billed(invoice: Invoice) -> bool:
+    """Whether the customer is asked for it, or will be. A draft that Stripe leaves one (of a plan whose collection is paused, or
+    that is unpaid) asks for nothing; one of ours we finalise.
+    """
+    left_alone = invoice.status == "draft" and invoice.auto_advance is False and KEY not in invoice.metadata
+    return invoice.status in BILLED and not left_alone
 
 
 def _billed(some: Sequence[Unused]) -> list[Unused]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import date
 from fractions import Fraction
 
-from sync.desired.worth import Terms, charge, monthly, monthly_of_phase, of_items, of_phase
+from sync.desired.worth import Terms, at_work, charge, monthly, monthly_of_phase, of_items, of_phase
 from sync.facts import Schedule, Subscription
 
 
@@ -74,7 +74,7 @@ def next_charge(
     due: dict[int, int] = {}
     for subscription in running:
         stop = _stop(subscription, schedules)
-        if subscription.cancel_at_period_end or subscription.paused:
+        if subscription.cancel_at_period_end or is_paused(subscription):
             continue
         for at in {i.period_end_s for i in subscription.items}:
             if stop is None or at < stop:
@@ -86,6 +86,11 @@ def next_charge(
     return (min(due), due[min(due)]) if due else (None, None)
 
 
+def is_paused(subscription: Subscription) -> bool:
+    """Whether it bills nothing until somebody resumes it: collection is paused, or its trial ended without a card."""
+    return subscription.paused or subscription.status == "paused"
+
+
 def _charge_at(at: int, subscription: Subscription, schedules: Sequence[Schedule], terms: Terms) -> int:
     """What is billed at a boundary: what a schedule has planned from then on, else what renews."""
     managing = (s for s in schedules if s.subscription == subscription.id and s.status == "active")
@@ -93,8 +98,8 @@ def _charge_at(at: int, subscription: Subscription, schedules: Sequence[Schedule
     if phase is not None and all(i.price in terms.prices for i in phase.items):
         extras = phase.add_invoice_items if phase.start_s == at else ()
         return charge(of_phase((*phase.items, *extras), terms), phase.coupons, terms)
-    together = of_items((i for i in subscription.items if i.period_end_s == at), terms)
-    return charge(together, subscription.coupons, terms)
+    together = of_items((i for i in subscription.items if i.period_end_s == at), terms, at)
+    return charge(together, at_work(subscription, at), terms)
 
 
 def _stop(subscription: Subscription, schedules: Sequence[Schedule]) -> int | None:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 
 from sync.deal.calendar import business_day, instant
 from sync.deal.money import round_half_away
 from sync.desired.keys import MONTHLY
 from sync.desired.price_of import price_of
-from sync.facts import Coupon, Item, Phase, PhaseItem, Price
+from sync.facts import Coupon, Item, Phase, PhaseItem, Price, Subscription
 
 #: Months in one unit of a Stripe interval; a day is 1/(365/12) of a month (BILLING_RULES 1).
 INTERVAL_MONTHS = {"month": Fraction(1), "year": Fraction(12), "week": 7 * Fraction(12, 365), "day": Fraction(12, 365)}
@@ -89,10 +90,20 @@ class Position:
         return INTERVAL_MONTHS[self.price.interval or "month"] * self.price.interval_count
 
 
-def of_items(items: Iterable[Item], terms: Terms) -> list[Position]:
-    """The items of a subscription, with the tiers of those prices that have some."""
+def of_items(items: Iterable[Item], terms: Terms, at_s: int | None = None) -> list[Position]:
+    """The items of a subscription, with the tiers of those prices that have some; with ``at_s`` as an invoice of that second
+    discounts them.
+    """
     by_tiers = {i: p for i, p in terms.prices.items() if p.tiers}
-    return [Position(by_tiers.get(i.price.id, i.price), i.quantity, i.coupons) for i in items]
+    return [Position(by_tiers.get(i.price.id, i.price), i.quantity, at_work(i, at_s)) for i in items]
+
+
+def at_work(of: Item | Subscription, at_s: int | None) -> tuple[str, ...]:
+    """Its coupons; with ``at_s`` those that an invoice of that second uses: one that has run out by then takes nothing off."""
+    ends = of.coupon_ends_s
+    if at_s is None or not ends:
+        return of.coupons
+    return tuple(c for c, end_s in zip(of.coupons, ends, strict=True) if end_s is None or end_s > at_s)
 
 
 def of_phase(items: Iterable[PhaseItem], terms: Terms) -> list[Position]:
@@ -151,6 +162,14 @@ def charge(positions: Sequence[Position], shared: Iterable[str], terms: Terms) -
     for coupon in terms.coupons_of(shared):
         total -= _off(total, coupon)
     return total
+
+
+def charge_by_line(positions: Sequence[Position], shared: Iterable[str], terms: Terms) -> list[int]:
+    """What each position comes to on an invoice of all of them; together `charge`."""
+    lines = [0 if p.price.usage_type == "metered" else _line(p, terms) for p in positions]
+    gross, net = sum(lines), charge(positions, shared, terms)
+    upto = [round_half_away(Fraction(net * sum(lines[:n]), gross)) if gross else 0 for n in range(len(lines) + 1)]
+    return [after - before for before, after in pairwise(upto)]
 
 
 def _line(position: Position, terms: Terms) -> int:

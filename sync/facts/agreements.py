@@ -18,6 +18,7 @@ class Item(BaseModel):
     price: Price
     quantity: int | None = None
     coupons: tuple[str, ...] = ()
+    coupon_ends_s: tuple[int | None, ...] = ()  # when each stops working, in their order; None: not by itself
     period_start_s: int = 0
     period_end_s: int = 0
     metadata: dict[str, str] = Field(default_factory=dict)
@@ -45,6 +46,7 @@ class Subscription(Fact):
     payment_method_types: tuple[str, ...] = ()  # none: the account's own setting
     items: tuple[Item, ...] = ()
     coupons: tuple[str, ...] = ()  # on the subscription as a whole
+    coupon_ends_s: tuple[int | None, ...] = ()  # as an item's
 
 
 class PhaseItem(BaseModel):

@@ -9,6 +9,7 @@ from sync.gateways.stripe_catalogue_facts import price
 from sync.gateways.stripe_json import (
     Json,
     base,
+    coupon_ends_of,
     coupons_of,
     int_of,
     metadata,
@@ -26,6 +27,7 @@ def _item(obj: Json) -> Item:
         price=price(need(obj, "price", Mapping)),
         quantity=int_of(obj.get("quantity")),
         coupons=coupons_of(obj.get("discounts")),
+        coupon_ends_s=coupon_ends_of(obj.get("discounts")),
         period_start_s=need(obj, "current_period_start", int),
         period_end_s=need(obj, "current_period_end", int),
         metadata=metadata(obj.get("metadata")),
@@ -54,6 +56,7 @@ def subscription(obj: Json) -> Subscription:
         payment_method_types=method_types(obj),
         items=tuple(_item(i) for i in rows(need(obj, "items", Mapping))),
         coupons=coupons_of(obj.get("discounts")),
+        coupon_ends_s=coupon_ends_of(obj.get("discounts")),
     )
 
 

@@ -97,6 +97,15 @@ def coupons_of(discounts: object) -> tuple[str, ...]:
     return tuple(found)
 
 
+def coupon_ends_of(discounts: object) -> tuple[int | None, ...]:
+    """When each discount of `coupons_of` stops working (Unix seconds), in the same order; () where none does by itself.
+
+    https://docs.stripe.com/api/discounts/object (`end`: set for the duration `repeating`).
+    """
+    found = tuple(int_of(entry.get("end")) for entry in rows(discounts))
+    return found if any(end is not None for end in found) else ()
+
+
 def tax_sum(taxes: Iterable[Json], *, included: bool) -> int:
     """What these taxes come to: those that are part of the amount, or those on top of it."""
     return sum(int_of(t.get("amount")) or 0 for t in taxes if (t.get("tax_behavior") == "inclusive") is included)

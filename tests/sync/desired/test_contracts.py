@@ -147,6 +147,25 @@ def test_a_discount_that_runs_out_is_in_the_mrr_and_not_in_what_was_contracted()
     assert (row.mrr, row.contracted_mrr) == (Decimal("250.00"), Decimal("500.00"))
 
 
+def test_the_next_invoice_is_without_a_discount_that_has_run_out_by_then() -> None:
+    half = {"half": Coupon(id="half", percent_off=Decimal(50), duration="repeating", duration_in_months=1)}
+    for end_s, amount in ((FEB_1 + 1, "250.00"), (FEB_1, "500.00")):
+        plan = subscription(coupons=("half",), coupon_ends_s=(end_s,))
+        assert show(view(subscriptions=[plan], coupons=half), frozenset()).account.next_invoice_amount == Decimal(
+            amount
+        )
+        item_alone = subscription(items=(item(coupons=("half",), coupon_ends_s=(end_s,)),))
+        shown = show(view(subscriptions=[item_alone], coupons=half), frozenset())
+        assert shown.account.next_invoice_amount == Decimal(amount)
+
+
+def test_a_trial_that_ended_without_a_card_is_paused_and_has_no_next_invoice() -> None:
+    shown = show(view(subscriptions=[subscription(status="paused")]), frozenset())
+    [row] = shown.subscriptions
+    assert (row.status, row.mrr, row.contracted_mrr) == ("Paused", Decimal("0.00"), Decimal("500.00"))
+    assert (shown.account.next_invoice_date, shown.account.next_invoice_amount) == (None, None)
+
+
 # ------------------------------------------------------------------ currencies
 
 

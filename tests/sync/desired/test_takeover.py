@@ -222,6 +222,8 @@ def test_unused_time_is_by_the_second_of_what_was_billed_after_discounts():
         ({"status": "void"}, []),
         ({"status": "uncollectible"}, []),
         ({"status": "draft"}, [("in_1", 9_750)]),
+        ({"status": "draft", "auto_advance": False}, []),  # collection is paused, or the plan is unpaid
+        ({"status": "draft", "auto_advance": False, "metadata": {KEY: "ours"}}, [("in_1", 9_750)]),
         ({"credited_minor": 15_000}, [("in_1", 4_500)]),
         ({"credited_minor": 19_500}, []),
     ],
@@ -327,14 +329,39 @@ def test_stripes_own_first_draft_is_waited_for_and_one_that_is_finalised_is_lowe
         (date(2026, 8, 10), {}, (0, 0)),
         (date(2026, 7, 25), {"cancel_at_period_end": True}, (0, 0)),
         (date(2026, 7, 25), {"coupons": ("half",)}, (5_032, 0)),
+        (date(2026, 7, 25), {"coupons": ("half",), "coupon_ends_s": (PERIOD[1] + 1,)}, (5_032, 0)),
+        (date(2026, 7, 25), {"coupons": ("half",), "coupon_ends_s": (PERIOD[1],)}, (10_065, 0)),
+        (date(2026, 7, 25), {"paused": True}, (0, 0)),
+        (date(2026, 7, 25), {"status": "paused"}, (0, 0)),
+        (date(2026, 7, 25), {"status": "unpaid"}, (0, 0)),
     ],
-    ids=["in the running cycle", "in the next", "on a boundary", "ends before", "with a discount"],
+    ids=[
+        "in the running cycle",
+        "in the next",
+        "on a boundary",
+        "ends before",
+        "with a discount",
+        "that lasts until then",
+        "that has run out by then",
+        "collection is paused",
+        "its trial ended without a card",
+        "its invoices stay drafts",
+    ],
 )
 def test_what_will_be_given_back_is_foreseen(start: date, changes: dict[str, Any], expected: tuple[int, int]):
     found = takeover(plan(**changes), deal=a_deal(start_date=start))
     coupons = {"half": Coupon(id="half", percent_off=Decimal(50))}
     given = foreseen(found, Read(of_plans=(invoice(),)), 495_000, Terms(coupons, {}, "UTC", now("2026-06-20")))
     assert (given.on_first, given.to_balance) == expected
+
+
+def test_an_amount_off_the_plan_is_foreseen_once_whatever_number_of_items_it_has():
+    extra = WEB.model_copy(update={"id": "price_extra", "unit_amount_decimal": Decimal(1000)})
+    second = plan().items[0].model_copy(update={"id": "si_2", "price": extra, "quantity": 3})
+    found = takeover(plan(items=(*plan().items, second), coupons=("off",)), deal=a_deal(start_date=date(2026, 7, 25)))
+    coupons = {"off": Coupon(id="off", amount_off_minor=2_000, currency="usd")}
+    given = foreseen(found, Read(), 495_000, Terms(coupons, {}, "UTC", now("2026-06-20")))
+    assert given.on_first == 10_581  # 16 of 31 days of 195.00 + 30.00 - 20.00
 
 
 def test_an_annual_plan_may_be_worth_more_than_the_first_invoice():

@@ -259,6 +259,15 @@ def test_discounts_are_told_by_their_coupons_in_order() -> None:
     assert (fact.items[0].coupons, fact.coupons, fact.customer) == (("a", "b"), ("a",), "cus_1")
 
 
+def test_when_a_discount_stops_working_is_known_where_one_does_by_itself() -> None:
+    lasting, limited = (
+        {"id": f"di_{n}", "source": {"coupon": n}, "end": end} for n, end in (("a", None), ("b", 1_780_000_000))
+    )
+    fact = fact_of(subscription(items={"data": [item(discounts=[lasting, limited])]}, discounts=[lasting]))
+    assert isinstance(fact, Subscription)
+    assert (fact.items[0].coupon_ends_s, fact.coupon_ends_s) == ((None, 1_780_000_000), ())
+
+
 def test_a_discount_that_was_not_expanded_is_no_missing_discount() -> None:
     with pytest.raises(Terminal, match="BUG-502"):
         fact_of(subscription(discounts=["di_1"]))
