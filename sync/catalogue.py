@@ -241,6 +241,13 @@ _ROWS: tuple[tuple[str, Kind, str, str, str], ...] = (
         "Ask the customer for the rest, or apply it or send it back in Stripe.",
     ),
     (
+        "DATA-237",
+        _D,
+        "What is used of {product} would be billed twice: {other} counts it too.",
+        "rep ops",
+        "Sell it for days on which nothing else counts it, or end the other first.",
+    ),
+    (
         "CONF-301",
         _C,
         "{product} isn't set up for billing.",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +14,9 @@ from sync.deal.deal import Deal
 from sync.deal.moved import check_taken_over, rolled_back, taken_over
 from sync.deal.policy import BillingPolicy
 from sync.desired import frozen
+from sync.desired.keys import DEAL
 from sync.errors import Refusal, Refused
+from sync.facts import DealAlone, Fact
 from sync.ports import Cohorts, Promise, Promises, SalesforceGateway, Stage
 from sync.quotes.standard import read_change, read_quote
 
@@ -93,6 +96,18 @@ class Dealing:
         for promise in self._members(deal_key, before):
             deal = self._with(deal, promise, at)
         return deal
+
+    def others(self, deal: Deal, objects: Iterable[Fact]) -> Mapping[str, Deal]:
+        """The deals that these objects are of beside this one, as they were promised, by key. Those of which nothing is known
+        any more, or that today's settings would refuse, are left out.
+        """
+        keys = {f.id if isinstance(f, DealAlone) else f.metadata.get(DEAL, "") for f in objects} - {deal.key, ""}
+        found: dict[str, Deal] = {}
+        for key in sorted(keys):
+            with suppress(Refused):
+                if other := self.promised(key):
+                    found[key] = other
+        return found
 
     def _made(self, graph: QuoteGraph, promise: Promise, at: datetime) -> Deal:
         renews = None

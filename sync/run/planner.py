@@ -11,10 +11,10 @@ from sync.deal.deal import Deal
 from sync.deal.forecast import Forecast, forecast
 from sync.deal.policy import BillingPolicy
 from sync.desired.catalog import desire_catalogue
+from sync.desired.counted_once import check_counted_once, counted_beside, meters_of, sells_use
 from sync.desired.customer import Linked, check_customer, desire_customer
 from sync.desired.last_use import said_uses, uses_of
 from sync.desired.made import Made, begun, made
-from sync.desired.past_use import check_past_use, meters_of
 from sync.desired.preview import Preview, preview
 from sync.desired.references import catalogue_refs
 from sync.desired.sellable import check_products
@@ -207,7 +207,7 @@ class Planner:
             refusals += check_taxed(deal, customer.customer if customer else None)
         refusals += read_tax_settings(self.stripe, deal, is_made=bool(done))
         if mine.accepted_at is None:
-            refusals += check_past_use(deal, objects, _of(snapshot.all(), Meter), now)
+            refusals += self._counted_twice(case, payer, taking, snapshot, now)
         if mine.accepted_at is None:
             refusals += self._unsellable(case, snapshot)
         if refusals := (*refusals, *check_takeover(deal, taking.takeover, objects, now)):
@@ -219,6 +219,17 @@ class Planner:
         before, alone = (as_settled(one, done) if one else None for one in (case.before, case.alone))
         case = replace(case, deal=deal, before=before, alone=alone)
         return _Read(case, account.id, payer, snapshot, done, taking)
+
+    def _counted_twice(
+        self, case: Case, payer: Payer, taking: Taking, snapshot: Snapshot, now: datetime
+    ) -> tuple[Refusal, ...]:
+        """What the quote brings that something else of the customer counts already."""
+        if not sells_use(case.change):
+            return ()
+        alone = self.payers.facts.of_customers("alone", [payer.customer.customer.id]) if payer.customer else ()
+        others = self.dealing.others(case.deal, (*payer.objects, *alone))
+        beside = counted_beside(case.deal, payer.objects, others, taking.takeover, _of(snapshot.all(), Meter), now)
+        return check_counted_once(case.deal, case.change, beside, now)
 
     def _desired(
         self, read: _Read, wanted: Wanted, owed: Owed, numbers: TaxIds, *, shown_only: bool

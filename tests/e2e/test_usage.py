@@ -144,7 +144,7 @@ def test_what_was_used_of_a_deal_that_is_over_is_billed_by_what_its_meter_counte
     assert [book.billed(who) for who in book.deals] == [[], [("2026-03-10", 10_000)], [], [], []]
     twice = sell(world.crm, [(call, 1, "0", {})], account=book.accounts["other"], **february)
     tandem.drain()
-    assert quote_row(world, twice)["Billing_Code__c"] == "CONF-311"
+    assert quote_row(world, twice)["Billing_Code__c"] == "DATA-237"
     world.crm.change("Quote", twice, Status="Denied")
 
     book.live("2026-03-10T12:00")

@@ -6,14 +6,12 @@ from datetime import date, timedelta
 from typing import Any
 
 from sync.deal.calendar import seconds
-from sync.deal.deal import Deal
 from sync.deal.timeline import tracks
 from sync.desired.keys import KEY, USED
 from sync.desired.last_use import Uses, is_use, said_uses, uses_of, with_invoices
 from sync.desired.made import Made
-from sync.desired.past_use import check_past_use
 from sync.desired.subscription import desire
-from sync.facts import Invoice, Item, Line, Meter, Price, Subscription
+from sync.facts import Invoice, Line
 from sync.records import Desired
 from tests.sync.deal.deals import at
 from tests.sync.deal.factory import a_cancellation, a_deal, a_line, a_usage
@@ -88,36 +86,3 @@ def test_use_of_a_deal_that_is_over_is_counted_cycle_by_cycle_an_hour_after_it_c
     assert said.startswith("What is used of Resolutions until 28 Feb 2026")
     assert "not owed" in said
     assert desire(deal, now).objects == ()
-
-
-def test_use_that_another_subscription_counted_is_not_billed_again() -> None:
-    now, meter = at("2026-05-10"), Meter(id="mtr_1", event_name="resolution")
-    deal = a_deal(a_usage(), term_months=2, now=now)
-
-    def other(starts: str, ends: str | None = None, **price: Any) -> Subscription:
-        told = {"id": "price_1", "product": "prod_x", "currency": "usd", "usage_type": "metered", "meter": "mtr_1"}
-        return Subscription(
-            id="sub_1", start_date_s=seconds(at(starts)), ended_at_s=seconds(at(ends)) if ends else None,
-            items=(Item(price=Price(**{**told, **price})),),
-        )  # fmt: skip
-
-    def codes(*there: Subscription, meters: tuple[Meter, ...] = (meter,), of: Deal = deal) -> list[str]:
-        return [r.code for r in check_past_use(of, there, meters, now)]
-
-    assert codes(other("2026-02-15")) == codes(other("2025-02-15", "2026-01-02")) == ["CONF-311"]
-    assert codes(other("2026-02-15", product=deal.lines[0].product.key), meters=()) == ["CONF-311"]
-    assert codes(other("2026-03-01")) == codes(other("2025-02-15", "2026-01-01")) == codes() == []
-    assert codes(other("2026-02-15", meter="mtr_2")) == codes(other("2026-02-15", usage_type="licensed")) == []
-    assert codes(other("2026-02-15"), of=a_deal(a_usage())) == [], "it runs: Stripe counts it"
-
-    [told] = check_past_use(deal, [other("2026-01-20", "2026-02-10T08")], [meter], now)
-    assert (
-        "Leave out the line or set its End_Date__c to 19 Jan 2026 or set its Start_Date__c to 11 Feb 2026."
-        in told.message
-    )
-    for days in ({"end_date": date(2026, 1, 19)}, {"start_date": date(2026, 2, 11)}):
-        kept = a_deal(a_line(1), a_usage(**days), term_months=2, now=now)
-        assert codes(other("2026-01-20", "2026-02-10T08"), of=kept) == []
-        assert len(uses_of(kept, {}, now, timedelta(hours=1))) == 1
-    [told] = check_past_use(deal, [other("2025-01-20")], [meter], now)
-    assert "and bills it. Leave out the line." in told.message
