@@ -244,8 +244,12 @@ class PlannedObject:
         )
 
     def _rolls(self, schedule: Schedule | None) -> bool:
-        """Whether only a window of the phases was told, so that more follow without a new quote."""
-        return schedule is not None and schedule.end_behavior == "release" and self.track.end is not None
+        """Whether only a window of the phases was told, so that more follow without a new quote. One that was told to its end
+        lets go only because somebody said so in Stripe.
+        """
+        if schedule is None or schedule.end_behavior != "release" or self.track.end is None:
+            return False
+        return not schedule.phases or schedule.phases[-1].end_s < seconds(self.deal.boundary(self.track.end))
 
     def _earlier(self) -> Deal:
         """The deal with the quotes that were brought in before."""

@@ -161,8 +161,9 @@ def test_a_plan_goes_on_until_the_deal_begins_and_is_given_back_by_what_it_is_th
     changes_nothing(tandem)
 
 
+@pytest.mark.parametrize("kept_by", ["released at once", "told to let go at its end"])
 def test_a_deal_whose_subscription_is_kept_goes_on_as_self_serve_until_the_next_deal_takes_it_over(
-    world: World, tandem: Tandem
+    world: World, tandem: Tandem, kept_by: str
 ) -> None:
     world.at("2026-01-10")
     account = _account(world)
@@ -174,7 +175,11 @@ def test_a_deal_whose_subscription_is_kept_goes_on_as_self_serve_until_the_next_
     settled(tandem)
     world.at("2026-02-20")
     [schedule] = world.stripe.all("subscription_schedules")
-    world.stripe.post(f"subscription_schedules/{schedule['id']}/release")
+    path = f"subscription_schedules/{schedule['id']}"
+    if kept_by == "released at once":
+        world.stripe.post(f"{path}/release")
+    else:
+        world.stripe.post(path, end_behavior="release")
     tandem.drain()
     assert quote_row(world, deal)["Billing_Code__c"] == "DATA-219"  # whoever let go of it is told
 

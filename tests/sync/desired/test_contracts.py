@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import pytest
@@ -308,8 +309,10 @@ def test_a_plan_goes_on_where_the_deal_was_ended_before_it_began() -> None:
 def test_what_was_kept_of_a_deal_is_self_serve_once_the_term_is_over() -> None:
     metadata = {**DEAL, "tandem_term_end": "2026-02-01"}
     kept = subscription(metadata=metadata)
-    released = schedule(status="released", subscription=None, released_subscription="sub_1", metadata=metadata)
-    for when, channel in ((FEB_1 - 1, "Sales-Led"), (FEB_1, "Self-Serve")):
+    let_go = {"status": "released", "subscription": None, "released_subscription": "sub_1", "metadata": metadata}
+    whens = ((FEB_1 - 1, "Sales-Led"), (FEB_1, "Self-Serve"))
+    for how, (when, channel) in product(("cancel", "release"), whens):
+        released = schedule(**let_go, end_behavior=how)
         [row] = show(view(when, subscriptions=[kept], schedules=[released]), frozenset()).subscriptions
         assert (row.billing_key, row.channel, row.status) == ("0Q0A", channel, "Active")
 

@@ -177,6 +177,17 @@ def test_a_quantity_changed_in_stripe_is_told_and_never_overwritten():
         plan.raise_if_unsafe()
 
 
+def test_a_schedule_told_in_stripe_to_let_go_at_its_end_is_told_and_never_overwritten():
+    stripe = StripeAnswers()
+    deal = a_deal()
+    stripe.converge(deal, EARLY)
+    (schedule,) = stripe.of(facts.Schedule)
+    stripe.change(schedule, end_behavior="release")
+    plan = stripe.plan(deal, EARLY)
+    assert plan.operations == ()
+    assert [d.part for d in plan.drift] == ["end_behavior"]
+
+
 def test_a_schedule_canceled_outside_is_told_and_not_made_again():
     stripe = StripeAnswers()
     deal = a_deal()

@@ -117,8 +117,11 @@ def test_what_was_kept_of_a_deal_that_is_over_is_a_plan_but_its_row_stays_its_ow
     assert (found.plans, row_of(found, DEAL, [kept, released])) == ((kept,), None)
     running = plan(metadata={**ended, "tandem_term_end": "2026-06-26"})
     rolled = released.model_copy(update={"end_behavior": "release"})
+    told_to_let_go = rolled.model_copy(update={"metadata": ended})
+    assert takeover(kept, schedules=(told_to_let_go,)).plans == (kept,)
     for objects in (
         [running, released],
+        [running, told_to_let_go],
         [kept, rolled],
         [plan(metadata={**ended, "tandem_ends_on": "2026-05-01"}), released],
     ):
