@@ -13,7 +13,7 @@ from sync.deal.forecast import Forecast, ForecastInvoice
 
 @dataclass(frozen=True)
 class Regular:
-    """A regular invoice of the deal that the quote changes, in minor units; 0 where there is none."""
+    """What is invoiced on a day, but for the quote, and that the quote changes, in minor units; 0 where there is none."""
 
     day: date
     was: int
@@ -22,7 +22,7 @@ class Regular:
 
 @dataclass(frozen=True)
 class Effect:
-    """What a quote changes: invoices stated for it, credits, and regular invoices. Amounts in minor units.
+    """What a quote changes: invoices stated for it, credits, and what is invoiced otherwise. Amounts in minor units.
 
     ``open_ended``: the deal has no end without it, or none with it, so ``total`` says nothing.
     """
@@ -46,7 +46,7 @@ class Effect:
 
 def effect(earlier: Forecast, later: Forecast, change: Change) -> Effect:
     """The difference between two forecasts of a deal, without and with a change."""
-    was, now = _regular(earlier), _regular(later)
+    was, now = _others(earlier, change), _others(later, change)
     days = sorted(was.keys() | now.keys())
     changed = tuple(
         Regular(day, was.get(day, 0), now.get(day, 0)) for day in days if was.get(day, 0) != now.get(day, 0)
@@ -57,9 +57,10 @@ def effect(earlier: Forecast, later: Forecast, change: Change) -> Effect:
     return Effect(stated, credits, changed, total, earlier.open_ended or later.open_ended)
 
 
-def _regular(made: Forecast) -> Mapping[date, int]:
+def _others(made: Forecast, change: Change) -> Mapping[date, int]:
+    """What is invoiced on each day, but for what is stated for this quote."""
     sums: dict[date, int] = {}
     for invoice in made.invoices:
-        if not invoice.stated:
+        if not (invoice.stated and invoice.quote_id == change.quote_id):
             sums[invoice.day] = sums.get(invoice.day, 0) + invoice.total
     return sums

@@ -134,8 +134,8 @@ class Planner:
 
         ``keep`` is called before each reading, so that a lease outlasts all of them; ``sole`` before customers are looked for by
         this e-mail, so that nobody else makes one meanwhile. ``shown_only``: nothing will be
-        written, so of the catalogue only the products are looked at; and a first invoice is held against Stripe's own
-        preview where that can be had, which raises Unsafe where the two differ. ``put_back``: what was changed by hand is
+        written, so of the catalogue of a new deal only the products are looked at; and its first invoice is held against
+        Stripe's own preview where that can be had, which raises Unsafe where the two differ. ``put_back``: what was changed by hand is
         part of the plan.
         """
         read = self._read(mine, now, keep, sole, shown_only=shown_only)
@@ -194,6 +194,7 @@ class Planner:
         case = self.dealing.case(mine, now)
         deal, account = case.deal, case.base.account
         assert account is not None  # a quote without one was refused
+        shown_only = shown_only and case.before is None
         needs = (
             catalogue_refs(deal) if not shown_only else (*(Ref("product", p) for p in deal.products), *meters_of(deal))
         )
@@ -238,7 +239,7 @@ class Planner:
         deal = read.case.deal
         return (
             *(() if read.payer.aside else (self._customer(read, numbers),)),
-            *(() if shown_only else desire_catalogue(deal)),
+            *(() if shown_only and read.case.before is None else desire_catalogue(deal)),
             *numbers.objects,
             *wanted.objects,
             *owed.objects,
