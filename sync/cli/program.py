@@ -22,7 +22,7 @@ def run(arguments: Sequence[str]) -> int:
     # Whatever goes wrong before a verb has read its settings is logged redacted too.
     log_lines.configure(level="WARNING", process="cli")
     try:
-        code = application()(list(arguments), prog_name="tandem", standalone_mode=False)
+        code = application(arguments)(list(arguments), prog_name="tandem", standalone_mode=False)
         if sys.stdout is not None:  # a shell may have closed it
             sys.stdout.flush()
         return code if isinstance(code, int) else Exit.DONE

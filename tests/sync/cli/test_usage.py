@@ -16,7 +16,7 @@ from tests.sync.cli.conftest import Tandem
 
 ROOT = Path(__file__).parents[3]
 
-NAMES = [verb.__name__ for verb in VERBS] + ["db upgrade", "identity list", "identity link", "identity keep-apart"]
+NAMES = [*VERBS, "db upgrade", "identity list", "identity link", "identity keep-apart"]
 
 
 @pytest.mark.parametrize("name", NAMES)
