@@ -13,6 +13,7 @@ from sync.deal.settled import all_past
 from sync.desired import frozen
 from sync.desired.keys import DEAL, OPPORTUNITY, QUOTE
 from sync.desired.references import live_refs
+from sync.desired.renewed import check_renewed_once
 from sync.desired.what_stands import what_stands
 from sync.errors import Refused, SyncError, Terminal, Unsafe
 from sync.facts import Fact
@@ -62,6 +63,7 @@ class Billing:
                 if run.early and not is_billed(run.graph.quote.id, worked.objects):
                     raise Refused((self.start.refusal(run.graph.quote),))
                 self._one_deal_an_opportunity(run, worked)
+                check_renewed_once(worked.deal, run.graph.quote.number, worked.objects)
                 run.promise = self._freeze(run, worked, now)
             if not worked.plan.operations:
                 if found:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.book import Book
-from tests.e2e.looks import changes_nothing
+from tests.e2e.looks import changes_nothing, quote_row
 from tests.e2e.people import change
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
@@ -47,4 +47,30 @@ def test_a_renewal_stays_where_it_was_signed_when_its_deal_ends_earlier(world: W
     assert {book.status(q) for q in (renewals["ended"], renewals["undone"], again)} == {"Live"}
     assert (book.status(renewals["again"]), book.given_back("ended"), book.given_back("again")) == ("Ended", [], [])
     assert tandem.services.pipeline.nightly.sweep.run("renewals", heal=False).left == []
+    changes_nothing(tandem)
+
+
+def test_a_deal_is_renewed_once_until_its_renewal_is_called_off(world: World, tandem: Tandem) -> None:
+    """A Renewal that was signed anew beside the first one billed the same time twice."""
+    world.at("2026-04-20")
+    book = Book(world, tandem)
+    seat = book.product("Seat")
+    book.sell("acme", [(seat, 10, "50.00", {})], **TERMS, Start_Date__c="2026-05-01")
+    book.live("2026-05-02")
+    renewals = []
+    for many in (12, 8):
+        lines = [(seat, many, "50.00", {})]
+        renewals.append(book.change("acme", lines, kind="Renewal", Days_Until_Due__c=900, **TERMS))
+        tandem.drain()
+    first, second = renewals
+    said = quote_row(world, second)
+    assert (said["Billing_Status__c"], said["Billing_Code__c"]) == ("Needs Attention", "CONF-311")
+    assert first in said["Billing_Message__c"]
+
+    change(world.crm, first, kind="Cancellation", Start_Date__c="2026-08-01")
+    tandem.drain()
+    world.crm.change("Quote", second, Billing_Request__c="Retry")
+    book.live("2026-05-03", "2026-06-02", "2026-07-02", "2026-08-02")
+    assert book.billed("acme")[2:] == [("2026-07-01", 50_000), ("2026-08-01", 40_000)]
+    assert (book.status(first), book.status(second)) == ("Ended", "Live")
     changes_nothing(tandem)
