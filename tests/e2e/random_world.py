@@ -191,6 +191,8 @@ class Life:
             return None
         assert after is not None
         if not may_be:
+            if told is not None and (place + number) % 3 == 0:
+                self._checked(quote_id)
             self.world.crm.accept(quote_id)
         if told is None:
             assert terms is not None
@@ -265,6 +267,16 @@ class Life:
         self.world.crm.delete("Quote", quote)
         self._settle()
         return True
+
+    def _checked(self, quote: str) -> None:
+        """Nothing stands in the way of the change while it is a draft, and looking at it writes nothing."""
+        self._settle()
+        self._new_writes()
+        worked = self.tandem.services.pipeline.quotes.preview(quote, shown_only=True)
+        assert worked is not None
+        assert not worked.plan.drift, self._say(f"a check of {quote} finds {worked.plan.drift}")
+        assert worked.preview.text.startswith("READY"), self._say(worked.preview.text)
+        assert not self._new_writes()
 
     def _pay(self) -> None:
         """Some customers pay, past Stripe."""
