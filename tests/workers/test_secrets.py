@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-import subprocess
-import sys
+import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
 
 from sync import log
+from sync.cli import run
 from sync.errors import Transient
 from tests.workers.pipelines import CountingPipeline
 from workers.loops import Loop
@@ -56,8 +57,11 @@ def test_an_exception_full_of_secrets_shows_none(capsys: pytest.CaptureFixture[s
     assert all(json.loads(line) for line in said.splitlines())
 
 
+@pytest.mark.usefixtures("logging_afterwards_as_before")
 @pytest.mark.parametrize("verb", [["check", "--online"], ["worker"], ["status"]], ids=lambda verb: verb[0])
-def test_no_command_repeats_a_secret_of_its_configuration(verb: list[str], tmp_path: object) -> None:
+def test_no_command_repeats_a_secret_of_its_configuration(
+    verb: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     environment = {
         "PATH": "/usr/bin:/bin",
         "TANDEM_HOME": str(tmp_path),
@@ -71,14 +75,14 @@ def test_no_command_repeats_a_secret_of_its_configuration(verb: list[str], tmp_p
         "REDIS_URL": "redis://:PLANTEDpassword@127.0.0.1:9/0",
         "LOG_LEVEL": "DEBUG",
     }
-    answer = subprocess.run(
-        [sys.executable, "-m", "sync", *verb],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
-    assert answer.returncode != 0
-    assert answer.stdout + answer.stderr
-    assert "PLANTED" not in answer.stdout + answer.stderr
+    for name in os.environ.keys() - environment.keys():
+        monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    code = run(verb)
+
+    said = capfd.readouterr()
+    assert code != 0
+    assert said.out + said.err
+    assert "PLANTED" not in said.out + said.err

@@ -16,9 +16,12 @@ from typing import Any
 import pytest
 import requests
 
-from tests.sync.cli.conftest import NEW_YEAR, seats, signed
+from sync.store.schema import upgrade
+from tests.sync.cli.conftest import NEW_YEAR, Tandem, seats, signed
 from tests.workers.processes import eventually, is_alive, of_home
 from workers.demo.actors import Control, Crm, Stripe
+from workers.embedded import attach_or_start
+from workers.sandbox import database_of_world, world_id
 
 ROOT = Path(__file__).parents[3]
 CLEAN = ("DATABASE_URL", "REDIS_URL", "TANDEM_SANDBOX_URL", "STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET", "PORT", "HOST")
@@ -115,19 +118,23 @@ def test_a_deal_goes_through_all_processes_and_its_invoice_comes_back(up: Up) ->
     assert re.search(r'tandem_webhooks_total\{result="stored",type="invoice"\} [1-9]', metrics)
 
 
-def test_another_terminal_needs_only_the_home(up: Up) -> None:
+def test_another_terminal_needs_only_the_home(up: Up, bare: Tandem, monkeypatch: pytest.MonkeyPatch) -> None:
     status = up.tandem("status", "--json")
     assert status.returncode == 0, status.stderr
     assert json.loads(status.stdout)["business_now"].startswith("2026-")
-    drained = up.tandem("drain")
-    assert drained.returncode == 0, drained.stdout + drained.stderr
-    assert up.tandem("check", "--online").returncode == 0
+
+    monkeypatch.chdir(up.home)
+    monkeypatch.setenv("TANDEM_HOME", str(up.home))
+    drained = bare("drain")
+    assert drained.code == 0, drained.out + drained.err
+    assert bare("check", "--online").code == 0
 
 
-def test_a_second_up_says_who_is_there_and_exits_2(up: Up) -> None:
-    second = up.tandem("up", "--sandbox")
-    assert second.returncode == 2
-    assert str(up.process.pid) in second.stderr
+def test_a_second_up_says_who_is_there_and_exits_2(up: Up, bare: Tandem, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TANDEM_HOME", str(up.home))
+    second = bare("up", "--sandbox")
+    assert second.code == 2
+    assert str(up.process.pid) in second.err
     assert up.process.poll() is None
 
 
@@ -173,55 +180,36 @@ def test_it_ends_in_order_with_0_and_leaves_nothing(up: Up) -> None:
     assert not (up.home / "up.json").exists()
 
 
+@pytest.fixture(scope="module")
+def held_home(sandbox_process: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of another terminal on a home whose servers run, with our schema, for as long as the tests that use it."""
+    home = tmp_path_factory.mktemp("held") / "home"
+    with attach_or_start(home, database=database_of_world(world_id(sandbox_process))) as servers:
+        upgrade(servers.database_url)
+        yield environment(home, TANDEM_SANDBOX_URL=sandbox_process)
+    assert eventually(lambda: not of_home(home)), "the tests left processes behind"
+
+
 @pytest.mark.parametrize("name", ["worker", "scheduler", "web"])
-def test_each_process_ends_with_0_when_asked(up: Up, name: str, tmp_path: Path) -> None:
-    # The module's `up` has ended; its home is there, its servers are not: they are started for this test alone.
-    ready = tmp_path / "ready.json"
-    sandbox = subprocess.Popen(
-        [sys.executable, "-m", "sync", "sandbox", "--ready-file", str(ready)],
-        env=environment(up.home),
+def test_each_process_ends_with_0_when_asked(held_home: dict[str, str], name: str, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sync", name, "--json", *(["--port", "0"] if name == "web" else [])],
+        env=held_home,
         cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
     )
-    try:
-        assert eventually(ready.exists)
-        told = environment(tmp_path / "home", TANDEM_SANDBOX_URL=json.loads(ready.read_text())["control_url"])
-        holder = subprocess.Popen(
-            [sys.executable, "-c", HOLD], env=told, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        process = subprocess.Popen(
-            [sys.executable, "-m", "sync", name, "--json", *(["--port", "0"] if name == "web" else [])],
-            env=told,
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout is not None
-        assert process.stdout.readline() == "{\n"
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
-        assert process.returncode == 0
-        holder.communicate("", timeout=60)
-    finally:
-        sandbox.send_signal(signal.SIGTERM)
-        assert sandbox.wait(30) == 0
-
-
-#: Upgrades the world's database as `tandem drain` does, and keeps the servers for as long as its stdin is open.
-HOLD = """
-import sys
-from sync.cli import places
-with places.services(drain=True, upgrade=True):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
+    assert process.stdout is not None
+    assert process.stdout.readline() == "{\n"
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
 
 
 def test_the_sandbox_says_how_to_use_it_and_ends_when_asked(tmp_path: Path) -> None:
+    ready = tmp_path / "ready.json"
     process = subprocess.Popen(
-        [sys.executable, "-m", "sync", "sandbox"],
+        [sys.executable, "-m", "sync", "sandbox", "--ready-file", str(ready)],
         env=environment(tmp_path / "home"),
         cwd=tmp_path,
         stdout=subprocess.PIPE,
@@ -230,6 +218,7 @@ def test_the_sandbox_says_how_to_use_it_and_ends_when_asked(tmp_path: Path) -> N
     assert process.stdout is not None
     found = re.match(r"export TANDEM_SANDBOX_URL=(\S+)", process.stdout.readline())
     assert found
+    assert json.loads(ready.read_text())["control_url"] == found[1]
     assert requests.get(f"{found[1]}/ready", timeout=10).json()["control_url"] == found[1]
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
@@ -252,26 +241,22 @@ def test_a_port_of_the_sandbox_that_is_taken_is_said_with_2(tmp_path: Path) -> N
     assert "in use" in answer.stderr
 
 
-def test_a_port_that_is_taken_is_said_before_anything_starts(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_said_before_anything_starts(bare: Tandem, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = subprocess.run(
-            [sys.executable, "-m", "sync", "up", "--sandbox", "--port", str(port)],
-            cwd=tmp_path, env=environment(tmp_path / "home"), capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
+        done = bare("up", "--sandbox", "--port", str(port))
 
-    assert done.returncode == 2
-    assert done.stderr == f"tandem: can't listen on 127.0.0.1 port {port}: Address already in use.\n"
+    assert done.code == 2
+    assert done.err == f"tandem: can't listen on 127.0.0.1 port {port}: Address already in use.\n"
     assert not (tmp_path / "home" / "postgres").exists()
 
 
-def test_a_real_key_beside_a_sandbox_is_said_in_the_words_of_who_started_it(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "sync", "up", "--sandbox"],
-        cwd=tmp_path, env=environment(tmp_path / "home", STRIPE_API_KEY="sk_live_1"), capture_output=True, text=True,
-        timeout=60, check=False,
-    )  # fmt: skip
+def test_a_real_key_beside_a_sandbox_is_said_in_the_words_of_who_started_it(
+    bare: Tandem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRIPE_API_KEY", "sk_live_1")
+    done = bare("up", "--sandbox")
 
-    assert done.returncode == 2
-    assert "--sandbox stands beside STRIPE_API_KEY" in done.stderr
-    assert "sk_live_1" not in done.stderr
+    assert done.code == 2
+    assert "--sandbox stands beside STRIPE_API_KEY" in done.err
+    assert "sk_live_1" not in done.err
