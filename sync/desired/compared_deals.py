@@ -13,7 +13,15 @@ from sync.deal.lines import Charge
 from sync.deal.pricing import mrr_minor
 from sync.deal.timeline import tracks
 from sync.desired.compared_credits import credits_unlike
-from sync.desired.compared_loose import not_billed, not_ended, two_live, unlinked, without_deal, without_twins
+from sync.desired.compared_loose import (
+    counts_twice,
+    not_billed,
+    not_ended,
+    two_live,
+    unlinked,
+    without_deal,
+    without_twins,
+)
 from sync.desired.compared_view import ENDS_WITHIN, OVER, DealsView, of_deal
 from sync.desired.differences import OUTSIDE, TANDEM, Cure, Difference, Kind
 from sync.desired.kept_on import let_go, term_is_over
@@ -39,7 +47,7 @@ def deals_unlike(view: DealsView) -> list[Difference]:
         if not _pending(view, deal):
             found += [*deal_unlike(view, deal), *not_ended(view, deal)]
         found += two_live(view, key)
-    return [*found, *without_deal(view), *unlinked(view)]
+    return [*found, *counts_twice(view), *without_deal(view), *unlinked(view)]
 
 
 # ------------------------------------------------------------------ a deal and its objects

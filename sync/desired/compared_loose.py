@@ -9,10 +9,12 @@ from dataclasses import replace
 
 from sync.deal.deal import Deal
 from sync.desired.compared_view import ENDS_WITHIN, OVER, SCHEDULE_OVER, DealsView, of_deal
+from sync.desired.counting import counted_twice
 from sync.desired.customer import LIVE
 from sync.desired.differences import TANDEM, Cure, Difference, Kind
 from sync.desired.keys import DEAL, KEY, TAKEN_BY
 from sync.desired.takeover import taken_over
+from sync.desired.use_issues import said_time
 from sync.facts import Schedule, Subscription
 
 #: A quote that was signed before Tandem was started waits for a decision, and somebody else bills it meanwhile.
@@ -67,6 +69,17 @@ def two_live(view: DealsView, deal_key: str) -> list[Difference]:
             )
         )  # fmt: skip
     return found
+
+
+def counts_twice(view: DealsView) -> list[Difference]:
+    """Two of a customer's subscriptions that bill the same use, or will."""
+    return [
+        Difference(
+            Kind.TWO_LIVE, f"account:{view.account_id}", view.account_id, ", ".join(twice.ids), "use",
+            "each use billed once", f"billed by both from {said_time(twice, view.zone)}", cure=Cure.PERSON,
+        )
+        for twice in counted_twice(view.objects, view.prices, view.now)
+    ]  # fmt: skip
 
 
 def not_ended(view: DealsView, deal: Deal) -> list[Difference]:

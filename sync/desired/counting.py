@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from itertools import combinations
 
 from sync.deal.calendar import seconds
 from sync.desired.kept_on import let_go
@@ -118,3 +119,36 @@ def _ended(one: Counting, fact: Subscription | Schedule, begins: Mapping[str, in
 def _day_s(day: str) -> int:
     """The first second of that day anywhere a deal may begin: its boundaries are at 00:00Z or later."""
     return seconds(datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC))
+
+
+@dataclass(frozen=True)
+class Twice:
+    """Use of one customer that two things bill from ``since_s`` until ``until_s`` (None: it goes on)."""
+
+    customer: str
+    one: Counting
+    other: Counting
+    since_s: int
+    until_s: int | None
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """What bills it, Stripe's ids."""
+        return (self.one.ids[0], self.other.ids[0])
+
+
+def counted_twice(objects: Sequence[Fact], prices: Mapping[str, Price], now: datetime) -> list[Twice]:
+    """What is, or will be, billed twice from now on, by customer: the first such time of each two. Parts of one deal are not
+    held against each other.
+    """
+    by_customer: dict[str, list[Fact]] = {}
+    for fact in objects:
+        by_customer.setdefault(getattr(fact, "customer", ""), []).append(fact)
+    found: dict[tuple[str, frozenset[str]], Twice] = {}
+    for customer, mine in sorted(by_customer.items()):
+        ahead = [c for c in counted_in_stripe(mine, prices) if c.until_s is None or c.until_s > seconds(now)]
+        for one, other in combinations(sorted(ahead, key=lambda c: (c.from_s, c.owner)), 2):
+            time = one.meets(other) if one.owner != other.owner else None
+            if time is not None:
+                found.setdefault((customer, frozenset((one.owner, other.owner))), Twice(customer, one, other, *time))
+    return list(found.values())

@@ -21,6 +21,7 @@ from sync.desired.last_usage import last_usage
 from sync.desired.no_card import no_card
 from sync.desired.opportunity import BilledDeal, billed
 from sync.desired.past_deals import changes_at
+from sync.desired.use_issues import use_issues
 from sync.facts import (
     Customer,
 )
@@ -73,6 +74,7 @@ def show(view: AccountView, invoice_ids: frozenset[str], whole: AccountView | No
     account = summary_of(whole, all_deals)
     issues = issues_of(view.invoices, view.charges, back, view.now)
     unpayable = no_card(view, deals)
+    by_use = use_issues(view, deals)
     others = second_currencies_of(whole, all_deals, account.billing_currency or "")
     return Shown(
         account=account,
@@ -83,8 +85,9 @@ def show(view: AccountView, invoice_ids: frozenset[str], whole: AccountView | No
                 for i in (*issues.standing, *others.standing)
             ),
             *unpayable.standing,
+            *by_use.standing,
         ),
-        settled=(*issues.over, *others.over, *unpayable.over),
+        settled=(*issues.over, *others.over, *unpayable.over, *by_use.over),
         billed=billed([*view.subscriptions, *view.schedules, *view.standing_alone], view.invoices, view.prices),
         subscriptions=tuple(_subscription(view, d, followers.get(d.deal or d.key)) for d in deals),
         items=tuple(row for d in deals for row in _items(view, d)),

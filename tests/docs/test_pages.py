@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from sync.cli.application import application
 from sync.cli.exits import Exit
 from sync.config import Settings
-from sync.desired import issues, no_card, unapplied
+from sync.desired import issues, no_card, unapplied, use_issues
 from sync.gateways.stripe_operations import rights
 from sync.run import promise, usage, won
 from tests.docs.pages import DOCS, PAGES, ROOT, anchors, code_of, named, text_of, without_code
@@ -139,6 +139,7 @@ def test_every_state_of_a_quote_and_every_issue_is_explained() -> None:
         *issues.AUDIENCE,
         no_card.CODE,
         unapplied.CODE,
+        use_issues.CODE,
         won.CODE,
         promise.CODE,
         usage.CODE,
