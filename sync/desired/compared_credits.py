@@ -17,6 +17,7 @@ from sync.desired.keys import KEY
 from sync.desired.made import Made, begun
 from sync.desired.takeover import taken_over
 from sync.desired.takeover_credit import desire_credit
+from sync.desired.takeover_returned import returned
 from sync.desired.takeover_unused import Read
 from sync.desired.true_up import as_settled, desire_true_ups
 from sync.facts import CreditNote
@@ -61,6 +62,7 @@ def _of_plans(view: DealsView, deal: Deal, done: Mapping[str, Made], wanted: Seq
         notes=tuple(view.notes),
         balances=tuple(view.balances),
     )
+    read = replace(read, returned=returned(view.went_back, view.notes, read))
     given = desire_credit(takeover, wanted, read, view.now)
     return [one for one in given.objects if one.ref.kind in GIVEN_BACK] if given.wake_at is None else []
 

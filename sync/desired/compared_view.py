@@ -13,7 +13,18 @@ from sync.deal.policy import BillingPolicy
 from sync.desired.contracts import contracts
 from sync.desired.differences import OUTSIDE, Cure, Difference, Kind
 from sync.desired.worth import Terms
-from sync.facts import BalanceTransaction, Coupon, CreditNote, Customer, Invoice, Price, Schedule, Subscription
+from sync.facts import (
+    BalanceTransaction,
+    Coupon,
+    CreditNote,
+    Customer,
+    Dispute,
+    Invoice,
+    Price,
+    Refund,
+    Schedule,
+    Subscription,
+)
 
 OVER = frozenset({"canceled", "incomplete_expired"})
 SCHEDULE_OVER = frozenset({"canceled", "completed", "released"})
@@ -56,6 +67,7 @@ class DealsView:
     coupons: Mapping[str, Coupon] = field(default_factory=dict)
     notes: Sequence[CreditNote] = ()
     balances: Sequence[BalanceTransaction] = ()
+    went_back: Sequence[Refund | Dispute] = ()
 
     @property
     def objects(self) -> list[Subscription | Schedule]:

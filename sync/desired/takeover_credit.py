@@ -34,7 +34,7 @@ def desire_credit(takeover: Takeover, stated: Sequence[Desired], read: Read, now
     for invoice, amount in there.values():
         _take_off(given, invoice.metadata.get(KEY, invoice.id), amount)
     given.on_first += sum(note.amount_minor for note in read.notes_on_deal(takeover))
-    for one in unused(takeover, read.of_plans):
+    for one in unused(takeover, read.of_plans, read.returned):
         if one.key in there:
             _rest(one, there[one.key][1], takeover, read, given)
         elif not _is_given(one, read):

@@ -19,7 +19,7 @@ def foreseen(takeover: Takeover, read: Read, first: int, terms: Terms) -> Given:
     """What a takeover still to come will give back: of what is billed already, or of the cycle that will run by then, as
     the plan is now. ``first`` is what the first invoice comes to, in minor units.
     """
-    found = unused(takeover, read.of_plans)
+    found = unused(takeover, read.of_plans, read.returned)
     owed = sum(one.amount for one in found if one.is_owed)
     paid = sum(one.amount for one in found if not one.is_owed)
     paid += sum(_to_come(plan, takeover, terms) for plan in takeover.plans)
@@ -94,4 +94,4 @@ def said_credit(given: Given, left: int, takeover: Takeover) -> list[str]:
         lines.append(f"{amount(given.to_balance)}{more} of its unused time goes to the customer's balance{pays}")
     if given.off_open:
         lines.append(f"Its open invoices are lowered by {amount(given.off_open)} for time that is not used")
-    return lines or ["No unused time of it was billed, so nothing is credited"]
+    return lines or ["No unused time of it was paid for, so nothing is credited"]

@@ -32,6 +32,7 @@ class Read:
     notes: tuple[CreditNote, ...] = ()
     balances: tuple[BalanceTransaction, ...] = ()
     pending: tuple[PendingItem, ...] = ()
+    returned: Mapping[str, int] = field(default_factory=dict)  # by invoice of a plan: `sync.desired.takeover_returned`
 
     @property
     def items(self) -> Mapping[str, tuple[Invoice, int]]:
@@ -100,8 +101,9 @@ def is_credit(line: Line) -> bool:
     return OF_PLAN in line.metadata.get(KEY, "")
 
 
-def unused(takeover: Takeover, invoices: Iterable[Invoice]) -> list[Unused]:
-    """By invoice, newest first, what was billed for the time after the takeover; never more than was billed.
+def unused(takeover: Takeover, invoices: Iterable[Invoice], returned: Mapping[str, int] | None = None) -> list[Unused]:
+    """By invoice, newest first, what was billed for the time after the takeover; never more than was billed and did not go
+    back (``returned``, in minor units by invoice: what was refunded or lost in a dispute).
 
     An invoice that gave something back for that time (fewer seats) lowers what the others billed.
     """
@@ -116,7 +118,7 @@ def unused(takeover: Takeover, invoices: Iterable[Invoice]) -> list[Unused]:
         shares = [share(line.net_minor, line.period_start_s, line.period_end_s, takeover.at_s) for line in lines]
         end_s = max((line.period_end_s for line in lines), default=0)
         found.setdefault(plan.id, []).append(Unused(takeover.key(invoice.id), invoice, sum(shares), end_s))
-    return [one for some in found.values() for one in _billed(some)]
+    return [one for some in found.values() for one in _billed(some, returned or {})]
 
 
 def _is_billed(invoice: Invoice) -> bool:
@@ -127,14 +129,15 @@ def _is_billed(invoice: Invoice) -> bool:
     return invoice.status in BILLED and not left_alone
 
 
-def _billed(some: Sequence[Unused]) -> list[Unused]:
+def _billed(some: Sequence[Unused], returned: Mapping[str, int]) -> list[Unused]:
     """Those of one plan that are above zero, less those below, each no more than its invoice still comes to."""
     back = -sum(one.amount for one in some if one.amount < 0)
     left = []
     for one in (one for one in some if one.amount > 0):
         kept = one.amount - min(back, one.amount)
         back -= one.amount - kept
-        left_of_it = max(0, one.invoice.total_minor - one.invoice.credited_minor)
+        gone = one.invoice.credited_minor + returned.get(one.invoice.id, 0)
+        left_of_it = max(0, one.invoice.total_minor - gone)
         amount = min(kept, before_tax(one.invoice, left_of_it))
         left += [replace(one, amount=amount)] if amount else []
     return left

@@ -15,7 +15,7 @@ from sync.run.reading import coupons_of, prices_of, typed, with_items
 F = TypeVar("F", bound=Fact)
 #: A draft is finalised within an hour or three days; one that is older may have been deleted, which no list says.
 DRAFT_OLD = timedelta(hours=3)
-LOADED = ("subscription", "schedule", "invoice", "creditnote", "balance")
+LOADED = ("subscription", "schedule", "invoice", "creditnote", "balance", "refund", "dispute")
 
 
 class Known:

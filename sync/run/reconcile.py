@@ -18,7 +18,17 @@ from sync.desired.compared_view import OVER, SCHEDULE_OVER, DealsView, QuoteStat
 from sync.desired.differences import Cure, Difference, Kind
 from sync.desired.keys import ACCOUNT, DEAL, KEY
 from sync.desired.references import live_refs
-from sync.facts import BalanceTransaction, CreditNote, Customer, Fact, Invoice, Schedule, Subscription
+from sync.facts import (
+    BalanceTransaction,
+    CreditNote,
+    Customer,
+    Dispute,
+    Fact,
+    Invoice,
+    Refund,
+    Schedule,
+    Subscription,
+)
 from sync.ports import ROW_KINDS, Facts, FoundRow, Links, NewLink, Outbox, Promises, StripeGateway
 from sync.ports.comparing import Comparing, Decisions
 from sync.ports.listing import StripeLists
@@ -275,6 +285,7 @@ class Reconcile:
             coupons=known.coupons,
             notes=known.typed(customers, CreditNote),
             balances=known.typed(customers, BalanceTransaction),
+            went_back=[*known.typed(customers, Refund), *known.typed(customers, Dispute)],
         )
 
     def _decided(self, differences: Sequence[Difference]) -> tuple[Difference, ...]:

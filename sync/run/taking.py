@@ -19,6 +19,7 @@ from sync.desired.takeover import Takeover, bought_by, desire_ends, said, taken_
 from sync.desired.takeover_credit import desire_credit, with_credits
 from sync.desired.takeover_foreseen import foreseen, said_credit
 from sync.desired.takeover_pending import as_billed, desire_pending, said_pending, waiting
+from sync.desired.takeover_returned import asked, returned, went_back
 from sync.desired.takeover_unused import Given, Read
 from sync.desired.worth import Terms
 from sync.facts import BalanceTransaction, Coupon, CreditNote, Fact, Invoice, Meter, PendingItem, Price, Product
@@ -120,10 +121,21 @@ def read_takeover(
         balances=tuple(_of(found, BalanceTransaction)),
         pending=tuple(_of(found, PendingItem)),
     )
+    read = replace(read, returned=_returned(stripe, takeover, read, customer))
     names = {product.id: product.name for product in _of(found, Product)}
     known = {c.id: c for c in _of(found, Coupon)}
     prices, meters = {p.id: p for p in _of(found, Price)}, {m.id: m for m in _of(found, Meter)}
     return Taking(takeover, read, known, names, PlanPrices(prices, meters, known, names))
+
+
+def _returned(stripe: StripeGateway, takeover: Takeover, read: Read, customer: str) -> Mapping[str, int]:
+    """What went back of the plans' invoices, by a call more where one was paid, and another where something did."""
+    hints = asked(takeover, read)
+    found = stripe.read(hints, hints).all() if hints else []
+    if not went_back(found):
+        return {}
+    notes = read.notes or tuple(_of(stripe.read([Ref("credit_notes_of", customer)]).all(), CreditNote))
+    return returned(found, notes, read)
 
 
 def _of(facts: Sequence[Fact], type_: type[F]) -> list[F]:

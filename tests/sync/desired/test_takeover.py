@@ -14,6 +14,7 @@ from sync.desired.keys import KEY
 from sync.desired.takeover import bought_by, check_takeover, desire_ends, kept_method, row_of, said, taken_over
 from sync.desired.takeover_credit import desire_credit, with_credits
 from sync.desired.takeover_foreseen import foreseen
+from sync.desired.takeover_returned import asked, returned
 from sync.desired.takeover_unused import Read, unused
 from sync.desired.worth import Terms
 from sync.diff import diff
@@ -22,11 +23,14 @@ from sync.facts import (
     Coupon,
     CreditNote,
     Customer,
+    Dispute,
     Invoice,
+    InvoicePayment,
     Item,
     Line,
     Phase,
     Price,
+    Refund,
     Schedule,
     Subscription,
 )
@@ -233,6 +237,46 @@ def test_unused_time_is_by_the_second_of_what_was_billed_after_discounts():
 )
 def test_never_more_is_given_back_than_was_billed(changes: dict[str, Any], expected: list[tuple[str, int]]):
     assert amounts([invoice(**changes)]) == expected
+
+
+PAYMENT = InvoicePayment(id="inpay_1", status="paid", amount_minor=19_500, created_s=PERIOD[0], payment_intent="pi_1")
+REFUND = {"customer": "cus_1", "charge": "ch_1", "payment_intent": "pi_1", "currency": "usd"}
+
+
+@pytest.mark.parametrize(
+    ("found", "notes", "credited", "expected"),
+    [
+        ([Refund(id="re_1", amount_minor=19_500, status="succeeded", **REFUND)], [], 0, []),
+        ([Refund(id="re_1", amount_minor=15_000, status="pending", **REFUND)], [], 0, [("in_1", 4_500)]),
+        ([Refund(id="re_1", amount_minor=5_000, status="succeeded", **REFUND)], [], 0, [("in_1", 9_750)]),
+        ([Refund(id="re_1", amount_minor=19_500, status="failed", **REFUND)], [], 0, [("in_1", 9_750)]),
+        # What a credit note sent back is counted by the note.
+        (
+            [Refund(id="re_1", amount_minor=12_000, status="succeeded", **REFUND)],
+            [CreditNote(id="cn_1", invoice="in_1", status="issued", refunds=(("re_1", 12_000),))],
+            12_000,
+            [("in_1", 7_500)],
+        ),
+        ([Dispute(id="dp_1", amount_minor=19_500, status="lost", **REFUND)], [], 0, []),
+        ([Dispute(id="dp_1", amount_minor=19_500, status="under_review", **REFUND)], [], 0, [("in_1", 9_750)]),
+    ],
+)
+def test_what_went_back_to_the_customer_is_not_given_back_again(
+    found: list[Any], notes: list[CreditNote], credited: int, expected: list[tuple[str, int]]
+):
+    paid = invoice(payments=(PAYMENT,), credited_minor=credited)
+    read = Read(of_plans=(paid,))
+    assert list(asked(takeover(plan()), read)) == [Ref("paid_charges_of", "pi_1")]
+    back = returned(found, notes, read)
+    assert [(u.invoice.id, u.amount) for u in unused(takeover(plan()), [paid], back)] == expected
+
+
+def test_it_is_asked_only_as_long_as_the_time_is_not_given_back():
+    paid = invoice(payments=(PAYMENT,))
+    key = f"{QUOTE_ID}:takes:in_1"
+    given = BalanceTransaction(id="cbtxn_1", metadata={KEY: key})
+    assert asked(takeover(plan()), Read(of_plans=(paid,), balances=(given,))) == {}
+    assert asked(takeover(plan()), Read(of_plans=(invoice(status="open", payments=()),))) == {}
 
 
 def test_a_back_dated_deal_gets_back_all_that_was_billed_since():
