@@ -215,6 +215,7 @@ class _Deal:
     months: int | None = None  # None: days of the term are left over
     plain: bool = False
     early: bool = False
+    by_day: bool = False  # has a billing day of its own
     signed: datetime = datetime.min  # noqa: DTZ901 - chosen anew for every quote before it is used
     often: dict[str, str] = field(default_factory=dict)  # by product
     sold: list[RandomLine] = field(default_factory=list)
@@ -261,6 +262,7 @@ class _Deal:
         self._term(head, kind)
         if not self.plain and kind == "New" and dice.random() < 0.15:
             head["Billing_Day__c"] = dice.choice((1, 5, 15, 28, 29, 30, 31))
+            self.by_day = True
         head |= self._money()
         head["Billing_Frequency__c"] = dice.choice(tuple(CYCLES))
         lines = [self._recurring(head, base=kind == "New", whole=n == 0) for n in range(self._how_many())]
@@ -358,7 +360,9 @@ class _Deal:
             fields["Ramp_Key__c"] = f"K{dice.randrange(10**9)}"
         if not self.plain:
             worth = Decimal(price) * quantity * CYCLES[often] / (PERIOD_MONTHS.get(period or "") or self._term_months)
-            fields |= self._discount(start, end, CYCLES[often], worth, by_day="Billing_Day__c" in head)
+            fields |= self._discount(
+                start, end, CYCLES[often], worth, by_day="Billing_Day__c" in head or (self.early and self.by_day)
+            )
         return RandomLine(product, quantity, price, fields)
 
     def _discount(self, start: date, end: date | None, cycle: int, worth: Decimal, *, by_day: bool) -> dict[str, Any]:

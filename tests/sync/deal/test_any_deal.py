@@ -30,15 +30,13 @@ FAR_AT = datetime(2190, 1, 1, tzinfo=UTC)
 @pytest.mark.parametrize("seed", SEEDS, ids=[f"SEED={seed}" for seed in SEEDS])
 def test_what_is_foreseen_is_what_the_papers_say(seed: int, early: bool) -> None:
     plan = history(seed, 10, early=early)
-    # A discount for months was thought of without the day on which the deal is billed.
-    fair = frozenset({"DATA-209"}) if early else frozenset[str]()
     worked: dict[int, Worked] = {}
     wrong: list[str] = []
     for place, deal in enumerate(plan.deals):
         if deal.follows is not None and not _follows(deal, worked.get(deal.follows)):
             continue
         life = Lived(plan.customers[deal.customer], plan.rounding)
-        one = Worked(plan, deal, life, worked.get(deal.follows or 0), fair=fair)
+        one = Worked(plan, deal, life, worked.get(deal.follows or 0))
         for number, quote in enumerate(deal.quotes, start=1):
             found = one.take_in(number, quote)
             if found:
