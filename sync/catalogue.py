@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sync.errors import Refusal, SyncError, Terminal, Transient, Unsafe
+from sync.headlines import OF_NO_RECORD
 
 
 class Kind(StrEnum):
@@ -40,8 +41,8 @@ class Entry:
 
     @property
     def plainly(self) -> str:
-        """The headline of no record in particular, with … for what differs from one to the next."""
-        return self.headline.format(**dict.fromkeys(self.slots, "…"))
+        """The headline of no record in particular."""
+        return OF_NO_RECORD.get(self.code, self.headline)
 
     @property
     def error(self) -> type[SyncError]:
@@ -126,7 +127,7 @@ _ROWS: tuple[tuple[str, Kind, str, str, str], ...] = (
         "Answer on the quote (Customer_Choice__c): the customer's id, or New.",
     ),
     ("DATA-214", _D, "{account} was merged into {winner}; both have live billing.", "ops", "Decide which one remains."),
-    ("DATA-215", _D, "No line on this quote can be billed.", "rep", "Complete what is named."),
+    ("DATA-215", _D, "No line on this quote can be billed yet.", "rep", "Complete what is named."),
     ("DATA-216", _D, 'Tax number "{number}" isn\'t valid for {country}.', "rep", "Correct or remove it."),
     (
         "DATA-217",

@@ -73,6 +73,8 @@ def format_major(amount_minor: int, currency: str) -> str:
 
 #: The largest amount, in minor units, that an invoice or a line of it can have in Stripe (docs/assumptions.md).
 LARGEST_MINOR = 999_999_999_999
+#: The largest amount, in minor units, that a coupon takes off in Stripe (docs/assumptions.md).
+LARGEST_OFF_MINOR = 99_999_999
 
 
 def format_amount(amount_minor: int, currency: str) -> str:

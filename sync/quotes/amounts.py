@@ -12,8 +12,8 @@ from sync.deal.deal import Deal
 from sync.deal.discounts import AmountOff, Off, Percent, running
 from sync.deal.forecast import Forecast, forecast
 from sync.deal.lines import Charge, DealLine
-from sync.deal.money import LARGEST_MINOR, Inexact, format_amount
-from sync.deal.pricing import DiscountTooFine, agreeing, price
+from sync.deal.money import LARGEST_MINOR, LARGEST_OFF_MINOR, Inexact, format_amount
+from sync.deal.pricing import DiscountTooFine, Priced, agreeing, price
 from sync.deal.timeline import tracks
 from sync.quotes.discounts import inexact_amount
 from sync.quotes.faults import Faults
@@ -71,7 +71,9 @@ def _months(line: DealLine, at: Reading) -> Fraction:
 
 def _bill(unit: Fraction, quantity: int, offs: Sequence[Off], name: str, line: DealLine, at: Reading) -> bool:
     """Work the item out as an invoice does; whether it can be billed. An amount off beyond what there is, is noted."""
-    price(unit, quantity, offs, at.currency, rounding=at.rounding)
+    priced = price(unit, quantity, offs, at.currency, rounding=at.rounding)
+    if not _coupons_exist(priced, name, line, at):
+        return False
     before = list(offs)
     while before and not isinstance(before[-1], AmountOff):
         before.pop()
@@ -86,6 +88,21 @@ def _bill(unit: Fraction, quantity: int, offs: Sequence[Off], name: str, line: D
     detail = (
         f"{name}: Discount_Amount__c is {off}, but an invoice of the line comes to {rest}. "
         f"Fill {rest} or less: it is taken off every invoice."
+    )
+    at.faults.add("DATA-209", detail, record_id=line.id, field="Discount_Amount__c", line=name)
+    return False
+
+
+def _coupons_exist(priced: Priced, name: str, line: DealLine, at: Reading) -> bool:
+    """Whether Stripe has coupons for these amounts off; the first that is too large for one is noted."""
+    amounts = (off.amount_minor for off in priced.offs if isinstance(off, AmountOff))
+    large = next((amount for amount in amounts if amount > LARGEST_OFF_MINOR), None)
+    if large is None:
+        return True
+    off, most = (format_amount(amount, at.currency) for amount in (large, LARGEST_OFF_MINOR))
+    detail = (
+        f"{name}: Discount_Amount__c is {off}, and Stripe takes {most} at most off an invoice's line. "
+        "Fill less, or give the line the lower UnitPrice."
     )
     at.faults.add("DATA-209", detail, record_id=line.id, field="Discount_Amount__c", line=name)
     return False

@@ -147,15 +147,16 @@ class Merges:
     def _ask(self, due: Due, winner: CrmAccount, rivals: Sequence[Standing]) -> Outcome:
         """Deals that run go on where they are; which customer pays for the next, people say."""
         customers = {one.customer.id: called(one.customer) for one in rivals}
-        evidence = (
-            f"{' and '.join(customers)} both have live billing since Account {due.id} was merged into {winner.id}"
-        )
+        merged = self.salesforce.accounts([due.id]).get(due.id)  # in the recycle bin, where it still has its name
+        name = merged.name if merged else ""
+        loser = f"{name} ({due.id})" if name else due.id
+        evidence = f"{' and '.join(customers)} both have live billing since Account {loser} was merged into {winner.id}"
         self.identities.ask(Asked(due.key, {winner.id: winner.name}, customers, evidence))
         detail = (
             f"Account {winner.name} ({winner.id}): {evidence}. Say who pays from now on with tandem identity link ACCOUNT "
             "CUSTOMER, or end one of them."
         )
-        said = catalogue.message("DATA-214", detail, account=due.id, winner=winner.name)
+        said = catalogue.message("DATA-214", detail, account=name or f"Account {due.id}", winner=winner.name)
         objects = [f.id for one in rivals for f in one.objects]
         return Failed(
             "DATA-214", said, blocked_on=(winner.id, *customers, *objects), wake_at=self.clock.now() + LOOK_AGAIN_AFTER

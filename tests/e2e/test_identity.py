@@ -78,6 +78,7 @@ def test_two_live_payers_after_a_merge_go_on_apart_until_somebody_says_who_pays(
     done = tandem.drain()
 
     assert [(key, code) for key, code, _ in done.failed] == [(f"payer:{loser}", "DATA-214")]
+    assert done.failed[0][2].startswith("Birch was merged into Alder; both have live billing.")
     change(world.crm, old, [(seat, 1, "10.00", {})], Start_Date__c="2026-03-01", Proration_Policy__c="None")
     fresh = sell(world.crm, [(seat, 7, "10.00", {})], account=winner, **HEADER)
     assert {key for key, _, _ in tandem.drain().failed} == {f"payer:{loser}", f"quote:{fresh}"}

@@ -4,6 +4,7 @@ import pytest
 
 from sync import catalogue
 from sync.errors import Terminal, Transient, Unsafe
+from sync.headlines import OF_NO_RECORD
 
 
 def test_all_forty_codes_and_ours_are_there():
@@ -26,6 +27,18 @@ def test_every_message_fills_its_slots_and_ends_with_whether_anything_was_charge
     assert words.endswith("Seen here. Nothing was charged.")
     assert all(value in words for value in slots.values())
     assert "{" not in words
+
+
+@pytest.mark.parametrize("code", catalogue.CATALOGUE)
+def test_of_no_record_in_particular_a_code_says_a_whole_sentence(code):
+    entry = catalogue.entry(code)
+    assert not set("{}…") & set(entry.plainly)
+    assert entry.plainly.endswith(".")
+    assert (entry.plainly != entry.headline) == bool(entry.slots)
+
+
+def test_every_code_that_says_something_of_no_record_is_one_of_the_catalogue():
+    assert set(OF_NO_RECORD) <= set(catalogue.CATALOGUE)
 
 
 def test_without_a_detail_the_fix_is_said():

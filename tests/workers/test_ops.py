@@ -129,7 +129,7 @@ def test_pages_say_what_waits_with_sums_and_lead_to_the_story(ops: str, store: S
     said = words(first)
     assert "412,300.00 USD" in said
     assert "5,000 JPY" in said
-    assert "… isn't set up for billing." in said
+    assert "A product isn't set up for billing." in said
     assert "tandem replay --code CONF-301" in said
     assert "tandem identity link 001A CUSTOMER" in said
     assert "2 late, 75.00 USD, the oldest signed 2026-01-01 00:00:00Z" in said

@@ -1,5 +1,6 @@
 """Percent and amount off a line, percent off the quote, each for ever or for the first months."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -125,6 +126,16 @@ def test_an_amount_finer_than_the_currency_is_refused_or_rounded_by_the_step():
     assert told(lambda: a_deal(dinars, currency="KWD")) == ("DATA-210", "Discount_Amount__c", fine.id)
     deal = a_deal(dinars, currency="KWD", policy=BillingPolicy(rounding_step=True))
     assert deal.lines[0].discounts[0].off == AmountOff(5000, "KWD", fine.id)
+
+
+def test_an_amount_that_no_coupon_of_stripe_takes_off_is_refused_before_anything_is_written():
+    most = a_line(unit_price=Decimal("2000000"), discount_amount=Decimal("999999.99"))
+    assert bills(a_deal(most))[0] == 1_900_000_001
+    fee = a_fee(2, unit_price=Decimal("2000000"), discount_amount=Decimal("1000000"))
+    for line in (replace(most, discount_amount=Decimal("1000000")), fee):
+        refused = refusal(lambda line=line: a_deal(a_line(1), line) if line is fee else a_deal(line))
+        assert (refused.code, refused.field, refused.record_id) == ("DATA-209", "Discount_Amount__c", line.id)
+        assert "Discount_Amount__c is 1,000,000.00 USD, and Stripe takes 999,999.99 USD at most" in refused.message
 
 
 def test_an_amount_off_a_one_time_line_is_taken_once_and_has_no_months():

@@ -1,0 +1,50 @@
+"""What a code says of no record in particular, where its headline names one: for groups of failures, pages and `explain`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+#: By code, the same words as the headline of `sync.catalogue`, without what differs from one record to the next.
+OF_NO_RECORD: Mapping[str, str] = {
+    "DATA-202": "Tax can't be worked out: the billing address of the Account is not complete.",
+    "DATA-203": "The Account has a live subscription in another currency than the quote.",
+    "DATA-204": "The start date is further back than is allowed here.",
+    "DATA-205": "The dates don't agree.",
+    "DATA-206": "The ramp has a gap or an overlap.",
+    "DATA-207": "The quantity of a product can't be billed.",
+    "DATA-208": "The payment terms aren't ones we can bill.",
+    "DATA-209": "The price or discounts of a line can't be billed as they are.",
+    "DATA-210": "The amount signed and the amount we could bill differ.",
+    "DATA-211": "An earlier amendment isn't billed yet. This one waits its turn.",
+    "DATA-212": "The subscription this changes was cancelled.",
+    "DATA-213": "We found billing customers that may be the Account's. Billing will choose; nothing is created.",
+    "DATA-214": "One Account was merged into another; both have live billing.",
+    "DATA-216": "A tax number isn't valid for its country.",
+    "DATA-218": "Payment failed.",
+    "DATA-219": "Someone changed in Stripe what the contract says otherwise.",
+    "DATA-220": "A Salesforce rule of yours stopped our update. The deal is billed; only the display is behind.",
+    "DATA-221": "Something was changed after it was signed.",
+    "DATA-223": "A record is no longer in Salesforce, so what Stripe bills can't be shown there.",
+    "DATA-224": "An Account's billing customer was deleted in Stripe; what it was billed for has ended there.",
+    "DATA-225": "An invoice is overdue.",
+    "DATA-226": "The customer's bank questions a payment of an invoice.",
+    "DATA-227": "An invoice was given up as uncollectible.",
+    "DATA-228": "An Account is billed in a second currency too; its sums are in one of them.",
+    "DATA-236": "Money came by bank transfer and pays no invoice yet.",
+    "DATA-237": "What is used of a product would be billed twice: something else counts it too.",
+    "CONF-301": "A product isn't set up for billing.",
+    "CONF-302": "We can't read (or write) a field or an object of Salesforce.",
+    "CONF-303": "Salesforce treats a record of ours as a duplicate.",
+    "CONF-304": "A value isn't one that its field can have.",
+    "CONF-305": "The Stripe key may not do what is needed.",
+    "CONF-307": "Salesforce refuses our log-in. All write-backs wait.",
+    "CONF-308": "Stripe and Salesforce here are not a pair. Start refused.",
+    "CONF-309": "Stripe sends events in another version than this release expects.",
+    "CONF-310": "Tax isn't set up for a country.",
+    "CONF-311": "The quote asks for what is not covered by this release of Tandem.",
+    "TEMP-405": "Salesforce's daily allowance is used; the display resumes with the next. Billing itself goes on.",
+    "TEMP-406": "Stripe or Salesforce is unavailable.",
+    "TEMP-407": "The change stream was away too long; it is catching up.",
+    "BUG-502": "Unexpected answer from Stripe or Salesforce, or a fault of ours; this record is set aside, others go on.",
+    "BUG-503": "Safety stop: something is not as it must be.",
+}
