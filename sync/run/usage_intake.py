@@ -16,6 +16,7 @@ from sync.facts import Customer, Fact, Invoice, Meter, Price, Schedule, Subscrip
 from sync.ports import Facts, Links, NewLink, StripeGateway
 from sync.ports.usage import Metering, NewUsage, UsageStore, UsageWindows
 from sync.records import Ref
+from sync.run.following import payer_of
 from sync.run.reading import typed
 from sync.usage.rows import Refusal, UsageRow, timely
 from sync.usage.standing import Known, is_current, meter_meant, unbillable
@@ -123,7 +124,9 @@ class UsageIntake:
         accounts = {row.account: row.account for row in rows if row.account}
         left = names - found.keys() - accounts.keys()
         accounts |= self.store.accounts_of_rows(left) if left else {}
-        linked = {link.salesforce_id: link.stripe_id for link in self._links(accounts.values())}
+        # Of an Account with several customers the payer, whatever order they are read in.
+        links = sorted(self._links(accounts.values()), key=lambda link: link.key == payer_of(link.salesforce_id))
+        linked = {link.salesforce_id: link.stripe_id for link in links}
         return found | {name: linked[account] for name, account in accounts.items() if account in linked}
 
     def _links(self, accounts: Iterable[str]) -> Iterable[NewLink]:

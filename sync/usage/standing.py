@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sync.desired.keys import PRODUCT
+from sync.desired.keys import DEAL, PRODUCT
 from sync.facts import Invoice, Meter, Price, Subscription
 from sync.usage.rows import Refusal, UsageRow
 from sync.usage.windows import Window
@@ -62,6 +62,7 @@ def unbillable(row: UsageRow, meter: Meter, known: Known, now: datetime, *, acce
     if any(w.takes(now, accepted=accepted) for w in ours):
         return None
     at_s = int(row.happened_at.timestamp())
+    of_deals = {w.deal for w in ours}
     over = False
     for subscription in known.subscriptions:
         if subscription.status in NEVER_BILLS or not _runs(subscription, at_s):
@@ -69,7 +70,9 @@ def unbillable(row: UsageRow, meter: Meter, known: Known, now: datetime, *, acce
         for item in subscription.items:
             if item.price.meter != meter.id:
                 continue
-            if subscription.ended_at_s is None and item.period_start_s <= at_s:
+            # What we state ourselves of a deal's time, as before another price inside a cycle, its objects leave out.
+            stated = subscription.metadata.get(DEAL) in of_deals
+            if subscription.ended_at_s is None and item.period_start_s <= at_s and not stated:
                 return None
             over = True
     if any(_still_measures(draft, meter, at_s, known.prices) for draft in known.drafts):
@@ -91,7 +94,10 @@ def unbillable(row: UsageRow, meter: Meter, known: Known, now: datetime, *, acce
 
 
 def _runs(subscription: Subscription, at_s: int) -> bool:
-    ended = subscription.ended_at_s
+    """Whether it runs then, as far as is planned: Stripe takes what is stamped after the planned end, and no invoice has it."""
+    ended = subscription.ended_at_s or subscription.cancel_at_s
+    if ended is None and subscription.cancel_at_period_end:
+        ended = min((item.period_end_s for item in subscription.items), default=None)
     return subscription.start_date_s <= at_s and (ended is None or at_s < ended)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -195,6 +196,31 @@ def test_of_a_time_that_ended_inside_a_cycle_use_is_taken_until_its_window_close
     assert why("2026-06-14", late, "2026-06-18", accepted=True) is None  # its invoice waits for it
     stated = known(ended, windows=(replace(window, stated=True),))
     assert why("2026-06-14", stated, "2026-06-17", accepted=True) == "period_billed"
+
+
+def test_use_before_another_price_inside_a_cycle_is_not_taken_for_a_window_that_closed() -> None:
+    first, swap, closes = (
+        datetime.fromtimestamp(stamp(day), UTC) for day in ("2026-06-01", "2026-06-15", "2026-06-18")
+    )
+    window = Window("Q1:Q2:2026-06-15:use:1", "Q1", "cus_1", "call", first, swap, closes)
+    dearer = known(plan(metadata={"tandem_deal": "Q1"}), windows=(window,))
+    assert [why("2026-06-14", dearer, now) for now in ("2026-06-17", "2026-06-18")] == [None, "period_billed"]
+    assert why("2026-06-15", dearer, "2026-06-18") is None  # the new price counts it
+    beside = known(plan(), windows=(window,))
+    assert why("2026-06-14", beside, "2026-06-18") is None  # another subscription bills it
+
+
+@pytest.mark.parametrize(
+    "end",
+    [{"cancel_at_s": stamp("2026-06-25")}, {"cancel_at_period_end": True, "end": "2026-06-25"}],
+)
+def test_what_is_stamped_from_the_second_of_a_planned_end_on_nothing_bills(end: dict[str, Any]) -> None:
+    ends = known(plan(**end))
+    last = datetime.fromtimestamp(stamp("2026-06-25") - 1, UTC)
+    assert unbillable(row(last), METER, ends, last) is None
+    ahead = unbillable(row(last + timedelta(seconds=1)), METER, ends, last)
+    assert ahead is not None
+    assert ahead.reason == "not_billed"
 
 
 def test_what_was_known_before_a_period_ended_is_not_believed() -> None:
