@@ -24,6 +24,8 @@ from sync.facts import Customer, Fact, Schedule, Subscription
 from sync.observed import Actual
 from sync.records import Desired, Ref, Value
 
+#: How long Stripe may take to begin a cycle that is due.
+RENEWS_WITHIN = timedelta(minutes=10)
 KEPT = "Its payment method is kept, as the customer's own, and charged for this deal"
 
 
@@ -253,8 +255,11 @@ def _end(plan: Subscription, takeover: Takeover, now: datetime, ends: Ends, is_p
             ends.again = ends.again or is_pending  # what is billed now has unused time too
         else:
             ends.objects.append(_schedule(takeover, schedule, "cancel"))
+    elif plan.status == "paused":
+        pass  # no cycle of it runs: it bills nothing until its customer resumes it, and is ended on the day
     elif calm < takeover.at:
-        ends.wake_at = min(calm, ends.wake_at or calm)
+        again = calm if calm > now else now + RENEWS_WITHIN
+        ends.wake_at = min(again, ends.wake_at or again)
     elif schedule is not None:
         ends.objects.append(_schedule(takeover, schedule, "release"))  # what it had planned comes after the takeover
         ends.again = True

@@ -24,7 +24,11 @@ EXPECTED = {
     "refunded": ("nothing is credited", 45_000),
     "in part": ("45.00 USD, which leaves 405.00 USD", 40_500),
     "by a note": ("45.00 USD, which leaves 405.00 USD", 40_500),
+    "pause": ("nothing is credited", 45_000),
+    "cancel": ("Total: signed 5,400.00 USD", 45_000),
 }
+#: Trials without a card, by what they asked for at their end.
+TRIALS = ("pause", "cancel")
 
 
 def test_what_a_plan_in_an_odd_state_gives_back_is_what_the_preview_said(world: World, tandem: Tandem) -> None:
@@ -35,6 +39,10 @@ def test_what_a_plan_in_an_odd_state_gives_back_is_what_the_preview_said(world: 
     _pause(world, plans["drafts"], "keep_as_draft")
     _pause(world, plans["void"], "void")
     world.at("2026-08-05T02:00")
+    settled(tandem)
+    assert {who: _shown(world, who) for who in ("drafts", "void", *TRIALS)} == {
+        "drafts": ("Paused", 0, None), "void": ("Paused", 0, None), "pause": ("Paused", 0, None), "cancel": ("Canceled", 0, None),
+    }  # fmt: skip
     for who, minor in (("refunded", 19_500), ("in part", 15_000)):
         [latest, *_] = stripe.all("charges", customer=plans[who]["customer"])
         stripe.post("refunds", charge=latest["id"], amount=minor)
@@ -74,7 +82,18 @@ def _plan(world: World, who: str) -> dict[str, Any]:
     """A customer of this name, known to the CRM, with five seats at 39.00 from today."""
     email = f"ops@{who.replace(' ', '-')}.example"
     world.crm.create("Account", Name=who, Website=email.partition("@")[2], Billing_Email__c=email)
-    plan, stripe = world.stripe.sign_up(who, email, seats=5, card="pm_card_visa"), world.stripe
+    stripe = world.stripe
+    if who in TRIALS:
+        customer = stripe.post("customers", name=who, email=email)["id"]
+        form = {
+            "customer": customer,
+            "items[0][price]": stripe._web_price(),
+            "items[0][quantity]": 5,
+            "trial_period_days": 7,
+        }
+        asked = {"trial_settings[end_behavior][missing_payment_method]": who}
+        return stripe.post("subscriptions", form={**form, **asked})
+    plan = stripe.sign_up(who, email, seats=5, card="pm_card_visa")
     if who == "discount":  # it takes 20 % off this cycle and the next, not off the third
         terms: dict[str, Any] = {"percent_off": 20, "duration": "repeating", "duration_in_months": 2}
         coupon = stripe.post("coupons", form=terms)["id"]
@@ -91,6 +110,13 @@ def _plan(world: World, who: str) -> dict[str, Any]:
         }
         stripe.post(f"subscriptions/{plan['id']}", form=form)
     return plan
+
+
+def _shown(world: World, who: str) -> tuple[str, int, str | None]:
+    """Status and MRR of its plan, and when its Account is invoiced next."""
+    of = f"Account__r.Name = '{who}'"
+    row = world.crm.row("Billing_Subscription__c", "Status__c MRR__c Account__r.Next_Invoice_Date__c", of)
+    return row["Status__c"], int(row["MRR__c"]), row["Account__r"]["Next_Invoice_Date__c"]
 
 
 def _pause(world: World, plan: dict[str, Any], behavior: str) -> None:

@@ -56,15 +56,19 @@ class Collection:
     def method_for(self, invoice: Obj) -> Obj | None:
         """The payment method that automatic collection uses: the invoice's, the subscription's, the customer's."""
         subscription = self.kernel.store.get("subscription", invoice["_subscription"] or "") or {}
-        customer = self.kernel.store.get("customer", invoice["customer"]) or {}
-        candidates = (
-            invoice["default_payment_method"],
-            subscription.get("default_payment_method"),
-            (customer.get("invoice_settings") or {}).get("default_payment_method"),
-        )
-        for id in candidates:
+        named = (invoice["default_payment_method"], subscription.get("default_payment_method"))
+        return self._first_method(invoice["customer"], named)
+
+    def method_of(self, subscription: Obj) -> Obj | None:
+        """The payment method that the next invoice of a subscription will use."""
+        return self._first_method(subscription["customer"], (subscription["default_payment_method"],))
+
+    def _first_method(self, customer_id: str, named: tuple[str | None, ...]) -> Obj | None:
+        """The first of those named that is the customer's, else the customer's own default."""
+        customer = self.kernel.store.get("customer", customer_id) or {}
+        for id in (*named, (customer.get("invoice_settings") or {}).get("default_payment_method")):
             method = self.kernel.store.get("payment_method", id) if id else None
-            if method is not None and method["customer"] == invoice["customer"]:
+            if method is not None and method["customer"] == customer_id:
                 return method
         return None
 

@@ -48,7 +48,7 @@ class Endings:
             subscriptions.mind_pause(subscription, last)
         self.end(subscription, "cancellation_requested", asked_now=False)
 
-    def end(self, subscription: Obj, reason: str, *, asked_now: bool) -> None:
+    def end(self, subscription: Obj, reason: str | None, *, asked_now: bool) -> None:
         """Cancel now. Finalised invoices are no longer collected by themselves; a schedule ends with it."""
         now = self.kernel.now_s()
         subscription["status"] = "canceled"

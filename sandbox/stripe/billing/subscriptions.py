@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.stripe.billing import discounts, items, pricing, shapes
+from sandbox.stripe.billing import discounts, items, pricing, shapes, trials
 from sandbox.stripe.billing.invoices import HOUR_S, subscription_parent
 from sandbox.stripe.billing.items import ExtraTerms
 from sandbox.stripe.billing.lines import LineDraft
@@ -151,6 +151,8 @@ class Subscriptions:
             self.billing.endings.as_planned(subscription, at)
             return
         self._mind_trial(subscription, at)
+        if subscription["status"] in (*ENDED, "paused"):
+            return
         self.renew(subscription, at)
         self.wake(subscription)
 
@@ -169,8 +171,7 @@ class Subscriptions:
         if subscription["status"] != "trialing" or end is None:
             return
         if at >= end:
-            with self.kernel.changing(subscription, "customer.subscription.updated"):
-                subscription["status"] = "active"
+            trials.over(self.billing, subscription)
         elif at >= end - TRIAL_WARNING_S and not subscription.get("_trial_warned"):
             subscription["_trial_warned"] = True
             self.kernel.emit("customer.subscription.trial_will_end", subscription)

@@ -29,6 +29,26 @@ def begin(billing: Billing, subscription: Obj, end: int, behavior: str) -> bool:
     return bool(credits)
 
 
+def over(billing: Billing, subscription: Obj) -> None:
+    """The trial has ended: the subscription is active, or without anything to charge what it asked for in that case.
+
+    https://docs.stripe.com/billing/subscriptions/trials/free-trials (missing_payment_method): ended at once, or paused, which
+    bills nothing.
+    """
+    asked = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
+    charged = subscription["collection_method"] == "charge_automatically"
+    without = charged and billing.collection.method_of(subscription) is None
+    if without and asked == "cancel":
+        billing.endings.end(subscription, None, asked_now=True)
+    elif without and asked == "pause":
+        with billing.kernel.changing(subscription, "customer.subscription.paused"):
+            subscription["status"] = "paused"
+        billing.kernel.emit("customer.subscription.updated", subscription)
+    else:
+        with billing.kernel.changing(subscription, "customer.subscription.updated"):
+            subscription["status"] = "active"
+
+
 def settle(billing: Billing, subscription: Obj) -> None:
     """All items run to the trial's end, and the invoice of its begin tells what is free."""
     now, end = billing.kernel.now_s(), subscription["trial_end"]

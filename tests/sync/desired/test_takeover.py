@@ -169,6 +169,14 @@ def test_a_plan_is_told_its_end_in_its_last_cycle_and_only_marked_before():
     assert ends.wake_at == now("2026-07-10")
 
 
+def test_a_plan_of_which_no_cycle_runs_is_looked_at_on_the_day_and_not_without_end():
+    later = takeover(plan(status="paused"), deal=a_deal(start_date=date(2026, 8, 16)))
+    ends = desire_ends(later, now("2026-08-01"))  # its trial ended on 10 July, without a card
+    assert ([d.compare for d in ends.objects], ends.wake_at) == ([{"metadata": {"tandem_taken_by": QUOTE_ID}}], None)
+    late = takeover(plan(), deal=a_deal(start_date=date(2026, 8, 16)))
+    assert desire_ends(late, now("2026-07-10")).wake_at == now("2026-07-10T00:10")  # Stripe is about to renew it
+
+
 def test_a_plan_that_runs_on_the_day_is_ended_then_and_a_second_run_writes_nothing():
     assert planned(plan(), "2026-06-25") == [("update", "", ("metadata",)), ("act", "cancel", ("standing",))]
     assert planned(plan(status="canceled", metadata={"tandem_taken_by": QUOTE_ID}), "2026-06-25") == []

@@ -35,6 +35,31 @@ def test_a_trial_starts_with_a_free_invoice_and_bills_at_its_end(story: Story) -
     assert day(items_of(subscription)[0].current_period_end) == "2026-02-15"
 
 
+@pytest.mark.parametrize(
+    ("missing", "status", "event"),
+    [
+        ("cancel", "canceled", "customer.subscription.deleted"),
+        ("pause", "paused", "customer.subscription.paused"),
+        ("create_invoice", "past_due", "invoice.payment_failed"),
+    ],
+)
+def test_a_trial_that_ends_without_a_card_does_what_it_was_asked_for(
+    story: Story, missing: str, status: str, event: str
+) -> None:
+    settings: Any = {"end_behavior": {"missing_payment_method": missing}}
+    customers = [story.customer(), story.customer("pm_card_visa")]
+    without, paid = (
+        story.subscribe(c, [{"price": story.price("3900")}], trial_period_days=14, trial_settings=settings)
+        for c in customers
+    )
+    story.at("2026-03-20T02:00:00")
+    assert (story.v1.subscriptions.retrieve(without.id).status, event in story.event_types()) == (status, True)
+    assert story.v1.subscriptions.retrieve(paid.id).status == "active"
+    # The free invoice, and where it went on one for each cycle.
+    assert len(story.invoices(customers[0])) == (4 if missing == "create_invoice" else 1)
+    assert [i.total for i in story.invoices(customers[1])] == [0, 3900, 3900, 3900]
+
+
 def test_more_seats_during_a_trial_cost_nothing_until_its_end(story: Story) -> None:
     customer = story.customer("pm_card_visa")
     subscription = story.subscribe(customer, [{"price": story.price("3900")}], trial_period_days=14)
