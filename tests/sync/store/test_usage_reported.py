@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -78,3 +79,16 @@ def test_a_row_stands_in_once_for_what_nobody_can_name(engine: Engine) -> None:
     store.decided([("stripe", "evt_1:no_meter")], "dropped")
     store.stand_in("stripe", "evt_1:no_meter", "calls", NOON, **WHY)
     assert store.set_aside_of() == []
+
+
+def test_one_file_that_two_shells_take_in_at_once_is_there_once_and_another_customers_identifier_differs(
+    engine: Engine,
+) -> None:
+    rows = [NewUsage(UsageRow("file", str(n), 5, NOON), "calls", "cus_1") for n in range(300)]
+    both = [StoredUsageEvents(engine), StoredUsageEvents(engine)]
+    with ThreadPoolExecutor(2) as shells:
+        became = list(shells.map(lambda one: one[0].add(one[1]), zip(both, (rows, rows[::-1]), strict=True)))
+
+    assert sorted(word for some in became for word in some) == ["known"] * 300 + ["new"] * 300
+    assert both[0].counts() == {"waiting": (300, 1_500)}
+    assert both[0].add([NewUsage(rows[0].row, "calls", "cus_2")]) == ["differs"]
