@@ -50,6 +50,7 @@ def attach(home: Path, *, database: str = DATABASE, redis_database: int = 0) -> 
 
     The database is created if it is missing. For processes that must never start servers: web, worker, scheduler.
     """
+    _check_name(database)
     place = Home.at(home)
     with _using(place):
         if not _keeper_lives(place):
@@ -70,9 +71,15 @@ def attach_or_start(home: Path, *, database: str = DATABASE, redis_database: int
 
     The database is created if it is missing. EmbeddedFault says why servers could not be had.
     """
+    _check_name(database)
     place = Home.at(home)
     with _using(place):
         yield _reach(place, database, redis_database)
+
+
+def _check_name(database: str) -> None:
+    if not DATABASE_NAME.fullmatch(database):
+        raise EmbeddedFault(f"{database!r} is no name for a database: lower-case letters, digits and _, 63 at most")
 
 
 def _reach(home: Home, database: str, redis_database: int) -> Servers:
@@ -192,8 +199,6 @@ def _described(home: Home) -> dict[str, Any]:
 
 
 def _addresses(home: Home, database: str, redis_database: int) -> Servers:
-    if not DATABASE_NAME.fullmatch(database):
-        raise EmbeddedFault(f"{database!r} is no name for a database: lower-case letters, digits and _, 63 at most")
     described = _described(home)
     address = {name: described["postgres"][name] for name in ("host", "port", "user")}
     _make_database(address, database)

@@ -35,6 +35,23 @@ def home(tmp_path: Path) -> Iterator[Path]:
     Home(tmp_path / "home").leave_no_sockets()  # of keepers that were killed
 
 
+@pytest.fixture(scope="module")
+def begun_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which both servers have run and were stopped."""
+    home = tmp_path_factory.mktemp("begun") / "home"
+    with attach_or_start(home):
+        pass
+    return home
+
+
+@pytest.fixture
+def used_home(begun_home: Path) -> Iterator[Path]:
+    """A home that others have used before: to make its cluster is most of what a test of a new one costs."""
+    yield begun_home
+    assert eventually(lambda: not of_home(begun_home)), "a test left processes behind"
+    Home(begun_home).leave_no_sockets()  # of keepers that were killed
+
+
 def another_user(home: Path) -> "subprocess.Popen[str]":
     """Another process that uses the servers until its input ends."""
     user = subprocess.Popen(
@@ -63,8 +80,8 @@ def described(home: Path) -> dict[str, dict[str, int]]:
     return parsed
 
 
-def test_both_servers_answer_on_unix_sockets_only(home: Path) -> None:
-    with attach_or_start(home) as servers:
+def test_both_servers_answer_on_unix_sockets_only(used_home: Path) -> None:
+    with attach_or_start(used_home) as servers:
         assert execute(
             servers, "SELECT current_setting('listen_addresses'), current_setting('fsync'), current_database()"
         ) == [("", "on", "tandem")]
@@ -78,20 +95,20 @@ def test_both_servers_answer_on_unix_sockets_only(home: Path) -> None:
         }
 
 
-def test_the_last_one_out_stops_the_servers(home: Path) -> None:
-    with attach_or_start(home) as servers:
+def test_the_last_one_out_stops_the_servers(used_home: Path) -> None:
+    with attach_or_start(used_home) as servers:
         keeper = servers.keeper_pid
-        user = another_user(home)
+        user = another_user(used_home)
 
     assert is_alive(keeper)
     user.communicate("\n")
 
-    assert not is_locked(home / "run" / "keeper.lock")
-    assert eventually(lambda: not of_home(home))
+    assert not is_locked(used_home / "run" / "keeper.lock")
+    assert eventually(lambda: not of_home(used_home))
 
 
-def test_a_second_user_finds_the_same_servers(home: Path) -> None:
-    with attach_or_start(home) as first, attach_or_start(home) as second, attach(home) as third:
+def test_a_second_user_finds_the_same_servers(used_home: Path) -> None:
+    with attach_or_start(used_home) as first, attach_or_start(used_home) as second, attach(used_home) as third:
         assert first == second == third
 
 
@@ -141,35 +158,33 @@ def test_killing_everything_at_once_recovers(home: Path) -> None:
             assert execute(again, "SELECT n FROM kept") == [(7,)]
 
 
-def test_starting_in_the_moment_of_a_kill_finds_servers_that_answer(home: Path) -> None:
-    with attach_or_start(home) as servers:
-        for pid in (described(home)["postgres"]["pid"], servers.keeper_pid):
+def test_starting_in_the_moment_of_a_kill_finds_servers_that_answer(used_home: Path) -> None:
+    with attach_or_start(used_home) as servers:
+        for pid in (described(used_home)["postgres"]["pid"], servers.keeper_pid):
             os.kill(pid, signal.SIGKILL)
 
-        with attach_or_start(home) as again:
+        with attach_or_start(used_home) as again:
             assert again.database_url == servers.database_url
 
 
-def test_a_pid_file_that_names_a_living_stranger_does_not_block_the_start(home: Path) -> None:
-    with attach_or_start(home):
-        pass
-    (home / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n/somewhere/else\n")
+def test_a_pid_file_that_names_a_living_stranger_does_not_block_the_start(used_home: Path) -> None:
+    (used_home / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n/somewhere/else\n")
 
-    with attach_or_start(home) as servers:
+    with attach_or_start(used_home) as servers:
         assert execute(servers, "SELECT 1") == [(1,)]
 
 
-def test_the_servers_stop_when_their_only_user_is_killed(home: Path) -> None:
-    user = another_user(home)
+def test_the_servers_stop_when_their_only_user_is_killed(used_home: Path) -> None:
+    user = another_user(used_home)
     user.kill()
     user.communicate()
 
-    assert eventually(lambda: not of_home(home))
+    assert eventually(lambda: not of_home(used_home))
 
 
-def test_a_server_that_dies_is_started_again(home: Path) -> None:
-    with attach_or_start(home) as servers:
-        os.kill(described(home)["postgres"]["pid"], signal.SIGKILL)
+def test_a_server_that_dies_is_started_again(used_home: Path) -> None:
+    with attach_or_start(used_home) as servers:
+        os.kill(described(used_home)["postgres"]["pid"], signal.SIGKILL)
 
         def answers() -> bool:
             try:
@@ -229,8 +244,8 @@ def test_an_interrupted_first_start_is_made_good(home: Path) -> None:
     assert not (home / "postgres.new").exists()
 
 
-def test_a_world_gets_a_database_and_a_queue_of_its_own(home: Path) -> None:
-    with attach_or_start(home) as servers, attach(home, database="sandbox_7", redis_database=3) as world:
+def test_a_world_gets_a_database_and_a_queue_of_its_own(used_home: Path) -> None:
+    with attach_or_start(used_home) as servers, attach(used_home, database="sandbox_7", redis_database=3) as world:
         assert execute(world, "SELECT current_database()") == [("sandbox_7",)]
         with redis.Redis.from_url(world.redis_url) as theirs, redis.Redis.from_url(servers.redis_url) as ours:
             theirs.set("key", "theirs")
@@ -238,9 +253,11 @@ def test_a_world_gets_a_database_and_a_queue_of_its_own(home: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "Sandbox", "a-b", 'x"; DROP DATABASE tandem; --', "a" * 64])
-def test_a_database_name_that_needs_quoting_is_refused(home: Path, name: str) -> None:
+def test_a_database_name_that_needs_quoting_is_refused_before_anything_starts(home: Path, name: str) -> None:
     with pytest.raises(EmbeddedFault, match="no name for a database"), attach_or_start(home, database=name):
         pass
+
+    assert not (home / "postgres").exists()
 
 
 def test_a_home_whose_path_is_too_long_for_sockets_works(tmp_path: Path) -> None:
@@ -254,12 +271,12 @@ def test_a_home_whose_path_is_too_long_for_sockets_works(tmp_path: Path) -> None
     assert eventually(lambda: not sockets.exists())
 
 
-def test_variables_of_libpq_do_not_lead_elsewhere(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_of_libpq_do_not_lead_elsewhere(used_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGPORT", "1")
     monkeypatch.setenv("PGHOST", "db.invalid")
     monkeypatch.setenv("PGDATABASE", "elsewhere")
 
-    with attach_or_start(home) as servers:
+    with attach_or_start(used_home) as servers:
         assert execute(servers, "SELECT current_database()") == [("tandem",)]
 
 
@@ -291,11 +308,11 @@ def test_root_runs_the_servers_as_nobody_and_opens_no_folder(tmp_path: Path) -> 
         assert (home / "run").stat().st_mode & 0o777 == 0o700
 
 
-def test_the_superuser_needs_no_password_because_nobody_else_reaches_the_socket(home: Path) -> None:
-    with attach_or_start(home):
-        address = described(home)["postgres"]
+def test_the_superuser_needs_no_password_because_nobody_else_reaches_the_socket(used_home: Path) -> None:
+    with attach_or_start(used_home):
+        address = described(used_home)["postgres"]
         with psycopg.connect(
             host=str(address["host"]), port=int(address["port"]), user="tandem", dbname="postgres"
         ) as connection:
             assert connection.execute("SELECT current_user").fetchone() == ("tandem",)
-        assert (home / "run").stat().st_mode & 0o077 == 0
+        assert (used_home / "run").stat().st_mode & 0o077 == 0
