@@ -21,11 +21,14 @@ class Settled:
 
 @dataclass(frozen=True)
 class Begun:
-    """How a track was begun, and by quote id how later quotes were brought into it."""
+    """How a track was begun, and by quote id how later quotes were brought into it. ``closed``: its Stripe object has ended,
+    so that no quote will be brought into it any more.
+    """
 
     plain: date
     at: datetime
     quotes: Mapping[str, Settled] = field(default_factory=dict)
+    closed: bool = False
 
 
 def plain_from(track: Track, deal: Deal, now: datetime) -> date:
@@ -81,7 +84,8 @@ def settled(track: Track, deal: Deal, begun: Begun | None, now: datetime) -> Map
         known[track.opened_by] = Settled(begun.plain, begun.at)
     fresh = {c.quote_id: _fresh(track, deal, c, now) for c in touching(track, deal) if c.quote_id not in known}
     if begun and fresh:
-        late = (c for c in _after_its_end(track, deal) if c.quote_id in fresh)
+        never = touching(track, deal) if begun.closed else _after_its_end(track, deal)
+        late = (c for c in never if c.quote_id in fresh)
         fresh |= {c.quote_id: _told_too_late(track, deal, c, now) for c in late}
     return {c.quote_id: known.get(c.quote_id) or fresh[c.quote_id] for c in touching(track, deal)}
 

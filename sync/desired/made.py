@@ -15,6 +15,8 @@ from sync.facts import Fact, Schedule, Subscription
 
 #: A schedule that says nothing any more about what will be billed.
 LET_GO = "released"
+#: What a subscription is called that bills no more.
+OVER = frozenset({"canceled", "incomplete_expired"})
 
 
 @dataclass(frozen=True)
@@ -94,4 +96,11 @@ def _begun(track: Track, deal: Deal, mine: Made) -> Begun:
     quotes = {
         quote: Settled(plain_day(track, deal, plain_s), instant(at_s)) for quote, (plain_s, at_s) in mine.quotes.items()
     }
-    return Begun(plain_day(track, deal, mine.plain_s), instant(mine.at_s), quotes)
+    return Begun(plain_day(track, deal, mine.plain_s), instant(mine.at_s), quotes, closed=_is_closed(mine))
+
+
+def _is_closed(mine: Made) -> bool:
+    """Whether what is there has ended in Stripe, by its plan or by hand: nothing can be told it any more."""
+    if mine.subscription is not None:
+        return mine.subscription.status in OVER
+    return mine.schedule is not None and mine.schedule.status == "canceled"

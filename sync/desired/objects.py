@@ -32,7 +32,7 @@ from sync.desired.keys import (
     TRUE_UP,
     deal_metadata,
 )
-from sync.desired.made import LET_GO, Made, begun
+from sync.desired.made import LET_GO, OVER, Made, begun
 from sync.desired.paying import payment_settings
 from sync.desired.schedules import (
     Window,
@@ -120,7 +120,14 @@ class PlannedObject:
     def _stops(self) -> bool:
         """Whether its day has come before the one that was sold, and no schedule is there that would end the subscription."""
         there = self.late or self.mine.subscription is not None
-        return there and self.over and self._is_cut and self._runs_by is None
+        unled = self._runs_by is None or (self.put_back and self._let_go_on)
+        return there and self.over and self._is_cut and unled
+
+    @property
+    def _let_go_on(self) -> bool:
+        """Whether somebody released the schedule that would have ended it, so that Stripe bills on."""
+        runs = self.mine.subscription is not None and self.mine.subscription.status not in OVER
+        return runs and self._runs_by is not None and self._runs_by.status == LET_GO
 
     @property
     def _is_cut(self) -> bool:
@@ -277,7 +284,7 @@ class PlannedObject:
         update: dict[str, Mapping[str, Value]] = {}
         acts: dict[str, str] = {}
         live = schedule.status in ("active", "not_started")
-        if not self._is_cut:
+        if not self._is_cut or (self._let_go_on and not self.put_back):
             compare["standing"] = AS_PLANNED
         elif live and schedule.phases and schedule.phases[-1].end_s > seconds(self.now):
             compare |= {"standing": "canceled", "metadata": {KEY: self.track.key, **self._metadata()}}

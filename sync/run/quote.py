@@ -16,6 +16,7 @@ from sync.desired import frozen
 from sync.desired.preview import cannot_bill
 from sync.desired.quote_status import NOT_STARTED, QuoteView, blank_fields, quote_fields
 from sync.errors import LeaseLost, Refusal, Refused, SyncError, Terminal, Transient, Unsafe
+from sync.facts import Schedule
 from sync.plan import Plan
 from sync.ports import (
     Again,
@@ -214,7 +215,7 @@ class QuoteRun:
         self.telling.tell(run, run.worked, error)
         self.planner.payers.asked(run.due.key, error)
         refusals = error.refusals if isinstance(error, Terminal) else ()
-        drifted = [d.remote_id for d in run.worked.plan.drift] if run.worked else []
+        drifted = _drifted(run.worked) if run.worked else []
         if run.worked is not None and error.code == "BUG-503":
             customer = run.worked.known.get(Ref("customer", run.worked.deal.payer.account_id), "")
             drifted += [one.invoice.id for one in self.promise.unlike(run.worked.deal, customer)]
@@ -242,3 +243,12 @@ class QuoteRun:
             charged="Nothing more was charged.", what="The quote",
         )  # fmt: skip
         return Failed("DATA-221", message, blocked_on=(promise.quote_id,))
+
+
+def _drifted(worked: Worked) -> list[str]:
+    """The Stripe objects that stop the plan, with the subscriptions that go on without a schedule that was released: who
+    answers by ending one of these is heard too.
+    """
+    found = [d.remote_id for d in worked.plan.drift]
+    schedules = (f for f in worked.objects if isinstance(f, Schedule) and f.id in found)
+    return [*found, *(s.released_subscription for s in schedules if s.released_subscription)]

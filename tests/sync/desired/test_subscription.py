@@ -9,8 +9,9 @@ import pytest
 
 from sync import facts
 from sync.deal.deal import Deal
+from sync.deal.forecast import forecast
 from sync.deal.timeline import tracks
-from sync.desired.made import made
+from sync.desired.made import begun, made
 from sync.desired.schedules import spans, window
 from sync.desired.subscription import desire
 from sync.errors import Refused, Unsafe
@@ -197,6 +198,40 @@ def test_a_schedule_canceled_outside_is_told_and_not_made_again():
     plan = stripe.plan(deal, EARLY)
     assert plan.operations == ()
     assert [d.part for d in plan.drift] == ["standing"]
+
+
+def test_a_schedule_released_outside_is_told_for_as_long_as_its_subscription_outlives_a_cancellation():
+    """The Cancellation's day made the difference go away, and the customer was billed on for good."""
+    stripe = StripeAnswers()
+    deal = a_deal()
+    stripe.converge(deal, LATE)
+    (schedule,), (subscription,) = stripe.of(facts.Schedule), stripe.of(facts.Subscription)
+    stripe.change(schedule, status="released", released_subscription=subscription.id)
+    stripe.change(subscription, schedule=None)
+    ended = a_cancellation(deal, date(2026, 6, 1), now=LATE)
+    for now in (LATE, datetime(2026, 6, 2, tzinfo=UTC)):
+        plan = stripe.plan(ended, now)
+        assert [(d.ref.kind, d.part, d.found) for d in plan.drift] == [("schedule", "standing", "released")]
+
+    back = desire(ended, datetime(2026, 6, 2, tzinfo=UTC), made(ended, stripe.facts.values()), put_back=True)
+    assert [o.acts for o in back.objects if o.ref.kind == "subscription"] == [{"standing": "cancel"}]
+    stripe.change(stripe.facts[subscription.id], status="canceled")
+    assert stripe.plan(ended, datetime(2026, 6, 2, tzinfo=UTC)).drift == ()
+
+
+def test_a_quote_of_an_object_that_was_ended_by_hand_counts_from_when_it_was_taken_in():
+    """Stripe can't be told when that was: on each later day more cycles seemed to have been billed before it."""
+    stripe = StripeAnswers()
+    deal = a_deal()
+    stripe.converge(deal, LATE)
+    (subscription,) = stripe.of(facts.Subscription)
+    stripe.change(subscription, status="canceled")
+    ended = a_cancellation(deal, date(2026, 6, 1), now=LATE, accepted_at=LATE)
+    totals = [
+        forecast(ended, now, begun(ended, made(ended, stripe.facts.values()))).total
+        for now in (datetime(2026, 6, 2, tzinfo=UTC), datetime(2026, 9, 2, tzinfo=UTC))
+    ]
+    assert totals == [500_000, 500_000]
 
 
 # ---------------------------------------------------------------- the start has come
