@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from sync.catalogue import CATALOGUE, Entry, Kind
@@ -27,13 +28,14 @@ ROLES = {
 }
 
 
-def used_codes() -> set[str]:
+@cache
+def used_codes() -> frozenset[str]:
     """Codes that some code of this release gives out; the catalogue itself, the command line and the demo do not count."""
     words = (ROOT / "sync" / "catalogue.py", ROOT / "sync" / "headlines.py")
     skipped = (*words, ROOT / "sync" / "cli", ROOT / "workers" / "demo")
     sources = [p for folder in ("sync", "workers") for p in (ROOT / folder).rglob("*.py")]
     ours = [p for p in sources if not any(p == s or s in p.parents for s in skipped)]
-    return {code for path in ours for text in _strings(path) for code in CODE.findall(text)}
+    return frozenset(code for path in ours for text in _strings(path) for code in CODE.findall(text))
 
 
 def error_table() -> str:
