@@ -19,6 +19,7 @@ import structlog
 from sync.clock import Clock
 from sync.errors import SyncError
 from sync.ports import Cursors, Mark, SubjectState
+from sync.run.configured import Configured
 from sync.run.pipeline import Pipeline
 from workers.broker import QUEUES, Doorbell
 from workers.loops import Loop
@@ -48,6 +49,7 @@ class PolledSalesforce(Protocol):
     @property
     def organization_id(self) -> str: ...
     def limits(self) -> Mapping[str, int]: ...
+    def configuration(self) -> str: ...
     def rewound(self, cursor: Mapping[str, object] | None, seconds: int) -> Mapping[str, object]: ...
 
 
@@ -74,6 +76,7 @@ class Pace:
     all_events_s: float = ALL_EVENTS_EVERY_S
     overlap_s: float = OVERLAP_EVERY_S
     refused_s: float = REFUSED_EVERY_S
+    configured_s: float = 60.0
     nightly_s: float = 30.0
     won_s: float = 300.0
     tidy_s: float = 600.0
@@ -191,13 +194,15 @@ class Scheduler:
 
     def salesforce_timers(self) -> list[Timer]:
         """Reading Salesforce: hot and cold objects, the overlap of each, refused quotes."""
-        pace = self._pace
+        pace, pipeline = self._pace, self._pipeline
+        configured = Configured(pipeline.subjects, pipeline.outbox, self._salesforce)
         return [
             Timer("overlap_hot", pace.overlap_s, lambda: self.go_back("hot")),
             Timer("overlap_cold", pace.overlap_s, lambda: self.go_back("cold")),
             Timer("salesforce_hot", pace.hot_s, lambda: self.poll("hot")),
             Timer("salesforce_cold", pace.cold_s, lambda: self.poll("cold")),
             Timer("refused_quotes", pace.refused_s, self.look_again_at_refused, at_once=False),
+            Timer("org_configured", pace.configured_s, configured.look, at_once=False),
         ]
 
     def stripe_timers(self, of: Pipeline | None = None) -> list[Timer]:

@@ -142,6 +142,12 @@ class SalesforceOrg:
         described = self._schema.fields(objects)
         return [fault for name in objects for fault in self._faults_of(name, described[name])]
 
+    def configuration(self) -> str:
+        """A digest of what the log-in sees of the mapped objects now; another one says that the org was set up otherwise. One
+        call.
+        """
+        return self._schema.configuration(list(self._mappings.objects))
+
     def missing_task_rights(self) -> Sequence[str]:
         """What the log-in may not do that OWNER_TASKS needs, in plain words. One call."""
         return self._writes.tasks.missing_rights()

@@ -88,9 +88,11 @@ class StripeHttp:
     def find(
         self, endpoint: Endpoint, params: Mapping[str, object] | None = None, *, id: str = ""
     ) -> dict[str, Any] | None:
-        """One object (or the page beside one), or None when Stripe says that it has no such object. Any other failure
-        raises: it never means "none".
+        """One object (or the page beside one), or None when Stripe says that it has no such object, or can have none by
+        that id. Any other failure raises: it never means "none".
         """
+        if id and not _names_one(id):
+            return None
         answer = self._asked(endpoint, lambda d: self._read(endpoint, params or {}, id, d), fits=is_missing)
         return None if is_missing(answer) else _object(answer)
 
@@ -215,6 +217,11 @@ def _object(answer: Answer) -> dict[str, Any]:
     body = answer.json()
     assert isinstance(body, dict)
     return body
+
+
+def _names_one(id: str) -> bool:
+    """Whether an object can have this id: it is one step of a path, which leads nowhere else and is cut by nothing."""
+    return bool(id.strip(".")) and id.isprintable() and not set(id) & set("/\\?#%")
 
 
 def _path(endpoint: Endpoint, id: str) -> str:

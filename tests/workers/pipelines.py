@@ -26,7 +26,8 @@ class CountingPipeline:
         self._during = during
         self._lock = threading.Lock()
         self.flusher = SimpleNamespace(run_once=lambda: self.step("flush"))
-        self.subjects = SimpleNamespace(counts=lambda now: self.counts())
+        self.subjects = SimpleNamespace(counts=lambda now: self.counts(), failures=lambda code=None: [])
+        self.outbox = SimpleNamespace(refused=lambda code: [])
         self.polls: Counter[str] = Counter()
         self.nightly = SimpleNamespace(mark_when_due=lambda: self.poll("nightly"))
         self.won = SimpleNamespace(look=lambda: self.poll("won"))

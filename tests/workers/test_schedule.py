@@ -36,6 +36,9 @@ class Salesforce:
     def rewound(self, cursor: Mapping[str, object] | None, seconds: int) -> Mapping[str, object]:
         return {**(cursor or {}), "rewound_by": seconds}
 
+    def configuration(self) -> str:
+        return "as it is"
+
     def limits(self) -> Mapping[str, int]:
         return {"used": 7, "allowed": 100}
 
