@@ -58,7 +58,8 @@ def desire_credits(dues: Iterable[tuple[str, CreditDue]], deal: Deal, money: Mon
     """The credit notes and balance transactions that are missing. ``dues`` come with the id of their subscription,
     blank where there is none.
 
-    Nothing is given back that was not billed: what was voided counts for nothing.
+    Nothing is given back that was not billed: what was voided counts for nothing, and of what was given up as uncollectible
+    only what had been paid.
     """
     found = Credits()
     left = {invoice.id: _creditable(invoice) for invoice in money.invoices}
@@ -76,7 +77,7 @@ def _give(
     notes = [n for n in money.notes if _is_for(n.metadata, due) and n.status != "void"]
     given = sum(worth(n.metadata, n.amount_minor) for n in notes)
     given += sum(worth(b.metadata, -b.amount_minor) for b in money.balances if _is_for(b.metadata, due))
-    billed = sum(i.before_tax_minor for i in covering if i.status != "void")
+    billed = sum(_billed(i) for i in covering)
     rest = min(due.amount, billed) - given
     if rest > 0 and any(i.status == "draft" for i in covering):
         found.wake_at = now + DRAFT_LASTS
@@ -91,6 +92,14 @@ def _give(
                 found.objects.append(_note(due, invoice, note, deal))
     if rest > 0:
         found.objects.append(_balance(due, rest, with_tax(rest, covering), deal))
+
+
+def _billed(invoice: Invoice) -> int:
+    """What the customer owes or has paid of an invoice, before tax: money that nobody expects any more is not given back."""
+    if invoice.status == "void":
+        return 0
+    gave_up = invoice.status == "uncollectible"
+    return before_tax(invoice, invoice.amount_paid_minor) if gave_up else invoice.before_tax_minor
 
 
 def _creditable(invoice: Invoice) -> int:
