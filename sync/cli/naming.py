@@ -18,8 +18,14 @@ if TYPE_CHECKING:
     from sync.wiring import Services, Store
 
 
+#: The number of a quote, as orgs give them: 00000123, Q-00123.
+QUOTE_NUMBER = re.compile(r"[\w-]*\d[\w-]*")
+
+
 def subject_of(text: str, services: Store) -> str:
-    """The subject's key. NotFound for a reference nobody has; Misused for what can name nothing."""
+    """The subject's key. A quote's number is one too, where Salesforce can be asked. NotFound for a reference nobody has;
+    Misused for what can name nothing.
+    """
     try:
         named = key_of(text)
     except NoId as error:
@@ -28,11 +34,23 @@ def subject_of(text: str, services: Store) -> str:
         return named
     if (found := services.subjects.by_reference(text)) is not None:
         return found.key
+    if QUOTE_NUMBER.fullmatch(text) and (numbered := _numbered(text, services)) is not None:
+        return numbered
     if re.fullmatch(r"[0-9A-Za-z]{4,12}", text):
         raise NotFound(f"nothing has the reference {text}.")
     raise Misused(
         f"{text!r} names no subject: give kind:id ({', '.join(KINDS)}), an id of Salesforce or Stripe, or a reference."
     )
+
+
+def _numbered(text: str, services: Store) -> str | None:
+    """The key of the quote with this number. Misused for a number that several have."""
+    from sync.wiring import Services
+
+    found = services.salesforce.quotes_numbered(text) if isinstance(services, Services) else ()
+    if len(found) > 1:
+        raise Misused(f"{text} is the number of several quotes: {', '.join(found)}. Give the id of one.")
+    return f"quote:{found[0]}" if found else None
 
 
 def code_of(text: str | None) -> str | None:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sync.cli import places
 from sync.cli.exits import NotFound
-from sync.cli.naming import key_named_in
+from sync.cli.naming import QUOTE_NUMBER, key_named_in
 from sync.cli.options import Json, Yes
 from sync.cli.output import Out, instant, table
 from sync.cli.several import names_of
 from sync.ports import SubjectState
+from sync.run.naming import NoId, key_of
+
+if TYPE_CHECKING:
+    from sync.wiring import Store
 
 
 def timeline(
     id: Annotated[
-        str, typer.Argument(help="A subject key, an id of Salesforce or Stripe, or a reference such as 7F3K.")
+        str, typer.Argument(help="A subject key, an id of Salesforce or Stripe, a quote's number, or a reference.")
     ],
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many entries at most.")] = 50,
     json: Json = False,
@@ -31,11 +35,13 @@ def timeline(
       tandem timeline 0Q0xx0000004C92AAE
       tandem timeline sub_sched_1Qx --json
       tandem timeline 7F3K
+      tandem timeline 00000123
     """
     with places.store() as store:
-        key = key_named_in(id, store)
-        state = store.subjects.state(key) if key else None
-        entries = [_named(entry, names_of(store)) for entry in store.ledger.timeline(key or id, limit)]
+        state, entries = _told(id, store, limit)
+    if not entries and state is None and _may_be_a_number(id):
+        with places.services() as services:  # Salesforce knows which quote has the number
+            state, entries = _told(id, services, limit)
     if not entries and state is None:
         raise NotFound(f"nothing was ever done under {id}.")
     rows = [_row(entry) for entry in entries]
@@ -43,6 +49,20 @@ def timeline(
     value: dict[str, object] = {"id": id, "stands": _standing(state), "entries": [dict(e) for e in entries]}
     Out(json).answer("timeline", value, [*_stands(state), *([table(headings, rows)] if rows else [])])
     return 0
+
+
+def _may_be_a_number(text: str) -> bool:
+    try:
+        return QUOTE_NUMBER.fullmatch(text) is not None and key_of(text) is None
+    except NoId:
+        return False
+
+
+def _told(name: str, store: Store, limit: int) -> tuple[SubjectState | None, list[Mapping[str, object]]]:
+    """How the record stands, and what was done with it; nothing for a name that the store doesn't know."""
+    key = key_named_in(name, store)
+    state = store.subjects.state(key) if key else None
+    return state, [_named(entry, names_of(store)) for entry in store.ledger.timeline(key or name, limit)]
 
 
 def _named(entry: Mapping[str, object], names: Mapping[str, str]) -> Mapping[str, object]:

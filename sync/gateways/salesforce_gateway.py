@@ -64,6 +64,10 @@ class SalesforceOrg:
     def quotes_of_deal(self, opportunity_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
         return self._reads.quotes_of_deal(opportunity_ids)
 
+    def quotes_numbered(self, number: str) -> Sequence[str]:
+        """Ids of the quotes with this number, as people read it on the quote. One call."""
+        return self._reads.quotes_numbered(number)
+
     def deal_quotes(self, billing_keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
         return self._reads.deal_quotes(billing_keys)
 

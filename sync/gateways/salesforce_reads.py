@@ -169,6 +169,11 @@ class Reads:
             found.setdefault(str(row["OpportunityId"]), []).append(str(row["Id"]))
         return found
 
+    def quotes_numbered(self, number: str) -> Sequence[str]:
+        """Ids of the quotes with this number (the org's own text for it), the oldest first."""
+        [rows] = self.rows_of([format_soql("SELECT Id FROM Quote WHERE QuoteNumber = {} ORDER BY Id", number)])
+        return [str(row["Id"]) for row in rows]
+
     def deal_quotes(self, billing_keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """Ids of the quotes that point at each deal's row, whatever their status, in the order of their numbers."""
         wanted = [key for key in dict.fromkeys(billing_keys) if key]

@@ -313,6 +313,10 @@ def test_timeline_of_a_refused_quote_says_how_it_stands(tandem: Tandem, crm: Crm
         assert answer.code == 0, name
         assert "DATA-201" in answer.out
         assert "waits for a person" in answer.out
+    number = crm.query(f"SELECT QuoteNumber FROM Quote WHERE Id = '{quote}'")[0]["QuoteNumber"]
+    assert tandem("timeline", number).out == tandem("timeline", quote).out
+    assert tandem("explain", number).out == tandem("explain", quote).out
+    assert tandem("timeline", "99999999").code == 3
     told = tandem("timeline", quote, "--json").json
     assert told["stands"]["code"] == "DATA-201"
     tandem("replay", quote, "--apply", "--yes")
