@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from sync.config import EVER, Settings
 from sync.deal.changes import Credit, Proration
@@ -17,6 +17,7 @@ from sync.ports import SalesforceGateway
 from sync.run.owner_tasks import OwnerTasks, switched_on
 from sync.run.start import Start
 from sync.wiring.store import Store
+from sync.zones import known_zones
 
 COLLECTION = {"Send Invoice": "send_invoice", "Charge Automatically": "charge_automatically"}
 ZONES_FRESH_S = 600.0
@@ -90,7 +91,7 @@ def zones(salesforce: SalesforceGateway, default: str) -> ZoneOf:
         nonlocal known, read_at
         if time.monotonic() - read_at > ZONES_FRESH_S:
             told = salesforce.billing_timezones()
-            known, read_at = {a: z for a, z in told.items() if z in available_timezones()}, time.monotonic()
+            known, read_at = {a: z for a, z in told.items() if z in known_zones()}, time.monotonic()
         return {a: known.get(a, default) for a in account_ids}
 
     return zone_of
