@@ -148,6 +148,18 @@ def test_refused_quotes_and_open_questions_are_looked_at_again_and_safety_stops_
     assert due == {"quote:0Q01", "quote:0Q02", "customer:cus_1"}
 
 
+def test_what_waits_for_the_org_is_looked_at_again_once_and_then_when_the_org_is_another(engine: Engine) -> None:
+    pipeline = CountingPipeline()
+    subjects = StoredSubjects(engine, now=lambda: NOON)
+    pipeline.subjects = any_of(subjects)
+    one, _ = scheduler(engine, pipeline, holder="one")
+    timer = next(t for t in one.salesforce_timers() if t.name == "org_configured")
+    for turn, due in ((0.0, True), (100.0, False)):
+        fail(subjects, "payer:001A", "CONF-302")
+        assert timer.turn(turn)
+        assert is_due(subjects, "payer:001A") is due
+
+
 def test_a_lane_is_rung_as_often_as_it_has_units_but_not_without_end(engine: Engine) -> None:
     one, bell = scheduler(engine, CountingPipeline(deal=1000, mirror=1000, bulk=1), holder="one")
     one.ring_what_is_due()
