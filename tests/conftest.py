@@ -28,7 +28,8 @@ from workers.embedded import Servers, attach_or_start
 
 properties.load_profile()
 
-#: The files that take longest, the longest first. They start first, so that no process is left alone with one at the end.
+#: The files that take longest, the longest first: of the long stories, then of make test. They start first, so that no process
+#: is left alone with one at the end.
 LONGEST = (
     "crash/test_killed.py",
     "benchmarks/test_calls.py",
@@ -36,26 +37,34 @@ LONGEST = (
     "e2e/test_amendments.py",
     "e2e/test_faults.py",
     "crash/test_disturbed.py",
-    "sync/cli/test_processes.py",
     "test_wheel.py",
     "e2e/test_deals.py",
     "e2e/test_currencies_and_zones.py",
     "e2e/test_cancellations.py",
     "e2e/test_discounts.py",
-    "e2e/test_bad_quotes.py",
     "e2e/test_evergreen.py",
     "e2e/test_usage.py",
     "e2e/test_late_changes.py",
-    "workers/test_secrets.py",
-    "sync/store/test_flush_packing.py",
-    "sync/deal/test_deals_at_random.py",
-    "cases/test_case_33.py",
-    "cases/test_case_25.py",
-    "cases/test_case_04.py",
-    "judged/test_last_days.py",
     "e2e/test_customers.py",
-    "cases/test_case_16.py",
+    "judged/test_last_days.py",
+    "sync/cli/test_processes.py",
+    "sync/cli/test_work.py",
+    "workers/embedded/test_attachment.py",
+    "workers/test_supervisor.py",
+    "e2e/test_several_stripe_accounts.py",
+    "e2e/test_quotes.py",
+    "sync/deal/test_deals_at_random.py",
+    "sync/cli/test_usage.py",
+    "e2e/test_one_time_deals.py",
+    "sync/deal/test_any_deal.py",
+    "e2e/test_usage_reported.py",
+    "e2e/test_bad_quotes.py",
+    "e2e/test_reconcile.py",
+    "cases/test_case_43.py",
+    "cases/test_case_08.py",
     "cases/test_case_02.py",
+    "sync/store/test_outbox.py",
+    "cases/test_case_06.py",
 )
 
 
