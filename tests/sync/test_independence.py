@@ -251,8 +251,10 @@ def _with_summer(zone: str, at: date) -> timedelta:
     return datetime(at.year, at.month, at.day, 12, tzinfo=ZoneInfo(zone)).utcoffset() or timedelta()
 
 
-def _oldest(pieces: Any, removal: Any, change: Any, newest_first: bool, _was: Any = changes._removed) -> Any:
-    return _was(pieces, removal, change, not newest_first)
+def _oldest(
+    pieces: Any, removal: Any, change: Any, newest_first: bool, spared: Any, _was: Any = changes._removed
+) -> Any:
+    return _was(pieces, removal, change, not newest_first, spared)
 
 
 def _thirtieths(first: date, end: date) -> Fraction:
