@@ -3,7 +3,8 @@
 Kinds and what they do (``middleware.py`` applies them; a half words the vendor's answer):
 ``rate_limit`` ``quota`` ``lock`` ``error_500`` ``expire_token`` answer in the vendor's shape; ``drop`` closes the
 connection without doing the work; ``timeout_after_effect`` does the work and never answers; ``delay`` answers late.
-``refuse_later`` is for Stripe's meter events: they are taken, do not count, and a report says so within a minute.
+``refuse_later`` is for Stripe's meter events: they are taken, do not count, and a report says so within a minute. ``refuse``
+is a 400 of Stripe for a reason that nobody could foresee.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ KINDS = (
     "quota",
     "expire_token",
     "refuse_later",
+    "refuse",
 )
 _KEYS = {"system", "kind", "ratio", "next", "match", "delay_s", "account"}
 _NOT_OF_STRIPE = {"quota", "expire_token"}
+_NOT_OF_SALESFORCE = {"refuse_later", "refuse"}
 DEFAULT_DELAY_S = 2.0
 LONGEST_DELAY_S = 120.0
 
@@ -61,7 +64,7 @@ class Fault:
             raise FaultRefused(f"kind must be one of {', '.join(KINDS)}")
         if system == "stripe" and kind in _NOT_OF_STRIPE:
             raise FaultRefused(f"Stripe has no {kind}")
-        if system == "salesforce" and kind == "refuse_later":
+        if system == "salesforce" and kind in _NOT_OF_SALESFORCE:
             raise FaultRefused(f"Salesforce has no {kind}")
         if ("ratio" in data) == ("next" in data):
             raise FaultRefused("give either ratio (0 to 1) or next (a count)")

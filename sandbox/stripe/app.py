@@ -93,7 +93,7 @@ class StripeHalf:
             return {"body": text}
 
     def fault_answer(self, kind: str, method: str, path: str, headers: Mapping[str, str]) -> Answer | None:
-        """Rate limits and locks are answered here; a 500 is the exchange's, as it is kept under the key."""
+        """Rate limits, locks and refusals are answered here; a 500 is the exchange's, as it is kept under the key."""
         if kind == "rate_limit":
             return self._refusal(429, "rate_limit", "Request rate limit exceeded.", {})
         if kind == "lock":
@@ -102,6 +102,8 @@ class StripeHalf:
                 " accessing it. If you see this error intermittently, retry the request."
             )
             return self._refusal(429, "lock_timeout", message, {"stripe-should-retry": "true"})
+        if kind == "refuse":
+            return self._refusal(400, "parameter_invalid", "Your account cannot make this request.", {})
         return None
 
     def _refusal(self, status: int, code: str, message: str, headers: dict[str, str]) -> Answer:

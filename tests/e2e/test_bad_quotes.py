@@ -183,13 +183,14 @@ def test_salesforce_itself_refuses_what_it_would_refuse(world: World) -> None:
 def test_what_stripe_refuses_half_way_says_what_there_is_and_that_nothing_was_charged(
     world: World, tandem: Tandem
 ) -> None:
-    """Stripe's coupons take off 999,999.99 at most: nobody knows before the customer and the product are made."""
+    """For a reason that nobody could foresee, when the customer and the product are made already."""
     world.at("2026-03-01")
-    quote = sell(world.crm, [(_seat(world.crm), 1, "2000000.00", {"Discount_Amount__c": "1500000.00"})], **MONTHLY)
+    world.fault("stripe", "refuse", next=1, match="POST /v1/prices")
+    quote = sell(world.crm, [(_seat(world.crm), 1, "20.00", {})], **MONTHLY)
     tandem.drain()
 
     row = quote_row(world, quote)
     assert (row["Billing_Status__c"], row["Billing_Code__c"]) == ("With Billing Team", "BUG-502")
-    assert row["Billing_Message__c"].startswith("Stripe refused to create a coupon: ")
+    assert row["Billing_Message__c"].startswith("Stripe refused to create a price: ")
     assert row["Billing_Message__c"].endswith(" In Stripe nothing bills it yet. Nothing was charged.")
     assert world.stripe.all("subscription_schedules") == world.stripe.all("subscriptions", status="all") == []
