@@ -133,10 +133,12 @@ def monthly(
 
 
 def _a_month(cycle: Fraction, position: Position) -> Fraction:
-    """A cycle's net amount as a month's. A cycle that is not billed at all is worth what its price says."""
+    """A cycle's net amount as a month's. A cycle that is not billed at all is worth what its price says; and one is worth
+    nothing where its price says so: what it bills is of a time when a discount has run out.
+    """
     if not position.licensed:
         return Fraction(0)
-    if position.month_value is not None and not position.price.unit_amount_decimal:
+    if position.month_value is not None and not (position.price.unit_amount_decimal and position.month_value):
         return position.month_value * (1 if position.quantity is None else position.quantity)
     return cycle / position.cycle_months
 

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from random import Random
@@ -550,15 +550,25 @@ class Life:
 
 def signed_total(oracle: Oracle) -> int:
     """What the papers of a plain deal add up to: each line from its day to the end, less what is taken off from then."""
-    end = oracle.terms.end
+    often = next(x.cycle for x in oracle.papers[0].adds if x.cycle)
     total = sum(
-        cents(x.price * x.quantity * (months_and_days(x.start, end) if x.cycle else Fraction(1)))
+        cents(x.price * x.quantity * (_months_left(x.start, often, oracle.terms) if x.cycle else Fraction(1)))
         for p in oracle.papers
         for x in p.adds
     )
     return total - sum(
-        cents(t.price * t.quantity * months_and_days(t.day, end)) for p in oracle.papers for t in p.takes
+        cents(t.price * t.quantity * _months_left(t.day, often, oracle.terms)) for p in oracle.papers for t in p.takes
     )
+
+
+def _months_left(day: date, often: int, terms: Terms) -> Fraction:
+    """From a day to the end; from a billing day as many months as are billed from it, also where that is a clamped one:
+    from 30 November to 31 December it is one month of a deal of the 31st.
+    """
+    before = next((k for k in range(0, 240, often) if month_on(terms.start, k) >= day), 0)
+    if month_on(terms.start, before) == day:
+        return months_and_days(terms.start, terms.end) - before
+    return months_and_days(day, terms.end)
 
 
 def _is_rounded(shown: Decimal, exact: Fraction) -> bool:

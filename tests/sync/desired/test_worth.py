@@ -114,3 +114,11 @@ def test_seats_by_tiers_and_by_packages_are_worth_what_an_invoice_asks_for_them(
         4500,
         3000,
     ]
+
+
+def test_a_cut_cycle_is_worth_what_its_price_says_also_where_that_is_nothing() -> None:
+    """The first piece of a line that is free for some months bills the time after them: it was taken for its worth."""
+    cut: dict[str, Any] = {"interval": "day", "interval_count": 38}
+    assert worth(at("4724", 7, **cut, metadata={"tandem_monthly": "0"})) == [0]
+    assert worth(at("100", 2, **cut, metadata={"tandem_monthly": "80"})) == [160]
+    assert worth(at("0", 2, **cut, metadata={"tandem_monthly": "80"})) == [160]
