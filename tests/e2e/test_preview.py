@@ -60,7 +60,7 @@ def test_a_known_customers_first_invoice_is_held_against_stripes_own_preview(wor
     assert "Stripe's own preview of that invoice agrees: 89.99 USD" in said  # 99.99 less 10.00
 
 
-@pytest.mark.parametrize("trial", [0, 20])
+@pytest.mark.parametrize("trial", [0, pytest.param(20, marks=pytest.mark.long)])
 def test_a_change_is_previewed_before_anybody_signs_it_and_comes_so(world: World, tandem: Tandem, trial: int) -> None:
     """Of a deal that is planned, and of one that runs: each kind of change, asked for by a Check and on the command line.
     The prices on which the deal stands were not read for it, so every schedule looked as if somebody had changed it.
