@@ -37,12 +37,7 @@ def test_what_is_foreseen_is_what_the_papers_say(seed: int, early: bool) -> None
             continue
         life = Lived(plan.customers[deal.customer], plan.rounding)
         one = Worked(plan, deal, life, worked.get(deal.follows or 0))
-        for number, quote in enumerate(deal.quotes, start=1):
-            found = one.take_in(number, quote)
-            if found:
-                wrong.append(f"deal {place} quote {number} {quote}: {found}\n  {deal.quotes[: number - 1]}")
-            if found or one.oracle is None:
-                break
+        wrong += _taken_in(one, place)
         if one.oracle is not None:
             worked[place] = one
     assert not wrong, "\n".join(wrong)
@@ -56,13 +51,19 @@ def test_what_is_added_to_a_deal_of_one_time_lines_is_what_the_papers_say(seed: 
         life = Lived(plan.customers[deal.customer], plan.rounding)
         # What an Amendment takes off, or its discount, was thought of beside lines that are not there.
         one = Worked(plan, deal, life, None, fair=frozenset({"DATA-207", "DATA-209"}))
-        for number, quote in enumerate(deal.quotes, start=1):
-            found = one.take_in(number, quote)
-            if found:
-                wrong.append(f"deal {place} quote {number} {quote}: {found}\n  {deal.quotes[: number - 1]}")
-            if found or one.oracle is None:
-                break
+        wrong += _taken_in(one, place)
     assert not wrong, "\n".join(wrong)
+
+
+def _taken_in(one: Worked, place: int) -> list[str]:
+    """What is wrong with the first of the deal's quotes that something is wrong with."""
+    for number, quote in enumerate(one.deal.quotes, start=1):
+        found = one.take_in(number, quote)
+        if found:
+            return [f"deal {place} quote {number} {quote}: {found}\n  {one.deal.quotes[: number - 1]}"]
+        if one.oracle is None:
+            break
+    return []
 
 
 def _made_by_fees(deal: RandomDeal) -> RandomDeal | None:
