@@ -55,7 +55,8 @@ def test_an_invoice_is_never_funded_in_part_and_paid_once_all_is_there(story: St
 
 def test_the_invoice_that_a_transfer_names_comes_first_then_one_of_its_amount_then_the_oldest(story: Story) -> None:
     customer = story.customer()
-    for amount in (10_000, 20_000, 20_000, 30_000):
+    for day, amount in enumerate((10_000, 20_000, 20_000, 30_000), start=2):
+        story.at(f"2026-02-{day:02d}")  # of invoices of one second none is the older
         last = sent(story, customer, amount)
     fund(story, customer, 30_000, reference=f"for {last.number}, thanks")
     assert [s for s, _ in statuses(story, customer)] == ["open", "open", "open", "paid"]
