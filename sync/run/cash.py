@@ -44,8 +44,7 @@ class Cash:
             self.outbox.put([self.rows.issue(issue(found, customer, link.salesforce_id, now))], fence)
             return Done()
         standing = self.outbox.standing(ISSUE, [issue_key(customer)])
-        rows = [self.rows.over(row, now) for row in standing if row.fields.get("Status__c") == "Open"]
-        self.outbox.put(rows, fence)
+        self.outbox.put(self.rows.over(standing, now), fence)
         return Done()
 
     def _link(self, customer: str) -> NewLink | None:

@@ -181,8 +181,7 @@ class Mirror:
         """The issues of these Accounts that were opened and are over."""
         keys = [key for s in shown.values() for key in s.settled]
         standing = self.outbox.standing(ISSUE, keys) if keys else ()
-        now = self.clock.now()
-        return [self.rows.over(row, now) for row in standing if row.fields.get("Status__c") == "Open"]
+        return self.rows.over(standing, self.clock.now())
 
     def _left(self, rows: Sequence[CrmRow]) -> list[CrmRow]:
         """Items that stand in the CRM under these subscriptions though their price is no longer among them."""

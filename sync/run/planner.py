@@ -72,7 +72,11 @@ class Worked:
 
 @dataclass(frozen=True)
 class _Read:
-    """What both sides say of a quote that may be billed: its deal as it is settled by now, and what is made of it."""
+    """What both sides say of a quote that may be billed: its deal as it is settled by now, and what is made of it.
+
+    ``products_only``: of the catalogue only the products were read, because a new deal is only shown; its prices and coupons are
+    named after their terms and hold nothing that could refuse it.
+    """
 
     case: Case
     account_id: str
@@ -80,6 +84,7 @@ class _Read:
     snapshot: Snapshot
     done: Mapping[str, Made]
     taking: Taking
+    products_only: bool
 
     @property
     def customer(self) -> Customer | None:
@@ -146,7 +151,7 @@ class Planner:
         dues = (*uses_of(case.deal, done, now, self.policy.usage_grace), *taking.uses(now, self.policy.usage_grace))
         owed = read_owed(self.stripe, self.using, case.deal, plain, done, read.customer, dues, now)
         numbers = read_tax_ids(self.stripe, case.deal, read.customer, aside=read.payer.aside)
-        desired = () if wanted.waiting else self._desired(read, wanted, owed, numbers, shown_only=shown_only)
+        desired = () if wanted.waiting else self._desired(read, wanted, owed, numbers)
         actual = as_named(desired, read.actual(owed, numbers))
         plan = to_the_cent(only_needed(diff(desired, actual)), self.stripe)
         known = {ref: found.remote_id for ref, found in actual.items()}
@@ -194,10 +199,9 @@ class Planner:
         case = self.dealing.case(mine, now)
         deal, account = case.deal, case.base.account
         assert account is not None  # a quote without one was refused
-        shown_only = shown_only and case.before is None
-        needs = (
-            catalogue_refs(deal) if not shown_only else (*(Ref("product", p) for p in deal.products), *meters_of(deal))
-        )
+        products_only = shown_only and case.before is None
+        products = (*(Ref("product", p) for p in deal.products), *meters_of(deal))
+        needs = products if products_only else catalogue_refs(deal)
         payer, snapshot = self.payers.find(case.base, account, deal, needs, keep, sole)
         customer, objects = payer.customer, payer.objects
         keep()
@@ -215,11 +219,11 @@ class Planner:
             raise Refused(refusals)
         sold = replace(deal, takes=row_of(taking.takeover, deal, objects))
         deal = as_settled(sold, done)
-        if deal.tax != sold.tax and not shown_only:
+        if deal.tax != sold.tax and not products_only:
             snapshot = Snapshot({**snapshot.found, **self.stripe.read(catalogue_refs(deal)).found})
         before, alone = (as_settled(one, done) if one else None for one in (case.before, case.alone))
         case = replace(case, deal=deal, before=before, alone=alone)
-        return _Read(case, account.id, payer, snapshot, done, taking)
+        return _Read(case, account.id, payer, snapshot, done, taking, products_only)
 
     def _counted_twice(
         self, case: Case, payer: Payer, taking: Taking, snapshot: Snapshot, now: datetime
@@ -232,14 +236,12 @@ class Planner:
         beside = counted_beside(case.deal, payer.objects, others, taking.takeover, _of(snapshot.all(), Meter), now)
         return check_counted_once(case.deal, case.change, beside, now)
 
-    def _desired(
-        self, read: _Read, wanted: Wanted, owed: Owed, numbers: TaxIds, *, shown_only: bool
-    ) -> tuple[Desired, ...]:
+    def _desired(self, read: _Read, wanted: Wanted, owed: Owed, numbers: TaxIds) -> tuple[Desired, ...]:
         """All that should be true of the deal in Stripe, in the order in which it is made."""
         deal = read.case.deal
         return (
             *(() if read.payer.aside else (self._customer(read, numbers),)),
-            *(() if shown_only and read.case.before is None else desire_catalogue(deal)),
+            *(() if read.products_only else desire_catalogue(deal)),
             *numbers.objects,
             *wanted.objects,
             *owed.objects,

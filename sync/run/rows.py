@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -147,10 +147,11 @@ class Rows:
             row, fields=fields, parents=parent, quiet=("Opened_At__c", "Closed_At__c", "Detail__c")
         )
 
-    def over(self, issue: CrmRow, now: datetime) -> CrmRow:
-        """An issue that stands open, as it was, closed."""
+    def over(self, standing: Iterable[CrmRow], now: datetime) -> list[CrmRow]:
+        """Those of the issues that stand open, as they were, closed."""
         closed = {"Status__c": "Closed", "Closed_At__c": _value("Closed_At__c", now)}
-        return dataclasses.replace(issue, fields={**issue.fields, **closed})
+        still = (row for row in standing if row.fields.get("Status__c") == "Open")
+        return [dataclasses.replace(row, fields={**row.fields, **closed}) for row in still]
 
     def closed_issue(self, key: str, account_id: str, now: datetime) -> CrmRow:
         """An issue that is settled."""
