@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from sync.deal.calendar import add_months, instant, seconds
 from sync.deal.money import format_amount
+from sync.desired.cycles import cycle_at
 from sync.desired.takeover import Takeover
 from sync.desired.takeover_unused import Given, Read, share, unused
 from sync.desired.to_come import is_paused
 from sync.desired.worth import Terms, at_work, charge_by_line, of_items
 from sync.facts import Item, Subscription
 
-DAY_S = 86_400
 #: A plan of these bills no cycle: its invoices stay drafts, or there is none.
 BILLS_NOTHING = frozenset({"unpaid", "incomplete", "incomplete_expired", "canceled"})
 
@@ -30,9 +29,9 @@ def foreseen(takeover: Takeover, read: Read, first: int, terms: Terms) -> Given:
 
 def _to_come(plan: Subscription, takeover: Takeover, terms: Terms) -> int:
     """What the unused rest of a cycle that has not begun will come to, were the plan to go on as it is: one that bills nothing
-    now will have billed nothing by then.
+    now will have billed nothing by then, unless a day is set on which it is collected again.
     """
-    if is_paused(plan) or plan.status in BILLS_NOTHING:
+    if plan.status in BILLS_NOTHING:
         return 0
     runs_to = [item.period_end_s for item in plan.items]
     ends = plan.cancel_at_s or (min(runs_to) if plan.cancel_at_period_end and runs_to else 0)
@@ -41,11 +40,13 @@ def _to_come(plan: Subscription, takeover: Takeover, terms: Terms) -> int:
     cycles: dict[int, list[tuple[Item, int]]] = {}  # what one invoice bills together
     for item in plan.items:
         if item.period_end_s < takeover.at_s and item.price.usage_type != "metered" and item.price.interval:
-            start_s, end_s = _cycle_at(item, plan.billing_cycle_anchor_s, takeover.at_s)
+            start_s, end_s = cycle_at(item, plan.billing_cycle_anchor_s, takeover.at_s)
             cycles.setdefault(start_s, []).append((item, end_s))
     # A cycle that would begin at that very instant is not billed: the plan has ended.
     return sum(
-        _unused(some, plan, start_s, takeover, terms) for start_s, some in cycles.items() if start_s < takeover.at_s
+        _unused(some, plan, start_s, takeover, terms)
+        for start_s, some in cycles.items()
+        if start_s < takeover.at_s and not is_paused(plan, start_s)
     )
 
 
@@ -54,26 +55,6 @@ def _unused(some: list[tuple[Item, int]], plan: Subscription, start_s: int, take
     positions = of_items((item for item, _ in some), terms, start_s)
     amounts = charge_by_line(positions, at_work(plan, start_s), terms)
     return sum(share(amount, start_s, end_s, takeover.at_s) for amount, (_, end_s) in zip(amounts, some, strict=True))
-
-
-def _cycle_at(item: Item, anchor_s: int, at_s: int) -> tuple[int, int]:
-    """The cycle of an item in which an instant lies: from the anchor on, by months that clamp, or by days."""
-    interval, count = item.price.interval, item.price.interval_count
-    if interval in ("day", "week"):
-        length = count * DAY_S * (7 if interval == "week" else 1)
-        start_s = at_s - (at_s - anchor_s) % length
-        return start_s, start_s + length
-    months, anchor = count * (12 if interval == "year" else 1), instant(anchor_s)
-    at = instant(at_s)
-    n = max(0, (at.year - anchor.year) * 12 + at.month - anchor.month) // months - 1
-
-    def boundary(k: int) -> int:
-        day = add_months(anchor.date(), k * months)
-        return seconds(anchor.replace(year=day.year, month=day.month, day=day.day))
-
-    while boundary(n + 1) <= at_s:
-        n += 1
-    return boundary(n), boundary(n + 1)
 
 
 def said_credit(given: Given, left: int, takeover: Takeover) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import date
 from fractions import Fraction
 
+from sync.desired.cycles import first_boundary
 from sync.desired.worth import Terms, at_work, charge, monthly, monthly_of_phase, of_items, of_phase
 from sync.facts import Schedule, Subscription
 
@@ -74,11 +75,12 @@ def next_charge(
     due: dict[int, int] = {}
     for subscription in running:
         stop = _stop(subscription, schedules)
-        if subscription.cancel_at_period_end or is_paused(subscription):
+        going = _once_collected(subscription)
+        if subscription.cancel_at_period_end or going is None:
             continue
-        for at in {i.period_end_s for i in subscription.items}:
+        for at in {i.period_end_s for i in going.items}:
             if stop is None or at < stop:
-                due[at] = due.get(at, 0) + _charge_at(at, subscription, schedules, terms)
+                due[at] = due.get(at, 0) + _charge_at(at, going, schedules, terms)
     for schedule in (s for s in scheduled if s.phases):
         phase = schedule.phases[0]
         together = of_phase((*phase.items, *phase.add_invoice_items), terms)
@@ -86,9 +88,26 @@ def next_charge(
     return (min(due), due[min(due)]) if due else (None, None)
 
 
-def is_paused(subscription: Subscription) -> bool:
-    """Whether it bills nothing until somebody resumes it: collection is paused, or its trial ended without a card."""
-    return subscription.paused or subscription.status == "paused"
+def is_paused(subscription: Subscription, at_s: int | None = None) -> bool:
+    """Whether it bills nothing: collection is paused, or it is itself (by request, or as its trial ended without a card).
+    ``at_s``: at that second to come, as far as is known now. A pause of the whole has no end until somebody resumes it.
+    """
+    if subscription.status == "paused":
+        return True
+    resumes_s = subscription.resumes_s
+    return subscription.paused and (at_s is None or resumes_s is None or at_s < resumes_s)
+
+
+def _once_collected(subscription: Subscription) -> Subscription | None:
+    """The subscription in the cycles behind which it is billed next; None where nobody knows when that will be."""
+    if not is_paused(subscription):
+        return subscription
+    resumes_s = subscription.resumes_s
+    if resumes_s is None or is_paused(subscription, resumes_s):
+        return None
+    anchor_s = subscription.billing_cycle_anchor_s
+    items = [i.model_copy(update={"period_end_s": first_boundary(i, anchor_s, resumes_s)}) for i in subscription.items]
+    return subscription.model_copy(update={"items": tuple(items)})
 
 
 def _charge_at(at: int, subscription: Subscription, schedules: Sequence[Schedule], terms: Terms) -> int:

@@ -42,6 +42,7 @@ class Subscription(Fact):
     canceled_at_s: int | None = None
     ended_at_s: int | None = None
     paused: bool = False  # pause_collection is set
+    resumes_s: int | None = None  # when that ends by itself
     payment_method: str | None = None  # id of its own, charged before the customer's
     payment_method_types: tuple[str, ...] = ()  # none: the account's own setting
     items: tuple[Item, ...] = ()

@@ -52,6 +52,7 @@ def subscription(obj: Json) -> Subscription:
         canceled_at_s=int_of(obj.get("canceled_at")),
         ended_at_s=int_of(obj.get("ended_at")),
         paused=obj.get("pause_collection") is not None,
+        resumes_s=int_of(part(obj, "pause_collection").get("resumes_at")),
         payment_method=ref_id(obj.get("default_payment_method")) or ref_id(obj.get("default_source")),
         payment_method_types=method_types(obj),
         items=tuple(_item(i) for i in rows(need(obj, "items", Mapping))),

@@ -209,6 +209,22 @@ SUBSCRIPTION_CANCEL: Fields = {
     "invoice_now": boolean(),
     "prorate": boolean(),
 }
+SUBSCRIPTION_PAUSE: Fields = {
+    "bill_for": struct(
+        {
+            "outstanding_usage_through": struct({"type": one_of("none", "now").required()}),
+            "unused_time_from": struct({"type": one_of("item_current_period_start", "none", "now").required()}),
+        }
+    ),
+    "invoicing_behavior": one_of("invoice", "pending_invoice_item"),
+    "type": one_of("subscription"),
+}
+SUBSCRIPTION_RESUME: Fields = {
+    "billing_cycle_anchor": struct({"type": one_of("now", "unchanged").required()}),
+    "payment_behavior": one_of("resume_on_payment_attempt", "resume_on_payment_success"),
+    "proration_behavior": PRORATION,
+    "proration_date": timestamp(),
+}
 SUBSCRIPTION_LIST: Fields = {
     **PAGE,
     "collection_method": COLLECTION,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.stripe.billing import parameters, requests
+from sandbox.stripe.billing import parameters, pausing, requests
 from sandbox.stripe.billing.engine import Billing, billing_of
 from sandbox.stripe.billing.rehearsal import rehearsal
 from sandbox.stripe.billing.starts import NewSubscription
@@ -123,6 +123,22 @@ def cancel_subscription(call: Call) -> Obj:
     billing_of(call.kernel).endings.cancel_now(
         subscription, invoice_now=call.params.get("invoice_now", False), prorate=call.params.get("prorate", False)
     )
+    return subscription
+
+
+@route("POST", "/v1/subscriptions/{id}/pause", parameters.SUBSCRIPTION_PAUSE)
+def pause_subscription(call: Call) -> Obj:
+    """Pause: no invoices and no cycles until it is resumed."""
+    subscription = call.kernel.get("subscription", call.ids["id"])
+    pausing.pause(billing_of(call.kernel), subscription, call.params)
+    return subscription
+
+
+@route("POST", "/v1/subscriptions/{id}/resume", parameters.SUBSCRIPTION_RESUME)
+def resume_subscription(call: Call) -> Obj:
+    """Resume a paused one."""
+    subscription = call.kernel.get("subscription", call.ids["id"])
+    pausing.resume(billing_of(call.kernel), subscription, call.params)
     return subscription
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.stripe.billing import discounts, items, pricing, shapes, trials
+from sandbox.stripe.billing import discounts, items, pausing, pricing, shapes, trials
 from sandbox.stripe.billing.invoices import HOUR_S, subscription_parent
 from sandbox.stripe.billing.items import ExtraTerms
 from sandbox.stripe.billing.lines import LineDraft
@@ -134,6 +134,8 @@ class Subscriptions:
             stamps.append(subscription["cancel_at"])
         if subscription["trial_end"] is not None and subscription["status"] == "trialing":
             stamps += [subscription["trial_end"], subscription["trial_end"] - TRIAL_WARNING_S]
+        if (resumes := pausing.resumes_at(subscription)) is not None:
+            stamps.append(resumes)
         now = self.kernel.now_s()
         for stamp in {stamp for stamp in stamps if stamp > now}:
             self.billing.wake(stamp, "subscription", subscription["id"])
@@ -144,6 +146,7 @@ class Subscriptions:
             self._expire(subscription, at)
         if subscription["status"] in ENDED or subscription["status"] == "incomplete":
             return
+        pausing.mind_resumption(self.billing, subscription, at)
         self.billing.schedules.enter_due_phase(subscription, at)
         if subscription["status"] in ENDED:
             return
@@ -251,7 +254,10 @@ class Subscriptions:
     def payment_state_changed(self, invoice: Obj) -> None:
         """Bring the subscription's status in line with its latest finalised invoice."""
         subscription = self.kernel.store.get("subscription", invoice["_subscription"] or "")
-        if subscription is None or subscription["status"] in (*ENDED, "trialing", "paused"):
+        if subscription is not None and subscription["status"] == "paused":
+            pausing.invoice_changed(self.billing, subscription, invoice)
+            return
+        if subscription is None or subscription["status"] in (*ENDED, "trialing"):
             return
         newest = self.kernel.store.newest_first("invoice", of=("_subscription", subscription["id"]))
         latest = next((found for found in newest if found["status"] != "draft"), invoice)

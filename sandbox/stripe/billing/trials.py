@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox.stripe.billing import items, pricing, prorations
+from sandbox.stripe.billing import items, pausing, pricing, prorations
 from sandbox.stripe.kernel import Obj
 
 if TYPE_CHECKING:
@@ -41,9 +41,7 @@ def over(billing: Billing, subscription: Obj) -> None:
     if without and asked == "cancel":
         billing.endings.end(subscription, None, asked_now=True)
     elif without and asked == "pause":
-        with billing.kernel.changing(subscription, "customer.subscription.paused"):
-            subscription["status"] = "paused"
-        billing.kernel.emit("customer.subscription.updated", subscription)
+        pausing.paused(billing, subscription, "trial_end_without_payment_method")
     else:
         with billing.kernel.changing(subscription, "customer.subscription.updated"):
             subscription["status"] = "active"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.stripe.billing import changes, discounts, items, phases, pricing, requests
+from sandbox.stripe.billing import changes, discounts, items, pausing, phases, pricing, requests
 from sandbox.stripe.billing.calendar import Interval
 from sandbox.stripe.billing.changes import Change, ItemChange
 from sandbox.stripe.billing.engine import Billing
@@ -72,6 +72,7 @@ def _check(billing: Billing, subscription: Obj, given: Given) -> None:
         )
     requests.check_cancel_at(given, now)
     _check_trial(subscription, given.get("trial_end", "now"), now)
+    pausing.check_collection(given.get("pause_collection"), now)
     phases.check_method(kernel, given.get("default_payment_method"), customer, "default_payment_method")
     method = str(given.get("collection_method") or subscription["collection_method"])
     days = given.get("days_until_due", subscription["days_until_due"] if method == "send_invoice" else None)

@@ -12,7 +12,18 @@ import pytest
 from sync.desired.mirror import show
 from sync.errors import Terminal
 from sync.facts import Coupon, Customer, InvoicePayment
-from tests.sync.desired.test_mirror import FEB_1, JAN_1, JAN_1_2027, invoice, item, price, schedule, subscription, view
+from tests.sync.desired.test_mirror import (
+    FEB_1,
+    JAN_1,
+    JAN_1_2027,
+    MAR_1,
+    invoice,
+    item,
+    price,
+    schedule,
+    subscription,
+    view,
+)
 
 DEAL = {"tandem_deal": "0Q0A", "salesforce_quote_id": "0Q0A"}
 
@@ -165,6 +176,26 @@ def test_a_trial_that_ended_without_a_card_is_paused_and_has_no_next_invoice() -
     [row] = shown.subscriptions
     assert (row.status, row.mrr, row.contracted_mrr) == ("Paused", Decimal("0.00"), Decimal("500.00"))
     assert (shown.account.next_invoice_date, shown.account.next_invoice_amount) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("resumes", "day", "amount"),
+    [
+        (None, None, None),  # nobody knows when
+        (FEB_1 - 86_400, date(2026, 2, 1), "500.00"),
+        (FEB_1, date(2026, 2, 1), "500.00"),
+        (FEB_1 + 1, date(2026, 3, 1), "500.00"),
+        (MAR_1 + 86_400 * 40, date(2026, 5, 1), "500.00"),
+    ],
+)
+def test_what_is_collected_again_from_a_day_on_is_the_next_invoice_of_a_plan_on_hold(
+    resumes: int | None, day: date | None, amount: str | None
+) -> None:
+    held = subscription(paused=True, resumes_s=resumes, billing_cycle_anchor_s=JAN_1)
+    shown = show(view(subscriptions=[held]), frozenset())
+    assert (shown.subscriptions[0].status, shown.subscriptions[0].mrr) == ("Paused", Decimal("0.00"))
+    expected = (day, Decimal(amount) if amount else None)
+    assert (shown.account.next_invoice_date, shown.account.next_invoice_amount) == expected
 
 
 # ------------------------------------------------------------------ currencies
