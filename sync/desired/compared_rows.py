@@ -106,10 +106,17 @@ def _fields_unlike(view: RowsView, row: CrmRow, there: Found) -> list[Difference
         for relation, parent in row.parents.items()
         if there.parents.get(relation) != parent[2]
     ]
+    unlike += [(relation, None, key) for relation, key in there.parents.items() if _is_to_be_blank(row, relation)]
     told = view.told.get((row.sobject, row.key), {})
     behind = [one for one in unlike if one[0] in told and same(told[one[0]], one[2])]
     found = [_unlike(view, row, kind, [one]) for one in unlike if one not in behind]
     return found + ([_unlike(view, row, UNLIKE.get(row.sobject, Kind.BEHIND), behind, TANDEM)] if behind else [])
+
+
+def _is_to_be_blank(row: CrmRow, relation: str) -> bool:
+    """Whether the row says that its look-up (``Renewed_By__c`` of ``Renewed_By__r``) names nothing."""
+    look_up = relation.removesuffix("r") + "c"
+    return look_up in row.fields and row.fields[look_up] is None
 
 
 def _unlike(

@@ -21,6 +21,7 @@ from sync.desired.last_usage import last_usage
 from sync.desired.no_card import no_card
 from sync.desired.opportunity import BilledDeal, billed
 from sync.desired.past_deals import changes_at
+from sync.desired.renewed import followers
 from sync.desired.use_issues import use_issues
 from sync.facts import (
     Customer,
@@ -67,7 +68,7 @@ def show(view: AccountView, invoice_ids: frozenset[str], whole: AccountView | No
         d.deal or d.key: d.key for d in deals
     }
     named = [i for i in view.invoices if i.id in invoice_ids and not i.deleted]
-    followers = {d.renews: d.key for d in deals if d.renews}
+    renewed = followers(deals)
     back = MoneyBack(view.refunds, view.disputes, view.notes, view.invoices, view.zone)
     given = {i.id: back.of(i) for i in named}
     all_deals = deals if whole is view else contracts_of(whole)
@@ -89,7 +90,7 @@ def show(view: AccountView, invoice_ids: frozenset[str], whole: AccountView | No
         ),
         settled=(*issues.over, *others.over, *unpayable.over, *by_use.over),
         billed=billed([*view.subscriptions, *view.schedules, *view.standing_alone], view.invoices, view.prices),
-        subscriptions=tuple(_subscription(view, d, followers.get(d.deal or d.key)) for d in deals),
+        subscriptions=tuple(_subscription(view, d, renewed.get(d.deal or d.key)) for d in deals),
         items=tuple(row for d in deals for row in _items(view, d)),
         invoices=tuple(invoice_row(view, i, by_object, given[i.id]) for i in named),
         payments=tuple(row for i in named for row in payment_rows(view, i, given[i.id])),

@@ -1,11 +1,12 @@
-"""One deal is renewed once: a second Renewal would bill the same time again."""
+"""One deal is renewed once: a second Renewal would bill the same time again. One that was called off renews nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sync import catalogue
 from sync.deal.deal import Deal
+from sync.desired.contracts import Contract
 from sync.desired.keys import DEAL, RENEWS
 from sync.errors import Refused
 from sync.facts import Fact, Schedule, Subscription
@@ -44,3 +45,22 @@ def check_renewed_once(deal: Deal, number: str, objects: Iterable[Fact]) -> None
                 ),
             )
         )  # fmt: skip
+
+
+def followers(deals: Iterable[Contract]) -> Mapping[str, str]:
+    """By deal the key of the row that goes on from it; none for one whose Renewal was called off before it began. Of
+    several, the one that lives.
+    """
+    found = {}
+    for deal in sorted(deals, key=lambda deal: (deal.live, deal.key)):
+        if deal.renews and not _called_off(deal):
+            found[deal.renews] = deal.key
+    return found
+
+
+def _called_off(deal: Contract) -> bool:
+    """Whether it ended before its first day."""
+    if deal.live:
+        return False
+    never_ran = bool(deal.schedule_ids) and not deal.subscription_ids
+    return never_ran or (deal.start is not None and deal.ends_on is not None and deal.ends_on < deal.start)

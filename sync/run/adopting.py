@@ -5,7 +5,7 @@ our own objects, which carry our keys (BILLING_RULES 5). Nothing is written on e
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
@@ -118,7 +118,7 @@ class Adopting:
         """What becomes of these customers. ``taken`` are Accounts with the customer that each has, new ones included."""
         business = self.adoption.with_business([c.id for c in customers])
         namesakes = self.adoption.emails([c.email for c in customers if c.email])
-        held = self.links.by_stripe_id([i for some in namesakes.values() for i in some])
+        held = self._held([i for some in namesakes.values() for i in some])
         kept = self.identities.apart(customers=[c.id for c in customers])
         apart = {*apart, *((pair.account_id, pair.customer_id) for pair in kept)}
         new: list[NewLink] = []
@@ -141,7 +141,7 @@ class Adopting:
                     done.skipped[QUESTION] += 1
                     self._look(customer)
                 case MakeAccount() | Unknown() if self.mode != "leave" and any(
-                    i in held and (held[i].salesforce_id, customer.id) not in apart for i in others
+                    i in held and (held[i], customer.id) not in apart for i in others
                 ):
                     done.skipped[QUESTION] += 1
                     self._look(customer)
@@ -151,6 +151,14 @@ class Adopting:
                 case _:
                     done.skipped[LEFT if self.mode == "leave" else NOBODY] += 1
         done.linked += sum(self._link(some) for some in _batches(new, LINKED_AT_ONCE))
+
+    def _held(self, customers: Sequence[str]) -> Mapping[str, str]:
+        """The Account of each of these customers that has one which is not deleted; one call where any is linked."""
+        links = {i: link.salesforce_id for i, link in self.links.by_stripe_id(customers).items()}
+        there = {
+            named: a for named, a in winners(self.salesforce, sorted(set(links.values()))).items() if not a.is_deleted
+        }
+        return {customer: account for customer, account in links.items() if account in there}
 
     def _candidates(self, ask: Callable[[Callable[[], AccountPage]], AccountPage]) -> Candidates | None:
         """The Accounts that may be one of the customers without a link, however many there are in the org; None where

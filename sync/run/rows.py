@@ -88,11 +88,15 @@ class Rows:
         return CrmRow("Account", "Id", record.id, fields, record.id)
 
     def subscription(self, record: BillingSubscription) -> CrmRow:
-        """The one row of a deal or a self-serve plan."""
+        """The one row of a deal or a self-serve plan. That nothing renews it is said by a blank which alone causes no
+        write: that the row loses its follower does.
+        """
         fields = self._fields(SUBSCRIPTION, record, without=("renewed_by",))
         follower = record.renewed_by
         parent = {"Renewed_By__r": (SUBSCRIPTION, KEY, follower)} if follower else {}
-        return CrmRow(SUBSCRIPTION, KEY, record.billing_key, fields, record.account, parent, currency=record.currency)
+        blank: dict[str, object] = {} if follower else {self._names[SUBSCRIPTION]["renewed_by"]: None}
+        row = CrmRow(SUBSCRIPTION, KEY, record.billing_key, fields, record.account, parent, currency=record.currency)
+        return dataclasses.replace(row, fields={**fields, **blank}, quiet=(*row.quiet, *blank))
 
     def item(self, record: BillingSubscriptionItem) -> CrmRow:
         """An item, under its subscription's row."""

@@ -34,7 +34,9 @@ def test_a_renewal_stays_where_it_was_signed_when_its_deal_ends_earlier(world: W
     book.change("ended", kind="Cancellation", Start_Date__c="2026-07-01")
     book.change("undone", kind="Cancellation", Start_Date__c="2026-05-01")
     change(world.crm, renewals["again"], kind="Cancellation", Start_Date__c="2026-08-01")
+    assert book.row("again", "Renewed_By__c") != (None,)
     book.live("2026-05-12")
+    assert book.row("again", "Renewed_By__c") == (None,)
     again = book.change(
         "again", [(seat, 8, "50.00", {})], kind="Renewal", Days_Until_Due__c=900, **TERMS
     )  # the first was called off before it began
@@ -73,4 +75,6 @@ def test_a_deal_is_renewed_once_until_its_renewal_is_called_off(world: World, ta
     book.live("2026-05-03", "2026-06-02", "2026-07-02", "2026-08-02")
     assert book.billed("acme")[2:] == [("2026-07-01", 50_000), ("2026-08-01", 40_000)]
     assert (book.status(first), book.status(second)) == ("Ended", "Live")
+    rows = {row["Billing_Key__c"]: row for row in world.crm.rows("Billing_Subscription__c", "Id Billing_Key__c")}
+    assert book.row("acme", "Renewed_By__c") == (rows[second]["Id"],)
     changes_nothing(tandem)

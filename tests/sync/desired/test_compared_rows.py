@@ -103,3 +103,15 @@ def test_a_look_up_to_a_quote_that_is_deleted_is_blank_by_right(
     row = CrmRow("Billing_Subscription__c", "Billing_Key__c", "0Q0A", {"Quote__c": "0Q0A"}, "001A")
 
     assert bool(unlike([row], [found(row, Quote__c=shown)], quotes=frozenset(quotes))) is told
+
+
+def test_a_look_up_that_should_be_blank_and_is_not_is_told() -> None:
+    row = CrmRow(
+        "Billing_Subscription__c", "Billing_Key__c", "0Q0A", {"Renewed_By__c": None}, "001A", quiet=("Renewed_By__c",)
+    )
+    there = Found(row.sobject, row.key, {}, {"Renewed_By__r": "0Q0B"})
+
+    [one] = unlike([row], [there])
+
+    assert (one.field, one.expected, one.actual) == ("Renewed_By__r", "blank", "0Q0B")
+    assert unlike([row], [replace(there, parents={})]) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import product
@@ -9,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from sync import mapping
 from sync.desired.mirror import show
 from sync.errors import Terminal
-from sync.facts import Coupon, Customer, InvoicePayment
+from sync.facts import Coupon, Customer, InvoicePayment, Phase, PhaseItem
+from sync.run.rows import Rows
+from sync.store.crm_content import content_of, hash_of
 from tests.sync.desired.test_mirror import (
     FEB_1,
     JAN_1,
@@ -358,3 +362,57 @@ def test_what_is_bought_on_the_web_site_after_a_deal_is_a_row_of_its_own() -> No
         ("0Q0A", "Sales-Led", "Canceled"), ("sub_web", "Self-Serve", "Active"),
     ]  # fmt: skip
     assert (shown.account.billing_channel, shown.account.billing_health) == ("Self-Serve", "Good")
+
+
+# ------------------------------------------------------------------ renewed
+
+
+def renewal(name: str, status: str, **more: Any) -> Any:
+    """The schedule of a Renewal of the deal 0Q0A, for 2027."""
+    phase = Phase(start_s=JAN_1_2027, end_s=JAN_1_2027 + 31_536_000, items=(PhaseItem(price="price_1", quantity=9),))
+    said = {"tandem_deal": name, "salesforce_quote_id": name, "tandem_renews": "0Q0A", **more}
+    return schedule(id=f"sub_sched_{name}", status=status, phases=(phase,), metadata=said)
+
+
+@pytest.mark.parametrize(
+    ("renewals", "follower"),
+    [
+        ([renewal("0Q0B", "not_started")], "0Q0B"),
+        ([renewal("0Q0B", "canceled")], None),
+        ([renewal("0Q0B", "not_started"), renewal("0Q0C", "canceled")], "0Q0B"),
+        ([renewal("0Q0B", "canceled"), renewal("0Q0C", "not_started")], "0Q0C"),
+    ],
+    ids=["planned", "called off", "called off later", "made anew"],
+)
+def test_a_deal_is_renewed_by_what_goes_on_from_it_and_by_nothing_that_was_called_off(
+    renewals: list[Any], follower: str | None
+) -> None:
+    deal = running_deal()
+    deal["schedules"] += renewals
+
+    rows = {row.billing_key: row for row in show(view(**deal), frozenset()).subscriptions}
+
+    assert rows["0Q0A"].renewed_by == follower
+
+
+def test_a_renewal_that_ran_and_was_ended_is_still_what_renewed_the_deal() -> None:
+    deal = running_deal()
+    said = {"tandem_deal": "0Q0B", "tandem_renews": "0Q0A"}
+    ended = subscription(
+        id="sub_2", status="canceled", metadata=said, start_date_s=JAN_1_2027, ended_at_s=JAN_1_2027 + 864_000
+    )
+    shown = show(view(JAN_1_2027 + 900_000, **{**deal, "subscriptions": [*deal["subscriptions"], ended]}), frozenset())
+
+    assert {row.billing_key: row.renewed_by for row in shown.subscriptions}["0Q0A"] == "0Q0B"
+
+
+def test_a_row_that_lost_its_renewal_is_written_with_a_blank_and_one_that_never_had_any_is_not_written_for_it() -> None:
+    rows, deal = Rows(mapping.load()), running_deal()
+    [alone] = map(rows.subscription, show(view(**deal), frozenset()).subscriptions)
+    deal["schedules"].append(renewal("0Q0B", "not_started"))
+    renewed = rows.subscription(show(view(**deal), frozenset()).subscriptions[0])
+
+    assert renewed.parents == {"Renewed_By__r": ("Billing_Subscription__c", "Billing_Key__c", "0Q0B")}
+    assert (alone.parents, alone.fields["Renewed_By__c"]) == ({}, None)
+    before = replace(alone, fields={k: v for k, v in alone.fields.items() if k != "Renewed_By__c"})
+    assert hash_of(content_of(alone)) == hash_of(content_of(before)) != hash_of(content_of(renewed))
