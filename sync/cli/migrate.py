@@ -96,6 +96,7 @@ def shadow(cohort: Cohort, json: Json = False, yes: Yes = False) -> int:
 def accept(
     quote: Annotated[str, typer.Argument(help="The quote's Salesforce id.")],
     reason: Annotated[str, typer.Option("--reason", help="Why the difference is right; kept with who said it.")],
+    apply: Apply = False,
     json: Json = False,
     yes: Yes = False,
 ) -> int:
@@ -103,11 +104,18 @@ def accept(
 
     For example:
       tandem migrate accept 0Q0xx0000004C92AAE --reason "the discount of 2024 ended"
+      tandem migrate accept 0Q0xx0000004C92AAE --reason "the discount of 2024 ended" --apply
     """
     with places.services() as services:
-        agreed = _migration(services, {}).accept(quote, reason)
-        _audit(services, "migrate accept", quote, [agreed], reason=reason)
-    Out(json).answer("migrate-accept", {"members": _json([agreed])}, _table([agreed]))
+        where = _where(services, [m for m in [services.cohorts.member(quote)] if m is not None])
+        agreed = _migration(services, where).accept(quote, reason, apply=apply)
+        if apply:
+            _audit(services, "migrate accept", quote, [agreed], reason=reason)
+    told = f"accepted: {quote} is cut over with cohort {agreed.cohort}"
+    if not apply:
+        told = f"{quote} would be accepted as above; nothing was written. Do it with --apply"
+    value = {"cohort": agreed.cohort, "applied": apply, "members": _json([agreed], _names(where))}
+    Out(json).answer("migrate-accept", value, [_table([agreed]), told])
     return Exit.DONE
 
 

@@ -78,8 +78,8 @@ class Migration:
                 found.append(seen)
         return found
 
-    def accept(self, quote_id: str, reason: str) -> Member:
-        """The difference of one member is agreed to. Raises Unsafe when it is not one that a shadow run found."""
+    def accept(self, quote_id: str, reason: str, *, apply: bool) -> Member:
+        """The member whose difference is, or would be, agreed to. Raises Unsafe when a shadow run found no such one."""
         member = self.cohorts.member(quote_id)
         if member is None or member.stage is not Stage.UNLIKE:
             stage = member.stage if member else "in no cohort"
@@ -88,7 +88,8 @@ class Migration:
                 f"Quote {quote_id} is {stage}: only a difference that `migrate shadow` found can be accepted.",
             )
         agreed = replace(member, stage=Stage.ACCEPTED, detail=f"{member.detail}; accepted: {reason}")
-        self.cohorts.put([agreed])
+        if apply:
+            self.cohorts.put([agreed])
         return agreed
 
     def cut(self, cohort: str, *, apply: bool) -> tuple[list[Member], list[Member]]:

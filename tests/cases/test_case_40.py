@@ -58,10 +58,17 @@ def test_a_cohort_comes_over_without_money_until_what_was_paid_for_is_over(
     settled(tandem)
 
     assert [quote_row(world, q)["Billing_Status__c"] for q in quotes] == ["Live", "On Hold"]
+    accept = ("accept", quotes[1], "--reason", "the discount of 2024 ended")
+    capsys.readouterr()
+    assert migrate(*accept) == migrate(*accept) == 0  # the first has changed nothing
+    assert "nothing was written" in capsys.readouterr().out
+    assert [m.stage for m in tandem.services.cohorts.of("C2")] == ["cut", "unlike"]
     row = world.crm.row("Billing_Subscription__c", "Status__c MRR__c Start_Date__c")
     assert (row["Status__c"], row["MRR__c"], row["Start_Date__c"]) == ("Active", Decimal(400), "2025-10-15")
     assert [total for _, total in billed(world) if total] == []
     _changes_nothing_when_run_again(world, tandem, migrate)
+    assert migrate(*accept, "--apply") == 0
+    assert [m.stage for m in tandem.services.cohorts.of("C2")] == ["cut", "accepted"]
 
     live_through(world, tandem, "2026-10-14", days=60)
     assert [total for _, total in billed(world) if total] == []
