@@ -179,6 +179,9 @@ class Subjects(Protocol):
         other than ``claim`` works on either.
         """
 
+    def take_merged(self, into: str, other: str) -> Claim:
+        """As `merge_units`, and the unit that they are is held until it is released: nothing of it runs meanwhile."""
+
     def failures(
         self,
         *,

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sync.crm import CrmAccount
+from sync.errors import Transient
 from sync.facts import Customer
 from sync.ports import Facts, Identities, Links, Mark, NewLink, SalesforceGateway, StripeGateway, Subjects
 from sync.records import Ref
@@ -105,13 +106,12 @@ class Answers:
 
     def apply(self, answer: Answer, *, by: str, reason: str) -> int:
         """The answer is in effect, and what waited for it is due; returns how many subjects waited. Transient TEMP-402
-        while somebody works on either.
+        while somebody works on either, or where one was linked since the answer was worked out.
         """
         pair = answer.pair
         account, customer = pair.account.id, pair.customer.id
         if answer.links:
-            self.subjects.merge_units(unit_of(account), unit_of(customer))
-            self.links.replace(answer.links)
+            self._link(answer)
         if answer.allow:
             self.identities.allow(account, customer)
         self.identities.keep_apart(account, answer.apart, by=by, why=reason)
@@ -120,7 +120,29 @@ class Answers:
         self.subjects.mark([Mark(f"customer:{customer}", "deal", unit_of(customer))], reason="answered")
         return self.subjects.mark_blocked_on([account, customer], reason="answered")
 
+    def _link(self, answer: Answer) -> None:
+        """The links are replaced while nobody works on either side, and only as they were when the answer was worked out: a
+        deal may have been given a customer since.
+        """
+        pair = answer.pair
+        claim = self.subjects.take_merged(unit_of(pair.account.id), unit_of(pair.customer.id))
+        try:
+            if self._links_of(pair.account.id, pair.customer.id) != (pair.payer, pair.link):
+                raise Transient(
+                    "TEMP-402",
+                    f"Account {pair.account.name} ({pair.account.id}) or customer {pair.customer.id} was linked meanwhile. "
+                    "Nothing was written; run the same command again.",
+                )
+            self.links.replace(answer.links)
+        finally:
+            self.subjects.release(claim)
+
     # ------------------------------------------------------------ looking
+
+    def _links_of(self, account_id: str, customer_id: str) -> tuple[NewLink | None, NewLink | None]:
+        """The links of the Account's payer, and of the customer."""
+        key = payer_of(account_id)
+        return self.links.by_key([key]).get(key), self.links.by_stripe_id([customer_id]).get(customer_id)
 
     def _look(self, account_id: str, customer_id: str) -> Pair:
         account = self.salesforce.accounts([account_id]).get(account_id)
@@ -140,8 +162,7 @@ class Answers:
             raise NotThere(f"there is no customer {customer_id} in this Stripe account.")
         if customer.deleted:
             raise Forbidden(f"Customer {customer_id} was deleted in Stripe.")
-        payer = self.links.by_key([payer_of(account_id)]).get(payer_of(account_id))
-        link = self.links.by_stripe_id([customer_id]).get(customer_id)
+        payer, link = self._links_of(account_id, customer_id)
         apart = any(pair.customer_id == customer_id for pair in self.identities.apart(accounts=[account_id]))
         return Pair(account, customer, payer, link, apart)
 

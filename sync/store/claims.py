@@ -43,7 +43,7 @@ def claim_unit(connection: Connection, lane: Lane, lease_s: float, unit: str | N
     while (chosen := connection.scalar(_longest_due(lane, account, unit, tuple(passed_over)))) is not None:
         rows = connection.execute(_due_of_unit(), {"chosen": chosen, "of_lane": lane, "on": account}).all()
         if rows:
-            token = _next_token(connection)
+            token = next_token(connection)
             lease = {"lease_token": token, "lease_until_machine_at": in_seconds(lease_s)}
             connection.execute(update(units).where(units.c.unit == chosen).values(lease))
             return Claim(lane, chosen, token, _hold(connection, token, [row.number for row in rows], lease_s))
@@ -97,7 +97,7 @@ def claim_batch(connection: Connection, lane: Lane, limit: int, lease_s: float, 
     rows = connection.execute(_due_longest_first(lane, account, limit)).all()
     if not rows:
         return None
-    token = _next_token(connection)
+    token = next_token(connection)
     return Claim(lane, "", token, _hold(connection, token, [row.number for row in rows], lease_s))
 
 
@@ -138,7 +138,8 @@ def _longest_due(lane: Lane, account: str, unit: str | None, passed_over: tuple[
     return wanted.where(units.c.unit.not_in(passed_over)) if passed_over else wanted
 
 
-def _next_token(connection: Connection) -> int:
+def next_token(connection: Connection) -> int:
+    """A fence newer than every other."""
     return int(connection.scalar(_NEXT_TOKEN) or 0)
 
 

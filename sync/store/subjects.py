@@ -130,6 +130,12 @@ class StoredSubjects:
         with self._engine.begin() as connection:
             unit_merge.merge(connection, into, other, token=claim.token if claim else None)
 
+    def take_merged(self, into: str, other: str) -> Claim:
+        with self._engine.begin() as connection:
+            token = claims.next_token(connection)
+            unit = unit_merge.take(connection, into, other, token=token, lease_s=self._lease_s)
+            return Claim("deal", unit, token, ())
+
     # ---------------------------------------------------------------- looking
 
     def state(self, key: str) -> SubjectState | None:

@@ -7,6 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from sync.errors import Transient
 from sync.store.claims import unit_free
+from sync.store.sql import in_seconds
 from sync.store.tables import subjects, units
 
 
@@ -24,6 +25,20 @@ def merge(connection: Connection, into: str, other: str, *, token: int | None) -
         return
     if token is not None:
         _hold_both(connection, [target, source], token)
+    _move(connection, target, source)
+
+
+def take(connection: Connection, into: str, other: str, *, token: int, lease_s: float) -> str:
+    """The one unit that both are from now on, held by ``token``. Raises Transient TEMP-402 when anybody holds either."""
+    merge(connection, into, other, token=None)
+    target = _living(connection, into)
+    _take_both(connection, [target], None)  # of two that were one already nobody has looked whether it is free
+    lease = {"lease_token": token, "lease_until_machine_at": in_seconds(lease_s)}
+    connection.execute(update(units).where(units.c.unit == target).values(lease))
+    return target
+
+
+def _move(connection: Connection, target: str, source: str) -> None:
     connection.execute(update(units).where(units.c.merged_into == source).values(merged_into=target))
     connection.execute(update(units).where(units.c.unit == source).values(merged_into=target))
     of_source = select(subjects.c.number).where(subjects.c.unit == source)
