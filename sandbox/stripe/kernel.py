@@ -47,12 +47,24 @@ from sandbox.stripe.clocks import clock_of_customer
 from sandbox.stripe.errors import StripeError, no_such
 from sandbox.stripe.event_types import EVENT_TYPES
 from sandbox.stripe.params import EXPAND, Fields
-from sandbox.stripe.rendering import difference, expandable, includable, shown
+from sandbox.stripe.rendering import difference, expandable, includable, includable_within, shown
 from sandbox.stripe.store import Obj, Store
 from sandbox.stripe.webhooks import Webhooks
 from sandbox.world import World
 
-__all__ = ["API_VERSION", "Call", "Kernel", "Obj", "Route", "Store", "expandable", "includable", "route", "routes"]
+__all__ = [
+    "API_VERSION",
+    "Call",
+    "Kernel",
+    "Obj",
+    "Route",
+    "Store",
+    "expandable",
+    "includable",
+    "includable_within",
+    "route",
+    "routes",
+]
 
 API_VERSION = "2026-10-28.endive"
 _ALPHABET = string.ascii_letters + string.digits

@@ -218,6 +218,18 @@ def struct(fields: Fields) -> Kind:
     return Kind("struct", check, fields=fields)
 
 
+def by_currency(fields: Fields) -> Kind:
+    """An object of the same fields for each of some currencies: ``a[eur][b]``."""
+    code, value_kind = currency(), struct(fields)
+
+    def check(value: Any, at: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise _refuse("Invalid object", at)
+        return {code.check(key, join(at, key)): value_kind.read(item, join(at, key)) for key, item in value.items()}
+
+    return Kind("by_currency", check, fields={"eur": value_kind})
+
+
 def either(*choices: Kind) -> Kind:
     """The first kind that takes the value; an object is only tried as an object. The last one words the refusal."""
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _expandable: dict[tuple[str, str], str] = {}
 _includable: dict[tuple[str, str], Callable[[Any, Obj], Any]] = {}
+_within: dict[tuple[str, str], tuple[str, Callable[[Any, Obj, str], Any]]] = {}
 DEEPEST = 4
 
 
@@ -28,6 +29,11 @@ def expandable(type: str, path: str, target: str) -> None:
 def includable(type: str, path: str, value: Callable[[Kernel, Obj], Any]) -> None:
     """The field is shown only when expanded; ``value`` makes it from the stored object."""
     _includable[(type, path)] = value
+
+
+def includable_within(type: str, field: str, name: str, value: Callable[[Kernel, Obj, str], Any]) -> None:
+    """In each entry of the object's ``field``, a field that is shown only when expanded: ``field.key.name``."""
+    _within[(type, field)] = (name, value)
 
 
 def shown(value: Any) -> Any:
@@ -53,7 +59,9 @@ def difference(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
 
 def check_expand(expand: list[str]) -> None:
     """Refuse, before anything is done, a path that is too deep or ends in nothing that can ever be expanded."""
-    ends = {path.rpartition(".")[2] for _, path in (*_expandable, *_includable)}
+    ends = {path.rpartition(".")[2] for _, path in (*_expandable, *_includable)} | {
+        name for name, _ in _within.values()
+    }
     for path in expand:
         if path.count(".") >= DEEPEST:
             raise _refused(f"You cannot expand more than {DEEPEST} levels of a property. Property: {path}")
@@ -106,14 +114,23 @@ class _Expansion:
     def field(self, node: dict[str, Any], segments: list[str], owner: str, prefix: str) -> None:
         name, rest = segments[0], segments[1:]
         key = (owner, prefix + name)
-        if key in _includable and name not in node:
+        if key in _includable and (name not in node or key in _within):
             stored = self.kernel.store.get(owner, str(node.get("id")))
-            node[name] = shown(_includable[key](self.kernel, stored)) if stored is not None else None
+            if name not in node:
+                node[name] = shown(_includable[key](self.kernel, stored)) if stored is not None else None
+            if key in _within and rest and stored is not None:
+                self.inside(node[name], rest, stored, *_within[key])
+                return
         elif key in _expandable:
             node[name] = self.filled(node.get(name), _expandable[key])
         elif key not in _includable and (name not in node or not rest):
             raise self.refused()
         self.into(node[name], rest, owner, prefix + name + ".")
+
+    def inside(self, entries: Any, rest: list[str], stored: Obj, name: str, value: Callable[..., Any]) -> None:
+        if len(rest) != 2 or rest[0] not in entries or rest[1] != name:
+            raise self.refused()
+        entries[rest[0]][name] = shown(value(self.kernel, stored, rest[0]))
 
     def filled(self, value: Any, target: str) -> Any:
         if isinstance(value, list):

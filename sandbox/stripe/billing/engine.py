@@ -30,6 +30,7 @@ from sandbox.stripe.billing.subscriptions import Subscriptions
 from sandbox.stripe.billing.usage import Usage
 from sandbox.stripe.billing.wording import product_name
 from sandbox.stripe.kernel import Kernel, Obj
+from sandbox.stripe.resources.price_currencies import in_currency
 
 # Within one second a schedule starts before subscriptions renew, and those before invoices move on.
 _ORDER = {"subscription_schedule": 0, "subscription": 1, "invoice": 2, "refund": 3, "charge": 3}
@@ -80,7 +81,8 @@ class Billing:
     def price_item(
         self, customer: str, currency: str, price: Obj, quantity: int, discount_specs: list[dict[str, Any]]
     ) -> Obj:
-        """An invoice item for some units of a price, not stored yet."""
+        """An invoice item for some units of a price that has an amount in the currency, not stored yet."""
+        price = in_currency(price, currency)
         made = shapes.invoice_item(self.kernel.new_id("ii"), customer, currency, self.kernel.now_s())
         made["amount"] = pricing.total(price, quantity)
         made["quantity"], made["quantity_decimal"] = quantity, str(quantity)

@@ -8,10 +8,12 @@ from typing import Any
 from sandbox.stripe.billing import discounts, items, lines, requests, shapes, wording
 from sandbox.stripe.billing import invoice_parameters as parameters
 from sandbox.stripe.billing.amounts import decimal_text, round_half_away, unit_amount
+from sandbox.stripe.billing.currency import chosen
 from sandbox.stripe.billing.engine import Billing, billing_of
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.kernel import Call, Obj, expandable, route
 from sandbox.stripe.params import in_range, merged_metadata
+from sandbox.stripe.resources.price_currencies import in_currency
 from sandbox.stripe.tax.codes import check_code
 from sandbox.stripe.tax.computing import check_line
 
@@ -93,7 +95,7 @@ def _currency(billing: Billing, given: Given, customer: Obj) -> str:
         price = given.get("pricing") or {}
         entry = {"price_data": given["price_data"]} if "price_data" in given else {"price": price.get("price", "")}
         items.check_price(billing.kernel, entry, "pricing", "one_time")
-        return items.currency_of(billing.kernel, entry)
+        return chosen(billing.kernel, [(entry, "pricing")], given.get("currency"), customer)
     currency = given.get("currency") or customer["currency"]
     if currency is None:
         raise invalid("Missing required param: currency.", "currency", "parameter_missing")
@@ -136,7 +138,7 @@ def _fill(billing: Billing, item: Obj, given: Given) -> None:
         item["pricing"] = {"type": "price_details", "unit_amount_decimal": decimal_text(item["_unit"])}
     elif "pricing" in given or "price_data" in given:
         entry = {"price_data": given["price_data"]} if "price_data" in given else {"price": given["pricing"]["price"]}
-        price = items.resolve(kernel, entry, "pricing", "one_time")
+        price = in_currency(items.resolve(kernel, entry, "pricing", "one_time"), item["currency"])
         item["_price"], item["_unit"] = price, unit_amount(price)
         item["pricing"] = shapes.price_details(price, decimal_text(item["_unit"]))
         item["description"] = item["description"] or wording.product_name(kernel, price)

@@ -16,6 +16,7 @@ from sandbox.stripe.billing.lines import LineDraft
 from sandbox.stripe.billing.pricing import Part
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.kernel import Kernel, Obj
+from sandbox.stripe.resources.price_currencies import in_currency
 from sandbox.stripe.resources.prices import inline_price
 
 
@@ -77,13 +78,6 @@ def check_quantity(price: Obj, given: dict[str, Any], at: str) -> None:
 def resolve(kernel: Kernel, given: dict[str, Any], at: str, kind: str = "recurring") -> Obj:
     """The price that is named, or a fresh one from `price_data`."""
     return check_price(kernel, given, at, kind) or inline_price(kernel, given["price_data"], f"{at}[price_data]")
-
-
-def currency_of(kernel: Kernel, given: dict[str, Any]) -> str:
-    """The currency of a checked item."""
-    if "price_data" in given:
-        return str(given["price_data"]["currency"])
-    return str(kernel.get("price", given["price"], "price")["currency"])
 
 
 def interval_of(kernel: Kernel, given: dict[str, Any]) -> Interval:
@@ -166,16 +160,22 @@ def quantity_of(item: Obj) -> int:
 # -------------------------------------------------------------------- billing a cycle
 
 
+def billed_price(subscription: Obj, item: Obj) -> Obj:
+    """The item's price with its amounts in the subscription's currency."""
+    return in_currency(item["price"], subscription["currency"])
+
+
 def line_of(kernel: Kernel, subscription: Obj, item: Obj, part: Part, period: tuple[int, int]) -> LineDraft:
     """The line for a part of what the item costs in this period."""
+    price = billed_price(subscription, item)
     return LineDraft(
         amount=part.amount,
         period=period,
         parent=lines.item_parent(subscription["id"], item["id"]),
-        price=item["price"],
+        price=price,
         quantity=part.quantity,
         unit_text=None if part.unit is None else decimal_text(part.unit),
-        description=wording.cycle(kernel, item["price"], part),
+        description=wording.cycle(kernel, price, part),
         own_discounts=list(item["discounts"]),
         metadata=dict(subscription["metadata"]),
         subscription=subscription["id"],
@@ -184,7 +184,7 @@ def line_of(kernel: Kernel, subscription: Obj, item: Obj, part: Part, period: tu
 
 def cycle_lines(kernel: Kernel, subscription: Obj, item: Obj, period: tuple[int, int]) -> list[LineDraft]:
     """The lines for a whole cycle of a licensed item; a graduated price makes one for each tier."""
-    made = pricing.parts(item["price"], quantity_of(item))
+    made = pricing.parts(billed_price(subscription, item), quantity_of(item))
     return [line_of(kernel, subscription, item, part, period) for part in made]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sandbox.stripe.billing import discounts, items, shapes
 from sandbox.stripe.billing.calendar import Interval, after, longest, period_at
+from sandbox.stripe.billing.currency import Entry, chosen
 from sandbox.stripe.billing.parameters import MOST_PHASES
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.kernel import Kernel, Obj
@@ -14,11 +15,17 @@ from sandbox.stripe.tax.settings import state_of
 Given = dict[str, Any]
 
 
-def check(kernel: Kernel, given: list[Given], customer: Obj, at: str = "phases") -> str:
-    """Refuse phases that could not be built; changes nothing. Returns the one currency of all of them."""
+def check(kernel: Kernel, given: list[Given], customer: Obj, running: str | None = None, at: str = "phases") -> str:
+    """Refuse phases that could not be built; changes nothing. Returns the one currency of all of them: that of the
+    schedule, where it is ``running``.
+    """
     if not given:
         raise invalid("You must provide at least one phase.", at, "parameter_missing")
-    currencies: set[str] = set()
+    named = {phase["currency"] for phase in given if "currency" in phase}
+    if len(named | ({running} if running else set())) > 1:
+        raise invalid(
+            f"All phases of a schedule must have the same currency, but there are {', '.join(sorted(named))}.", at
+        )
     for index, phase in enumerate(given):
         here = f"{at}[{index}]"
         if not phase["items"]:
@@ -29,22 +36,32 @@ def check(kernel: Kernel, given: list[Given], customer: Obj, at: str = "phases")
             )
         if "trial" in phase and "trial_end" in phase:
             raise invalid("You cannot set both `trial` and `trial_end`.", f"{here}[trial_end]", "parameters_exclusive")
-        currencies |= check_items(kernel, phase["items"], f"{here}[items]")
-        if "currency" in phase:
-            currencies.add(phase["currency"])
+        check_items(kernel, phase["items"], f"{here}[items]")
         for number, extra in enumerate(phase.get("add_invoice_items") or []):
             items.check_price(kernel, extra, f"{here}[add_invoice_items][{number}]", "one_time")
-            currencies.add(items.currency_of(kernel, extra))
-        currency = next(iter(currencies))
+    asked = next(iter(named), running)
+    currency = chosen(
+        kernel, [entry for n, phase in enumerate(given) for entry in _sold(phase, n, at)], asked, customer
+    )
+    for index, phase in enumerate(given):
+        here = f"{at}[{index}]"
         for number, item in enumerate([*phase["items"], *(phase.get("add_invoice_items") or [])]):
             discounts.check(kernel, item.get("discounts"), currency, f"{here}[items][{number}][discounts]")
         discounts.check(kernel, phase.get("discounts"), currency, f"{here}[discounts]")
         check_method(kernel, phase.get("default_payment_method"), customer, f"{here}[default_payment_method]")
-    return only_currency(currencies, at)
+    return currency
 
 
-def check_items(kernel: Kernel, given: list[Given], at: str) -> set[str]:
-    """Refuse items whose price can't be used, or is used twice. Returns their currencies."""
+def _sold(phase: Given, index: int, at: str) -> list[Entry]:
+    """What a phase sells, and where each of it stands in the request."""
+    extras = phase.get("add_invoice_items") or []
+    return [(item, f"{at}[{index}][items][{n}]") for n, item in enumerate(phase["items"])] + [
+        (extra, f"{at}[{index}][add_invoice_items][{n}]") for n, extra in enumerate(extras)
+    ]
+
+
+def check_items(kernel: Kernel, given: list[Given], at: str) -> None:
+    """Refuse items whose price can't be used, or is used twice."""
     seen: set[str] = set()
     for number, item in enumerate(given):
         price = items.check_price(kernel, item, f"{at}[{number}]", "recurring")
@@ -53,17 +70,6 @@ def check_items(kernel: Kernel, given: list[Given], at: str) -> set[str]:
         if price is not None:
             seen.add(price["id"])
     items.check_alignment([items.interval_of(kernel, item) for item in given], at)
-    return {items.currency_of(kernel, item) for item in given}
-
-
-def only_currency(currencies: set[str], at: str) -> str:
-    """The one currency; Stripe refuses a mix."""
-    if len(currencies) != 1:
-        raise invalid(
-            f"All prices of one subscription must have the same currency, but there are {', '.join(sorted(currencies))}.",
-            at,
-        )
-    return next(iter(currencies))
 
 
 def check_method(kernel: Kernel, method_id: str | None, customer: Obj, at: str) -> None:

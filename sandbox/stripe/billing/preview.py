@@ -77,8 +77,9 @@ def _of_new_subscription(trial: Billing, given: Given) -> Obj:
     for key in ("billing_mode", "cancel_at", "cancel_at_period_end", "metadata", "proration_behavior", "trial_end"):
         if key in details:
             request[key] = details[key]
-    if "automatic_tax" in given:
-        request["automatic_tax"] = given["automatic_tax"]
+    for key in ("automatic_tax", "currency"):
+        if key in given:
+            request[key] = given[key]
     if "start_date" in details:
         _start_at(trial, request, details["start_date"])
     anchor = details.get("billing_cycle_anchor") or {}
@@ -105,6 +106,8 @@ def _of_new_schedule(trial: Billing, given: Given) -> Obj:
     details = dict(given["schedule_details"])
     given_phases = [dict(phase) for phase in details.get("phases") or []]
     start = given_phases[0].pop("start_date", "now") if given_phases else "now"
+    for phase in given_phases if "currency" in given else ():
+        phase.setdefault("currency", given["currency"])
     request: Given = {"customer": given["customer"], "phases": given_phases, "start_date": start}
     for key in ("billing_mode", "end_behavior"):
         if key in details:

@@ -60,7 +60,8 @@ def debit_for_rest(kernel: Kernel, subscription: Obj, item: Obj, at: int) -> Obj
     """The invoice item that charges a licensed item, as it is now, from `at` to the end of its period."""
     quantity = items.quantity_of(item)
     start, end = period_at(subscription["billing_cycle_anchor"], Interval.of_price(item["price"]), at)
-    charge = Charge(pricing.total(item["price"], quantity), product=item["price"]["product"])
+    price = items.billed_price(subscription, item)
+    charge = Charge(pricing.total(price, quantity), product=price["product"])
     apply_discounts([charge], discounts.terms(kernel, item["discounts"], at))
     apply_discounts([charge], [t for t in discounts.terms(kernel, subscription["discounts"], at) if t.percent])
     part, whole = item["current_period_end"] - at, end - start
@@ -114,11 +115,12 @@ def _proration(
         "type": "subscription_details",
         "subscription_details": {"subscription": subscription["id"], "subscription_item": item["id"]},
     }
-    unit_text = None if pricing.is_tiered(item["price"]) else decimal_text(unit_amount(item["price"]))
-    made["pricing"] = shapes.price_details(item["price"], unit_text)
+    price = items.billed_price(subscription, item)
+    unit_text = None if pricing.is_tiered(price) else decimal_text(unit_amount(price))
+    made["pricing"] = shapes.price_details(price, unit_text)
     made["quantity"], made["quantity_decimal"] = quantity, str(quantity)
     made["metadata"] = dict(subscription["metadata"])
-    made["_price"] = item["price"]
+    made["_price"] = price
     made["_taken"] = taken if itemized else {}
     made["_subscription"] = subscription["id"]
     return kernel.add(made, "invoiceitem.created")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.stripe.billing import discounts, items, phases
 from sandbox.stripe.billing.calendar import DAY_S, Interval, after, longer
+from sandbox.stripe.billing.currency import chosen
 from sandbox.stripe.billing.starts import NewSubscription
 from sandbox.stripe.billing.subscriptions import ENDED
 from sandbox.stripe.errors import invalid
@@ -89,14 +90,13 @@ def new_subscription(billing: Billing, given: Given) -> NewSubscription:
         raise invalid("Missing required param: items.", "items", "parameter_missing")
     if given.get("payment_behavior") == "pending_if_incomplete":
         raise invalid("`pending_if_incomplete` can only be used when updating a subscription.", "payment_behavior")
-    currencies = phases.check_items(kernel, given["items"], "items")
+    phases.check_items(kernel, given["items"], "items")
     extras = given.get("add_invoice_items") or []
     for number, extra in enumerate(extras):
         items.check_price(kernel, extra, f"add_invoice_items[{number}]", "one_time")
-        currencies.add(items.currency_of(kernel, extra))
-    if "currency" in given:
-        currencies.add(given["currency"])
-    currency = phases.only_currency(currencies, "items")
+    sold = [(item, f"items[{n}]") for n, item in enumerate(given["items"])]
+    sold += [(extra, f"add_invoice_items[{n}]") for n, extra in enumerate(extras)]
+    currency = chosen(kernel, sold, given.get("currency"), customer)
     check_currency(billing, customer, currency)
     check_clock(billing, customer)
     for number, item in enumerate(given["items"]):
@@ -110,7 +110,7 @@ def new_subscription(billing: Billing, given: Given) -> NewSubscription:
     terms = [items.item_terms(kernel, item, f"items[{n}]") for n, item in enumerate(given["items"])]
     check_intervals(mode, [term.price for term in terms])
     if taxed:
-        check_prices(kernel, [term.price for term in terms], "items")
+        check_prices(kernel, [term.price for term in terms], currency, "items")
     begin = start if mode["type"] == "flexible" else now
     anchor = _anchor(given, now, trial_end, [term.price for term in terms], begin)
     cancel_at = check_cancel_at(given, now)

@@ -91,7 +91,7 @@ def _check_phases(billing: Billing, schedule: Obj) -> None:
         if billing.schedules.setting(schedule, phase, "automatic_tax")["enabled"]:
             sold = [*phase["items"], *phase["add_invoice_items"]]
             prices = [billing.kernel.get("price", item["price"]) for item in sold]
-            check_prices(billing.kernel, prices, f"phases[{number}][items]")
+            check_prices(billing.kernel, prices, phase["currency"], f"phases[{number}][items]")
         method = billing.schedules.setting(schedule, phase, "collection_method")
         days = billing.schedules.invoice_settings(schedule, phase)["days_until_due"]
         if method == "send_invoice" and days is None:
@@ -225,21 +225,19 @@ def _rewritten(kernel: Kernel, schedule: Obj, given: list[Given], customer: Obj,
     past = [phase for phase in schedule["phases"] if phase["end_date"] <= now]
     known = {(phase["start_date"], phase["end_date"]) for phase in past}
     fresh = [phase for phase in given if (phase.get("start_date"), phase.get("end_date")) not in known]
-    currency = phases.check(kernel, fresh, customer)
+    held = schedule["phases"][0]["currency"] if schedule["status"] == "active" else None
+    currency = phases.check(kernel, fresh, customer, held)
     running = next((p for p in schedule["phases"] if p["start_date"] <= now < p["end_date"]), None)
     first = fresh[0].get("start_date")
     if first is None:
         raise invalid("The first phase must have a `start_date`.", "phases[0][start_date]", "parameter_missing")
     start = now if first == "now" else int(first)
-    if schedule["status"] == "active":
-        if running is None or start != running["start_date"]:
-            raise invalid(
-                "You can not modify the start date of a phase that has already started. The first phase must start at the"
-                f" current phase's start date ({running['start_date'] if running else None}).",
-                "phases[0][start_date]",
-            )
-        if currency != running["currency"]:
-            raise invalid("The currency of a running schedule cannot be changed.", "phases")
+    if schedule["status"] == "active" and (running is None or start != running["start_date"]):
+        raise invalid(
+            "You can not modify the start date of a phase that has already started. The first phase must start at the"
+            f" current phase's start date ({running['start_date'] if running else None}).",
+            "phases[0][start_date]",
+        )
     built = phases.build(kernel, fresh, start, currency)
     if schedule["status"] == "active" and built[0]["end_date"] < now:
         raise invalid("The end date of the current phase must not be in the past.", "phases[0][end_date]")

@@ -7,6 +7,7 @@ from typing import Any
 from sandbox.stripe.billing import changes, discounts, items, pausing, phases, pricing, requests
 from sandbox.stripe.billing.calendar import Interval
 from sandbox.stripe.billing.changes import Change, ItemChange
+from sandbox.stripe.billing.currency import expect
 from sandbox.stripe.billing.engine import Billing
 from sandbox.stripe.billing.items import ItemTerms
 from sandbox.stripe.billing.parameters import MOST_ITEMS
@@ -62,7 +63,8 @@ def _check(billing: Billing, subscription: Obj, given: Given) -> None:
     kernel, now = billing.kernel, billing.kernel.now_s()
     customer = kernel.get("customer", subscription["customer"])
     if check_enabled(kernel, given, customer):
-        check_prices(kernel, [item["price"] for item in subscription["_items"]], "items")
+        prices = [item["price"] for item in subscription["_items"]]
+        check_prices(kernel, prices, subscription["currency"], "items")
     schedule = billing.schedules.of(subscription)
     if schedule is not None and any(key in given for key in _CANCELLING):
         raise invalid(
@@ -80,6 +82,7 @@ def _check(billing: Billing, subscription: Obj, given: Given) -> None:
     discounts.check(kernel, given.get("discounts"), subscription["currency"])
     for number, extra in enumerate(given.get("add_invoice_items") or []):
         items.check_price(kernel, extra, f"add_invoice_items[{number}]", "one_time")
+        expect(kernel, extra, subscription["currency"], f"add_invoice_items[{number}]")
     date = given.get("proration_date")
     if date is not None:
         starts = [item["current_period_start"] for item in subscription["_items"]]
@@ -114,8 +117,7 @@ def _check_items(billing: Billing, subscription: Obj, given: list[Given]) -> Non
             continue
         if "price" in entry or "price_data" in entry or "id" not in entry:
             price = items.check_price(kernel, entry, at, "recurring")
-            if items.currency_of(kernel, entry) != subscription["currency"]:
-                raise invalid("The price's currency must be the subscription's currency.", f"{at}[price]")
+            expect(kernel, entry, subscription["currency"], at)
             key = entry.get("id", f"new {number}")
             left[key] = price["id"] if price else f"inline {number}"
             intervals[key] = items.interval_of(kernel, entry)

@@ -75,9 +75,10 @@ class Usage:
 
     def _lines(self, subscription: Obj, item: Obj, period: tuple[int, int]) -> list[LineDraft]:
         used = self.of_item(subscription, item["price"], *period)
-        bill = {"item": item["id"], "price": item["price"], "start": period[0], "end": period[1]}
+        price = items.billed_price(subscription, item)
+        bill = {"item": item["id"], "price": price, "start": period[0], "end": period[1]}
         made = []
-        for part in pricing.parts(item["price"], used):
+        for part in pricing.parts(price, used):
             line = items.line_of(self.kernel, subscription, item, part, period)
             line.usage = bill
             made.append(line)
@@ -93,7 +94,7 @@ class Usage:
             period = (item["current_period_start"], item["current_period_end"])
             return [
                 items.line_of(self.kernel, subscription, item, part, period)
-                for part in pricing.parts(item["price"], 0)
+                for part in pricing.parts(items.billed_price(subscription, item), 0)
                 if not part.is_flat_fee
             ]
         made: list[LineDraft] = []
@@ -109,7 +110,8 @@ class Usage:
         """The pending invoice item for what was used of a price that goes now; none where nothing is to be paid."""
         start, item["_usage_from"] = item["_usage_from"], at
         used = self.of_item(subscription, item["price"], start, at) if start < at else 0
-        amount = pricing.total(item["price"], used) if used else 0
+        price = items.billed_price(subscription, item)
+        amount = pricing.total(price, used) if used else 0
         if not amount:
             return None
         made = shapes.invoice_item(
@@ -124,9 +126,9 @@ class Usage:
             "subscription_details": {"subscription": subscription["id"], "subscription_item": item["id"]},
         }
         made["period"] = {"start": start, "end": at}
-        made["pricing"] = shapes.price_details(item["price"], None)
+        made["pricing"] = shapes.price_details(price, None)
         made["quantity"], made["quantity_decimal"] = used, str(used)
-        made["_price"], made["_subscription"], made["_taken"] = item["price"], subscription["id"], None
+        made["_price"], made["_subscription"], made["_taken"] = price, subscription["id"], None
         return self.kernel.add(made, "invoiceitem.created")
 
     # ------------------------------------------------------------------ late usage

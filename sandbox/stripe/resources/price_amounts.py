@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from sandbox.stripe.errors import invalid, missing_param
-from sandbox.stripe.params import Fields, decimal, either, integer, one_of
+from sandbox.stripe.params import Fields, decimal, either, integer, join, one_of
 
 MOST = 999_999_999_999
 """The largest unit amount, in minor units."""
@@ -41,43 +41,43 @@ def plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def money(params: dict[str, Any]) -> dict[str, Any]:
-    """The amounts of a per-unit or a tiered price, checked."""
-    if params.get("billing_scheme", "per_unit") == "per_unit":
+def money(params: dict[str, Any], scheme: str | None = None, at: str = "") -> dict[str, Any]:
+    """The amounts of a per-unit or a tiered price, checked; of an option of a currency where ``scheme`` is its price's."""
+    if (scheme or params.get("billing_scheme", "per_unit")) == "per_unit":
         for key in ("tiers", "tiers_mode"):
             if key in params:
-                raise invalid(f"`{key}` can only be set when `billing_scheme` is `tiered`.", key)
-        whole, exact = amounts(params)
-        return {"unit_amount": whole, "unit_amount_decimal": exact}
+                raise invalid(f"`{key}` can only be set when `billing_scheme` is `tiered`.", join(at, key))
+        whole, exact = amounts(params, at)
+        return {"unit_amount": whole, "unit_amount_decimal": exact, "_tiers": None}
     for key in (*AMOUNTS, "transform_quantity"):
         if key in params:
-            raise invalid(f"`{key}` can't be used when `billing_scheme` is `tiered`.", key)
-    for key in ("tiers", "tiers_mode"):
+            raise invalid(f"`{key}` can't be used when `billing_scheme` is `tiered`.", join(at, key))
+    for key in ("tiers",) if scheme else ("tiers", "tiers_mode"):
         if key not in params:
-            raise missing_param(key)
-    return {"_tiers": _tiers(params["tiers"])}
+            raise missing_param(join(at, key))
+    return {"unit_amount": None, "unit_amount_decimal": None, "_tiers": _tiers(params["tiers"], join(at, "tiers"))}
 
 
-def _tiers(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _tiers(given: list[dict[str, Any]], at: str) -> list[dict[str, Any]]:
     bounds = [tier["up_to"] for tier in given]
     if not bounds or bounds[-1] != "inf" or "inf" in bounds[:-1]:
-        raise invalid("The last tier must be unbounded: up_to=inf, and no other.", "tiers")
+        raise invalid("The last tier must be unbounded: up_to=inf, and no other.", at)
     if bounds[:-1] != sorted(set(bounds[:-1])):
-        raise invalid("Tiers must be in ascending order of up_to.", "tiers")
+        raise invalid("Tiers must be in ascending order of up_to.", at)
     shown = []
     for number, tier in enumerate(given):
         row: dict[str, Any] = {"up_to": None if tier["up_to"] == "inf" else tier["up_to"]}
         for key in ("flat_amount", "unit_amount"):
-            row[key], row[f"{key}_decimal"] = _tier_amount(tier, key, number)
+            row[key], row[f"{key}_decimal"] = _tier_amount(tier, key, f"{at}[{number}]")
         if row["flat_amount_decimal"] is None and row["unit_amount_decimal"] is None:
-            raise invalid("A tier needs a unit amount or a flat amount.", f"tiers[{number}]")
+            raise invalid("A tier needs a unit amount or a flat amount.", f"{at}[{number}]")
         shown.append(row)
     return shown
 
 
-def _tier_amount(tier: dict[str, Any], key: str, number: int) -> tuple[int | None, str | None]:
+def _tier_amount(tier: dict[str, Any], key: str, at: str) -> tuple[int | None, str | None]:
     if key in tier and f"{key}_decimal" in tier:
-        raise invalid(f"Give either {key} or {key}_decimal.", f"tiers[{number}]", "parameters_exclusive")
+        raise invalid(f"Give either {key} or {key}_decimal.", at, "parameters_exclusive")
     value = tier.get(key, tier.get(f"{key}_decimal"))
     if value is None:
         return None, None

@@ -22,12 +22,12 @@ from sandbox.stripe.params import (
     text,
 )
 from sandbox.stripe.resources.price_amounts import AMOUNTS, TIER, amounts, money
+from sandbox.stripe.resources.price_currencies import OPTIONS, changed_options, options
 from sandbox.stripe.resources.products import new_product
 from sandbox.stripe.resources.shapes import unset
 
 expandable("price", "product", "product")
 includable("price", "tiers", lambda kernel, price: price["_tiers"])
-includable("price", "currency_options", lambda kernel, price: _own_currency(price))
 
 _INTERVAL = one_of("day", "week", "month", "year")
 _LONGEST = {"day": 3 * 365, "week": 3 * 52, "month": 36, "year": 3}
@@ -37,6 +37,7 @@ _CREATE: Fields = {
     "active": boolean(),
     "billing_scheme": one_of("per_unit", "tiered"),
     "currency": currency().required(),
+    "currency_options": OPTIONS,
     "lookup_key": text(max=200),
     "metadata": metadata(clearable=False),
     "nickname": text(),
@@ -68,6 +69,7 @@ _CREATE: Fields = {
 }
 _UPDATE: Fields = {
     "active": boolean(),
+    "currency_options": OPTIONS.clearable(),
     "lookup_key": text(max=200).clearable(),
     "metadata": metadata(),
     "nickname": text().clearable(),
@@ -110,6 +112,7 @@ def _fresh(kernel: Kernel, product_id: str, params: dict[str, Any], recurring: d
         "unit_amount": None,
         "unit_amount_decimal": None,
         "_tiers": None,
+        "_options": {},
         "_inline": False,
     }
 
@@ -143,6 +146,8 @@ def create_price(call: Call) -> Obj:
     if recurring:
         _check_recurring(kernel, recurring)
     amounts_given = money(params)
+    scheme = params.get("billing_scheme", "per_unit")
+    amounts_given["_options"] = options(params.get("currency_options") or {}, scheme, params["currency"])
     holder = _lookup_holder(call, None)
     product_id = params["product"] if "product" in params else new_product(kernel, params["product_data"])["id"]
     _release_lookup(kernel, holder)
@@ -167,16 +172,6 @@ def _check_recurring(kernel: Kernel, recurring: dict[str, Any]) -> None:
         meter = kernel.get("billing.meter", recurring["meter"], "recurring[meter]")
         if meter["status"] != "active":
             raise invalid(f"The meter {meter['id']} is inactive and can't be attached to a price.", "recurring[meter]")
-
-
-def _own_currency(price: Obj) -> dict[str, Any]:
-    own = {
-        "custom_unit_amount": None,
-        "tax_behavior": price["tax_behavior"],
-        "unit_amount": price["unit_amount"],
-        "unit_amount_decimal": price["unit_amount_decimal"],
-    }
-    return {price["currency"]: own}
 
 
 def _lookup_holder(call: Call, own: Obj | None) -> Obj | None:
@@ -204,24 +199,48 @@ def _release_lookup(kernel: Kernel, holder: Obj | None) -> None:
 
 @route("POST", "/v1/prices/{id}", _UPDATE)
 def update_price(call: Call) -> Obj:
-    """Activity, nickname, lookup key, metadata; money never."""
+    """Activity, nickname, lookup key, metadata, amounts in other currencies; its own money never."""
     kernel, params = call.kernel, call.params
     price = kernel.get("price", call.ids["id"])
     wanted_tax = params.get("tax_behavior", price["tax_behavior"])
     if price["tax_behavior"] != "unspecified" and wanted_tax != price["tax_behavior"]:
         raise invalid("You cannot change `tax_behavior` once it is set to `inclusive` or `exclusive`.", "tax_behavior")
     kept = merged_metadata(price["metadata"], params.get("metadata"))
+    wanted_options = _wanted_options(kernel, price, params.get("currency_options"))
     if params.get("active") and "lookup_key" not in params and price["lookup_key"]:
         params = call.params = {**params, "lookup_key": price["lookup_key"]}
     holder = _lookup_holder(call, price)
     _release_lookup(kernel, holder)
     with kernel.changing(price, "price.updated"):
         price["metadata"] = kept
+        if wanted_options != price["_options"]:
+            price["_options"] = wanted_options
+            kernel.touch()
         price["tax_behavior"] = wanted_tax
         for key in ("active", "lookup_key", "nickname"):
             if key in params:
                 price[key] = unset(params[key])
     return price
+
+
+def _wanted_options(kernel: Kernel, price: Obj, given: Any) -> dict[str, Obj]:
+    """A price's amounts in other currencies after an update; ``''`` takes them all away, where nothing is billed by one."""
+    if given is None:
+        return dict(price["_options"])
+    if given != "":
+        return changed_options(given, price)
+    if _billed_in(kernel, price) & set(price["_options"]):
+        raise invalid("A subscription is billed in a currency of this price: it can't be removed.", "currency_options")
+    return {}
+
+
+def _billed_in(kernel: Kernel, price: Obj) -> set[str]:
+    """The currencies of the subscriptions that stand on the price, and of the schedules that ever name it."""
+    items = [item for item in kernel.store.all("subscription_item") if item["price"]["id"] == price["id"]]
+    subscriptions = [kernel.store.get("subscription", item["subscription"]) for item in items]
+    phases = [phase for schedule in kernel.store.all("subscription_schedule") for phase in schedule["phases"]]
+    planned = [p for p in phases if any(i["price"] == price["id"] for i in (*p["items"], *p["add_invoice_items"]))]
+    return {found["currency"] for found in (*subscriptions, *planned) if found is not None}
 
 
 @route("GET", "/v1/prices/{id}")

@@ -12,6 +12,7 @@ from fractions import Fraction
 from sandbox.stripe.billing.amounts import round_half_away
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.kernel import Kernel, Obj
+from sandbox.stripe.resources.price_currencies import in_currency
 from sandbox.stripe.tax.codes import NONTAXABLE
 from sandbox.stripe.tax.ids import ids_of
 from sandbox.stripe.tax.location import place_of
@@ -33,10 +34,10 @@ def behavior_of(kernel: Kernel, said: str | None, currency: str) -> str | None:
     return str(default) if default else None
 
 
-def check_prices(kernel: Kernel, prices: Iterable[Obj], at: str) -> None:
-    """Refuse prices of which nobody said whether tax comes on top."""
+def check_prices(kernel: Kernel, prices: Iterable[Obj], currency: str, at: str) -> None:
+    """Refuse prices of which nobody said whether tax comes on top of their amounts in this currency."""
     for price in prices:
-        if behavior_of(kernel, price["tax_behavior"], price["currency"]) is None:
+        if behavior_of(kernel, in_currency(price, currency)["tax_behavior"], currency) is None:
             raise invalid(
                 f"The price {price['id']} has an unspecified `tax_behavior`, and your tax settings have no default: it"
                 " can't be used with automatic tax.",
