@@ -1,5 +1,5 @@
-"""The control port: clock, faults, log, Stripe accounts, what customers confirm, reset. All paths start with a random
-segment that only the ready file names.
+"""The control port: clock, faults, log, Stripe accounts, what customers confirm and which discounts they are given, reset.
+All paths start with a random segment that only the ready file names.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from starlette.routing import Mount, Route
 from sandbox.faults import Fault, FaultRefused
 from sandbox.stripe import confirmations
 from sandbox.stripe.accounts import AccountRefused, Accounts
+from sandbox.stripe.billing import customer_discount_routes
+from sandbox.stripe.billing.customer_discount_routes import CustomerDiscountRefused
 from sandbox.stripe.confirmations import ConfirmationRefused
 from sandbox.world import ClockRefused, World, stamp
 
@@ -45,12 +47,14 @@ class Control:
             Route("/log", self._log, methods=["GET"]),
             Route("/stripe_accounts", self._stripe_accounts, methods=["GET", "POST"]),
             Route("/confirmations", self._confirmations, methods=["POST"]),
+            Route("/customer_discounts", self._customer_discounts, methods=["POST"]),
             Route("/reset", self._reset, methods=["POST"]),
         ]
         self.app = Starlette(
             routes=[Mount(self.path, routes=routes)],
             exception_handlers=dict.fromkeys(
-                (_Refused, ClockRefused, FaultRefused, AccountRefused, ConfirmationRefused), self._refuse
+                (_Refused, ClockRefused, FaultRefused, AccountRefused, ConfirmationRefused, CustomerDiscountRefused),
+                self._refuse,
             ),
         )
 
@@ -112,6 +116,10 @@ class Control:
     async def _confirmations(self, request: Request) -> Response:
         """A customer answers a bank that asks to confirm a payment, as Stripe's own pages let them."""
         return self._json(confirmations.answer(self._accounts(), await _body(request)))
+
+    async def _customer_discounts(self, request: Request) -> Response:
+        """A person gives a customer a discount, which this version of Stripe's API has no endpoint for."""
+        return self._json(customer_discount_routes.give(self._accounts(), await _body(request)))
 
     def _accounts(self) -> Accounts:
         found = (getattr(half, "accounts", None) for half in self._world.halves)

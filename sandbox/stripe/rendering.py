@@ -19,6 +19,8 @@ _expandable: dict[tuple[str, str], str] = {}
 _includable: dict[tuple[str, str], Callable[[Any, Obj], Any]] = {}
 _within: dict[tuple[str, str], tuple[str, Callable[[Any, Obj, str], Any]]] = {}
 DEEPEST = 4
+OUTLIVING = frozenset({"coupon"})
+"""Types of which a deleted one is shown as it was, where it goes on working (docs.stripe.com/api/coupons/delete)."""
 
 
 def expandable(type: str, path: str, target: str) -> None:
@@ -115,7 +117,7 @@ class _Expansion:
         name, rest = segments[0], segments[1:]
         key = (owner, prefix + name)
         if key in _includable and (name not in node or key in _within):
-            stored = self.kernel.store.get(owner, str(node.get("id")))
+            stored = _standing(self.kernel.store, owner, str(node.get("id")))
             if name not in node:
                 node[name] = shown(_includable[key](self.kernel, stored)) if stored is not None else None
             if key in _within and rest and stored is not None:
@@ -145,4 +147,8 @@ class _Expansion:
 
 
 def _find(store: Store, target: str, id: str) -> Obj | None:
-    return store.get(target, id) or store.grave(target, id)
+    return _standing(store, target, id) or store.grave(target, id)
+
+
+def _standing(store: Store, type: str, id: str) -> Obj | None:
+    return store.buried(type, id) if type in OUTLIVING else store.get(type, id)

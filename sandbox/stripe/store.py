@@ -17,6 +17,7 @@ class _Shelf:
         self.position: dict[str, int] = {}
         self.order: list[tuple[int, str]] = []
         self.graves: dict[str, Obj] = {}
+        self.buried: dict[str, Obj] = {}
         self.next_position = 1
 
 
@@ -46,6 +47,7 @@ class Store:
         shelf.position[id] = place[0]
         shelf.order.append(place)
         shelf.graves.pop(id, None)
+        shelf.buried.pop(id, None)
         for (of_type, field), index in self._indexes.items():
             if of_type == type:
                 index.setdefault(obj.get(field), []).append(place)
@@ -63,8 +65,14 @@ class Store:
         shelf = self._shelf(obj["object"])
         del shelf.by_id[obj["id"]]
         grave: Obj = {"id": obj["id"], "object": obj["object"], "deleted": True}
+        shelf.buried[obj["id"]] = obj
         shelf.graves[obj["id"]] = grave
         return grave
+
+    def buried(self, type: str, id: str) -> Obj | None:
+        """The object, or as it was when it was deleted: what goes on working where it already stands."""
+        shelf = self._shelf(type)
+        return shelf.by_id.get(id) or shelf.buried.get(id)
 
     def position(self, type: str, id: str) -> int | None:
         """Where the object stands (or stood) in the order of its type."""

@@ -16,6 +16,7 @@ for _name in (
     "cash_routes",
     "clock_routes",
     "credit_routes",
+    "customer_discount_routes",
     "dispute_routes",
     "invoice_item_routes",
     "invoice_routes",

@@ -11,7 +11,7 @@ import heapq
 from itertools import count
 from typing import Any
 
-from sandbox.stripe.billing import discounts, pricing, shapes
+from sandbox.stripe.billing import customer_discounts, discounts, pricing, shapes
 from sandbox.stripe.billing.amounts import decimal_text, unit_amount
 from sandbox.stripe.billing.authentication import Authentication
 from sandbox.stripe.billing.cash import Cash
@@ -33,7 +33,7 @@ from sandbox.stripe.kernel import Kernel, Obj
 from sandbox.stripe.resources.price_currencies import in_currency
 
 # Within one second a schedule starts before subscriptions renew, and those before invoices move on.
-_ORDER = {"subscription_schedule": 0, "subscription": 1, "invoice": 2, "refund": 3, "charge": 3}
+_ORDER = {"subscription_schedule": 0, "subscription": 1, "invoice": 2, "refund": 3, "charge": 3, "customer": 4}
 _INDEXES = (
     ("subscription", "customer"),
     ("subscription_schedule", "customer"),
@@ -142,6 +142,8 @@ class Billing:
                 self.credits.refund_due(found)
             elif kind == "charge":
                 self.debits.answered(found)
+            elif kind == "customer":
+                customer_discounts.run_due(self.kernel, found, at_s)
             else:
                 self.schedules.run_due(found, at_s)
 

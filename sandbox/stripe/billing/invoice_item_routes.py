@@ -60,7 +60,7 @@ def new_item(billing: Billing, given: Given) -> tuple[Obj, Obj | None]:
         kernel.get("subscription", given["subscription"], "subscription") if "subscription" in given else None
     )
     currency = _currency(billing, given, customer)
-    discounts.check(kernel, given.get("discounts"), currency)
+    discounts.check(kernel, given.get("discounts"), currency, customer=given["customer"])
     _check_period(given)
     if invoice is not None and invoice["currency"] != currency:
         if invoice["_lines"]:
@@ -189,7 +189,7 @@ def update_item(call: Call) -> Obj:
     item = call.kernel.get("invoiceitem", call.ids["id"])
     invoice = _editable(call, item)
     _check_period(given)
-    discounts.check(call.kernel, given.get("discounts"), item["currency"])
+    discounts.check(call.kernel, given.get("discounts"), item["currency"], customer=item["customer"])
     if "amount" in given and item["_price"] is not None:
         raise invalid("You cannot set the amount of an item that has a price.", "amount")
     with call.kernel.changing(item):

@@ -89,7 +89,7 @@ def _check_terms(kernel: Kernel, given: Given, customer: Obj, currency: str, met
         )
     if given.get("due_date", kernel.now_s()) < kernel.now_s():
         raise invalid("`due_date` must be in the future.", "due_date")
-    discounts.check(kernel, given.get("discounts"), currency)
+    discounts.check(kernel, given.get("discounts"), currency, customer=customer["id"])
     phases.check_method(kernel, given.get("default_payment_method"), customer, "default_payment_method")
 
 
@@ -121,8 +121,9 @@ def _draft_values(
         values["parent"] = subscription_parent(subscription)
     asked = given.get("discounts")
     owner = {"customer": customer["id"], "currency": currency}
-    if asked is None and subscription is not None:
-        values["discounts"] = list(subscription["discounts"])
+    if asked is None:  # inherited; '' is none
+        own = list(subscription["discounts"]) if subscription is not None else []
+        values["discounts"] = own or discounts.of_customer(kernel, customer["id"])
     else:
         values["discounts"] = discounts.attach(kernel, asked or [], owner, kernel.now_s())
     return values
@@ -206,7 +207,7 @@ def update_invoice(call: Call) -> Obj:
     if check_enabled(kernel, given, customer):
         for line in invoice["_lines"]:
             check_line(kernel, line.get("_tax_behavior"), line["amount"], invoice["currency"], "automatic_tax[enabled]")
-    discounts.check(kernel, given.get("discounts"), invoice["currency"])
+    discounts.check(kernel, given.get("discounts"), invoice["currency"], customer=customer["id"])
     phases.check_method(kernel, given.get("default_payment_method"), customer, "default_payment_method")
     metadata = merged_metadata(invoice["metadata"], given.get("metadata"))
     method = given.get("collection_method", invoice["collection_method"])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.stripe.billing import lines, shapes_money
+from sandbox.stripe.billing import customer_discounts, lines, shapes_money
 from sandbox.stripe.billing.lines import LineDraft
 from sandbox.stripe.errors import StripeError, invalid
 from sandbox.stripe.kernel import Obj
@@ -44,6 +44,7 @@ class Invoices:
         for draft in drafts:
             lines.add(self.kernel, invoice, draft)
         self.renew(invoice)
+        customer_discounts.spend_once(self.billing, customer, invoice)
         if invoice["auto_advance"] and invoice["automatically_finalizes_at"] is None:
             invoice["automatically_finalizes_at"] = invoice["created"] + DRAFT_S
         invoice["due_date"] = invoice["due_date"] or self.due_date(invoice, invoice["created"])

@@ -46,8 +46,10 @@ def check(kernel: Kernel, given: list[Given], customer: Obj, running: str | None
     for index, phase in enumerate(given):
         here = f"{at}[{index}]"
         for number, item in enumerate([*phase["items"], *(phase.get("add_invoice_items") or [])]):
-            discounts.check(kernel, item.get("discounts"), currency, f"{here}[items][{number}][discounts]")
-        discounts.check(kernel, phase.get("discounts"), currency, f"{here}[discounts]")
+            discounts.check(
+                kernel, item.get("discounts"), currency, f"{here}[items][{number}][discounts]", customer=customer["id"]
+            )
+        discounts.check(kernel, phase.get("discounts"), currency, f"{here}[discounts]", customer=customer["id"])
         check_method(kernel, phase.get("default_payment_method"), customer, f"{here}[default_payment_method]")
     return currency
 
@@ -169,6 +171,7 @@ def _fill(kernel: Kernel, made: Obj, given: Given) -> None:
         made["automatic_tax"] = state_of(given["automatic_tax"]["enabled"])
     made["description"] = given.get("description") or None
     made["discounts"] = [shown_spec(spec) for spec in given.get("discounts") or []]
+    made["_inherits"] = "discounts" not in given  # docs.stripe.com/api/subscription_schedules: '' is none at all
     if "invoice_settings" in given:
         made["invoice_settings"] = invoice_settings(given["invoice_settings"], {**_NO_SETTINGS, "issuer": None})
     metadata = given.get("metadata") or {}
@@ -231,6 +234,7 @@ def from_subscription(kernel: Kernel, subscription: Obj) -> Obj:
         for item in current
     ]
     made["discounts"] = discounts.as_specs(kernel, subscription["discounts"])
+    made["_inherits"] = subscription.get("_inherits", True)
     made["metadata"] = dict(subscription["metadata"])
     made["_metadata"] = dict(subscription["metadata"])
     made["automatic_tax"] = dict(subscription["automatic_tax"])

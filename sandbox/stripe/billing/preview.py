@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.stripe.billing import discounts, items, requests, schedule_routes
 from sandbox.stripe.billing import invoice_parameters as parameters
-from sandbox.stripe.billing import items, requests, schedule_routes
 from sandbox.stripe.billing.calendar import Interval, after
 from sandbox.stripe.billing.engine import Billing, billing_of
 from sandbox.stripe.billing.invoice_item_routes import new_item
@@ -91,7 +91,9 @@ def _of_new_subscription(trial: Billing, given: Given) -> Obj:
                 "parameter_missing",
             )
         request["billing_cycle_anchor"] = anchor["timestamp"]
-    made = trial.starts.create(requests.new_subscription(trial, request))
+    asked = requests.new_subscription(trial, request)
+    asked.values["_inherits"] = given.get("discounts") != ""
+    made = trial.starts.create(asked)
     return _first_or_next(trial, made)
 
 
@@ -165,6 +167,8 @@ def _of_subscription(trial: Billing, subscription: Obj, given: Given) -> Obj:
         for key in ("automatic_tax", "discounts"):
             if key in given:
                 change[key] = given[key]
+        if given.get("discounts") == "":
+            subscription["_inherits"] = False  # of the rehearsal alone
         if change:
             update(trial, subscription, change)
     if subscription["latest_invoice"] != before:
@@ -178,7 +182,11 @@ def _of_pending(trial: Billing, given: Given) -> Obj:
     pending = trial.invoices.pending_items(customer["id"], currency, None)
     if not pending:
         raise _none_upcoming()
-    return trial.invoices.draft(customer, currency, "upcoming", {}, trial.invoices.pull_in(pending))
+    owner = {"customer": customer["id"], "currency": currency}
+    asked = given.get("discounts")
+    off = discounts.attach(trial.kernel, asked or [], owner, trial.kernel.now_s())
+    values = {"discounts": discounts.of_customer(trial.kernel, customer["id"]) if asked is None else off}
+    return trial.invoices.draft(customer, currency, "upcoming", values, trial.invoices.pull_in(pending))
 
 
 def _recurring(trial: Billing, invoice: Obj) -> Obj:

@@ -63,7 +63,8 @@ def debit_for_rest(kernel: Kernel, subscription: Obj, item: Obj, at: int) -> Obj
     price = items.billed_price(subscription, item)
     charge = Charge(pricing.total(price, quantity), product=price["product"])
     apply_discounts([charge], discounts.terms(kernel, item["discounts"], at))
-    apply_discounts([charge], [t for t in discounts.terms(kernel, subscription["discounts"], at) if t.percent])
+    of_all = discounts.at_work(kernel, subscription)
+    apply_discounts([charge], [t for t in discounts.terms(kernel, of_all, at) if t.percent])
     part, whole = item["current_period_end"] - at, end - start
     amount = share(charge.amount, part, whole)
     if not amount:

@@ -46,6 +46,10 @@ class RehearsalStore(Store):
         """As in the real store."""
         return self._real.grave(type, id)
 
+    def buried(self, type: str, id: str) -> Obj | None:
+        """As in the real store."""
+        return self.get(type, id) or self._real.buried(type, id)
+
     def bury(self, obj: Obj) -> Obj:
         """Delete it here only."""
         self._gone.add((obj["object"], obj["id"]))

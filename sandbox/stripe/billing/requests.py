@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sandbox.stripe.billing import discounts, items, phases
+from sandbox.stripe.billing import discounts, items, phases, pricing
 from sandbox.stripe.billing.calendar import DAY_S, Interval, after, longer
 from sandbox.stripe.billing.currency import chosen
 from sandbox.stripe.billing.starts import NewSubscription
@@ -31,6 +31,7 @@ def check_currency(billing: Billing, customer: Obj, currency: str) -> None:
         for schedule in kernel.store.all("subscription_schedule", of=("customer", id))
         if schedule["status"] == "not_started"
     ]
+    used += discounts.foreign_to(kernel, customer, currency)
     used += [i["currency"] for i in kernel.store.all("invoiceitem", of=("customer", id)) if i["invoice"] is None]
     other = next((each for each in used if each != currency), None)
     if other is not None:
@@ -99,15 +100,17 @@ def new_subscription(billing: Billing, given: Given) -> NewSubscription:
     currency = chosen(kernel, sold, given.get("currency"), customer)
     check_currency(billing, customer, currency)
     check_clock(billing, customer)
-    for number, item in enumerate(given["items"]):
-        discounts.check(kernel, item.get("discounts"), currency, f"items[{number}][discounts]")
-    discounts.check(kernel, given.get("discounts"), currency)
     phases.check_method(kernel, given.get("default_payment_method"), customer, "default_payment_method")
     mode = billing_mode(kernel, given)
     start = _start_date(given, now)
     trial_end = _trial_end(given, now)
     check_collection(given.get("collection_method", "charge_automatically"), given.get("days_until_due"))
     terms = [items.item_terms(kernel, item, f"items[{n}]") for n, item in enumerate(given["items"])]
+    bought = sum(pricing.total(term.price, term.quantity) for term in terms if term.quantity is not None)
+    redeemed = {"customer": customer["id"], "purchase": bought}
+    for number, item in enumerate(given["items"]):
+        discounts.check(kernel, item.get("discounts"), currency, f"items[{number}][discounts]", **redeemed)
+    discounts.check(kernel, given.get("discounts"), currency, **redeemed)
     check_intervals(mode, [term.price for term in terms])
     if taxed:
         check_prices(kernel, [term.price for term in terms], currency, "items")

@@ -91,6 +91,7 @@ class Schedules:
                 anchor=trial_end if trial_end is not None else phase["start_date"],
                 values={
                     "schedule": schedule["id"],
+                    "_inherits": phase.get("_inherits", True),
                     "billing_mode": dict(schedule["billing_mode"]),
                     "metadata": dict(phase["metadata"]),
                     "automatic_tax": dict(self.setting(schedule, phase, "automatic_tax")),
@@ -157,9 +158,10 @@ class Schedules:
             "currency": subscription["currency"],
             "subscription": subscription["id"],
         }
-        before, specs = subscription["discounts"], _specs(phase["discounts"])
-        subscription["discounts"] = discounts.attach(kernel, specs, owner, at, current=before)
-        change.discounts_before = before if before != subscription["discounts"] else None
+        before, specs = discounts.at_work(kernel, subscription), _specs(phase["discounts"])
+        subscription["discounts"] = discounts.attach(kernel, specs, owner, at, current=subscription["discounts"])
+        subscription["_inherits"] = phase.get("_inherits", True)
+        change.discounts_before = before if before != discounts.at_work(kernel, subscription) else None
         trial_end = phase["trial_end"] if entering and (phase["trial_end"] or 0) > at else None
         pending = trial_end is not None and trials.begin(self.billing, subscription, trial_end, behavior)
         pending = changes.apply(self.billing, subscription, change) or pending
@@ -238,7 +240,7 @@ class Schedules:
         subscription = self.kernel.store.get("subscription", schedule["subscription"] or "")
         if subscription is not None:
             with self.kernel.changing(subscription, "customer.subscription.updated"):
-                subscription["schedule"] = None
+                subscription["schedule"], subscription["_inherits"] = None, True
                 if not preserve_cancel_date:
                     subscription["cancel_at"] = None
         with self.kernel.changing(schedule):

@@ -26,6 +26,7 @@ expandable("subscription_item", "discounts", "discount")
 expandable("plan", "product", "product")
 expandable("discount", "source.coupon", "coupon")
 expandable("discount", "customer", "customer")
+expandable("discount", "promotion_code", "promotion_code")
 
 
 @route("POST", "/v1/subscriptions", parameters.SUBSCRIPTION_CREATE)

@@ -110,7 +110,7 @@ class Subscriptions:
                 "payment_method_options": None,
                 "payment_method_types": subscription["payment_settings"]["payment_method_types"],
             },
-            "discounts": list(subscription["discounts"]),
+            "discounts": discounts.at_work(self.kernel, subscription),
         }
 
     def _spend_once(self, subscription: Obj, invoice: Obj) -> None:

@@ -79,7 +79,7 @@ def _check(billing: Billing, subscription: Obj, given: Given) -> None:
     method = str(given.get("collection_method") or subscription["collection_method"])
     days = given.get("days_until_due", subscription["days_until_due"] if method == "send_invoice" else None)
     requests.check_collection(method, days)
-    discounts.check(kernel, given.get("discounts"), subscription["currency"])
+    discounts.check(kernel, given.get("discounts"), subscription["currency"], customer=customer["id"])
     for number, extra in enumerate(given.get("add_invoice_items") or []):
         items.check_price(kernel, extra, f"add_invoice_items[{number}]", "one_time")
         expect(kernel, extra, subscription["currency"], f"add_invoice_items[{number}]")
@@ -123,7 +123,13 @@ def _check_items(billing: Billing, subscription: Obj, given: list[Given]) -> Non
             intervals[key] = items.interval_of(kernel, entry)
         else:
             items.check_quantity(prices[entry["id"]], entry, at)
-        discounts.check(kernel, entry.get("discounts"), subscription["currency"], f"{at}[discounts]")
+        discounts.check(
+            kernel,
+            entry.get("discounts"),
+            subscription["currency"],
+            f"{at}[discounts]",
+            customer=subscription["customer"],
+        )
     if not left:
         raise invalid("A subscription must have at least one active plan.", "items")
     if len(left) > MOST_ITEMS:

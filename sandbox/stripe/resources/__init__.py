@@ -11,6 +11,7 @@ from sandbox.stripe.resources import (  # noqa: F401  (imported for their routes
     portal,
     prices,
     products,
+    promotion_codes,
     thin_events,
     webhook_endpoints,
 )

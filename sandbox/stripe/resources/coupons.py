@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sandbox.stripe.currencies import CURRENCIES
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.kernel import Call, Obj, includable, route
 from sandbox.stripe.params import (
@@ -23,11 +24,15 @@ from sandbox.stripe.params import (
 from sandbox.stripe.resources.shapes import unset
 
 includable("coupon", "applies_to", lambda kernel, coupon: coupon["_applies_to"])
+includable("coupon", "currency_options", lambda kernel, coupon: coupon["_currency_options"])
+
+_OPTIONS = struct({code: struct({"amount_off": integer(1, 99_999_999).required()}) for code in sorted(CURRENCIES)})
 
 _CREATE: Fields = {
     "amount_off": integer(1, 99_999_999),
     "applies_to": struct({"products": array(text())}),
     "currency": currency(),
+    "currency_options": _OPTIONS,
     "duration": one_of("forever", "once", "repeating"),
     "duration_in_months": integer(1),
     "id": text(max=200, pattern=r"[A-Za-z0-9_\-.]+"),
@@ -66,6 +71,7 @@ def create_coupon(call: Call) -> Obj:
         "times_redeemed": 0,
         "valid": True,
         "_applies_to": params.get("applies_to"),
+        "_currency_options": params.get("currency_options") or {},
     }
     return kernel.add(coupon, "coupon.created")
 
@@ -76,6 +82,7 @@ def _check_rules(call: Call) -> None:
         raise invalid("Must provide either percent_off or amount_off, but not both.", "percent_off")
     if "percent_off" in params and params["percent_off"] <= 0:
         raise invalid("Invalid decimal: percent_off must be greater than 0.", "percent_off")
+    _check_options(params)
     if "amount_off" in params and "currency" not in params:
         raise invalid("Must provide currency when amount_off is used.", "currency", "parameter_missing")
     repeating = params.get("duration", "once") == "repeating"
@@ -90,13 +97,28 @@ def _check_rules(call: Call) -> None:
         call.kernel.get("product", product_id, f"applies_to[products][{number}]")
 
 
-@route("POST", "/v1/coupons/{id}", {"metadata": metadata(), "name": text(max=40).clearable()})
+def _check_options(params: Obj) -> None:
+    options = params.get("currency_options") or {}
+    if options and "amount_off" not in params:
+        raise invalid("`currency_options` is only supported if `amount_off` is passed.", "currency_options")
+    if params.get("currency") in options:
+        at = f"currency_options[{params['currency']}]"
+        raise invalid("Each currency in `currency_options` must be another than `currency`.", at)
+
+
+_UPDATE: Fields = {"currency_options": _OPTIONS, "metadata": metadata(), "name": text(max=40).clearable()}
+
+
+@route("POST", "/v1/coupons/{id}", _UPDATE)
 def update_coupon(call: Call) -> Obj:
-    """Name and metadata only; every other parameter is unknown here, as at Stripe."""
+    """Name, metadata and amounts in further currencies; every other parameter is unknown here, as at Stripe."""
     coupon = call.kernel.get("coupon", call.ids["id"])
+    added = call.params.get("currency_options") or {}
+    _check_options({**coupon, "currency_options": added} if coupon["amount_off"] else {"currency_options": added})
     kept = merged_metadata(coupon["metadata"], call.params.get("metadata"))
     with call.kernel.changing(coupon, "coupon.updated"):
         coupon["metadata"] = kept
+        coupon["_currency_options"] = {**coupon["_currency_options"], **added}
         if "name" in call.params:
             coupon["name"] = unset(call.params["name"])
     return coupon
