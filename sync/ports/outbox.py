@@ -93,6 +93,11 @@ class Outbox(Protocol):
     def drop(self, keys: Iterable[tuple[str, str]]) -> None:
         """Nothing more is sent for (object, key), and what stood there is forgotten: the record is another's now."""
 
+    def followed(self, loser: str, winner: str) -> int:
+        """What waits to be written of an Account that was merged names the one that it became, also where it was refused
+        because the loser is gone; and so does what stands there, when it is written next. Returns how many waited.
+        """
+
     def children(self, object_: str, relationship: str, parents: Iterable[str]) -> Sequence[CrmRow]:
         """The rows of ``object_`` that were written, or wait to be, under parents with these keys: as last wanted."""
 

@@ -99,6 +99,7 @@ class Merges:
         self.identities.followed(due.id, winner.id)
         quotes = self.promises.followed(due.id, winner.id)
         self.outbox.drop([("Account", due.id)])
+        self.outbox.followed(due.id, winner.id)
         self._rename(claim, due, standing, links)
         marks = [account_mark(winner.id), *(quote_mark(quote, winner.id) for quote in quotes)]
         marks += [mark for link in moved for mark in history_marks(self.facts, link.stripe_id, winner.id)]

@@ -13,7 +13,7 @@ from sync.clock import Deadline
 from sync.crm import CrmRow
 from sync.ports import Announce, Flush, OutRow, RowResult
 from sync.ports.outbox import RefusedRows
-from sync.store import flush_claim, flush_results, leases, outbox_put
+from sync.store import flush_claim, flush_results, leases, outbox_follow, outbox_put
 from sync.store.backoff import Backoff
 from sync.store.crm_content import row_from
 from sync.store.tables import crm_rows, crm_writes
@@ -102,6 +102,10 @@ class StoredOutbox:
             outbox_put.not_there(connection, names)
             same = tuple_(crm_writes.c.sobject, crm_writes.c.key).in_(names)
             connection.execute(delete(crm_writes).where(same, crm_writes.c.state != "sent"))
+
+    def followed(self, loser: str, winner: str) -> int:
+        with self._engine.begin() as connection:
+            return outbox_follow.followed(connection, loser, winner)
 
     def retry_failed(self, code: str | None = None) -> int:
         wanted = crm_writes.c.state == "failed"

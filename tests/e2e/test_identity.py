@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -139,4 +140,42 @@ def test_a_customer_deleted_in_stripe_ends_its_deal_and_a_new_quote_gets_another
     assert customer_of(world, payer) == other["id"] != gone
     assert quote_row(world, deal)["Billing_Code__c"] == "DATA-224"
     assert len(world.crm.rows("Billing_Invoice__c", "Id", f"Account__c = '{payer}'")) == 1
+    changes_nothing(tandem)
+
+
+def test_what_was_told_of_a_merged_account_closes_under_the_winner_though_its_closing_was_on_the_way(
+    world: World, make_tandem: Callable[..., Tandem]
+) -> None:
+    world.at("2026-01-10")
+    tandem = make_tandem(owner_tasks=True)
+    seat = world.crm.product("Seat", currencies=["USD"])
+    loser, winner = account(world, "Birch"), account(world, "Alder")
+    deal = sell(world.crm, [(seat, 2, "10.00", {})], account=loser, Days_Until_Due__c=5, **HEADER)
+    settled(tandem)
+    world.at("2026-02-10")
+    settled(tandem)
+    refused = change(world.crm, deal, [(seat, 1, "10.00", {})], Start_Date__c="2026-03-01", End_Date__c="2026-12-01")
+    assert [code for _, code, _ in tandem.drain().failed] == ["DATA-205"]
+    [invoice] = world.stripe.all("invoices")
+    world.stripe.post(f"invoices/{invoice['id']}/pay", paid_out_of_band="true")
+    pipeline = tandem.services.pipeline
+    pipeline.changes.poll_stripe()
+    pipeline.take_in()
+    assert pipeline.run_mirror()
+    assert tandem.services.outbox.waiting()[0] > 0
+
+    world.switch("merge", master=winner, losers=[loser])
+    assert [code for _, code, _ in tandem.drain().failed] == ["DATA-205"]
+
+    fields = "Code__c Account__c Record__c Status__c"
+    told = {i["Code__c"]: i for i in world.crm.rows("Billing_Issue__c", fields)}
+    assert told["DATA-225"] == {
+        "Code__c": "DATA-225", "Account__c": winner, "Record__c": winner, "Status__c": "Closed",
+    }  # fmt: skip
+    assert world.crm.row("Billing_Invoice__c", "Account__c Status__c") == {"Account__c": winner, "Status__c": "Paid"}
+    assert tandem.services.outbox.failed_rows() == []
+    world.crm.change("Quote", refused, End_Date__c=None)
+    settled(tandem)
+    assert quote_row(world, refused)["Billing_Status__c"] == "Scheduled"
+    assert len(world.crm.rows("Task", "Id")) == 1
     changes_nothing(tandem)

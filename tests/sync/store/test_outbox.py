@@ -718,3 +718,29 @@ def test_stamps_with_a_zone_are_kept(outbox: StoredOutbox) -> None:
     flush = outbox.claim_flush()
     assert flush is not None
     assert flush.rows[0].row.fields == {"As_Of__c": "2026-03-01T00:00:00+00:00"}
+
+
+def test_what_waits_or_stands_of_an_account_that_was_merged_is_the_winners(outbox: StoredOutbox) -> None:
+    def issue(key: str, status: str) -> CrmRow:
+        fields = {"Account__c": ACCOUNT, "Record__c": ACCOUNT, "Status__c": status}
+        return invoice_row(key, sobject="Billing_Issue__c", fields=fields)
+
+    outbox.put([issue("stands", "Open"), issue("closes", "Open"), account_row()], 1)
+    flushed(outbox)
+    outbox.put([issue("closes", "Closed"), invoice_row("in_2", account="001B"), account_row(mrr="1.00")], 2)
+    flush = outbox.claim_flush()
+    assert flush is not None
+    outbox.finish_flush(flush, {row.id: GONE for row in flush.rows}, request_id=None)
+    outbox.drop([("Account", ACCOUNT)])
+
+    assert outbox.followed(ACCOUNT, "001W") == 1
+
+    flush = outbox.claim_flush()
+    assert flush is not None
+    told = {"Account__c": "001W", "Record__c": "001W", "Status__c": "Closed"}
+    assert [(row.row.key, row.row.group, row.row.fields) for row in flush.rows] == [("closes", "001W", told)]
+    outbox.finish_flush(flush, all_well(flush.rows), request_id="req")
+    [stands] = outbox.standing("Billing_Issue__c", ["stands"])
+    assert (stands.fields["Account__c"], stands.group) == ("001W", "001W")
+    assert outbox.put([stands], 3) == 1  # its text field names the loser in the CRM still
+    assert [row.row.key for row, _, _ in outbox.failed_rows()] == ["in_2"]
