@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 from sync.deal.money import plain
 from sync.desired.keys import KEY
-from sync.observed import Actual
+from sync.facts import Price
+from sync.observed import Actual, observe
 from sync.plan import Drift, Plan
 from sync.records import Desired, Fields, Operation, Ref, Value, Verb
 
@@ -61,6 +62,26 @@ def as_named(desired: Sequence[Desired], actual: Mapping[Ref, Actual]) -> Mappin
         )
     }
     return {ref: found for ref, found in actual.items() if ref not in others}
+
+
+def as_standing(
+    desired: Sequence[Desired], actual: Mapping[Ref, Actual], prices: Iterable[Price]
+) -> Mapping[Ref, Actual]:
+    """``actual`` with the ``prices`` on which a deal stands already in place of those that have their lookup keys by now.
+
+    A price of ours that lost its key, to another of the same terms or to none, bills on: nobody changed the deal, and an item
+    moved to another metered price would lose its use. One whose terms are not those that are wanted says nothing.
+    """
+    ids: dict[Ref, Value] = {ref: found.remote_id for ref, found in actual.items()}
+    wanted = {want.ref.key: want for want in desired if want.ref.kind == "price"}
+    found = {}
+    for price in prices:
+        want, have = wanted.get(price.metadata.get(KEY, "")), observe(price)
+        if want is not None and all(
+            _same(part, want.compare, have, ids) or part == "active" for part in want.compare if part in have.compare
+        ):
+            found[want.ref] = have
+    return {**actual, **found}
 
 
 def only_needed(plan: Plan) -> Plan:

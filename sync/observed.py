@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sync import facts
-from sync.desired.keys import AS_PLANNED, KEY, PARTS
+from sync.desired.keys import AS_PLANNED, EVERY_USE, EVERYTHING, KEY, LAST_ALONE, PARTS
 from sync.ends import SENT
 from sync.facts import Fact
 from sync.records import Fields, Ref, Value
@@ -52,7 +52,8 @@ def _ref(fact: Fact) -> Ref | None:
     if isinstance(fact, (facts.Product, facts.Coupon)):
         return Ref(fact.KIND, fact.id)
     if isinstance(fact, facts.Price):
-        return Ref("price", fact.lookup_key) if fact.lookup_key else None
+        key = fact.lookup_key or fact.metadata.get(KEY)  # what lost its lookup key bills on where it runs
+        return Ref("price", key) if key else None
     if isinstance(fact, facts.Meter):
         return Ref("meter", fact.event_name)
     if isinstance(fact, facts.Schedule) and fact.status == "released" and fact.end_behavior == "release":
@@ -63,8 +64,9 @@ def _ref(fact: Fact) -> Ref | None:
     return None
 
 
-def _inactive_last(fact: Fact) -> bool:
-    return isinstance(fact, facts.Price) and not fact.active
+def _inactive_last(fact: Fact) -> tuple[bool, bool]:
+    price = fact if isinstance(fact, facts.Price) else None
+    return price is not None and not price.active, price is not None and not price.lookup_key
 
 
 def _attach(subscription: facts.Subscription, seen: Iterable[Fact], known: dict[Ref, Actual]) -> None:
@@ -98,7 +100,9 @@ def _compare(fact: Fact) -> dict[str, Value]:
         return _price(fact)
     if isinstance(fact, facts.Coupon):
         off: dict[str, Value] = {"percent_off": fact.percent_off, "amount_off": fact.amount_off_minor}
-        return {**off, "currency": fact.currency, "duration": fact.duration}
+        limits: dict[str, Value] = {"applies_to": ", ".join(fact.products) or EVERYTHING}
+        limits["max_redemptions"] = fact.max_redemptions
+        return {**off, **limits, "redeem_by": fact.redeem_by_s, "currency": fact.currency, "duration": fact.duration}
     if isinstance(fact, facts.Customer):
         return _customer(fact)
     if isinstance(fact, facts.Schedule):
@@ -108,7 +112,7 @@ def _compare(fact: Fact) -> dict[str, Value]:
         items: list[Value] = [_item_on(item) for item in fact.items]
         return {"customer": fact.customer, "standing": standing, "metadata": dict(fact.metadata), "items": items}
     if isinstance(fact, facts.Meter):
-        return {"status": fact.status}
+        return {"status": fact.status, "counts": LAST_ALONE if fact.formula == "last" else EVERY_USE}
     if isinstance(fact, facts.Invoice):
         return _invoice(fact)
     return {}

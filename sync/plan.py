@@ -19,7 +19,10 @@ from sync.records import Operation, Ref, Value
 _CURES = {
     "price": "Nothing was billed by it. Archive it in Stripe, or take its lookup key away: Tandem makes one of its own.",
     "coupon": "Nothing was billed by it. Delete it in Stripe: Tandem makes one of its own.",
-    "meter": "Nothing was billed by it. Activate it in Stripe.",
+    "meter": (
+        "Nothing was billed by it. Activate it in Stripe if it is inactive; if it counts otherwise, give the product an event"
+        " of its own (Product2.Meter_Event__c) and quote it anew."
+    ),
 }
 
 
@@ -170,5 +173,5 @@ def _say_at(place: str, value: Value) -> str:
 
 
 def _say(value: Value) -> str:
-    shown = to_plain(value)
+    shown = "nothing" if value is None else to_plain(value)
     return shown if isinstance(shown, str) else json.dumps(shown, sort_keys=True, ensure_ascii=False)

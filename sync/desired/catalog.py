@@ -14,7 +14,7 @@ from sync.deal.lines import DealProduct, Tier, Usage
 from sync.deal.money import format_amount, minor, plain, unit_amount_decimal
 from sync.deal.pricing import DealItem
 from sync.deal.timeline import Phase, Track, tracks, without_stub
-from sync.desired.keys import KEY, MONTHLY, PRODUCT
+from sync.desired.keys import EVERY_USE, EVERYTHING, KEY, MONTHLY, PRODUCT
 from sync.desired.product import new_product
 from sync.records import Desired, Ref, Value
 
@@ -129,7 +129,7 @@ def _meter(usage: Usage, product: DealProduct) -> Desired:
         "event_name": usage.event,
         "default_aggregation": {"formula": "sum"},
     }
-    return Desired(meter_ref(usage), create=create, compare={"status": "active"}, shared=True)
+    return Desired(meter_ref(usage), create=create, compare={"status": "active", "counts": EVERY_USE}, shared=True)
 
 
 def _price(item: DealItem, ref: Ref, deal: Deal) -> Desired:
@@ -199,4 +199,6 @@ def _coupon(off: Off, ref: Ref) -> Desired:
         what, name = {"percent_off": value}, f"{value:f}% off"
         compare = {"percent_off": value, "amount_off": None}
     create: dict[str, Value] = {"id": ref.key, "name": name, **what, "duration": "forever", "metadata": {KEY: ref.key}}
-    return Desired(ref, create=create, compare={**compare, "duration": "forever"}, shared=True)
+    # One that is for some products only, or runs out, takes off less than was signed, or fails half way.
+    compare |= {"duration": "forever", "applies_to": EVERYTHING, "max_redemptions": None, "redeem_by": None}
+    return Desired(ref, create=create, compare=compare, shared=True)

@@ -25,16 +25,17 @@ from sync.desired.compared_loose import (
 from sync.desired.compared_view import ENDS_WITHIN, OVER, DealsView, of_deal
 from sync.desired.differences import OUTSIDE, TANDEM, Cure, Difference, Kind
 from sync.desired.kept_on import let_go, term_is_over
-from sync.desired.keys import DEAL
-from sync.desired.made import Made, begun, made
+from sync.desired.keys import DEAL, KEY
+from sync.desired.made import Made, begun, made, prices_on
 from sync.desired.promised import is_after, is_checked, unlike
 from sync.desired.subscription import Wanted, desire
 from sync.desired.takeover_credit import as_credited
 from sync.diff import diff
 from sync.errors import Refused
 from sync.facts import Subscription
-from sync.observed import actuals
+from sync.observed import actuals, observe
 from sync.plan import Drift, Plan
+from sync.records import Ref
 
 #: What a comparison looks at of a plan: the catalogue is shared by all, and credits take readings of their own.
 COMPARED = frozenset({"subscription", "schedule", "invoice"})
@@ -82,7 +83,10 @@ def _plan(view: DealsView, deal: Deal, wanted: Wanted) -> Plan:
     customer = (deal.payer.account_id, view.customers[0]) if view.customers else None
     seen = [*view.objects, *view.invoices, *view.prices.values(), *view.coupons.values()]
     objects = as_credited(wanted.objects, view.invoices)
-    return diff([w for w in objects if w.ref.kind in COMPARED], actuals(seen, customer=customer))
+    on = [view.prices[id_] for id_ in sorted(prices_on(deal, view.objects)) if id_ in view.prices]
+    standing = {Ref("price", key): observe(price) for price in on if (key := price.metadata.get(KEY))}
+    actual = {**actuals(seen, customer=customer), **standing}
+    return diff([w for w in objects if w.ref.kind in COMPARED], actual)
 
 
 def _nothing_there(view: DealsView, deal: Deal) -> Difference:

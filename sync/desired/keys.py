@@ -62,6 +62,10 @@ LINES = "salesforce_line_ids"
 
 #: What is said of a schedule that nobody ended before its time.
 AS_PLANNED = "as planned"
+#: What a meter adds up. One that keeps the last value reported counts no use.
+EVERY_USE, LAST_ALONE = "every use", "the last value alone"
+#: What a coupon of ours takes something off.
+EVERYTHING = "everything"
 
 _MOST_VALUES = 40  # of Stripe's 50 keys, the rest is for others
 

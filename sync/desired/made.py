@@ -104,3 +104,11 @@ def _is_closed(mine: Made) -> bool:
     if mine.subscription is not None:
         return mine.subscription.status in OVER
     return mine.schedule is not None and mine.schedule.status == "canceled"
+
+
+def prices_on(deal: Deal, objects: Iterable[Fact]) -> set[str]:
+    """The ids of the prices on the deal's subscriptions and in the phases of its schedules."""
+    mine = [f for f in objects if isinstance(f, Subscription | Schedule) and f.metadata.get(DEAL) == deal.key]
+    items = {item.price.id for f in mine if isinstance(f, Subscription) for item in f.items}
+    phases = [phase for f in mine if isinstance(f, Schedule) for phase in f.phases]
+    return items | {item.price for phase in phases for item in (*phase.items, *phase.add_invoice_items)}

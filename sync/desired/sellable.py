@@ -20,13 +20,16 @@ def check_products(graph: QuoteGraph, read: Iterable[Fact], holders: Mapping[str
     there = {fact.id: fact for fact in read if isinstance(fact, Product) and not fact.deleted}
     sold = {line.product_id for line in graph.lines if not line.optional and line.change != "Remove"}
     found = []
+    first: dict[str, str] = {}  # what two products of the quote name is the first one's, if nobody holds it yet
     for product in (p for id_, p in sorted(graph.products.items()) if id_ in sold):
         id_ = product.adopted
         stripe = there.get(id_ or f"tandem_{product.id}")
-        if id_ is not None and (what := _not_ours(product, id_, stripe, holders)):
+        if id_ is not None and (what := _not_ours(product, id_, stripe, {**first, **holders})):
             found.append(_refusal(graph, product, what, FIELD, id_))
         elif stripe is not None and not stripe.active:
             found.append(_refusal(graph, product, _archived(stripe), "", stripe.id))
+        if id_ is not None:
+            first.setdefault(id_, product.id)
     return tuple(found)
 
 

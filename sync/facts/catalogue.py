@@ -20,6 +20,9 @@ class Coupon(Fact):
     duration: str = "forever"
     duration_in_months: int | None = None
     valid: bool = True
+    products: tuple[str, ...] = ()  # Stripe products that alone it takes something off; none for all
+    max_redemptions: int | None = None
+    redeem_by_s: int | None = None
 
 
 class Product(Fact):

@@ -27,6 +27,9 @@ def coupon(obj: Json) -> Coupon:
         duration=str(need(obj, "duration", str)),
         duration_in_months=int_of(obj.get("duration_in_months")),
         valid=bool(obj.get("valid", True)),
+        products=tuple(str(id_) for id_ in part(obj, "applies_to").get("products") or ()),
+        max_redemptions=int_of(obj.get("max_redemptions")),
+        redeem_by_s=int_of(obj.get("redeem_by")),
     )
 
 

@@ -50,7 +50,7 @@ class Source:
 
 
 SOURCES: Mapping[str, Source] = {
-    "coupon": Source("coupon", "coupons", complete=True),
+    "coupon": Source("coupon", "coupons", ("applies_to",), complete=True),
     "price_id": Source("price", "prices", ("tiers",)),  # prices made inline are in no list
     "customer_id": Source("customer", "customers", ("invoice_settings.default_payment_method",)),
     "subscription_id": Source(

@@ -24,7 +24,7 @@ from sync.desired.takeover import KEPT, check_takeover, kept_method, row_of
 from sync.desired.tax_ids import TaxIds
 from sync.desired.taxed_customer import check_taxed
 from sync.desired.true_up import as_settled
-from sync.diff import as_named, diff, only_needed
+from sync.diff import as_named, as_standing, diff, only_needed
 from sync.errors import Refusal, Refused
 from sync.facts import Customer, Fact, Meter, Portal, Schedule, Subscription
 from sync.observed import Actual, actuals
@@ -36,6 +36,7 @@ from sync.run.dealing import Case, Dealing, Signed
 from sync.run.owed import Owed, read_owed
 from sync.run.payers import Payer, Payers
 from sync.run.portal import read_portal
+from sync.run.standing_prices import read_standing_prices
 from sync.run.taking import Taking, read_takeover
 from sync.run.taxing import read_tax_ids, read_tax_settings
 from sync.run.using import Measured, Using
@@ -152,7 +153,8 @@ class Planner:
         owed = read_owed(self.stripe, self.using, case.deal, plain, done, read.customer, dues, now)
         numbers = read_tax_ids(self.stripe, case.deal, read.customer, aside=read.payer.aside)
         desired = () if wanted.waiting else self._desired(read, wanted, owed, numbers)
-        actual = as_named(desired, read.actual(owed, numbers))
+        standing = read_standing_prices(self.stripe, self.payers.facts, case.deal, read.payer.objects, read.snapshot)
+        actual = as_standing(desired, as_named(desired, read.actual(owed, numbers)), standing)
         plan = to_the_cent(only_needed(diff(desired, actual)), self.stripe)
         known = {ref: found.remote_id for ref, found in actual.items()}
         foreseen, taken = taking.shown(plain, own, now)

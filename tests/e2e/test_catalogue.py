@@ -131,9 +131,53 @@ def test_prices_that_somebody_made_under_our_names_are_never_billed_and_mending_
     assert book.status(quote) == "Scheduled"
     [made] = [p for p in world.stripe.all("prices") if p["id"] not in (ours["id"], theirs["id"])]
     assert (made["lookup_key"], made["active"]) == (ours["lookup_key"], True)
+
+    # What ran on ours before it lost its name runs on it, is changed on it, and differs from nothing.
+    other = book.by_use("call", [(None, "0.10", None)])
+    book.change("acme", [(other, 1, "0", {})], Start_Date__c="2026-04-01", Billing_Frequency__c="Monthly")
+    settled(tandem)
+    assert tandem.services.pipeline.nightly.sweep.run("found", heal=False).left == []
+    acme = world.stripe.all("subscription_schedules", customer=book.customer("acme"))
+    phases = [[item["price"] for item in phase["items"]] for schedule in acme for phase in schedule["phases"]]
+    assert {prices[0] for prices in phases} == {ours["id"]}
+    assert len(phases) == 2
+    changes_nothing(tandem)
+
+
+def test_a_coupon_or_meter_of_our_name_that_does_something_else_is_refused_before_any_write(
+    world: World, tandem: Tandem
+) -> None:
+    world.at("2026-01-10T09:00")
+    book = Book(world, tandem)
+    seat, gauge = book.product("Seat"), book.by_use("stored", [(None, "0.79", None)])
+    chair = world.stripe.post("products", name="Chair")["id"]
+    for name, limit in (("15", {"applies_to[products][0]": chair}), ("17", {"max_redemptions": 1})):
+        form = {"id": f"tdm-pct-{name}", "percent_off": name, "duration": "forever", **limit}
+        world.stripe.post("coupons", form=form)
+    keeps_last = {"display_name": "S", "event_name": "stored", "default_aggregation[formula]": "last"}
+    meter = world.stripe.post("billing/meters", form=keeps_last)["id"]
     before = world.mark()
+    quotes = {
+        "applies_to": book.sell("acme", [(seat, 10, "10.00", {"Discount": 15})], **TERMS),
+        "max_redemptions": book.sell("birch", [(seat, 10, "10.00", {"Discount": 17})], **TERMS),
+        "counts is the last value alone": book.sell("cedar", [(gauge, 1, "0", {})], **TERMS),
+    }
     tandem.drain()
-    assert world.writes(before) == []
+    for said, quote in quotes.items():
+        row = quote_row(world, quote)
+        assert (row["Billing_Status__c"], row["Billing_Code__c"]) == ("With Billing Team", "BUG-503")
+        assert said in row["Billing_Message__c"]
+    assert world.writes(before, "stripe") == []
+
+    for name in ("15", "17"):
+        world.stripe._http.delete(f"{world.stripe._base}/v1/coupons/tdm-pct-{name}").raise_for_status()
+    world.stripe.post(f"billing/meters/{meter}/deactivate")
+    world.stripe.post("billing/meters", form={**keeps_last, "default_aggregation[formula]": "count"})
+    settled(tandem)
+    assert {book.status(quote) for quote in quotes.values()} == {"Scheduled"}
+    book.live("2026-02-01")
+    assert [book.billed(who) for who in ("acme", "birch")] == [[("2026-02-01", 8_500)], [("2026-02-01", 8_300)]]
+    changes_nothing(tandem)
 
 
 OTHER_STEPS = {

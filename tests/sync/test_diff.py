@@ -6,10 +6,11 @@ from decimal import Decimal
 import pytest
 
 from sync import facts
+from sync.deal.discounts import Discount, Percent
 from sync.deal.lines import Tier, Usage
 from sync.deal.taxation import Taxation
 from sync.desired.catalog import desire_catalogue
-from sync.diff import as_named, diff, only_needed
+from sync.diff import as_named, as_standing, diff, only_needed
 from sync.errors import Unsafe
 from sync.observed import Actual, actuals, observe
 from sync.records import Desired, Operation, Ref, Verb
@@ -126,6 +127,52 @@ def test_a_price_that_is_not_what_its_name_says_stops_everything(other):
     stripe.change(price, **other)
     with pytest.raises(Unsafe, match="BUG-503"):
         stripe.plan(deal, EARLY).raise_if_unsafe()
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ({"products": ("prod_other",)}, "applies_to"),
+        ({"max_redemptions": 5}, "max_redemptions is 5"),
+        ({"redeem_by_s": 1_800_000_000}, "redeem_by"),
+    ],
+)
+def test_a_coupon_under_our_name_that_takes_off_less_than_was_signed_stops_everything(limit, said):
+    stripe = StripeAnswers()
+    off = deal(line("A", 10, "10.00", discounts=(Discount(Percent(Decimal(15))),)))
+    stripe.converge(off, EARLY)
+    assert not stripe.plan(off, EARLY)
+    (coupon,) = stripe.of(facts.Coupon)
+    stripe.change(coupon, **limit)
+    with pytest.raises(Unsafe, match=f"coupon {coupon.id}, {said}") as stop:
+        stripe.plan(off, EARLY).raise_if_unsafe()
+    assert "Delete it in Stripe" in str(stop.value)
+
+
+@pytest.mark.parametrize(("formula", "stops"), [("sum", False), ("count", False), ("last", True)])
+def test_a_meter_that_keeps_the_last_value_alone_counts_no_use_that_was_signed(formula, stops):
+    use = deal(replace(line("U", 1, "0.99"), usage=Usage("resolution", "", ())))
+    (want,) = (one for one in desire_catalogue(use) if one.ref.kind == "meter")
+    meter = facts.Meter(id="mtr_1", event_name="resolution", status="active", formula=formula)
+    plan = diff([want], {want.ref: observe(meter)})
+    assert [(d.part, d.wanted, d.found) for d in plan.drift] == (
+        [("counts", "every use", "the last value alone")] if stops else []
+    )
+
+
+def test_a_deal_stands_on_its_own_price_whoever_has_the_lookup_key_now():
+    stripe = StripeAnswers()
+    stripe.converge(one := a_deal(), EARLY)
+    (ours,) = stripe.of(facts.Price)
+    wanted = desire_catalogue(one)
+    taken = facts.Price(**{**ours.model_dump(), "id": "price_theirs", "metadata": {}})
+    bare = ours.model_copy(update={"lookup_key": None})
+    known = {**actuals(stripe.facts.values()), Ref("price", ours.lookup_key or ""): observe(taken)}
+    assert as_standing(wanted, known, [bare])[Ref("price", ours.lookup_key or "")].remote_id == ours.id
+    for unlike in ({"unit_amount_decimal": Decimal(1)}, {"metadata": {}}, {"product": "prod_other"}):
+        assert as_standing(wanted, known, [bare.model_copy(update=unlike)]) == known
+    archived = bare.model_copy(update={"active": False})
+    assert as_standing(wanted, known, [archived])[Ref("price", ours.lookup_key or "")].remote_id == ours.id
 
 
 def test_an_archived_price_that_is_not_what_its_name_says_makes_room_for_one_of_ours():

@@ -139,6 +139,19 @@ def test_what_stripe_cannot_sell_is_refused_in_words(
     assert {SEATS_ID, found.id if found else adopted or ""} <= set(refusal.blocked_on)
 
 
+def test_of_two_products_of_a_quote_that_name_one_of_stripes_only_one_gets_it() -> None:
+    graph = a_graph()
+    other = replace(sold(adopted="prod_1"), id="01t000000000002AAA", name="Other")
+    second = replace(graph.lines[0], id="line-2", product_id=other.id)
+    both = {SEATS_ID: sold(adopted="prod_1"), other.id: other}
+    named = replace(graph, lines=(*graph.lines, second), products=both)
+    first, last = sorted(both)
+    for holders, refused, owner in (({}, last, first), ({"prod_1": last}, first, last)):
+        [refusal] = check_products(named, [Product(id="prod_1")], holders)
+        assert (refusal.code, refusal.record_id) == ("CONF-301", refused)
+        assert f"belongs to product {owner}" in refusal.message
+
+
 def test_a_comparison_names_each_key_and_leaves_what_was_archived_by_hand_to_a_person() -> None:
     one = sold(sent=(("product.metadata.family", "Seats"),))
     found = in_stripe(name="Chair", active=False, metadata={KEY: OWN, PRODUCT: SEATS_ID, "family": "Chairs"})
