@@ -167,5 +167,9 @@ def _next_invoice(deals: Sequence[Contract]) -> tuple[int | None, int]:
 
 
 def _last_payment(invoices: Sequence[Invoice]) -> tuple[int | None, int]:
-    payments = [(p.at_s, p.minor) for i in invoices for p in paid(i)]
-    return max(payments) if payments else (None, 0)
+    """When money came last, and how much: all of it where one payment paid several invoices."""
+    payments: dict[str, tuple[int, int]] = {}
+    for one in (p for i in invoices for p in paid(i)):
+        at_s, minor = payments.get(one.payment, (0, 0))
+        payments[one.payment] = (max(at_s, one.at_s), minor + one.minor)
+    return max(payments.values()) if payments else (None, 0)

@@ -37,7 +37,10 @@ def explain_account(shown: Shown) -> list[Reason]:
         found.append(Reason("Next_Invoice_Date__c", what, tuple(lines), reasons.ACCOUNT))
     if account.last_payment_date is not None:
         paid = _amount(account.last_payment_amount, account.billing_currency)
-        lines = [f"{p.billing_key} of {p.billing_invoice}, {p.at:%Y-%m-%d %H:%MZ}" for p in _newest_payment(shown)]
+        lines = [
+            f"{p.billing_key} of {p.billing_invoice}, {p.at:%Y-%m-%d %H:%MZ}: {_amount(p.amount, p.currency)}"
+            for p in _newest_payments(shown)
+        ]
         found.append(
             Reason("Last_Payment_Date__c", f"{say(account.last_payment_date)}, {paid}", tuple(lines), reasons.ACCOUNT)
         )
@@ -121,9 +124,12 @@ def _name(invoice: BillingInvoice) -> str:
     return f"invoice {called(invoice.number, invoice.status, invoice.issued_on)}"
 
 
-def _newest_payment(shown: Shown) -> list[BillingPayment]:
-    paid = [p for p in shown.payments if p.type == "Payment" and p.status == "Succeeded"]
-    return [max(paid, key=lambda p: p.at)] if paid else []
+def _newest_payments(shown: Shown) -> list[BillingPayment]:
+    """What came last, in the Account's currency; of a payment of several invoices the part of each."""
+    ours = shown.account.billing_currency
+    paid = [p for p in shown.payments if p.type == "Payment" and p.status == "Succeeded" and p.currency == ours]
+    newest = max((p.at for p in paid), default=None)
+    return [p for p in paid if p.at == newest]
 
 
 def _amount(value: Decimal | None, currency: str | None) -> str:

@@ -130,24 +130,32 @@ def not_waited_for(invoice: Invoice) -> list[str]:
 
 @dataclass(frozen=True)
 class Paid:
-    """One payment that counts towards an invoice, in minor units."""
+    """What one payment counts towards an invoice, in minor units. Of a payment of several invoices ``payment`` is the same."""
 
     key: str
     at_s: int
     minor: int
     detail: str | None = None
+    payment: str = ""
 
 
 def paid(invoice: Invoice) -> list[Paid]:
     """The payments of an invoice, each once; what was paid outside Stripe has no payment object of its own."""
     found = [
-        Paid(p.id, p.paid_at_s or p.created_s, p.amount_minor, OUTSIDE if p.out_of_band else None)
+        Paid(
+            p.id,
+            p.paid_at_s or p.created_s,
+            p.amount_minor,
+            OUTSIDE if p.out_of_band else None,
+            p.payment_intent or p.id,
+        )
         for p in invoice.payments
         if p.status == "paid" and p.amount_minor
     ]
     outside = invoice.amount_paid_minor - sum(p.minor for p in found)
     if outside > 0:
-        found.append(Paid(f"{invoice.id}/outside", invoice.paid_at_s or invoice.created_s, outside, OUTSIDE))
+        key = f"{invoice.id}/outside"
+        found.append(Paid(key, invoice.paid_at_s or invoice.created_s, outside, OUTSIDE, key))
     return found
 
 

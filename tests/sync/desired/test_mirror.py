@@ -489,6 +489,24 @@ def test_a_payment_outside_stripe_is_one_payment_and_the_last_one() -> None:
     assert (shown.account.last_payment_date, shown.account.last_payment_amount) == (date(2026, 2, 1), Decimal("500.00"))
 
 
+def test_a_payment_of_two_invoices_is_one_last_payment() -> None:
+    def part(id_: str, minor: int) -> Invoice:
+        one = InvoicePayment(
+            id=f"inpay_{id_}",
+            status="paid",
+            amount_minor=minor,
+            created_s=FEB_1,
+            paid_at_s=FEB_1,
+            payment_intent="pi_1",
+        )
+        more = {"amount_paid_minor": minor, "amount_remaining_minor": 0, "paid_at_s": FEB_1, "payments": (one,)}
+        return invoice(id=id_, status="paid", **more)
+
+    shown = show(view(invoices=[part("in_1", 20000), part("in_2", 30000)]), frozenset())
+
+    assert shown.account.last_payment_amount == Decimal("500.00")
+
+
 def test_a_deal_that_was_over_when_it_came_and_goes_on_after_all_is_one_row() -> None:
     """Its first invoice stood alone; what was added later has a subscription."""
     deal = {"tandem_deal": "0Q0A", "tandem_key": "0Q0A", "salesforce_quote_id": "0Q0A"}
