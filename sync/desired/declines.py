@@ -108,7 +108,7 @@ WORDS: Mapping[str, str] = {**_CARDS, **_STOPPED, **_OTHERS}
 
 def in_plain_words(code: str | None, message: str | None) -> str | None:
     """One sentence for a rep, or None when nothing failed."""
-    if code in WORDS:
+    if code and code in WORDS:
         return WORDS[code]
     return message or (f"The payment failed ({code})." if code else None)
 
