@@ -21,6 +21,7 @@ class Item(BaseModel):
     coupon_ends_s: tuple[int | None, ...] = ()  # when each stops working, in their order; None: not by itself
     period_start_s: int = 0
     period_end_s: int = 0
+    created_s: int = 0  # when it was put on the subscription; 0: read by a release that did not keep it
     metadata: dict[str, str] = Field(default_factory=dict)
 
 

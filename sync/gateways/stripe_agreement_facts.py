@@ -30,6 +30,7 @@ def _item(obj: Json) -> Item:
         coupon_ends_s=coupon_ends_of(obj.get("discounts")),
         period_start_s=need(obj, "current_period_start", int),
         period_end_s=need(obj, "current_period_end", int),
+        created_s=int_of(obj.get("created")) or 0,
         metadata=metadata(obj.get("metadata")),
     )
 

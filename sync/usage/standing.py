@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sync.desired.keys import DEAL, PRODUCT
-from sync.facts import Invoice, Meter, Price, Subscription
+from sync.facts import Invoice, Item, Meter, Price, Subscription
 from sync.usage.rows import Refusal, UsageRow
 from sync.usage.windows import Window
 
 #: Subscriptions that never bill anything.
 NEVER_BILLS = ("incomplete_expired",)
+#: So late Stripe may enter a phase of a schedule and make its items, which count from its start.
+ENTERED_LATE_S = 3600
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def unbillable(row: UsageRow, meter: Meter, known: Known, now: datetime, *, acce
         return None
     at_s = int(row.happened_at.timestamp())
     of_deals = {w.deal for w in ours}
-    over = False
+    over, added_s = False, None
     for subscription in known.subscriptions:
         if subscription.status in NEVER_BILLS or not _runs(subscription, at_s):
             continue
@@ -72,6 +74,9 @@ def unbillable(row: UsageRow, meter: Meter, known: Known, now: datetime, *, acce
                 continue
             # What we state ourselves of a deal's time, as before another price inside a cycle, its objects leave out.
             stated = subscription.metadata.get(DEAL) in of_deals
+            if at_s < _added_s(subscription, item):
+                added_s = item.created_s
+                continue
             if subscription.ended_at_s is None and item.period_start_s <= at_s and not stated:
                 return None
             over = True
@@ -90,7 +95,23 @@ def unbillable(row: UsageRow, meter: Meter, known: Known, now: datetime, *, acce
             "period_billed",
             f"the period of {stamp} is billed already: {known.customer} would never see it on an invoice.",
         )
+    if added_s is not None:
+        since = f"{datetime.fromtimestamp(added_s, UTC):%Y-%m-%d %H:%MZ}"
+        return Refusal(
+            "not_billed",
+            f'"{meter.event_name}" is billed to {known.customer} from {since} on, when its price was added: nothing bills '
+            f"what was used before, as at {stamp}.",
+        )
     return Refusal("not_billed", f'nothing bills "{meter.event_name}" to {known.customer} at {stamp}.')
+
+
+def _added_s(subscription: Subscription, item: Item) -> int:
+    """The second from which an item that was added to its subscription counts; 0 for one that it was made with.
+    What was used in the same period before is nobody's (docs/assumptions.md, S91).
+    """
+    if item.created_s <= subscription.created_s:
+        return 0
+    return item.created_s - (ENTERED_LATE_S if subscription.schedule is not None else 0)
 
 
 def _runs(subscription: Subscription, at_s: int) -> bool:

@@ -116,6 +116,12 @@ def subscription(**over: object) -> dict[str, Any]:
     return {**base, **over}
 
 
+def test_an_item_says_when_it_was_put_on_its_subscription() -> None:
+    fact = fact_of(subscription(items={"data": [item(created=7)]}))
+    assert isinstance(fact, Subscription)
+    assert fact.items[0].created_s == 7
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_stripes_published_example_of_each_kind_is_read(kind: str) -> None:
     example = EXAMPLES[kind]

@@ -157,6 +157,13 @@ def plan(start: str = "2026-06-01", end: str = "2026-07-01", **more: object) -> 
     return Subscription(id="sub_1", customer="cus_1", items=(item,), **first)  # type: ignore[arg-type]
 
 
+def added(at: str, **more: Any) -> Subscription:
+    """A plan of May whose price by use was added at this moment."""
+    made = plan(created_s=stamp("2026-05-01"), **more)
+    at_s = int(datetime.fromisoformat(f"{at}+00:00").timestamp())
+    return made.model_copy(update={"items": (made.items[0].model_copy(update={"created_s": at_s}),)})
+
+
 def known(*plans: Subscription, drafts: tuple[Invoice, ...] = (), windows: tuple[Window, ...] = ()) -> Known:
     return Known("cus_1", plans, drafts, {PRICE.id: PRICE}, windows)
 
@@ -208,6 +215,25 @@ def test_use_before_another_price_inside_a_cycle_is_not_taken_for_a_window_that_
     assert why("2026-06-15", dearer, "2026-06-18") is None  # the new price counts it
     beside = known(plan(), windows=(window,))
     assert why("2026-06-14", beside, "2026-06-18") is None  # another subscription bills it
+
+
+def test_what_was_used_before_its_price_was_added_inside_a_cycle_nothing_bills() -> None:
+    late = known(added("2026-06-15T12:00:00"))
+    assert [why(day, late) for day in ("2026-06-02", "2026-06-15", "2026-06-16")] == ["not_billed", "not_billed", None]
+    told = unbillable(row(datetime(2026, 6, 2, tzinfo=UTC)), METER, late, NOON)
+    assert told is not None
+    assert "from 2026-06-15 12:00Z on" in told.message
+    before = known(added("2026-05-10T12:00:00"))  # in the cycle before
+    assert [why(day, before) for day in ("2026-05-09", "2026-05-20", "2026-06-02")] == [
+        "not_billed", "period_billed", None,
+    ]  # fmt: skip
+    beside = known(added("2026-06-15T12:00:00"), plan())
+    assert why("2026-06-02", beside) is None  # another subscription bills it
+    by_phase = known(added("2026-06-01T00:10:00", schedule="sub_sched_1"))
+    assert why("2026-06-01", by_phase) is None  # Stripe was late to enter the phase
+    back_dated = plan(created_s=stamp("2026-06-15"))
+    made_with = back_dated.items[0].model_copy(update={"created_s": stamp("2026-06-15")})
+    assert why("2026-06-02", known(back_dated.model_copy(update={"items": (made_with,)}))) is None
 
 
 @pytest.mark.parametrize(
