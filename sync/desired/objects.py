@@ -32,6 +32,7 @@ from sync.desired.keys import (
     TRUE_UP,
     deal_metadata,
 )
+from sync.desired.labelled import as_labelled
 from sync.desired.made import LET_GO, OVER, Made, begun
 from sync.desired.paying import payment_settings
 from sync.desired.schedules import (
@@ -102,6 +103,8 @@ class PlannedObject:
         """The objects, in the order in which they need each other."""
         alone = goes_on(self.track, self.mine.subscription)
         found = [self._subscription()] if self.late or self._stops or alone else []
+        if self.mine.subscription is not None and not self.over:
+            found = as_labelled(found, self.mine.subscription, self.track.key, self._metadata())
         schedule = self._schedule()
         if schedule is not None:
             found.append(schedule)

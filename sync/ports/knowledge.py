@@ -53,8 +53,13 @@ class Facts(Protocol):
     def fence(self) -> int:
         """A new fence, larger than all before. Take it BEFORE reading what is stored under it."""
 
+    def recognised(self, facts: Iterable[Fact]) -> Sequence[Fact]:
+        """The same facts; a subscription or schedule that a link of ours names, and whose metadata somebody removed, has
+        again what we told it, but for the quote's id, by which a plan sees that it is missing.
+        """
+
     def put(self, facts: Iterable[Fact], fence: int) -> None:
-        """Store each unless a newer fence is already there."""
+        """Store each, recognised, unless a newer fence is already there."""
 
     def get(self, kind: str, ids: Iterable[str]) -> Mapping[str, Fact]: ...
 

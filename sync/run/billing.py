@@ -25,6 +25,7 @@ from sync.run.addresses import alone
 from sync.run.dealing import deal_key
 from sync.run.intake import product_mark, quote_mark, unit_of
 from sync.run.lost import close_found
+from sync.run.made_once import check_made_once
 from sync.run.marks import history_marks
 from sync.run.planner import Planner, Worked
 from sync.run.start import Start, is_billed
@@ -73,6 +74,7 @@ class Billing:
                     run.promise = self._freeze(run, worked, now)  # a change that costs nothing is the deal's too
                     self._tell_others(worked)
                 return worked
+            check_made_once(worked.plan, self.links, run.graph.quote.number)
             ids = self._write(run, worked, now)
             self._joined(run.claim, worked, ids)
             self._tell_others(worked)

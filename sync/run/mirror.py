@@ -15,7 +15,7 @@ import structlog
 from sync.clock import Clock
 from sync.crm import CrmRow
 from sync.desired.account_view import AccountView
-from sync.desired.keys import ACCOUNT, QUOTE
+from sync.desired.keys import ACCOUNT, DEAL, QUOTE
 from sync.desired.mirror import Shown, show
 from sync.desired.mirrored import Mirrored
 from sync.errors import LeaseLost, OutcomeUnknown, SyncError, Terminal, Transient
@@ -202,11 +202,11 @@ class Mirror:
         """What is due is read from Stripe, once, with what it needs, and stored; quotes that it concerns are told."""
         fence = self.facts.fence()
         reading = Reading(self.stripe, self.facts, keep, self.clock.now())
-        found = reading.due(due)
+        found = list(self.facts.recognised(reading.due(due)))
         changed = self._changed(found)
         found += reading.missing(found)
         found += reading.money(due, found)
-        self._tell_quotes(changed)  # before it is stored that this was seen
+        self._tell_quotes(found, changed)  # before it is stored that this was seen
         self.facts.put(found, fence)
         self.subjects.mark(self.promise.broken(found), reason="invoice_unlike_preview")
         self.subjects.mark(self.promise.paid_otherwise(found), reason="ways_to_pay")
@@ -224,12 +224,15 @@ class Mirror:
         known = {**self.facts.get("schedule", ids), **self.facts.get("subscription", ids)} if ids else {}
         return [f for f in mine if known.get(f.id, f) != f or (f.id not in known and f.status in ENDED_EARLY)]
 
-    def _tell_quotes(self, changed: Sequence[Fact]) -> None:
-        """A quote whose schedule changed compares again, and so does one that waits for a change of this object."""
-        marks = [
-            quote_mark(f.metadata[QUOTE], f.metadata[ACCOUNT])
-            for f in changed
-            if isinstance(f, Schedule) and f.metadata.get(QUOTE) and f.metadata.get(ACCOUNT)
+    def _tell_quotes(self, found: Sequence[Fact], changed: Sequence[Fact]) -> None:
+        """A quote whose schedule changed compares again, and so does one whose object lost its metadata, and one that waits
+        for a change of this object.
+        """
+        schedules = [f for f in changed if isinstance(f, Schedule) and f.metadata.get(QUOTE)]
+        marks = [quote_mark(f.metadata[QUOTE], f.metadata[ACCOUNT]) for f in schedules if f.metadata.get(ACCOUNT)]
+        bare = [f for f in found if isinstance(f, Subscription | Schedule) and not f.metadata.get(QUOTE)]
+        marks += [
+            quote_mark(f.metadata[DEAL], f.metadata[ACCOUNT]) for f in bare if {DEAL, ACCOUNT} <= f.metadata.keys()
         ]
         if marks:
             self.subjects.mark(marks, reason="schedule_changed")

@@ -104,7 +104,7 @@ class Payers:
 
     def read_objects(self, customer_id: str) -> tuple[Fact, ...]:
         """What runs or is planned for a customer, read now."""
-        return tuple(self.stripe.read(live_refs(customer_id)).all())
+        return tuple(self.facts.recognised(self.stripe.read(live_refs(customer_id)).all()))
 
     def settle(self, payer: Payer, account_id: str, quote_id: str) -> None:
         """What was found about links, and what a person turned down, holds from now on."""

@@ -13,6 +13,7 @@ from sync.desired.keys import ACCOUNT
 from sync.errors import Terminal
 from sync.facts import FACT_TYPES, Customer, Fact
 from sync.store.engine import storable_json
+from sync.store.recognised import recognised
 from sync.store.sql import machine_now, unnested
 from sync.store.tables import facts, fences
 
@@ -42,13 +43,17 @@ class StoredFacts:
         with self._engine.begin() as connection:
             return int(connection.execute(_NEXT_FENCE).scalar_one())
 
+    def recognised(self, facts_: Iterable[Fact]) -> Sequence[Fact]:
+        with self._engine.begin() as connection:
+            return recognised(connection, list(facts_), self._account)
+
     def put(self, facts_: Iterable[Fact], fence: int) -> None:
         with self._engine.begin() as connection:
             self.put_on(connection, facts_, fence)
 
     def put_on(self, connection: Connection, facts_: Iterable[Fact], fence: int) -> None:
         """`put` inside the caller's transaction."""
-        newest = {(fact.KIND, fact.id): fact for fact in facts_}
+        newest = {(fact.KIND, fact.id): fact for fact in recognised(connection, list(facts_), self._account)}
         if not newest:
             return
         # In the order of their keys, so that two writers never wait for each other.
