@@ -15,7 +15,7 @@ from sync.cli import places
 from sync.cli.exits import Exit, Misused, NotFound
 from sync.cli.options import Apply, Json, Yes, agreed
 from sync.cli.output import Out, instant, table
-from sync.usage.files import NotUsage, read_file
+from sync.usage.files import NotUsage, lines_of, read_file
 from sync.usage.rows import DEFAULT_SOURCE, Refusal, UsageRow
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def import_(
     out = Out(json)
     try:
         with file.open(encoding="utf-8", errors="replace", newline="") as lines, places.services() as services:
-            rows = read_file(lines, source=source)
+            rows = read_file(lines_of(lines), source=source)
             return _imported(out, _intake(services), rows, apply=apply)
     except NotUsage as error:
         raise Misused(f"{file}: {error}") from error
@@ -73,14 +73,17 @@ def import_(
 
 def _imported(out: Out, intake: Intakes, rows: Iterator[tuple[int, UsageRow | Refusal]], *, apply: bool) -> int:
     accepted = known = done = 0
-    refused: list[tuple[int, str, Refusal]] = []
+    by_reason: Counter[str] = Counter()
+    refused: list[tuple[int, str, Refusal]] = []  # for people the first of them: a file may have a million
     while batch := list(islice(rows, BATCH)):
         taken = intake.take([row for _, row in batch], keep=apply)
         accepted, known, done = accepted + taken.accepted, known + taken.known, done + len(batch)
         for place, why in taken.refused:
             line, row = batch[place]
-            refused.append((line, row.identifier if isinstance(row, UsageRow) else "", why))
-        out.say(f"{done} {'row' if done == 1 else 'rows'}: {accepted} new, {known} known, {len(refused)} refused")
+            by_reason[why.reason] += 1
+            if out.as_json or len(refused) < MOST_SHOWN:
+                refused.append((line, row.identifier if isinstance(row, UsageRow) else "", why))
+        out.say(f"{done} {'row' if done == 1 else 'rows'}: {accepted} new, {known} known, {by_reason.total()} refused")
     value: dict[str, object] = {
         "applied": apply,
         "accepted": accepted,
@@ -91,12 +94,11 @@ def _imported(out: Out, intake: Intakes, rows: Iterator[tuple[int, UsageRow | Re
         ],
     }
     verb = "taken" if apply else "would be taken"
-    said: list[object] = [f"{accepted} {verb}, {known} known already, {len(refused)} refused"]
+    said: list[object] = [f"{accepted} {verb}, {known} known already, {by_reason.total()} refused"]
     if refused:
-        lines = [(line, name, why.reason, why.message) for line, name, why in refused[:MOST_SHOWN]]
+        lines = [(line, name, why.reason, why.message) for line, name, why in refused]
         said.append(table(("LINE", "IDENTIFIER", "REASON", "WHAT TO DO"), lines, right=("LINE",)))
-    if len(refused) > MOST_SHOWN:
-        by_reason = Counter(why.reason for _, _, why in refused)
+    if by_reason.total() > MOST_SHOWN:
         said.append("in all: " + ", ".join(f"{n} {reason}" for reason, n in by_reason.most_common()))
     out.answer("usage-import", value, said)  # type: ignore[arg-type]
     if not apply:

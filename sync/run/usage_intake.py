@@ -19,7 +19,7 @@ from sync.records import Ref
 from sync.run.following import payer_of
 from sync.run.reading import typed
 from sync.usage.rows import Refusal, UsageRow, timely
-from sync.usage.standing import Known, is_current, meter_meant, unbillable
+from sync.usage.standing import Known, is_current, meter_meant, miscounted, unbillable
 
 #: Machine seconds for which the list of meters is believed when a name is in it.
 METERS_FRESH_S = 60.0
@@ -105,7 +105,8 @@ class UsageIntake:
         meter = meter_meant(row, known, self._active(row.event))
         if isinstance(meter, Refusal):
             return meter
-        return unbillable(row, meter, known, now, accepted=accepted) or NewUsage(row, meter.event_name, known.customer)
+        why = miscounted(row, meter) or unbillable(row, meter, known, now, accepted=accepted)
+        return why or NewUsage(row, meter.event_name, known.customer)
 
     def _active(self, event: str) -> Sequence[Meter]:
         read_at, known = self._meters

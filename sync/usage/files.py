@@ -6,15 +6,31 @@ import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from typing import TextIO
 
 from sync.usage.rows import COLUMNS, WHAT, WHOSE, Refusal, UsageRow, read_row
 
 #: A line that is longer than this is no row of usage.
 LONGEST_LINE = 10_000
+#: What a line has that says nothing, as spreadsheets leave them below the last row.
+EMPTY = ', "\t\r\n'
 
 
 class NotUsage(ValueError):
     """The file can't be read as usage at all; ``str()`` says why."""
+
+
+def lines_of(file: TextIO) -> Iterator[str]:
+    """The lines of a file that may be larger than memory, also where one of them is: of that only the beginning is given, which
+    is longer than a row can be.
+    """
+    halved = False
+    while line := file.readline(LONGEST_LINE + 1):
+        if not (halved and line == "\n"):
+            yield line
+        while len(line) > LONGEST_LINE and not line.endswith(("\n", "\r")):
+            line = file.readline(LONGEST_LINE + 1)
+        halved = line.endswith("\r")  # the other half of its end may come by itself
 
 
 def read_file(lines: Iterable[str], *, source: str) -> Iterator[tuple[int, UsageRow | Refusal]]:
@@ -30,6 +46,8 @@ def read_file(lines: Iterable[str], *, source: str) -> Iterator[tuple[int, Usage
     else:
         raise NotUsage("the file is empty")
     rest = (line for _, line in numbered)
+    if len(first) > LONGEST_LINE:
+        raise NotUsage(f"its first line is longer than {LONGEST_LINE} characters")
     if "\ufffd" in first or "\x00" in first:
         raise NotUsage('its heading is no text in UTF-8: save it as "CSV UTF-8"')
     if first.lstrip().startswith("{"):
@@ -61,22 +79,22 @@ def of_json(line: str, *, source: str) -> UsageRow | Refusal:
 def _csv(number: int, heading: str, rest: Iterable[str], source: str) -> Iterator[tuple[int, UsageRow | Refusal]]:
     names = [name.strip() for name in next(csv.reader([heading]))]
     _check(names)
-    reader = csv.reader(rest, strict=True)
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield number + reader.line_num, Refusal("incomplete", f"the line is no CSV: {error}.")
-            continue
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) != len(names):
-            words = f"the line has {len(cells)} cells, the heading {len(names)}."
-            yield number + reader.line_num, Refusal("incomplete", words)
-            continue
-        yield number + reader.line_num, read_row(dict(zip(names, cells, strict=True)), source=source)
+    for n, line in enumerate(rest, number + 1):
+        if line.strip(EMPTY):
+            yield n, _cells(line, names, source)
+
+
+def _cells(line: str, names: list[str], source: str) -> UsageRow | Refusal:
+    """One line as a row. No cell of usage goes over two lines, so that a quotation mark without its other hides no row."""
+    if len(line) > LONGEST_LINE:
+        return Refusal("incomplete", f"the line is longer than {LONGEST_LINE} characters.")
+    try:
+        [cells] = csv.reader([line], strict=True)
+    except (csv.Error, ValueError) as error:
+        return Refusal("incomplete", f"the line is no CSV: {error}.")
+    if len(cells) != len(names):
+        return Refusal("incomplete", f"the line has {len(cells)} cells, the heading {len(names)}.")
+    return read_row(dict(zip(names, cells, strict=True)), source=source)
 
 
 def _check(names: list[str]) -> None:

@@ -58,6 +58,14 @@ def meter_meant(row: UsageRow, known: Known, meters: Iterable[Meter]) -> Meter |
     return Refusal("unknown_meter", f"{known.customer} is billed for product {row.product} {many}.")
 
 
+def miscounted(row: UsageRow, meter: Meter) -> Refusal | None:
+    """Why the meter would count something else than was used: one that counts events counts each as one."""
+    if meter.formula != "count" or row.quantity == 1:
+        return None
+    words = f'quantity {row.quantity}: the meter of "{meter.event_name}" counts events, each as one. Report each by itself, as 1.'
+    return Refusal("bad_quantity", words)
+
+
 def unbillable(row: UsageRow, meter: Meter, known: Known, now: datetime, *, accepted: bool = False) -> Refusal | None:
     """Why no invoice would ever show this use; None where one will. ``accepted``: it was taken in before."""
     ours = [w for w in known.windows if w.covers(meter.event_name, row.happened_at)]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sync.facts import Invoice, Item, Line, Meter, Price, Subscription
-from sync.usage.files import NotUsage, read_file
+from sync.usage.files import NotUsage, lines_of, read_file
 from sync.usage.rows import Refusal, UsageRow, read_row, timely
-from sync.usage.standing import Known, is_current, meter_meant, unbillable
+from sync.usage.standing import Known, is_current, meter_meant, miscounted, unbillable
 from sync.usage.windows import Window
 
 NOON = datetime(2026, 6, 20, 12, tzinfo=UTC)
@@ -126,6 +128,34 @@ def test_a_file_that_is_no_usage_is_refused_whole(heading: str) -> None:
 def test_a_file_that_a_spreadsheet_saved_otherwise_is_told_how_to_save_it(saved: bytes, words: str) -> None:
     with pytest.raises(NotUsage, match=words):
         list(read_file([saved.decode("utf-8", "replace")], source="default"))
+
+
+def test_a_quotation_mark_without_its_other_hides_no_row() -> None:
+    lines = [
+        "identifier,event,customer,quantity,timestamp\r\n",
+        '1,"call,cus_1,3,2026-06-20T12:00:00Z\r\n',
+        '2,"call","cus_1",3,2026-06-20T12:00:00Z\r\n',
+        ",,,,\r\n",
+        '3,call,cus_1,"3,2026-06-20T12:00:00Z\r\n',
+        "4,call,cus_1,3,2026-06-20T12:00:00Z",
+    ]
+    found = [(n, getattr(r, "reason", None) or r.identifier) for n, r in read_file(lines, source="default")]  # type: ignore[union-attr]
+    assert found == [(2, "incomplete"), (3, "2"), (5, "incomplete"), (6, "4")]
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+def test_a_line_without_an_end_is_refused_alone_and_never_held_whole(tmp_path: Path, ends: str) -> None:
+    good = "1,call,cus_1,3,2026-06-20T12:00:00Z"
+    file = tmp_path / "june.csv"
+    text = ends.join(["identifier,event,customer,quantity,timestamp", "x" * 3_000_000, good, "y" * 10_000, good, ""])
+    file.write_text(text, encoding="utf-8", newline="")
+    with file.open(encoding="utf-8", newline="") as opened:
+        assert max(map(len, lines_of(opened))) <= 10_002
+    with file.open(encoding="utf-8", newline="") as opened:
+        found = [(n, getattr(r, "reason", None)) for n, r in read_file(lines_of(opened), source="default")]
+    assert found == [(2, "incomplete"), (3, None), (4, "incomplete"), (5, None)]
+    with pytest.raises(NotUsage, match="first line is longer"):
+        list(read_file(lines_of(io.StringIO("x" * 50_000)), source="default"))
 
 
 def test_a_row_that_is_no_text_is_refused_alone() -> None:
@@ -252,6 +282,13 @@ def test_what_is_stamped_from_the_second_of_a_planned_end_on_nothing_bills(end: 
 def test_what_was_known_before_a_period_ended_is_not_believed() -> None:
     assert is_current(known(plan()), stamp("2026-06-30"))
     assert not is_current(known(plan()), stamp("2026-07-01"))
+
+
+def test_a_meter_that_counts_events_is_told_of_one_at_a_time() -> None:
+    counts = METER.model_copy(update={"formula": "count"})
+    said = {n: miscounted(replace(row(), quantity=n), counts) for n in (0, 1, 3)}
+    assert {n: found and found.reason for n, found in said.items()} == {0: "bad_quantity", 1: None, 3: "bad_quantity"}
+    assert miscounted(replace(row(), quantity=3), METER) is None
 
 
 def test_a_product_names_the_meter_by_which_its_customer_is_billed() -> None:
