@@ -31,6 +31,8 @@ OBJECTS: Mapping[Heat, tuple[str, ...]] = {
     "hot": ("Quote", "QuoteLineItem", "Account"),
     "cold": ("Product2", "PricebookEntry", "Product_Price_Tier__c", "Contact", "Opportunity"),
 }
+#: What of an Account a customer is known by, as attributes of the mappings.
+PAYER_BY = frozenset({"billing_email", "person_email", "stripe_customer_id"})
 #: Rows of one object in one page; Salesforce may give fewer.
 PAGE = 2000
 #: A stamp younger than this, by Salesforce's clock, may still get more rows.
@@ -104,6 +106,9 @@ class Changes:
             related=related,
             deleted=bool(row.get("IsDeleted")),
             awaited=_digest(awaited) if awaited else "",
+            payer_by=tuple(str(v).strip() for f, v in values.items() if f.attribute in PAYER_BY and v)
+            if object_ == "Account"
+            else (),
         )
 
 

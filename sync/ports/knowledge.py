@@ -71,6 +71,9 @@ class Facts(Protocol):
     def customers_with(self, email: str) -> Sequence[str]:
         """Ids of the customers last seen with this e-mail, in whatever case: Stripe's own list knows exact ones only."""
 
+    def customers_with_any(self, emails: Iterable[str]) -> Sequence[str]:
+        """As `customers_with`, of any of these e-mails."""
+
     def customers_carrying(self, account_id: str) -> Sequence[str]:
         """Ids of the customers last seen with this Account's id in their metadata, deleted ones left out."""
 

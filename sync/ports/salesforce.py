@@ -18,7 +18,8 @@ NewAccount = tuple[Mapping[str, object], Mapping[str, object] | None]
 class Change:
     """A CRM record whose inputs may have changed. ``digest`` covers the mapped input fields only; ``related`` are ids
     that make sense of it ({"QuoteId": ...}). ``awaited`` covers the fields that are ours and that people may correct: when
-    it changes, only who waits for the record is due; blank for an object without such fields.
+    it changes, only who waits for the record is due; blank for an object without such fields. ``payer_by`` are the e-mails
+    and the id of a customer that stand on an Account: who is looked for by them is never stored.
     """
 
     object: str
@@ -28,6 +29,7 @@ class Change:
     related: Mapping[str, str] = field(default_factory=dict)
     deleted: bool = False
     awaited: str = ""
+    payer_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ class Changes:
     cursors: Cursors
     #: Reads what Stripe tells apart from its list of events; how many notices of it were new.
     apart: Callable[[], int] = lambda: 0
+    #: Told of Accounts that changed, so that customers whom nobody knew before may be known by them.
+    met: Callable[[Sequence[Change]], object] = lambda _: None
 
     def poll_stripe(self, *, undelivered_only: bool = False) -> int:
         """Every event up to the head is a stored notice; returns how many were new."""
@@ -86,11 +88,12 @@ class Changes:
         by_object: dict[str, dict[str, Change]] = defaultdict(dict)
         for change in changes:
             by_object[change.object][change.id] = change
-        self._tell_who_waits(by_object, wanted)
+        corrected = self._tell_who_waits(by_object, wanted)
         fresh: list[Change] = []
         for name, rows in by_object.items():
             digests = {i: _digest(c) for i, c in rows.items()}
             fresh += [rows[i] for i in sorted(self.cursors.seen(name, digests))]
+        self.met([c for c in (*fresh, *corrected) if wanted(c)])
         if not fresh:
             return 0
         self.subjects.add_notices([self._notice(c) for c in fresh if wanted(c)])
@@ -100,14 +103,21 @@ class Changes:
         log.info("crm_changes", records=len(fresh))
         return len(fresh)
 
-    def _tell_who_waits(self, by_object: Mapping[str, Mapping[str, Change]], wanted: Callable[[Change], bool]) -> None:
-        """Who waits for a record in which somebody corrected a field of ours is due again, and nothing else."""
+    def _tell_who_waits(
+        self, by_object: Mapping[str, Mapping[str, Change]], wanted: Callable[[Change], bool]
+    ) -> list[Change]:
+        """Who waits for a record in which somebody corrected a field of ours is due again, and nothing else. Returns these
+        records.
+        """
+        corrected: list[Change] = []
         for name, rows in by_object.items():
             said = {i: c.awaited for i, c in rows.items() if c.awaited and wanted(c)}
             new = self.cursors.seen(f"{name}{AWAITED}", said)
             if new:
                 self.subjects.mark_blocked_on(sorted(new), reason="record_corrected")
                 self.cursors.act_on(f"{name}{AWAITED}", {i: said[i] for i in new})
+                corrected += [rows[i] for i in sorted(new)]
+        return corrected
 
     def _notice(self, change: Change) -> NewNotice:
         """A notice of its own for each change that was not acted on yet. A record that went from A to B and back to A

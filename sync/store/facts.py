@@ -29,6 +29,9 @@ _OF_CUSTOMERS = _OF_KIND.where(_f.customer == func.any(bindparam("customers", ty
 _WITH_EMAIL = _OF_KIND.where(
     func.lower(_f.body["email"].astext) == func.lower(bindparam("email", type_=Text)), ~_f.deleted
 )
+_WITH_ANY = _OF_KIND.where(
+    func.lower(_f.body["email"].astext).op("=")(func.any(bindparam("emails", type_=ARRAY(Text)))), ~_f.deleted
+)
 _CARRYING = _OF_KIND.where(_f.body[("metadata", ACCOUNT)].astext == bindparam("carried", type_=Text), ~_f.deleted)
 
 
@@ -89,6 +92,10 @@ class StoredFacts:
 
     def customers_with(self, email: str) -> Sequence[str]:
         return [fact.id for fact in self._find(_WITH_EMAIL, "customer", email=email)]
+
+    def customers_with_any(self, emails: Iterable[str]) -> Sequence[str]:
+        plain = sorted({email.lower() for email in emails})
+        return [fact.id for fact in self._find(_WITH_ANY, "customer", emails=plain)]
 
     def customers_carrying(self, account_id: str) -> Sequence[str]:
         return [fact.id for fact in self._find(_CARRYING, "customer", carried=account_id)]

@@ -42,6 +42,7 @@ from sync.run.reconcile import Reconcile
 from sync.run.routing import Routing
 from sync.run.rows import Rows, nowhere
 from sync.run.several import Mine, ShownElsewhere, StripeSide, Whole
+from sync.run.strangers import Strangers
 from sync.run.sweep import Sweep
 from sync.run.tax_numbers import TaxNumbers
 from sync.run.telling import Telling
@@ -309,7 +310,7 @@ class Joined:
         store, salesforce = self.store, self.salesforce
         changes = Changes(
             stripe=self.stripe, salesforce=salesforce, subjects=store.subjects, cursors=store.cursors,
-            apart=self.reports.poll,
+            apart=self.reports.poll, met=Strangers(store.facts, store.links, store.subjects).met,
         )  # fmt: skip
         flusher = Flusher(salesforce=salesforce, outbox=store.outbox, budgets=store.budgets, pausing=self.pausing)
         apart = {

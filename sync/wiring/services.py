@@ -119,4 +119,7 @@ def _joined(made: Sequence[Services]) -> Services:
         return first
     sources = {one.stripe.source: one.part for one in made}
     pipeline = replace(first.pipeline, others=tuple(one.pipeline for one in others), accounts=sources)
+    met = [one.changes.met for one in pipeline.everywhere]
+    told = replace(pipeline.changes, met=lambda changes: [tell(changes) for tell in met])
+    pipeline = replace(pipeline, changes=told)
     return replace(first, pipeline=pipeline, others=tuple(others))

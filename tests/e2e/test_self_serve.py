@@ -137,3 +137,23 @@ def test_whatever_a_customer_does_on_the_web_site_shows_within_one_run(
         assert [tuple(row.values()) for row in rows] == [("Canceled", 0, 0), (status, worth, 79)]
     assert len(world.crm.rows("Account", "Id")) == 1
     changes_nothing(tandem)
+
+
+def test_an_account_that_comes_after_its_customer_finds_them_within_one_run(world: World, tandem: Tandem) -> None:
+    world.at("2026-03-05")
+    world.stripe.sign_up("Elm", "ap@elm.example", seats=3, card="pm_card_visa")
+    typed = world.stripe.sign_up("Oak", "ap@oak.example", seats=1, card="pm_card_visa")["customer"]
+    elsewhere = world.crm.create("Account", Name="Oak Holding")
+    settled(tandem)
+    assert shown_invoices(world) == []
+
+    late = world.crm.create("Account", Name="Elm", Website="elm.example")
+    settled(tandem)
+    world.crm.change("Account", late, Billing_Email__c="AP@elm.example")
+    world.crm.change("Account", elsewhere, Stripe_Customer_Id__c=typed)
+    settled(tandem)
+
+    rows = world.crm.rows("Billing_Subscription__c", "Account__c MRR__c", order="MRR__c")
+    assert [tuple(row.values()) for row in rows] == [(elsewhere, 39), (late, 117)]
+    assert len(shown_invoices(world)) == 2
+    changes_nothing(tandem)

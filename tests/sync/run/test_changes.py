@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from sync.errors import Transient
-from sync.ports import Change, ChangePage, EventPage, Failed, NewNotice
+from sync.facts import Customer
+from sync.ports import Change, ChangePage, EventPage, Failed, Mark, NewLink, NewNotice
 from sync.run.changes import Changes
 from sync.run.intake import route
+from sync.run.strangers import Strangers
 from tests.sync.run.conftest import Place
 
 
@@ -152,3 +156,26 @@ def test_who_begins_with_what_comes_goes_on_where_events_were_read_before(place:
 
 def _fails(*_: object, **__: object) -> None:
     raise Transient("TEMP-406", "the store is away")
+
+
+def test_an_account_that_gets_the_e_mail_or_the_id_of_a_customer_whom_nobody_knew_has_that_one_looked_up(
+    place: Place,
+) -> None:
+    people = {"cus_new": "Jo@Ash.example", "cus_typed": "", "cus_held": "jo@ash.example", "cus_never": "jo@ash.example"}
+    place.facts.put([Customer(id=id_, email=email) for id_, email in people.items()], place.facts.fence())
+    place.links.add(NewLink("customer:001X", "001X", "customer", "cus_held"))
+    for known in ("cus_new", "cus_typed"):
+        place.subjects.wake(Mark(f"customer:{known}", "deal", f"unit:{known}"), datetime(2026, 4, 1, tzinfo=UTC))
+    met = Strangers(place.facts, place.links, place.subjects).met
+
+    def told(account: str, *payer_by: str, **more: Any) -> set[str]:
+        place.salesforce.pages = [
+            page(Change("Account", account, "2026-03-01T12:00:00Z", "A", payer_by=payer_by, **more))
+        ]
+        replace(changes(place), met=met).poll_salesforce("hot")
+        return {key for key in place.due() if key.startswith("customer:")}
+
+    assert told("001A", "somebody@else.example") == set()
+    assert told("001B", "jo@ash.example", deleted=True) == set()
+    assert told("001C", "jo@ASH.example") == {"customer:cus_new"}
+    assert told("001D", "cus_typed", awaited="B") == {"customer:cus_new", "customer:cus_typed"}
