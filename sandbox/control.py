@@ -1,5 +1,5 @@
-"""The control port: clock, faults, log, Stripe accounts, what customers confirm and which discounts they are given, reset.
-All paths start with a random segment that only the ready file names.
+"""The control port: clock, faults, log, Stripe accounts, what customers pay and confirm and which discounts they are given,
+reset. All paths start with a random segment that only the ready file names.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 from sandbox.faults import Fault, FaultRefused
-from sandbox.stripe import confirmations
+from sandbox.stripe import checkouts, confirmations
 from sandbox.stripe.accounts import AccountRefused, Accounts
 from sandbox.stripe.billing import customer_discount_routes
 from sandbox.stripe.billing.customer_discount_routes import CustomerDiscountRefused
+from sandbox.stripe.checkouts import CheckoutRefused
 from sandbox.stripe.confirmations import ConfirmationRefused
 from sandbox.world import ClockRefused, World, stamp
 
@@ -46,6 +47,7 @@ class Control:
             Route("/faults", self._faults, methods=["POST", "DELETE"]),
             Route("/log", self._log, methods=["GET"]),
             Route("/stripe_accounts", self._stripe_accounts, methods=["GET", "POST"]),
+            Route("/checkouts", self._checkouts, methods=["POST"]),
             Route("/confirmations", self._confirmations, methods=["POST"]),
             Route("/customer_discounts", self._customer_discounts, methods=["POST"]),
             Route("/reset", self._reset, methods=["POST"]),
@@ -53,7 +55,15 @@ class Control:
         self.app = Starlette(
             routes=[Mount(self.path, routes=routes)],
             exception_handlers=dict.fromkeys(
-                (_Refused, ClockRefused, FaultRefused, AccountRefused, ConfirmationRefused, CustomerDiscountRefused),
+                (
+                    _Refused,
+                    ClockRefused,
+                    FaultRefused,
+                    AccountRefused,
+                    ConfirmationRefused,
+                    CustomerDiscountRefused,
+                    CheckoutRefused,
+                ),
                 self._refuse,
             ),
         )
@@ -112,6 +122,10 @@ class Control:
         if request.method == "POST":
             return self._json(accounts.add(await _body(request)).as_dict())
         return self._json({"stripe_accounts": [account.as_dict() for account in accounts]})
+
+    async def _checkouts(self, request: Request) -> Response:
+        """Somebody pays on Stripe's Checkout page."""
+        return self._json(checkouts.pay(self._accounts(), await _body(request)))
 
     async def _confirmations(self, request: Request) -> Response:
         """A customer answers a bank that asks to confirm a payment, as Stripe's own pages let them."""

@@ -12,6 +12,7 @@ from sync.deal.money import round_half_away, to_major
 from sync.desired.account_view import AccountView
 from sync.desired.attempts import has_failed
 from sync.desired.contracts import Contract, contracts
+from sync.desired.customer import LIVE
 from sync.desired.given_back import OPEN_DISPUTE
 from sync.desired.invoice_rows import paid
 from sync.desired.issues import Issues, second_currencies
@@ -86,9 +87,20 @@ def _account(view: AccountView, deals: Sequence[Contract]) -> AccountSummary:
         next_invoice_amount=amount(charge) if charge_s else None,
         last_payment_date=terms.day(paid_s) if paid_s else None,
         last_payment_amount=amount(paid_minor) if paid_s else None,
-        payment_method=next((c.payment_method for c in view.customers if c.payment_method), None),
+        payment_method=_method(view),
         billing_as_of=view.now,
     )
+
+
+def _method(view: AccountView) -> str | None:
+    """What is charged next: a plan's own method, as Stripe's checkout leaves it, else its customer's."""
+    charged = [
+        s for s in view.subscriptions if s.status in LIVE and s.collection_method == "charge_automatically" and s.items
+    ]
+    first = min(charged, key=lambda s: (min(i.period_end_s for i in s.items), s.id), default=None)
+    if first is not None and first.payment_method:
+        return first.method_words
+    return next((c.payment_method for c in view.customers if c.payment_method), None)
 
 
 def is_overdue(invoice: Invoice, now: datetime) -> bool:

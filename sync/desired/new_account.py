@@ -39,12 +39,13 @@ def new_account(customer: Customer, wishes: NewAccounts | None = None) -> tuple[
     owner = {"OwnerId": wanted.owner} if wanted.owner else {}
     billing = {"Billing_Email__c": customer.email, "Stripe_Customer_Id__c": customer.id, **owner}
     person = person_name(customer)
-    if wanted.person_accounts and person:
+    if wanted.person_accounts and person and not (customer.business_name or "").strip():
         kind = {"RecordTypeId": wanted.person_record_type} if wanted.person_record_type else {}
         named = {**_names(person), "PersonEmail": customer.email}
         return {**wanted.account_fields, **kind, **named, **billing}, None
     kind = {"RecordTypeId": wanted.record_type} if wanted.record_type else {}
-    name = (customer.name or customer.email or customer.id)[:LONGEST_NAME]
+    names = (customer.business_name, customer.name, person, customer.email)
+    name = next((n for one in names if (n := (one or "").strip())), customer.id)[:LONGEST_NAME]
     contact = _contact(customer, person)
     return (
         {**wanted.account_fields, **kind, "Name": name, **billing},

@@ -45,6 +45,7 @@ class Subscription(Fact):
     paused: bool = False  # pause_collection is set
     resumes_s: int | None = None  # when that ends by itself
     payment_method: str | None = None  # id of its own, charged before the customer's
+    method_words: str | None = None  # that method, as a customer's is said
     payment_method_types: tuple[str, ...] = ()  # none: the account's own setting
     items: tuple[Item, ...] = ()
     coupons: tuple[str, ...] = ()  # on the subscription as a whole

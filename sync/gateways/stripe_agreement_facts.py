@@ -19,6 +19,7 @@ from sync.gateways.stripe_json import (
     ref_id,
     rows,
 )
+from sync.gateways.stripe_money_facts import method_words
 
 
 def _item(obj: Json) -> Item:
@@ -55,6 +56,7 @@ def subscription(obj: Json) -> Subscription:
         paused=obj.get("pause_collection") is not None,
         resumes_s=int_of(part(obj, "pause_collection").get("resumes_at")),
         payment_method=ref_id(obj.get("default_payment_method")) or ref_id(obj.get("default_source")),
+        method_words=method_words(part(obj, "default_payment_method")),
         payment_method_types=method_types(obj),
         items=tuple(_item(i) for i in rows(need(obj, "items", Mapping))),
         coupons=coupons_of(obj.get("discounts")),

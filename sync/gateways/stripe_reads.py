@@ -54,7 +54,10 @@ SOURCES: Mapping[str, Source] = {
     "price_id": Source("price", "prices", ("tiers",)),  # prices made inline are in no list
     "customer_id": Source("customer", "customers", ("invoice_settings.default_payment_method",)),
     "subscription_id": Source(
-        "subscription", "subscriptions", ("discounts", "items.data.discounts"), {"status": "all"}
+        "subscription",
+        "subscriptions",
+        ("discounts", "items.data.discounts", "default_payment_method"),
+        {"status": "all"},
     ),
     "schedule_id": Source("schedule", "schedules"),
     "invoice_id": Source("invoice", "invoices", ("payments",)),

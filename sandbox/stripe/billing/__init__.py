@@ -14,6 +14,7 @@ __all__ = ["Billing", "billing_of", "install"]
 # The endpoints register when their modules are imported.
 for _name in (
     "cash_routes",
+    "checkout_routes",
     "clock_routes",
     "credit_routes",
     "customer_discount_routes",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox.stripe.billing import pricing, prorations
+from sandbox.stripe.billing import pending_updates, pricing, prorations
 from sandbox.stripe.billing.lines import LineDraft
 from sandbox.stripe.billing.subscriptions import ENDED
 from sandbox.stripe.kernel import Obj
@@ -51,6 +51,7 @@ class Endings:
     def end(self, subscription: Obj, reason: str | None, *, asked_now: bool) -> None:
         """Cancel now. Finalised invoices are no longer collected by themselves; a schedule ends with it."""
         now = self.kernel.now_s()
+        pending_updates.discard(self.billing, subscription)
         subscription["status"] = "canceled"
         subscription["ended_at"] = now
         if asked_now or subscription["canceled_at"] is None:

@@ -15,6 +15,7 @@ from sandbox.stripe.billing import customer_discounts, discounts, pricing, shape
 from sandbox.stripe.billing.amounts import decimal_text, unit_amount
 from sandbox.stripe.billing.authentication import Authentication
 from sandbox.stripe.billing.cash import Cash
+from sandbox.stripe.billing.checkout import Checkout
 from sandbox.stripe.billing.collection import Collection
 from sandbox.stripe.billing.credits import Credits
 from sandbox.stripe.billing.debits import Debits
@@ -33,7 +34,10 @@ from sandbox.stripe.kernel import Kernel, Obj
 from sandbox.stripe.resources.price_currencies import in_currency
 
 # Within one second a schedule starts before subscriptions renew, and those before invoices move on.
-_ORDER = {"subscription_schedule": 0, "subscription": 1, "invoice": 2, "refund": 3, "charge": 3, "customer": 4}
+_ORDER = {
+    "subscription_schedule": 0, "subscription": 1, "invoice": 2, "refund": 3, "charge": 3, "customer": 4,
+    "checkout.session": 5,
+}  # fmt: skip
 _INDEXES = (
     ("subscription", "customer"),
     ("subscription_schedule", "customer"),
@@ -74,6 +78,7 @@ class Billing:
         self.endings = Endings(self)
         self.schedules = Schedules(self)
         self.usage = Usage(self)
+        self.checkout = Checkout(self)
         self._wakes: dict[str | None, list[tuple[int, int, int, str, str]]] = {}
         self._known: set[tuple[int, str, str]] = set()
         self._sequence = count()
@@ -144,6 +149,8 @@ class Billing:
                 self.debits.answered(found)
             elif kind == "customer":
                 customer_discounts.run_due(self.kernel, found, at_s)
+            elif kind == "checkout.session":
+                self.checkout.run_due(found, at_s)
             else:
                 self.schedules.run_due(found, at_s)
 

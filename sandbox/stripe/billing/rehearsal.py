@@ -8,11 +8,13 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sandbox.stripe.billing.engine import Billing
 from sandbox.stripe.kernel import Kernel, Obj
 from sandbox.stripe.store import Store
+
+if TYPE_CHECKING:
+    from sandbox.stripe.billing.engine import Billing
 
 
 class RehearsalStore(Store):
@@ -112,4 +114,4 @@ class RehearsalKernel(Kernel):
 
 def rehearsal(billing: Billing) -> Billing:
     """An engine over a rehearsal of this engine's world. It knows the real wakes that are named to it, no others."""
-    return Billing(RehearsalKernel(billing.kernel))
+    return type(billing)(RehearsalKernel(billing.kernel))

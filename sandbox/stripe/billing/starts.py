@@ -34,6 +34,8 @@ class NewSubscription:
     draft_first: bool = False
     """The first invoice waits an hour as a draft: `send_invoice`, or started by a schedule."""
     payment_behavior: str = "allow_incomplete"
+    paid_before: bool = False
+    """Of a page on which somebody pays: told of only once it is paid, and never incomplete."""
     phase_period: tuple[int, int] | None = None
 
 
@@ -68,13 +70,15 @@ class Starts:
         pending = self.billing.invoices.pending_items(made["customer"], made["currency"], made["id"])
         billed = bool(drafts or extras or pending)
         active = "trialing" if trialing else "active"
-        waits = billed and not asked.draft_first and not trialing
+        waits = billed and not (asked.draft_first or trialing or asked.paid_before)
         made["status"] = "incomplete" if waits else active
-        self.kernel.add(made, "customer.subscription.created")
+        self.kernel.add(made, None if asked.paid_before else "customer.subscription.created")
         self.billing.subscriptions.wake(made)
         if billed:
             invoice = self.billing.subscriptions.invoice(made, "subscription_create", drafts, period=(now, now))
             self._collect_first(made, invoice, asked)
+        if asked.paid_before:
+            self.kernel.emit("customer.subscription.created", made)
         return made
 
     def _first_drafts(self, made: Obj, trialing: bool, prorate: bool) -> list[LineDraft]:

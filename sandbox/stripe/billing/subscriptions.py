@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.stripe.billing import discounts, items, pausing, pricing, shapes, trials
+from sandbox.stripe.billing import discounts, items, pausing, pending_updates, pricing, shapes, trials
 from sandbox.stripe.billing.invoices import HOUR_S, subscription_parent
 from sandbox.stripe.billing.items import ExtraTerms
 from sandbox.stripe.billing.lines import LineDraft
@@ -147,6 +147,7 @@ class Subscriptions:
         if subscription["status"] in ENDED or subscription["status"] == "incomplete":
             return
         pausing.mind_resumption(self.billing, subscription, at)
+        pending_updates.mind(self.billing, subscription, at)
         self.billing.schedules.enter_due_phase(subscription, at)
         if subscription["status"] in ENDED:
             return
@@ -253,14 +254,19 @@ class Subscriptions:
 
     def payment_state_changed(self, invoice: Obj) -> None:
         """Bring the subscription's status in line with its latest finalised invoice."""
+        self.billing.checkout.payment_state_changed(invoice)
         subscription = self.kernel.store.get("subscription", invoice["_subscription"] or "")
         if subscription is not None and subscription["status"] == "paused":
             pausing.invoice_changed(self.billing, subscription, invoice)
             return
         if subscription is None or subscription["status"] in (*ENDED, "trialing"):
             return
+        if pending_updates.is_of(subscription, invoice):
+            pending_updates.invoice_changed(self.billing, subscription, invoice)
+            return
         newest = self.kernel.store.newest_first("invoice", of=("_subscription", subscription["id"]))
-        latest = next((found for found in newest if found["status"] != "draft"), invoice)
+        counted = (found for found in newest if not pending_updates.is_of(subscription, found))
+        latest = next((found for found in counted if found["status"] != "draft"), invoice)
         status = self._status_after(subscription["status"], latest)
         with self.kernel.changing(subscription, "customer.subscription.updated"):
             subscription["status"] = status

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.stripe.billing import changes, discounts, items, pausing, phases, pricing, requests
+from sandbox.stripe.billing import changes, discounts, items, pausing, pending_updates, phases, pricing, requests
 from sandbox.stripe.billing.calendar import Interval
 from sandbox.stripe.billing.changes import Change, ItemChange
 from sandbox.stripe.billing.currency import expect
 from sandbox.stripe.billing.engine import Billing
 from sandbox.stripe.billing.items import ItemTerms
 from sandbox.stripe.billing.parameters import MOST_ITEMS
+from sandbox.stripe.billing.rehearsal import rehearsal
 from sandbox.stripe.billing.subscriptions import ENDED
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.kernel import Obj
@@ -24,6 +25,8 @@ _CANCELLING = ("cancel_at", "cancel_at_period_end")
 
 def update(billing: Billing, subscription: Obj, given: Given) -> Obj:
     """Check the whole request, then change the subscription and bill what the change asks for."""
+    if given.get("payment_behavior") == pending_updates.BEHAVIOR:
+        return _once_paid(billing, subscription, given)
     kernel, now = billing.kernel, billing.kernel.now_s()
     if subscription["status"] in ENDED and set(given) - {"metadata", "cancellation_details"}:
         requests.require_live(subscription)
@@ -33,13 +36,15 @@ def update(billing: Billing, subscription: Obj, given: Given) -> Obj:
     at = given.get("proration_date", now)
     asked = _item_changes(billing, subscription, given.get("items") or [])
     reset = _resets(subscription, asked, given)
-    pending = False
+    prorated = False
+    if asked or reset or given.get("add_invoice_items"):
+        pending_updates.discard(billing, subscription)
     with kernel.changing(subscription, "customer.subscription.updated"):
         subscription["metadata"] = metadata
         _set_fields(billing, subscription, given)
         if asked or reset:
             moment = now if reset else at
-            pending = changes.apply(billing, subscription, Change(asked, moment, behavior, reset))
+            prorated = changes.apply(billing, subscription, Change(asked, moment, behavior, reset))
         extras = [
             items.extra_terms(kernel, extra, f"add_invoice_items[{n}]")
             for n, extra in enumerate(given.get("add_invoice_items") or [])
@@ -49,13 +54,27 @@ def update(billing: Billing, subscription: Obj, given: Given) -> Obj:
             billing.subscriptions.resolve_cancel_at(subscription)
     if reset:
         _bill_reset(billing, subscription, now)
-    elif extras or (pending and behavior == "always_invoice"):
+    elif extras or (prorated and behavior == "always_invoice"):
         billing.subscriptions.invoice_prorations(subscription, at)
     if asked:
         billing.schedules.split_for(subscription, now)
     if given.get("trial_end") == "now":
         billing.subscriptions.run_due(subscription, now)
     billing.subscriptions.wake(subscription)
+    return subscription
+
+
+def _once_paid(billing: Billing, subscription: Obj, given: Given) -> Obj:
+    """The update, if its invoice is paid or there is none; else it waits for that (`pending_updates`)."""
+    pending_updates.check(subscription, given)
+    plain = {key: value for key, value in given.items() if key != "payment_behavior"}
+    trial = rehearsal(billing)
+    changed = update(trial, trial.kernel.get("subscription", subscription["id"]), plain)
+    if not pending_updates.is_left_open(trial, changed):
+        return update(billing, subscription, plain)
+    pending_updates.discard(billing, subscription)
+    asked = _item_changes(billing, subscription, given.get("items") or [])
+    pending_updates.hold(billing, subscription, asked, given, given.get("proration_date", billing.kernel.now_s()))
     return subscription
 
 

@@ -156,6 +156,19 @@ def create_customer(call: Call) -> Obj:
     return customer
 
 
+def made(kernel: Kernel, values: dict[str, Any]) -> Obj:
+    """A new customer of these values, as one of Stripe's own pages makes it."""
+    customer = _fresh(kernel)
+    _apply(kernel, customer, values)
+    return kernel.add(customer, "customer.created")
+
+
+def changed(kernel: Kernel, customer: Obj, values: dict[str, Any]) -> None:
+    """These values are the customer's now."""
+    with kernel.changing(customer, "customer.updated"):
+        _apply(kernel, customer, values)
+
+
 def _check_clock(kernel: Kernel, clock_id: str | None) -> None:
     if clock_id is None:
         return

@@ -521,3 +521,23 @@ def test_an_overdue_invoice_says_since_when_and_what_is_left_of_it() -> None:
     late = tried().model_copy(update={"collection_method": "send_invoice", "due_date_s": FEB_1, "attempt_count": 0})
     [issue] = show(view(MAR_1, invoices=[late]), frozenset()).issues
     assert issue.detail.startswith("It was due on 1 Feb 2026, and 500.00 USD is not paid; nothing is tried by itself.")
+
+
+@pytest.mark.parametrize(
+    ("plans", "expected"),
+    [
+        ([], "visa •••• 4242"),
+        ([{"payment_method": "pm_2", "method_words": "amex •••• 8431"}], "amex •••• 8431"),  # as Checkout leaves it
+        ([{"payment_method": "pm_2", "method_words": "amex •••• 8431", "status": "canceled"}], "visa •••• 4242"),
+        (
+            [{"payment_method": "pm_2", "method_words": "amex •••• 8431", "collection_method": "send_invoice"}],
+            "visa •••• 4242",
+        ),
+        ([{"payment_method": "card_2"}], None),  # of an old kind, of which nothing is said
+    ],
+)
+def test_the_method_that_is_charged_next_is_the_accounts(plans: list[dict[str, Any]], expected: str | None) -> None:
+    paying = [Customer(id="cus_1", payment_method="visa •••• 4242")]
+    found = [subscription(**({"collection_method": "charge_automatically"} | plan)) for plan in plans]
+    shown = show(view(customers=paying, subscriptions=found), frozenset())
+    assert shown.account.payment_method == expected

@@ -43,7 +43,15 @@ def test_a_company_without_an_e_mail_has_no_contact() -> None:
 
 
 @pytest.mark.parametrize(
-    ("who", "name"), [(customer(name=None), "ap@birch.example"), (customer(name=None, email=None), "cus_1")]
+    ("who", "name"),
+    [
+        (customer(name=None), "ap@birch.example"),
+        (customer(name=None, email=None), "cus_1"),
+        (customer(name="  ", email="ap@birch.example"), "ap@birch.example"),  # Salesforce takes a blank for none
+        (customer(name="Ada Lovelace", business_name="Oak Ltd"), "Oak Ltd"),
+        (customer(name=None, business_name=" Oak "), "Oak"),
+        (customer(name=None, individual_name="Ada Lovelace"), "Ada Lovelace"),
+    ],
 )
 def test_a_new_account_always_has_a_name(who: Customer, name: str) -> None:
     assert new_account(who)[0]["Name"] == name
@@ -70,6 +78,8 @@ def test_a_person_becomes_a_person_account_where_the_org_has_them() -> None:
         "RecordTypeId": PERSON, "FirstName": "Ada", "LastName": "Lovelace", "PersonEmail": "ap@birch.example",
         "Billing_Email__c": "ap@birch.example", "Stripe_Customer_Id__c": "cus_1",
     }  # fmt: skip
+    of_hers = new_account(customer(name="Ada Lovelace", business_name="Oak"), wishes)
+    assert (of_hers[0]["Name"], of_hers[1] and of_hers[1]["LastName"]) == ("Oak", "Lovelace")
     company, contact = new_account(customer(), wishes)
     assert (company["RecordTypeId"], contact is not None) == (RECORD_TYPE, True)
 
