@@ -41,6 +41,7 @@ def to_json(drained: Drained) -> dict[str, object]:
         "failed": failed,
         "waiting": drained.waiting,
         "rows_waiting": drained.rows_waiting,
+        "rows_refused": drained.rows_refused,
         "usage_waiting": drained.usage_waiting,
         "next_wake_at": drained.next_wake_at,
     }
@@ -50,9 +51,10 @@ def lines(drained: Drained) -> list[str]:
     """For people: counts, then each failure."""
     codes = Counter(code for _, code, _ in drained.failed)
     failed = ", ".join(f"{n} {code}" for code, n in codes.most_common()) or "none"
+    refused = f", {drained.rows_refused} rows that Salesforce refused (tandem failures)" if drained.rows_refused else ""
     said = [
         f"done      {drained.runs} runs, {drained.flushed} rows written to Salesforce, {drained.rounds} rounds",
-        f"failed    {failed}",
+        f"failed    {failed}{refused}",
         f"waiting   {drained.waiting} subjects, {drained.rows_waiting} rows, {drained.usage_waiting} usage events",
         f"next wake {instant(drained.next_wake_at)}",
     ]

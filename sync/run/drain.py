@@ -41,12 +41,13 @@ class Drained:
     next_wake_at: datetime | None
     by_kind: dict[str, int] = field(default_factory=dict)
     usage_waiting: int = 0
+    rows_refused: int = 0  # by Salesforce, until somebody mends what is wrong
     accounts: tuple[str, ...] = ()  # of several Stripe accounts the name of each failure's, in the order of ``failed``
 
     @property
     def clean(self) -> bool:
         """True when nothing failed and nothing waits."""
-        return not (self.failed or self.waiting or self.rows_waiting or self.usage_waiting)
+        return not (self.failed or self.waiting or self.rows_waiting or self.rows_refused or self.usage_waiting)
 
 
 def drain(pipeline: Pipeline, *, progress: Callable[[str], None] = lambda _: None) -> Drained:
@@ -161,5 +162,6 @@ def _summary(
     return Drained(
         runs=sum(runs.values()), flushed=flushed, rounds=rounds, failed=failed, waiting=sum(counts.due.values()) + counts.retrying + counts.leased,
         rows_waiting=rows, next_wake_at=counts.next_wake_at, by_kind=dict(by_kind),
-        usage_waiting=usage, accounts=tuple(names.get(s.stripe_account, s.stripe_account) for s in states) if names else (),
+        usage_waiting=usage, rows_refused=sum(one.many for one in pipeline.outbox.refused()),
+        accounts=tuple(names.get(s.stripe_account, s.stripe_account) for s in states) if names else (),
     )  # fmt: skip
