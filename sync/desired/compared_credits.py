@@ -11,7 +11,7 @@ from sync.deal.deal import Deal
 from sync.deal.forecast import forecast
 from sync.deal.money import format_amount
 from sync.desired.compared_view import DealsView, of_deal
-from sync.desired.credits import Money, credits_due, desire_credits
+from sync.desired.credits import Money, credits_due, desire_credits, given_by
 from sync.desired.differences import OUTSIDE, TANDEM, Cure, Difference, Kind
 from sync.desired.keys import KEY
 from sync.desired.made import Made, begun
@@ -21,7 +21,7 @@ from sync.desired.takeover_returned import returned
 from sync.desired.takeover_unused import Read
 from sync.desired.true_up import as_settled, desire_true_ups
 from sync.facts import CreditNote
-from sync.records import Desired, Value
+from sync.records import Desired
 
 #: How money is given back.
 GIVEN_BACK = {"creditnote": "credit note", "balance": "credit to the customer's balance"}
@@ -68,26 +68,13 @@ def _of_plans(view: DealsView, deal: Deal, done: Mapping[str, Made], wanted: Seq
 
 
 def _unlike(view: DealsView, deal: Deal, missing: Desired) -> Difference:
-    amount, void = _amount(missing), _void(view.notes, missing)
+    amount, void = given_by(missing), _void(view.notes, missing)
     difference = of_deal(
         deal, Kind.CREDIT, void.id if void else "", GIVEN_BACK[missing.ref.kind],
         format_amount(amount, deal.currency), f"{void.number or void.id} is void" if void else "none",
         actor=OUTSIDE if void else TANDEM, sum_minor=-amount, cure=Cure.PERSON if void else Cure.SAFE,
     )  # fmt: skip
     return difference if void else replace(difference, record=f"{difference.record} {missing.ref.key}")
-
-
-def _amount(missing: Desired) -> int:
-    """What is given back, in minor units, as far as the parameters say it: of an open invoice before tax on top."""
-    sums = [missing.create[name] for name in ("amount", "credit_amount", "refund_amount") if name in missing.create]
-    if sums:
-        return abs(int(str(sums[0])))
-    lines = [line for line in _list(missing.create.get("lines")) if isinstance(line, Mapping)]
-    return sum(int(str(line.get("unit_amount", line.get("amount", 0)))) for line in lines)
-
-
-def _list(value: Value) -> Sequence[Value]:
-    return value if isinstance(value, list | tuple) else ()
 
 
 def _void(notes: Sequence[CreditNote], missing: Desired) -> CreditNote | None:

@@ -4,7 +4,7 @@ first, the rest to the customer's balance.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -153,3 +153,16 @@ def _balance(due: CreditDue, amount: int, total: int, deal: Deal) -> Desired:
         "metadata": {**deal_metadata(deal, ref.key), **({} if amount == total else {BEFORE_TAX: str(amount)})},
     }
     return Desired(ref, create=create, money=True)
+
+
+def given_by(missing: Desired) -> int:
+    """What is given back, in minor units, as far as the parameters say it: of an open invoice before tax on top."""
+    sums = [missing.create[name] for name in ("amount", "credit_amount", "refund_amount") if name in missing.create]
+    if sums:
+        return abs(int(str(sums[0])))
+    lines = [line for line in _list(missing.create.get("lines")) if isinstance(line, Mapping)]
+    return sum(int(str(line.get("unit_amount", line.get("amount", 0)))) for line in lines)
+
+
+def _list(value: Value) -> Sequence[Value]:
+    return value if isinstance(value, list | tuple) else ()

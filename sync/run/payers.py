@@ -11,7 +11,7 @@ from sync.deal.deal import Deal
 from sync.desired.customer import Create, Linked, Looked, Match, Question, having_email, is_live, match_customer
 from sync.desired.keys import ACCOUNT, DEAL
 from sync.desired.references import candidate_refs, live_refs
-from sync.errors import Refused, SyncError
+from sync.errors import Refusal, Refused, SyncError
 from sync.facts import Customer, Fact
 from sync.ports import Asked, Facts, Identities, Links, NewLink, SalesforceGateway, Snapshot, StripeGateway
 from sync.records import Ref
@@ -28,6 +28,14 @@ class Undecided(Refused):
     def __init__(self, question: Question, account: CrmAccount) -> None:
         super().__init__((question.refusal,))
         self.question, self.account = question, account
+
+
+class PayerGone(Refused):
+    """The customer that billed the deal was deleted in Stripe (DATA-224)."""
+
+    def __init__(self, refusal: Refusal, customer: str) -> None:
+        super().__init__((refusal,))
+        self.customer = customer
 
 
 @dataclass(frozen=True)
@@ -200,7 +208,7 @@ class Payers:
         self, graph: QuoteGraph, account: CrmAccount, deal: Deal, aside: Sequence[NewLink]
     ) -> tuple[Payer | None, list[Customer]]:
         """The customer that bills this deal, among those that an Account has or had beside its payer, else None; and
-        which of them are live. Raises Refused where it was deleted (DATA-224).
+        which of them are live. Raises PayerGone where it was deleted.
         """
         read = self.stripe.read([Ref("customer_id", link.stripe_id) for link in aside])
         standing = [c for link in aside if (c := _one(read, link.stripe_id)) is not None]
@@ -221,16 +229,14 @@ class Payers:
         if _has(known, deal) or made:
             detail = (
                 f"Quote {graph.quote.number}: customer {customer.id} of Account {account.name} was deleted in Stripe, and "
-                "with it what it was subscribed to. This deal bills nothing more. Sign a New quote for what goes on."
+                "with it what it was subscribed to. This deal bills nothing more. Sign a New quote for what goes on, and a "
+                "Cancellation to close this one."
             )
-            raise Refused(
-                (
-                    catalogue.refusal(
-                        "DATA-224", detail, record_id=graph.quote.id, blocked_on=(account.id,), account=account.name,
-                        customer=customer.id,
-                    ),
-                )
+            refusal = catalogue.refusal(
+                "DATA-224", detail, record_id=graph.quote.id, blocked_on=(account.id,), account=account.name,
+                customer=customer.id,
             )  # fmt: skip
+            raise PayerGone(refusal, customer.id)
 
     def _one_of_two(self, graph: QuoteGraph, account: CrmAccount, payer: Payer, live: Sequence[Customer]) -> Payer:
         """The payer, where nobody else is live or a person has said who pays."""

@@ -38,7 +38,9 @@ from sync.records import Ref
 from sync.run.billing import Billing
 from sync.run.dealing import Signed
 from sync.run.following import winners
+from sync.run.gone_customer import GoneCustomer
 from sync.run.late import late_change
+from sync.run.payers import PayerGone
 from sync.run.planner import Planner, Worked
 from sync.run.promise import PromiseCheck, broken, holds
 from sync.run.routing import Routing
@@ -62,6 +64,7 @@ class QuoteRun:
     clock: Clock
     promise: PromiseCheck
     telling: Telling
+    gone: GoneCustomer
     start: Start = field(default_factory=Start)
     routing: Routing | None = None  # where there are several Stripe accounts
     stripe_account: str = ""
@@ -149,10 +152,20 @@ class QuoteRun:
                 raise Refused((change,))
         except LeaseLost:
             raise
+        except PayerGone as error:
+            return self._gone(run, error, now)
         except SyncError as error:
             return self._failed(run, error)
         self.telling.tell(run, worked, None)
         return Done(self._wake(worked, now))
+
+    def _gone(self, run: QuoteTry, error: PayerGone, now: datetime) -> Outcome:
+        """The customer was deleted in Stripe: a Cancellation is done with that, and any other quote waits for one."""
+        if not self.gone.ends(run, error.customer, now):
+            return self._failed(run, error)
+        signed = frozen.from_json(run.promise.graph) if run.promise else run.graph
+        change = self._late_change(signed, run.graph)
+        return self._failed(run, Refused((change,))) if change else Done()
 
     def _decided(self, graph: QuoteGraph, now: datetime) -> bool:
         """Whether somebody decided that this quote, signed before the start, is billed; that is kept."""

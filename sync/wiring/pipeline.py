@@ -23,6 +23,7 @@ from sync.run.compared_catalogue import ComparedCatalogue
 from sync.run.customer_fields import CustomerFields
 from sync.run.dealing import Dealing
 from sync.run.flush import Flusher
+from sync.run.gone_customer import GoneCustomer
 from sync.run.healing import Healing
 from sync.run.identity import Identity
 from sync.run.intake import CASH, TAX_NUMBERS, USAGE_REPORT
@@ -178,10 +179,11 @@ class Joined:
             facts=store.facts, subjects=store.subjects, outbox=store.outbox, rows=self.rows, clock=store.clock,
             opportunities=self.opportunities, shown_elsewhere=self.shown_elsewhere, livemode=self.stripe.livemode,
         )  # fmt: skip
+        gone = GoneCustomer(self.dealing, store.promises, store.facts, store.links, store.subjects, telling)
         return QuoteRun(
             salesforce=self.salesforce, planner=self.planner, billing=self.billing, facts=store.facts,
             promises=store.promises, subjects=store.subjects, outbox=store.outbox, clock=store.clock,
-            promise=self.promise, telling=telling, start=self.billing.start, stripe_account=self.part,
+            promise=self.promise, telling=telling, gone=gone, start=self.billing.start, stripe_account=self.part,
             routing=Routing(among.rule, store.promises, store.subjects, self.salesforce) if among else None,
         )  # fmt: skip
 

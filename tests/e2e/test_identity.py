@@ -142,6 +142,31 @@ def test_a_customer_deleted_in_stripe_ends_its_deal_and_a_new_quote_gets_another
     assert len(world.crm.rows("Billing_Invoice__c", "Id", f"Account__c = '{payer}'")) == 1
     changes_nothing(tandem)
 
+    before = world.mark()
+    ended = change(
+        world.crm, deal, kind="Cancellation", Start_Date__c="2026-02-15", Proration_Policy__c="Stripe", Credit_Policy__c="Balance"
+    )  # fmt: skip
+    tandem.drain()
+
+    said = quote_row(world, ended)
+    assert (said["Billing_Status__c"], said["Billing_Code__c"]) == ("Ended", None)
+    for text in (said["Billing_Message__c"], said["Billing_Preview__c"]):
+        assert gone in text
+        assert "10.00 USD" in text  # of 20.00 for February the half
+    made = quote_row(world, deal)
+    assert (made["Billing_Status__c"], made["Billing_Code__c"]) == ("Ended", None)
+    assert "10.00 USD" not in made["Billing_Message__c"]
+    assert world.writes(before, "stripe") == []
+    again = change(world.crm, deal, kind="Cancellation", Start_Date__c="2026-02-15")
+    tandem.drain()
+    assert quote_row(world, again)["Billing_Code__c"] == "DATA-212"  # as of any deal that is cancelled
+    changes_nothing(tandem)
+    report = tandem.services.pipeline.nightly.sweep.run("gone", heal=True)
+    assert [str(d.kind) for d in report.differences if deal in d.record or d.sum_minor] == []
+    world.crm.change("Quote", ended, Start_Date__c="2026-02-10")
+    tandem.drain()
+    assert quote_row(world, ended)["Billing_Code__c"] == "DATA-221"
+
 
 def test_what_was_told_of_a_merged_account_closes_under_the_winner_though_its_closing_was_on_the_way(
     world: World, make_tandem: Callable[..., Tandem]

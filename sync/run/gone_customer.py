@@ -1,0 +1,86 @@
+"""The quotes of a deal that was cancelled and whose customer was deleted in Stripe: there is nothing left to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from sync.desired import frozen
+from sync.desired.credits import Money
+from sync.desired.gone_customer import is_ended, owed_by, said
+from sync.desired.made import made
+from sync.desired.quote_status import ENDED, QuoteView, deal_objects, quote_fields
+from sync.facts import CreditNote, Fact, Invoice, Schedule, Subscription
+from sync.ports import Facts, Links, Promise, Promises, Subjects
+from sync.run.dealing import Case, Dealing, deal_key
+from sync.run.intake import account_mark, quote_mark
+from sync.run.telling import QuoteTry, Telling
+
+F = TypeVar("F", bound=Fact)
+
+
+@dataclass(frozen=True)
+class GoneCustomer:
+    """Closes a Cancellation of such a deal, and the deal's other quotes with it. Writes nothing to Stripe."""
+
+    dealing: Dealing
+    promises: Promises
+    facts: Facts
+    links: Links
+    subjects: Subjects
+    telling: Telling
+
+    def ends(self, run: QuoteTry, customer: str, now: datetime) -> bool:
+        """Whether the quote's deal was cancelled, and so the quote is Ended now and says what is still owed. Not where it
+        was not: what goes on is for people to sign anew (DATA-224).
+        """
+        case = self.dealing.case(run.mine, now)
+        if not is_ended(case.deal) or run.early or (run.promise is None and not case.change.ends):
+            return False
+        known = [f for kind in ("subscription", "schedule") for f in self.facts.of_customers(kind, [customer])]
+        text = said(case.change, case.deal, customer, self._owed(case, customer, known, now))
+        new = run.promise is None
+        if run.promise is None:
+            run.promise = self._freeze(run, text, now)
+        self._show(run, case, text, known, now)
+        if new:
+            others = {case.deal.key, *(c.quote_id for c in case.deal.changes)} - {run.graph.quote.id}
+            marks = [quote_mark(quote, case.deal.payer.account_id) for quote in sorted(others)]
+            self.subjects.mark([*marks, account_mark(case.deal.payer.account_id)], reason="deal_changed")
+        return True
+
+    def _owed(self, case: Case, customer: str, known: Iterable[Fact], now: datetime) -> int:
+        if not case.change.ends:
+            return 0
+        money = Money(
+            tuple(_of(self.facts.of_customers("invoice", [customer]), Invoice)),
+            tuple(_of(self.facts.of_customers("creditnote", [customer]), CreditNote)),
+        )
+        given = [link.key for link in self.links.by_salesforce_id([case.deal.quote_id])]
+        return owed_by(case.change, case.deal, made(case.deal, known), money, given, now)
+
+    def _freeze(self, run: QuoteTry, text: str, now: datetime) -> Promise:
+        promise = Promise(
+            quote_id=run.graph.quote.id,
+            input_digest=frozen.digest(run.graph),
+            graph=frozen.to_json(run.graph),
+            deal_key=deal_key(run.graph),
+            preview={"text": text, "data": {}},
+            signed_at=run.signed_at,
+            frozen_at=now,
+        )
+        return self.promises.freeze(promise)
+
+    def _show(self, run: QuoteTry, case: Case, text: str, known: Iterable[Fact], now: datetime) -> None:
+        assert run.promise is not None
+        view = QuoteView(signed=True, now=now, preview=str(run.promise.preview["text"]), note=text)
+        objects = deal_objects(case.deal, _of(known, Subscription) + _of(known, Schedule))
+        reference = objects[0].id if objects and not case.change.ends else None
+        fields = {**quote_fields(view), "Billing_Status__c": ENDED, "Billing_Reference__c": reference}
+        self.telling.show(run.graph, fields, fence=run.fence)
+
+
+def _of(facts: Iterable[Fact], type_: type[F]) -> list[F]:
+    return [f for f in facts if isinstance(f, type_)]
