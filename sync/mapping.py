@@ -9,7 +9,9 @@ held against the SDK's types by `sync.gateways.stripe_shapes`.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import functools
+import re
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -62,6 +64,10 @@ _FIELD_KEYS = {
     "to",
 }
 OWNERS: tuple[Owner, ...] = typing.get_args(Owner)
+#: What Salesforce takes as the name of a field, or of one that is reached through a lookup.
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)*\Z")
+#: Fields that our own writing changes, so that it would count as a change to be acted on.
+_STAMPS = frozenset({"systemmodstamp", "lastmodifieddate", "lastmodifiedbyid", "lastvieweddate", "lastreferenceddate"})
 _FLAGS = ("input", "optional", "cleared", "awaited")
 
 
@@ -185,7 +191,8 @@ def _load(override: Path | None, folder: Path) -> Mappings:
     faults += _across(objects)
     if override is not None:
         shipped = (_builtin() if folder == builtin() else _load(None, folder)).objects
-        faults += [f for one in objects if Path(one.file).parent == override for f in _left_out(one, shipped)]
+        theirs = [one for one in objects if Path(one.file).parent == override]
+        faults += [f for one in theirs for f in (*_left_out(one, shipped), *_idle(one, shipped))]
     if faults:
         raise MappingFaults(faults)
     return Mappings({o.api_name: o for o in objects})
@@ -234,6 +241,20 @@ def _left_out(one: ObjectMap, shipped: Mapping[str, ObjectMap]) -> list[FileFaul
     return [FileFault(one.file, 0, f"{name} {words}") for name in lost]
 
 
+def _idle(one: ObjectMap, shipped: Mapping[str, ObjectMap]) -> list[FileFault]:
+    """Fields of Tandem's own that nothing would ever fill, as a name mistyped leaves them."""
+    ours = shipped[one.api_name].written() if one.api_name in shipped else {}
+    known = {plain(name) for name in ours}
+    found = []
+    for f in one.fields:
+        if f.owner == "tandem" and f.written and not f.source and plain(f.name) not in known:
+            near = difflib.get_close_matches(f.name, ours, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            words = "is Tandem's, and nothing fills it: say what of Stripe does (from), or for which of Tandem's own it stands (for)"
+            found.append(FileFault(one.file, f.line, f"{f.api_name} {words}{hint}"))
+    return found
+
+
 class _File(YamlNodes):
     """Reads one file; what is wrong goes to ``faults`` with its line."""
 
@@ -272,6 +293,11 @@ class _File(YamlNodes):
         attribute = self._text(members, "as", line) if "as" in members else None
         if attribute is not None:
             self._attribute(attribute, type_, record, line, api_name)
+        if not _NAME.match(api_name):
+            words = "is no name of a field: letters, digits and underscores, and a dot behind each lookup"
+            self._fault(line, f"{api_name!r} {words}")
+        if api_name.lower() in _STAMPS and (flags["input"] or "to" in members):
+            self._fault(line, f"{api_name} changes with our own writing, which must not count as a change (input, to)")
         if owner in ("tandem", "stripe") and flags["input"]:
             self._fault(line, f"{api_name} is ours: our own writing must not count as a change (input)")
         if flags["awaited"] and owner != "tandem":

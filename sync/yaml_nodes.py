@@ -41,6 +41,9 @@ class YamlNodes:
             mark = error.problem_mark or error.context_mark
             self._fault(mark.line + 1 if mark else 0, f"not valid YAML: {error.problem}")
             return None
+        except RecursionError:
+            self._fault(0, "can't be read: it is nested too deep")
+            return None
         except (YAMLError, OSError, UnicodeDecodeError) as error:
             self._fault(0, f"can't be read: {error}")
             return None

@@ -291,6 +291,33 @@ def test_what_may_be_sent_can_be_written_by_the_sdk_and_what_a_fact_has_is_what_
     assert not {"metadata", "balance", "sources", "tax_ids"} & members("customer").keys()
 
 
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("12: {type: text, owner: tandem, from: customer.name}", "'12' is no name of a field"),
+        ("~: {type: text, owner: tandem, from: customer.name}", "'~' is no name of a field"),
+        ('"": {type: text, owner: crm, to: customer.metadata.x}', "'' is no name of a field"),
+        ('"Site, Name": {type: text, owner: crm, to: customer.metadata.x}', "'Site, Name' is no name of a field"),
+        ('"Owner..Name": {type: text, owner: crm, to: customer.metadata.x}', "'Owner..Name' is no name of a field"),
+        ("Own__c: {type: decimal, owner: tandem}", "nothing fills it"),
+        ("Own__c: {type: decimal, owner: tandem, for: Overdue_Amounts__c}", "did you mean Overdue_Amount__c?"),
+        ("LastModifiedDate: {type: datetime, owner: crm, to: customer.metadata.x}", "changes with our own writing"),
+        ("SystemModstamp: {type: datetime, owner: crm, input: true}", "changes with our own writing"),
+    ],
+)
+def test_a_line_that_would_fill_nothing_or_ask_nonsense_of_salesforce_is_told(
+    tmp_path: Path, line: str, fault: str
+) -> None:
+    text = (builtin() / "account.yaml").read_text(encoding="utf-8")
+    said = [f for f in faults_of(tmp_path, f"{text}  {line}\n", "account.yaml") if fault in f]
+    assert [f.partition(":")[0] for f in said] == [str(len(text.splitlines()) + 1)]
+
+
+def test_a_file_that_is_nested_without_end_is_a_fault(tmp_path: Path) -> None:
+    text = "object: Account\nfields: " + "[" * 1000
+    assert any("nested too deep" in f for f in faults_of(tmp_path, text, "account.yaml"))
+
+
 def test_the_faults_of_all_files_come_together(tmp_path: Path) -> None:
     (tmp_path / "quote.yaml").write_text("object: 7\n")
     (tmp_path / "invoices.yaml").write_text(GOOD)
