@@ -24,7 +24,7 @@ from sqlalchemy import Connection, Engine, Identity, Table, func, select, text
 from sync.ports import Backup
 from sync.store import realm
 from sync.store.schema import current_version
-from sync.store.tables import crm_rows, fences, installation, metadata
+from sync.store.tables import crm_rows, cursors, fences, installation, metadata
 
 FORMAT = "tandem-backup/1"
 MANIFEST = "manifest.json"
@@ -34,6 +34,8 @@ LEFT_OUT = frozenset({"leaders", "flushers", "budgets", "allowances", "crm_write
 ONLY: Mapping[str, str] = {"notices": "processed_machine_at IS NULL"}
 #: Tables of which a used store has rows.
 USED = ("links", "runs", "operations", "promises", "signatures", "subjects", "notices", "facts", "crm_rows", "cursors")
+#: Cursors that a process has written by the time it is wired: since when owners are told (`sync.run.owner_tasks`).
+BY_OPENING = ("owner_tasks",)
 _CHUNK = 1 << 20
 _ALL_DUE = (
     "UPDATE subjects SET revision = revision + 1, attempts = 0, reason = 'restore', lease_token = NULL, "
@@ -152,6 +154,7 @@ def _check(connection: Connection, manifest: Mapping[str, Any]) -> None:
     if differing:
         told = "; ".join(f"{n} is {manifest['realm'].get(n)} there and {here.get(n)} here" for n in differing)
         raise BackupRefused(f"CONF-308: the backup is of another pair of systems: {told}.")
+    connection.execute(cursors.delete().where(cursors.c.name.in_(BY_OPENING)))
     used = [name for name in USED if connection.execute(select(1).select_from(metadata.tables[name]).limit(1)).first()]
     if used:
         raise BackupRefused(f"This store is in use (it has {', '.join(used)}). Restore into an empty database.")

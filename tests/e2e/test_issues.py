@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sync import wiring
 from sync.cli.reconcile import compare
 from tests.e2e.dying import die_after_flushing
 from tests.e2e.looks import changes_nothing, settled
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
+from tests.e2e.test_backup import emptied
 
 ISSUE = "Code__c Title__c Status__c Audience__c Sum__c Opened_At__c Closed_At__c Reference__c"
 
@@ -102,6 +105,32 @@ def test_an_owner_gets_one_task_for_each_state_whatever_is_tried_or_killed(
     assert second["OwnerId"] == world.crm.row("User", "Id", "LastName = 'Tandem Integration'")["Id"]
     assert [i["Reference__c"] for i in _open(world)] != [failing]
     changes_nothing(tandem)
+
+
+@pytest.mark.long
+def test_an_owner_is_told_once_also_where_the_store_is_restored_from_before(
+    world: World, make_tandem: Callable[..., Tandem], tmp_path: Path
+) -> None:
+    world.at("2026-01-01")
+    tandem = make_tandem(owner_tasks=True)
+    first = _invoiced(world, "fay", "chargeDeclined")
+    settled(tandem)
+    file = tmp_path / "store.zip"
+    wiring.backup(tandem.services, file)
+    world.stripe.post(f"invoices/{first}/pay", paid_out_of_band="true")
+    world.at("2026-01-03")
+    second = _invoiced(world, "lou", "chargeDeclined")
+    settled(tandem)
+
+    emptied(tandem)
+    wiring.restore(make_tandem(owner_tasks=True).services, file)
+    restored = make_tandem(owner_tasks=True)
+    settled(restored)
+
+    told = [task["Subject"].rpartition(":")[2] for task in world.crm.rows("Task", TASK, order="Subject")]
+    assert sorted(told) == sorted([first, second])
+    assert [issue["Reference__c"] for issue in _open(world)] == [second]
+    changes_nothing(restored)
 
 
 def _id_of(world: World, code: str) -> str:
