@@ -205,7 +205,7 @@ def _contract(key: str, subs: list[Subscription], scheds: list[Schedule], terms:
         period_end=_period_end(running, terms),
         next_charge_s=charge_s,
         next_amount_minor=charge_minor,
-        quantity=sum(p.quantity or 0 for s in running for p in of_items(s.items, terms) if p.licensed),
+        quantity=sum(p.quantity or 0 for s in running for p in of_items(s.items, terms, s.currency) if p.licensed),
         monthly=sum((i.monthly for i in live_items), Fraction(0)),
         contracted_monthly=contracted(subs, scheds, terms, metadata.get(TERM_END))
         if status not in ENDED and ENDS_ON not in metadata
@@ -290,7 +290,7 @@ def _is_fixed(schedule: Schedule, *, sales_led: bool) -> bool:
 
 def _items(subscription: Subscription, terms: Terms) -> list[ContractItem]:
     earning = _subscription_status(subscription) in EARNING
-    positions = of_items(subscription.items, terms)
+    positions = of_items(subscription.items, terms, subscription.currency)
     start = terms.day(subscription.start_date_s)
     return [
         ContractItem(
@@ -318,5 +318,5 @@ def _phase_items(schedule: Schedule, terms: Terms) -> list[ContractItem]:
             start=terms.day(phase.start_s),
             end=terms.day_before(phase.end_s),
         )
-        for at in of_phase(phase.items, terms)
+        for at in of_phase(phase.items, terms, schedule.currency)
     ]

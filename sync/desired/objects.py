@@ -152,6 +152,7 @@ class PlannedObject:
         phase = next((p for p in self.track.phases if p.end is None or now < p.end), self.track.phases[-1])
         create: dict[str, Value] = {
             "customer": self.customer,
+            "currency": self.deal.currency.lower(),
             "items": [item_sent(item, price) for item, price in placed(phase.items, self.deal)],
             **self._begin(),
             "proration_behavior": "none",

@@ -19,6 +19,7 @@ from sync.desired.keys import PRODUCT
 from sync.desired.takeover import Takeover
 from sync.desired.worth import ONE_INVOICE
 from sync.facts import Coupon, Invoice, Item, Meter, Price, Subscription
+from sync.facts.currencies import in_currency
 
 _MINUTE_S = 60
 
@@ -62,10 +63,10 @@ def plan_uses(
 def _used(
     item: Item, plan: Subscription, takeover: Takeover, invoices: Iterable[Invoice], known: PlanPrices
 ) -> Used | None:
-    price, meter = known.prices.get(item.price.id), known.meters.get(item.price.meter or "")
-    if price is None or meter is None:
+    found, meter = known.prices.get(item.price.id), known.meters.get(item.price.meter or "")
+    if found is None or meter is None:
         return None
-    deal = takeover.deal
+    deal, price = takeover.deal, in_currency(found, plan.currency)
     start_s, billed = _counted_from(item, plan, invoices)
     coupons = [known.coupons[c] for c in (*item.coupons, *plan.coupons) if c in known.coupons]
     product = DealProduct(price.metadata.get(PRODUCT, ""), known.names.get(price.product, price.product))

@@ -104,6 +104,7 @@ def phases_sent(shown: Window, deal: Deal, metadata: Mapping[str, str], *, runni
 def _phase(span: Span, deal: Deal, metadata: Mapping[str, str], *, running: bool) -> dict[str, Value]:
     sent: dict[str, Value] = {
         "items": [item_sent(item, price) for item, price in placed(span.phase.items, deal)],
+        "currency": deal.currency.lower(),  # a price may have several
         "end_date": span.end_s,
         "discounts": "",
         "proration_behavior": "none",

@@ -52,7 +52,7 @@ def _to_come(plan: Subscription, takeover: Takeover, terms: Terms) -> int:
 
 def _unused(some: list[tuple[Item, int]], plan: Subscription, start_s: int, takeover: Takeover, terms: Terms) -> int:
     """The unused rest of what one invoice will bill: items, each with its cycle's end, less the coupons still at work."""
-    positions = of_items((item for item, _ in some), terms, start_s)
+    positions = of_items((item for item, _ in some), terms, plan.currency, start_s)
     amounts = charge_by_line(positions, at_work(plan, start_s), terms)
     return sum(share(amount, start_s, end_s, takeover.at_s) for amount, (_, end_s) in zip(amounts, some, strict=True))
 

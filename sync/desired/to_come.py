@@ -15,13 +15,17 @@ from sync.facts import Schedule, Subscription
 
 def monthly_of(subscription: Subscription, terms: Terms, *, lasting: bool = False) -> Fraction:
     """What a subscription comes to a month, exact; ``lasting``: once its limited discounts have run out."""
-    worth = monthly(of_items(subscription.items, terms), subscription.coupons, terms, lasting=lasting)
+    worth = monthly(
+        of_items(subscription.items, terms, subscription.currency), subscription.coupons, terms, lasting=lasting
+    )
     return sum(worth, Fraction(0))
 
 
 def planned_monthly(schedule: Schedule, terms: Terms, *, lasting: bool = False) -> Fraction:
     """What a schedule's last phase comes to a month."""
-    return monthly_of_phase(schedule.phases[-1], terms, lasting=lasting) if schedule.phases else Fraction(0)
+    if not schedule.phases:
+        return Fraction(0)
+    return monthly_of_phase(schedule.phases[-1], terms, schedule.currency, lasting=lasting)
 
 
 def contracted(subs: list[Subscription], scheds: list[Schedule], terms: Terms, first_without: str | None) -> Fraction:
@@ -83,7 +87,7 @@ def next_charge(
                 due[at] = due.get(at, 0) + _charge_at(at, going, schedules, terms)
     for schedule in (s for s in scheduled if s.phases):
         phase = schedule.phases[0]
-        together = of_phase((*phase.items, *phase.add_invoice_items), terms)
+        together = of_phase((*phase.items, *phase.add_invoice_items), terms, schedule.currency)
         due[phase.start_s] = due.get(phase.start_s, 0) + charge(together, phase.coupons, terms)
     return (min(due), due[min(due)]) if due else (None, None)
 
@@ -116,8 +120,9 @@ def _charge_at(at: int, subscription: Subscription, schedules: Sequence[Schedule
     phase = next((p for s in managing for p in s.phases if p.start_s <= at < p.end_s), None)
     if phase is not None and all(i.price in terms.prices for i in phase.items):
         extras = phase.add_invoice_items if phase.start_s == at else ()
-        return charge(of_phase((*phase.items, *extras), terms), phase.coupons, terms)
-    together = of_items((i for i in subscription.items if i.period_end_s == at), terms, at)
+        return charge(of_phase((*phase.items, *extras), terms, subscription.currency), phase.coupons, terms)
+    renewing = (i for i in subscription.items if i.period_end_s == at)
+    together = of_items(renewing, terms, subscription.currency, at)
     return charge(together, at_work(subscription, at), terms)
 
 

@@ -18,6 +18,7 @@ from sync.deal.money import round_half_away
 from sync.desired.keys import MONTHLY
 from sync.desired.price_of import price_of
 from sync.facts import Coupon, Item, Phase, PhaseItem, Price, Subscription
+from sync.facts.currencies import in_currency
 
 #: Months in one unit of a Stripe interval; a day is 1/(365/12) of a month (BILLING_RULES 1).
 INTERVAL_MONTHS = {"month": Fraction(1), "year": Fraction(12), "week": 7 * Fraction(12, 365), "day": Fraction(12, 365)}
@@ -90,12 +91,16 @@ class Position:
         return INTERVAL_MONTHS[self.price.interval or "month"] * self.price.interval_count
 
 
-def of_items(items: Iterable[Item], terms: Terms, at_s: int | None = None) -> list[Position]:
-    """The items of a subscription, with the tiers of those prices that have some; with ``at_s`` as an invoice of that second
+def of_items(items: Iterable[Item], terms: Terms, currency: str, at_s: int | None = None) -> list[Position]:
+    """The items of a subscription in this currency, with the tiers of those prices that have some; with ``at_s`` as an invoice of that second
     discounts them.
     """
-    by_tiers = {i: p for i, p in terms.prices.items() if p.tiers}
-    return [Position(by_tiers.get(i.price.id, i.price), i.quantity, at_work(i, at_s)) for i in items]
+    return [Position(_with_tiers(i.price, terms, currency), i.quantity, at_work(i, at_s)) for i in items]
+
+
+def _with_tiers(price: Price, terms: Terms, currency: str) -> Price:
+    known = terms.prices.get(price.id)
+    return in_currency(known if known and known.tiers and not price.tiers else price, currency)
 
 
 def at_work(of: Item | Subscription, at_s: int | None) -> tuple[str, ...]:
@@ -106,9 +111,10 @@ def at_work(of: Item | Subscription, at_s: int | None) -> tuple[str, ...]:
     return tuple(c for c, end_s in zip(of.coupons, ends, strict=True) if end_s is None or end_s > at_s)
 
 
-def of_phase(items: Iterable[PhaseItem], terms: Terms) -> list[Position]:
-    """The items of a phase; those whose price was never read are left out."""
-    return [Position(terms.prices[i.price], i.quantity, i.coupons) for i in items if i.price in terms.prices]
+def of_phase(items: Iterable[PhaseItem], terms: Terms, currency: str) -> list[Position]:
+    """The items of a phase, in its schedule's currency; those whose price was never read are left out."""
+    known = [(i, terms.prices[i.price]) for i in items if i.price in terms.prices]
+    return [Position(in_currency(price, currency), i.quantity, i.coupons) for i, price in known]
 
 
 def monthly(
@@ -143,9 +149,9 @@ def _a_month(cycle: Fraction, position: Position) -> Fraction:
     return cycle / position.cycle_months
 
 
-def monthly_of_phase(phase: Phase, terms: Terms, *, lasting: bool = False) -> Fraction:
+def monthly_of_phase(phase: Phase, terms: Terms, currency: str, *, lasting: bool = False) -> Fraction:
     """What a phase is worth a month, exact."""
-    return sum(monthly(of_phase(phase.items, terms), phase.coupons, terms, lasting=lasting), Fraction(0))
+    return sum(monthly(of_phase(phase.items, terms, currency), phase.coupons, terms, lasting=lasting), Fraction(0))
 
 
 def percent_off(coupon_ids: Iterable[str], terms: Terms) -> Decimal:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sync.facts.agreements import DealAlone, Item, Phase, PhaseItem, Schedule, Subscription
 from sync.facts.base import Fact
-from sync.facts.catalogue import Coupon, Meter, Price, PriceTier, Product
+from sync.facts.catalogue import Coupon, Meter, Price, PriceOption, PriceTier, Product
 from sync.facts.customers import Customer, Portal, TaxId, TaxSettings
 from sync.facts.money import (
     BalanceTransaction,
@@ -45,6 +45,7 @@ __all__ = [
     "PhaseItem",
     "Portal",
     "Price",
+    "PriceOption",
     "PriceTier",
     "Product",
     "Refund",

@@ -47,8 +47,22 @@ class PriceTier(BaseModel):
     flat: Decimal = Decimal(0)
 
 
+class PriceOption(BaseModel):
+    """What a price costs in one of its currencies, in that currency's minor units."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    currency: str
+    unit_amount_decimal: Decimal | None = None
+    tiers: tuple[PriceTier, ...] = ()
+    tax_behavior: str = "unspecified"
+
+
 class Price(Fact):
-    """A price: what one unit costs, and how often. ``tiers`` are known only where the price was read by its id."""
+    """A price: what one unit costs, and how often. ``tiers`` are known only where the price was read by its id.
+
+    ``currency`` is that of its amounts: Stripe's own of the price, but on the item of a subscription the subscription's.
+    ``options`` are its amounts in every currency, where it has several (`sync.facts.currencies`).
+    """
 
     KIND: ClassVar[str] = "price"
     product: str = ""
@@ -67,6 +81,7 @@ class Price(Fact):
     tax_behavior: str = "unspecified"  # inclusive exclusive unspecified
     package_units: int | None = None  # how many are in one
     package_begun: bool = True  # whether a package that is begun is charged
+    options: tuple[PriceOption, ...] = ()
 
 
 class Meter(Fact):

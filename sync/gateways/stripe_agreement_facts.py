@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sync.facts import Item, Phase, PhaseItem, Schedule, Subscription
+from sync.facts.currencies import in_currency, is_sold_in
 from sync.gateways.stripe_catalogue_facts import price
 from sync.gateways.stripe_json import (
     Json,
@@ -22,10 +23,11 @@ from sync.gateways.stripe_json import (
 from sync.gateways.stripe_money_facts import method_words
 
 
-def _item(obj: Json) -> Item:
+def _item(obj: Json, currency: str) -> Item:
+    sold = price(need(obj, "price", Mapping))
     return Item(
         id=need(obj, "id", str),
-        price=price(need(obj, "price", Mapping)),
+        price=in_currency(sold, currency) if is_sold_in(sold, currency) else sold,
         quantity=int_of(obj.get("quantity")),
         coupons=coupons_of(obj.get("discounts")),
         coupon_ends_s=coupon_ends_of(obj.get("discounts")),
@@ -37,12 +39,15 @@ def _item(obj: Json) -> Item:
 
 
 def subscription(obj: Json) -> Subscription:
-    """A subscription with all its items."""
+    """A subscription with all its items, whose prices have their amounts in its currency where they were read
+    (`stripe_currencies`).
+    """
+    currency = need(obj, "currency", str)
     return Subscription(
         **base(obj),
         customer=ref_id(obj.get("customer")) or need(obj, "customer", str),
         status=need(obj, "status", str),
-        currency=need(obj, "currency", str),
+        currency=currency,
         schedule=ref_id(obj.get("schedule")),
         collection_method=need(obj, "collection_method", str),
         days_until_due=int_of(obj.get("days_until_due")),
@@ -58,7 +63,7 @@ def subscription(obj: Json) -> Subscription:
         payment_method=ref_id(obj.get("default_payment_method")) or ref_id(obj.get("default_source")),
         method_words=method_words(part(obj, "default_payment_method")),
         payment_method_types=method_types(obj),
-        items=tuple(_item(i) for i in rows(need(obj, "items", Mapping))),
+        items=tuple(_item(i, currency) for i in rows(need(obj, "items", Mapping))),
         coupons=coupons_of(obj.get("discounts")),
         coupon_ends_s=coupon_ends_of(obj.get("discounts")),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from sync.facts import Coupon, Meter, Price, PriceTier, Product
+from sync.facts import Coupon, Meter, Price, PriceOption, PriceTier, Product
 from sync.gateways.stripe_json import (
     Json,
     base,
@@ -67,6 +67,25 @@ def price(obj: Json) -> Price:
         tax_behavior=str(obj.get("tax_behavior") or "unspecified"),
         package_units=int_of(part(obj, "transform_quantity").get("divide_by")),
         package_begun=part(obj, "transform_quantity").get("round") != "down",
+        options=_options(obj),
+    )
+
+
+def _options(obj: Json) -> tuple[PriceOption, ...]:
+    """The amounts in each currency of a price that has several, where they were asked for."""
+    given = part(obj, "currency_options")
+    if not set(given) - {obj.get("currency")}:
+        return ()
+    return tuple(_option(code, part(given, code)) for code in sorted(given))
+
+
+def _option(code: str, obj: Json) -> PriceOption:
+    amount = decimal_of(obj.get("unit_amount_decimal"))
+    return PriceOption(
+        currency=code,
+        unit_amount_decimal=amount if amount is not None else decimal_of(obj.get("unit_amount")),
+        tiers=tuple(_tier(tier) for tier in obj.get("tiers") or ()),
+        tax_behavior=str(obj.get("tax_behavior") or "unspecified"),
     )
 
 

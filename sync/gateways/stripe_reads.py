@@ -8,6 +8,7 @@ from typing import Any
 
 from sync.errors import Terminal
 from sync.facts import Fact, Price
+from sync.gateways.stripe_currencies import with_amounts, with_steps
 from sync.gateways.stripe_facts import fact_of, facts_of
 from sync.gateways.stripe_http import PAGE, StripeHttp
 from sync.gateways.stripe_json import ref_id, rows
@@ -51,7 +52,7 @@ class Source:
 
 SOURCES: Mapping[str, Source] = {
     "coupon": Source("coupon", "coupons", ("applies_to",), complete=True),
-    "price_id": Source("price", "prices", ("tiers",)),  # prices made inline are in no list
+    "price_id": Source("price", "prices", ("tiers", "currency_options")),  # prices made inline are in no list
     "customer_id": Source("customer", "customers", ("invoice_settings.default_payment_method",)),
     "subscription_id": Source(
         "subscription",
@@ -100,9 +101,11 @@ class Reads:
             case "invoice":
                 return self._invoice_facts(objects)
             case "subscription":
-                return facts_of(self._with_items(o) for o in objects)
+                return facts_of(self._subscriptions(objects))
             case "charge":
                 return self._money.facts_with(objects)
+            case "price":
+                return facts_of(self._with_steps(o) for o in objects)
             case _:
                 return facts_of(objects)
 
@@ -121,8 +124,11 @@ class Reads:
                 objects = self._objects(kind, keys, created)
                 return {key: facts_of([o]) for key, o in self._invoices(objects).items()}
             case "subscription_id":
-                return {key: facts_of([self._with_items(o)]) for key, o in self._objects(kind, keys, created).items()}
-            case "customer_id" | "schedule_id" | "price_id" | "coupon":
+                whole = self._subscriptions(self._objects(kind, keys, created).values())
+                return {o["id"]: facts_of([o]) for o in whole}
+            case "price_id":
+                return {key: facts_of([o]) for key, o in self._whole_prices(keys).items()}
+            case "customer_id" | "schedule_id" | "coupon":
                 return {key: facts_of([o]) for key, o in self._objects(kind, keys, created).items()}
             case "charges_of":
                 return self._money.tried(keys, created)
@@ -146,13 +152,20 @@ class Reads:
         """
         found: dict[str, list[Price]] = {}
         for some in _batches(lookup_keys, LOOKUP_KEYS):
-            for obj in self._http.listed(READS["prices"], {"lookup_keys": list(some), "expand": ["data.tiers"]}):
-                price = fact_of(obj)
+            params = {"lookup_keys": list(some), **SOURCES["price_id"].expand_many()}
+            for obj in self._http.listed(READS["prices"], params):
+                price = fact_of(self._with_steps(obj))
                 assert isinstance(price, Price)
                 found.setdefault(price.lookup_key or "", []).append(price)
         for prices in found.values():
             prices.sort(key=lambda p: (not p.active, -p.created_s, p.id))
         return {key: tuple(prices) for key, prices in found.items()}
+
+    def _whole_prices(self, ids: Sequence[str]) -> dict[str, Json]:
+        return {key: self._with_steps(obj) for key, obj in self._objects("price_id", ids, {}).items()}
+
+    def _with_steps(self, price: Json) -> Json:
+        return with_steps(price, lambda id, paths: self._http.find(READS["price"], {"expand": list(paths)}, id=id))
 
     def _meters(self, event_names: Sequence[str]) -> Mapping[str, tuple[Fact, ...]]:
         """By event name, which is unique among active meters only. One list for all of them, and one of the inactive
@@ -214,6 +227,10 @@ class Reads:
 
     # ------------------------------------------------------------------ embedded lists that go on
 
+    def _subscriptions(self, objects: Iterable[Json]) -> list[Json]:
+        """Subscriptions with all their items, each price with its amounts in the subscription's currency."""
+        return with_amounts((self._with_items(o) for o in objects), self._whole_prices)
+
     def _with_items(self, subscription: Json) -> Json:
         items = subscription.get("items") or {}
         if not items.get("has_more"):
@@ -249,7 +266,7 @@ class Reads:
                 return facts_of(self._http.listed(READS[name], {owner: key, **more}))
             case "subscriptions_of":
                 params = {**SOURCES["subscription_id"].expand_many(), "customer": key}
-                return facts_of(self._with_items(o) for o in self._http.listed(READS["subscriptions"], params))
+                return facts_of(self._subscriptions(self._http.listed(READS["subscriptions"], params)))
             case "invoices_of":
                 return self._invoices_by("subscription", key)
             case "invoices_of_customer":

@@ -27,6 +27,7 @@ from sync.desired.true_up import as_settled
 from sync.diff import as_named, as_standing, diff, only_needed
 from sync.errors import Refusal, Refused
 from sync.facts import Customer, Fact, Meter, Portal, Schedule, Subscription
+from sync.facts.currencies import priced_in
 from sync.observed import Actual, actuals
 from sync.plan import Plan
 from sync.ports import Snapshot, StripeGateway
@@ -108,7 +109,8 @@ class _Read:
     def actual(self, owed: Owed, numbers: TaxIds) -> dict[Ref, Actual]:
         """What is there of all that may be desired."""
         facts = [*self.snapshot.all(), *self.payer.objects, *self.taking.facts, *owed.facts]
-        known = actuals(facts, customer=(self.account_id, self.customer) if self.customer else None)
+        payer = (self.account_id, self.customer) if self.customer else None
+        known = actuals(priced_in(facts, self.case.deal.currency), customer=payer)
         return {**known, **self.taking.actual, **numbers.actual}
 
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from sync.errors import Terminal
 from sync.facts import CreditNote, Fact, Invoice, Price, Schedule, Subscription
+from sync.facts.currencies import in_currency
 from sync.ports import Due, Facts, StripeGateway
 from sync.records import Ref
 
@@ -51,7 +52,13 @@ class Reading:
         everything += self._unseen("customer", customers, everything)
         subscriptions, schedules = _of(everything, Subscription), _of(everything, Schedule)
         everything += self._unseen("coupon", coupons_of(subscriptions, schedules), everything)
-        everything += self._unseen("price", prices_of(schedules, subscriptions), everything)
+        billed_in = currencies_of(schedules)
+        everything += self._unseen(
+            "price",
+            prices_of(schedules, subscriptions),
+            everything,
+            lambda f: not _may_change(f, billed_in.get(f.id, ())),
+        )
         return everything[len(found) :]
 
     def _read(self, refs: Sequence[Ref], hints: Mapping[Ref, int] | None = None) -> list[Fact]:
@@ -62,9 +69,12 @@ class Reading:
             found += self.stripe.read(some, {r: hints[r] for r in some if r in hints} if hints else None).all()
         return found
 
-    def _unseen(self, kind: str, ids: set[str], here: Sequence[Fact]) -> list[Fact]:
+    def _unseen(
+        self, kind: str, ids: set[str], here: Sequence[Fact], serves: Callable[[Fact], bool] = bool
+    ) -> list[Fact]:
+        """Those of these that no read has seen, or whose sight does not serve."""
         wanted = ids - {fact.id for fact in here}
-        unseen = wanted - set(self.facts.get(kind, wanted)) if wanted else set()
+        unseen = wanted - {i for i, f in self.facts.get(kind, wanted).items() if serves(f)} if wanted else set()
         suffix = "" if kind == "coupon" else "_id"
         return self._read([Ref(f"{kind}{suffix}", i) for i in sorted(unseen)])
 
@@ -144,12 +154,31 @@ def prices_of(schedules: Iterable[Schedule], subscriptions: Iterable[Subscriptio
     return tiered | {i.price for s in schedules for p in s.phases for i in (*p.items, *p.add_invoice_items)}
 
 
+def currencies_of(schedules: Iterable[Schedule]) -> dict[str, set[str]]:
+    """In which currencies the phases of schedules bill each price that they name."""
+    found: dict[str, set[str]] = {}
+    for schedule in schedules:
+        for item in (i for p in schedule.phases for i in (*p.items, *p.add_invoice_items)):
+            found.setdefault(item.price, set()).add(schedule.currency)
+    return found
+
+
+def _may_change(fact: Fact, currencies: Iterable[str]) -> bool:
+    """Whether one of these bills the price in another currency than its own: Stripe lets such an amount be changed, and
+    tells nobody that we know of.
+    """
+    return isinstance(fact, Price) and any(currency not in ("", fact.currency) for currency in currencies)
+
+
 def with_items(prices: Mapping[str, Price], subscriptions: Iterable[Subscription]) -> dict[str, Price]:
-    """These prices and those on the items of subscriptions, which are newer but carry no tiers."""
+    """These prices and those on the items of subscriptions, which are newer but carry no tiers and, billed in the price's
+    own currency, no others.
+    """
     carried = {i.price.id: i.price for s in subscriptions for i in s.items}
     for price_id, price in carried.items():
-        if price_id in prices and not price.tiers:
-            carried[price_id] = price.model_copy(update={"tiers": prices[price_id].tiers})
+        if known := prices.get(price_id):
+            tiers = price.tiers or in_currency(known, price.currency).tiers
+            carried[price_id] = price.model_copy(update={"tiers": tiers, "options": price.options or known.options})
     return {**prices, **carried}
 
 
