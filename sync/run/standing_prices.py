@@ -8,6 +8,7 @@ from sync.deal.deal import Deal
 from sync.desired.keys import KEY
 from sync.desired.made import prices_on
 from sync.facts import Fact, Price
+from sync.facts.currencies import priced_in
 from sync.ports import Facts, Snapshot, StripeGateway
 from sync.records import Ref
 from sync.run.reading import typed
@@ -25,4 +26,4 @@ def read_standing_prices(
     stored = typed(facts.get("price", unfound), Price) if unfound else {}
     ours = [i for i in unfound if i not in stored or stored[i].metadata.get(KEY) in named]
     read = stripe.read([Ref("price_id", i) for i in ours]).all() if ours else []
-    return [fact for fact in read if isinstance(fact, Price)]
+    return [fact for fact in priced_in(read, deal.currency) if isinstance(fact, Price)]
