@@ -249,6 +249,13 @@ _ROWS: tuple[tuple[str, Kind, str, str, str], ...] = (
         "Sell it for days on which nothing else counts it, or end the other first.",
     ),
     (
+        "DATA-238",
+        _D,
+        "{account} has a discount on everything in Stripe (coupon {coupon}), which would come off this deal too.",
+        "rep ops",
+        "Remove it from the customer in Stripe, or give the deal an end.",
+    ),
+    (
         "CONF-301",
         _C,
         "{product} isn't set up for billing.",

@@ -32,6 +32,7 @@ OF_NO_RECORD: Mapping[str, str] = {
     "DATA-228": "An Account is billed in a second currency too; its sums are in one of them.",
     "DATA-236": "Money came by bank transfer and pays no invoice yet.",
     "DATA-237": "What is used of a product would be billed twice: something else counts it too.",
+    "DATA-238": "The customer has a discount on everything in Stripe, which would come off this deal too.",
     "CONF-301": "A product isn't set up for billing.",
     "CONF-302": "We can't read (or write) a field or an object of Salesforce.",
     "CONF-303": "Salesforce treats a record of ours as a duplicate.",

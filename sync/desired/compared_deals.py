@@ -13,6 +13,7 @@ from sync.deal.lines import Charge
 from sync.deal.pricing import mrr_minor
 from sync.deal.timeline import tracks
 from sync.desired.compared_credits import credits_unlike
+from sync.desired.compared_discounts import discounts_unlike
 from sync.desired.compared_loose import (
     counts_twice,
     not_billed,
@@ -66,6 +67,7 @@ def deal_unlike(view: DealsView, deal: Deal) -> list[Difference]:
         return [_nothing_there(view, deal)] if plan.operations else []
     standing = _standing(view, deal, done, plan)
     found = standing or [*_changed(view, deal, done, plan), *_undone(deal, plan)]
+    found += discounts_unlike(view, deal, done)
     return [*found, *_amounts(view, deal, done, plan), *credits_unlike(view, deal, done, wanted.objects)]
 
 

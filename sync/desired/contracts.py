@@ -296,7 +296,7 @@ def _items(subscription: Subscription, terms: Terms) -> list[ContractItem]:
         ContractItem(
             price=at.price,
             quantity=at.quantity,
-            percent_off=percent_off((*at.coupons, *subscription.coupons), terms),
+            percent_off=percent_off((*at.coupons, *subscription.coupons), terms, at.price.product),
             monthly=worth if earning else Fraction(0),
             start=start,
             end=None,
@@ -313,7 +313,7 @@ def _phase_items(schedule: Schedule, terms: Terms) -> list[ContractItem]:
         ContractItem(
             price=at.price,
             quantity=at.quantity,
-            percent_off=percent_off((*at.coupons, *phase.coupons), terms),
+            percent_off=percent_off((*at.coupons, *phase.coupons), terms, at.price.product),
             monthly=Fraction(0),
             start=terms.day(phase.start_s),
             end=terms.day_before(phase.end_s),

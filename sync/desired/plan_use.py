@@ -17,7 +17,7 @@ from sync.deal.money import exponent
 from sync.deal.timeline import tracks
 from sync.desired.keys import PRODUCT
 from sync.desired.takeover import Takeover
-from sync.desired.worth import ONE_INVOICE
+from sync.desired.worth import ONE_INVOICE, at_work
 from sync.facts import Coupon, Invoice, Item, Meter, Price, Subscription
 from sync.facts.currencies import in_currency
 
@@ -68,7 +68,8 @@ def _used(
         return None
     deal, price = takeover.deal, in_currency(found, plan.currency)
     start_s, billed = _counted_from(item, plan, invoices)
-    coupons = [known.coupons[c] for c in (*item.coupons, *plan.coupons) if c in known.coupons]
+    ids = (*at_work(item, takeover.at_s), *at_work(plan, takeover.at_s))
+    coupons = [coupon for c in ids if (coupon := known.coupons.get(c)) and coupon.suits(price.product)]
     product = DealProduct(price.metadata.get(PRODUCT, ""), known.names.get(price.product, price.product))
     line = DealLine(
         item.id, product, Charge.USAGE, 1, _major(price.unit_amount_decimal, deal.currency),
@@ -97,7 +98,7 @@ def _discount(coupon: Coupon, item: Item, currency: str) -> Discount | None:
         return None
     if coupon.percent_off is not None:
         return Discount(Percent(coupon.percent_off))
-    return Discount(AmountOff(coupon.amount_off_minor or 0, currency, item.id))
+    return Discount(AmountOff(coupon.off_in(currency), currency, item.id))
 
 
 def _tiers(price: Price, currency: str) -> tuple[Tier, ...]:

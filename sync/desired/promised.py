@@ -65,7 +65,15 @@ def unlike(
         for product in sorted({product for product, _ in (promised - found) + (found - promised)})
     ]
     totals = f"promised {format_amount(sums[0], deal.currency)}, on the invoice {format_amount(sums[1], deal.currency)}"
-    return Unlike(invoice, *sums, f"{totals} ({'; '.join(parts)})")
+    return Unlike(invoice, *sums, f"{totals} ({'; '.join([*parts, *_foreign(invoice)])})")
+
+
+def _foreign(invoice: Invoice) -> list[str]:
+    """A discount of the whole, which no quote has: a person gave it to the customer, the subscription or the invoice."""
+    if not invoice.discounts:
+        return []
+    which = ", ".join(invoice.discounts)
+    return [f"somebody gave the customer, the subscription or the invoice a discount in Stripe, {which}"]
 
 
 def _amounts(counted: Counter[Sum], product: str, deal: Deal) -> str:

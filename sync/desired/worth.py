@@ -129,12 +129,13 @@ def monthly(
         found = terms.coupons_of(ids)
         return [c for c in found if (c.duration == LASTS if lasting else c.duration != ONE_INVOICE)]
 
-    cycles = [_after(_gross(p), counted(p.coupons)) if p.licensed else Fraction(0) for p in positions]
+    cycles = [_after(_gross(p), counted(p.coupons), p.price) if p.licensed else Fraction(0) for p in positions]
     for coupon in counted(shared):
         if coupon.percent_off is not None:
-            cycles = [c - c * Fraction(coupon.percent_off) / 100 for c in cycles]
+            left = 1 - Fraction(coupon.percent_off) / 100
+            cycles = [c * left if coupon.suits(p.price.product) else c for c, p in zip(cycles, positions, strict=True)]
         elif coupon.amount_off_minor is not None:
-            cycles = _taken_off_once(cycles, positions, coupon.amount_off_minor)
+            cycles = _taken_off_once(cycles, positions, coupon)
     return [_a_month(c, p) for c, p in zip(cycles, positions, strict=True)]
 
 
@@ -154,11 +155,11 @@ def monthly_of_phase(phase: Phase, terms: Terms, currency: str, *, lasting: bool
     return sum(monthly(of_phase(phase.items, terms, currency), phase.coupons, terms, lasting=lasting), Fraction(0))
 
 
-def percent_off(coupon_ids: Iterable[str], terms: Terms) -> Decimal:
-    """All percents together: 20 % then 10 % is 28 %."""
+def percent_off(coupon_ids: Iterable[str], terms: Terms, product: str) -> Decimal:
+    """All percents off a product together: 20 % then 10 % is 28 %."""
     left = Fraction(1)
     for coupon in terms.coupons_of(coupon_ids):
-        if coupon.percent_off is not None and coupon.duration != ONE_INVOICE:
+        if coupon.percent_off is not None and coupon.duration != ONE_INVOICE and coupon.suits(product):
             left *= 1 - Fraction(coupon.percent_off) / 100
     percent = (1 - left) * 100
     return Decimal(percent.numerator) / Decimal(percent.denominator)
@@ -166,31 +167,46 @@ def percent_off(coupon_ids: Iterable[str], terms: Terms) -> Decimal:
 
 def charge(positions: Sequence[Position], shared: Iterable[str], terms: Terms) -> int:
     """What one invoice of these positions comes to, rounded step by step; without tax, usage and pending items."""
-    total = sum(_line(p, terms) for p in positions if p.price.usage_type != "metered")
-    for coupon in terms.coupons_of(shared):
-        total -= _off(total, coupon)
-    return total
+    return sum(charge_by_line(positions, shared, terms))
 
 
 def charge_by_line(positions: Sequence[Position], shared: Iterable[str], terms: Terms) -> list[int]:
-    """What each position comes to on an invoice of all of them; together `charge`."""
+    """What each position comes to on an invoice of all of them; together `charge`. A percentage of the whole is taken of
+    each line and rounded there, an amount is spread over them.
+    """
     lines = [0 if p.price.usage_type == "metered" else _line(p, terms) for p in positions]
-    gross, net = sum(lines), charge(positions, shared, terms)
-    upto = [round_half_away(Fraction(net * sum(lines[:n]), gross)) if gross else 0 for n in range(len(lines) + 1)]
-    return [after - before for before, after in pairwise(upto)]
+    for coupon in terms.coupons_of(shared):
+        suited = [coupon.suits(p.price.product) for p in positions]
+        if coupon.percent_off is not None:
+            lines = [n - _off(n, coupon, "") if fits else n for n, fits in zip(lines, suited, strict=True)]
+        else:
+            lines = _spread(coupon, lines, suited, positions)
+    return lines
+
+
+def _spread(coupon: Coupon, lines: list[int], suited: Sequence[bool], positions: Sequence[Position]) -> list[int]:
+    """``lines`` less the amount off, spread over those that it is for, in proportion."""
+    currency = next((p.price.currency for p in positions), "")
+    gross = sum(n for n, fits in zip(lines, suited, strict=True) if fits)
+    off = _off(gross, coupon, currency)
+    upto, so_far = [0], 0
+    for amount, fits in zip(lines, suited, strict=True):
+        so_far += amount if fits else 0
+        upto.append(round_half_away(Fraction(off * so_far, gross)) if gross else 0)
+    return [amount - (after - before) for amount, (before, after) in zip(lines, pairwise(upto), strict=True)]
 
 
 def _line(position: Position, terms: Terms) -> int:
     rest = round_half_away(_gross(position))
     for coupon in terms.coupons_of(position.coupons):
-        rest -= _off(rest, coupon)
+        rest -= _off(rest, coupon, position.price.currency) if coupon.suits(position.price.product) else 0
     return rest
 
 
-def _off(amount: int, coupon: Coupon) -> int:
+def _off(amount: int, coupon: Coupon, currency: str) -> int:
     if coupon.percent_off is not None:
         return round_half_away(Fraction(amount) * Fraction(coupon.percent_off) / 100)
-    return min(amount, coupon.amount_off_minor or 0)
+    return min(amount, coupon.off_in(currency))
 
 
 def _gross(position: Position) -> Fraction:
@@ -198,21 +214,24 @@ def _gross(position: Position) -> Fraction:
     return price_of(position.price, 1 if position.quantity is None else position.quantity)
 
 
-def _after(amount: Fraction, coupons: Iterable[Coupon]) -> Fraction:
-    for coupon in coupons:
+def _after(amount: Fraction, coupons: Iterable[Coupon], price: Price) -> Fraction:
+    for coupon in (c for c in coupons if c.suits(price.product)):
         if coupon.percent_off is not None:
             amount -= amount * Fraction(coupon.percent_off) / 100
         elif coupon.amount_off_minor is not None:
-            amount = max(Fraction(0), amount - coupon.amount_off_minor)
+            amount = max(Fraction(0), amount - coupon.off_in(price.currency))
     return amount
 
 
-def _taken_off_once(cycles: Sequence[Fraction], positions: Sequence[Position], off: int) -> list[Fraction]:
-    """``off`` spread over the positions that stand on every invoice, which are those of the shortest cycle."""
-    shortest = min((p.cycle_months for p in positions if p.licensed), default=None)
-    sharing = [p.licensed and p.cycle_months == shortest for p in positions]
+def _taken_off_once(cycles: Sequence[Fraction], positions: Sequence[Position], coupon: Coupon) -> list[Fraction]:
+    """The amount off spread over the positions that it is for and that stand on every invoice, which are those of the
+    shortest cycle.
+    """
+    suited = [p.licensed and coupon.suits(p.price.product) for p in positions]
+    shortest = min((p.cycle_months for p, fits in zip(positions, suited, strict=True) if fits), default=None)
+    sharing = [fits and p.cycle_months == shortest for p, fits in zip(positions, suited, strict=True)]
     total = sum((c for c, shares in zip(cycles, sharing, strict=True) if shares), Fraction(0))
     if not total:
         return list(cycles)
-    left = max(Fraction(0), total - off) / total
+    left = max(Fraction(0), total - coupon.off_in(positions[0].price.currency)) / total
     return [c * left if shares else c for c, shares in zip(cycles, sharing, strict=True)]

@@ -23,6 +23,17 @@ class Coupon(Fact):
     products: tuple[str, ...] = ()  # Stripe products that alone it takes something off; none for all
     max_redemptions: int | None = None
     redeem_by_s: int | None = None
+    amounts: dict[str, int] = Field(default_factory=dict)  # amounts off in further currencies, by code in lower case
+
+    def off_in(self, currency: str) -> int:
+        """The amount off in a currency, in minor units; 0 where it has none."""
+        if self.amount_off_minor is None or currency.lower() in ("", self.currency or ""):
+            return self.amount_off_minor or 0
+        return self.amounts.get(currency.lower(), 0)
+
+    def suits(self, product: str) -> bool:
+        """Whether it takes something off what is sold of this product of Stripe."""
+        return not self.products or product in self.products
 
 
 class Product(Fact):

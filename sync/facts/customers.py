@@ -22,6 +22,8 @@ class Customer(Fact):
     payment_method: str | None = None  # "visa •••• 4242, 12/2030" of the default method, if known
     source: str | None = None  # id of the default source of an older kind, if there is one
     delinquent: bool = False
+    coupon: str | None = None  # of a discount of the customer as a whole, which comes off all that has none of its own
+    coupon_end_s: int | None = None  # when that stops by itself; None: it does not
     address: dict[str, str] = Field(default_factory=dict)  # the parts that are filled, under Stripe's names
     tax_exempt: str = "none"  # none exempt reverse
     values: dict[str, str | int | bool] = Field(

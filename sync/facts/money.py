@@ -139,6 +139,7 @@ class Invoice(Fact):
     pdf_url: str | None = None
     subscription_metadata: dict[str, str] = Field(default_factory=dict)
     payment_method_types: tuple[str, ...] = ()  # none: the account's own setting
+    discounts: tuple[str, ...] = ()  # ids of those on the whole: no invoice of a deal has any of its own
     payments: tuple[InvoicePayment, ...] = ()
     lines: tuple[Line, ...] = ()
     more_lines: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from sync.facts import Coupon, Meter, Price, PriceOption, PriceTier, Product
@@ -30,6 +31,11 @@ def coupon(obj: Json) -> Coupon:
         products=tuple(str(id_) for id_ in part(obj, "applies_to").get("products") or ()),
         max_redemptions=int_of(obj.get("max_redemptions")),
         redeem_by_s=int_of(obj.get("redeem_by")),
+        amounts={
+            str(code): amount
+            for code, option in part(obj, "currency_options").items()
+            if isinstance(option, Mapping) and (amount := int_of(option.get("amount_off"))) is not None
+        },
     )
 
 

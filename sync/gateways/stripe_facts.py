@@ -25,6 +25,7 @@ from sync.gateways.stripe_invoice_facts import invoice
 from sync.gateways.stripe_json import (
     Json,
     base,
+    coupons_of,
     fault,
     int_of,
     need,
@@ -91,6 +92,8 @@ def _customer(obj: Json) -> Customer:
         payment_method=method_words(method) if isinstance(method, Mapping) else None,
         source=ref_id(obj.get("default_source")),
         delinquent=bool(obj.get("delinquent")),
+        coupon=next(iter(coupons_of([obj["discount"]])), None) if obj.get("discount") else None,
+        coupon_end_s=int_of(part(obj, "discount").get("end")),
         address={str(name): str(value) for name, value in part(obj, "address").items() if value},
         tax_exempt=str(obj.get("tax_exempt") or "none"),
         values=values_of("customer", obj),

@@ -167,6 +167,7 @@ def invoice(obj: Json) -> Invoice:
         hosted_url=obj.get("hosted_invoice_url"),
         pdf_url=obj.get("invoice_pdf"),
         subscription_metadata=metadata(of_subscription.get("metadata")),
+        discounts=tuple(i for d in obj.get("discounts") or () if (i := ref_id(d))),
         payments=tuple(_payment(p) for p in rows(obj.get("payments"))),
         lines=tuple(_line(x) for x in lines),
         more_lines=part(obj, "lines").get("has_more") is True,

@@ -22,7 +22,7 @@ Json = dict[str, Any]
 LISTS: Mapping[FactKind, tuple[str, Mapping[str, object]]] = {
     "product": ("products", {}),
     "price": ("prices", SOURCES["price_id"].expand_many()),
-    "coupon": ("coupons", {}),
+    "coupon": ("coupons", SOURCES["coupon"].expand_many()),
     "customer": ("customers", SOURCES["customer_id"].expand_many()),
     "schedule": ("schedules", {}),
     "subscription": ("subscriptions", SOURCES["subscription_id"].expand_many()),

@@ -8,6 +8,7 @@ from typing import Any
 
 from sync.errors import Terminal
 from sync.facts import Fact, Price
+from sync.gateways.stripe_coupon_reads import standing_coupons
 from sync.gateways.stripe_currencies import with_amounts, with_steps
 from sync.gateways.stripe_facts import fact_of, facts_of
 from sync.gateways.stripe_http import PAGE, StripeHttp
@@ -51,7 +52,7 @@ class Source:
 
 
 SOURCES: Mapping[str, Source] = {
-    "coupon": Source("coupon", "coupons", ("applies_to",), complete=True),
+    "coupon": Source("coupon", "coupons", ("applies_to", "currency_options"), complete=True),
     "price_id": Source("price", "prices", ("tiers", "currency_options")),  # prices made inline are in no list
     "customer_id": Source("customer", "customers", ("invoice_settings.default_payment_method",)),
     "subscription_id": Source(
@@ -130,6 +131,8 @@ class Reads:
                 return {key: facts_of([o]) for key, o in self._whole_prices(keys).items()}
             case "customer_id" | "schedule_id" | "coupon":
                 return {key: facts_of([o]) for key, o in self._objects(kind, keys, created).items()}
+            case "coupons_of_subscription" | "coupon_of_customer":
+                return {key: standing_coupons(self._http, kind, key) for key in keys}
             case "charges_of":
                 return self._money.tried(keys, created)
             case "paid_charges_of":

@@ -10,6 +10,7 @@ from typing import TypeVar
 from sync.clock import Clock
 from sync.desired.account_view import AccountView
 from sync.desired.customer import is_live
+from sync.desired.inherited import coupons_of_customers, inheriting, inheriting_phases
 from sync.facts import (
     Charge,
     Coupon,
@@ -58,7 +59,8 @@ class AccountViews:
         customers = self._typed("customer", everyone, Customer)
         all_subs = [s for rows in subscriptions.values() for s in rows]
         all_scheds = [s for rows in schedules.values() for s in rows]
-        coupons = self._typed("coupon", coupons_of(all_subs, all_scheds), Coupon)
+        giving = coupons_of_customers(customers.values())
+        coupons = self._typed("coupon", coupons_of(all_subs, all_scheds) | giving, Coupon)
         billed = {line.price for rows in invoices.values() for i in rows for line in i.lines if line.price}
         prices = with_items(self._typed("price", prices_of(all_scheds, all_subs) | billed, Price), all_subs)
         products = self._products({p.product for p in prices.values()})
@@ -76,8 +78,10 @@ class AccountViews:
                 zone=zones[account_id],
                 now=now,
                 customers=[customers[c] for c in ids if c in customers],
-                subscriptions=[s for c in ids for s in subscriptions[c]],
-                schedules=[s for c in ids for s in schedules[c]],
+                subscriptions=inheriting(
+                    [s for c in ids for s in subscriptions[c]], all_scheds, customers.values(), now
+                ),
+                schedules=inheriting_phases([s for c in ids for s in schedules[c]], customers.values(), now),
                 invoices=[i for c in ids for i in invoices[c]],
                 charges=by_intent,
                 refunds=[r for c in ids for r in refunds[c]],

@@ -15,9 +15,10 @@ from sync.crm import CrmAccount
 from sync.desired.customer import having_email
 from sync.desired.evidence import nameless, same_email
 from sync.desired.identity import Answer, Ask, Belongs, MakeAccount, Mode, Unknown, match_account, sharing
+from sync.desired.inherited import coupons_of_customers
 from sync.desired.keys import ACCOUNT
 from sync.desired.new_account import NewAccounts, new_account
-from sync.facts import Customer, Fact
+from sync.facts import Coupon, Customer, Fact
 from sync.ports import (
     Asked,
     Claim,
@@ -39,6 +40,7 @@ from sync.run.following import former_link, payer_of, winners
 from sync.run.intake import account_mark, unit_of
 from sync.run.marks import called, deal_marks, history_marks
 from sync.run.merging import Merges
+from sync.run.standing_coupons import read_coupons
 
 log = structlog.get_logger()
 
@@ -87,8 +89,14 @@ class Identity:
         changed = [i for i, customer in customers.items() if known.get(i, customer) != customer]
         if changed:  # before it is stored that this was seen
             self.subjects.mark_blocked_on(changed, reason="customer_changed")
-        self.facts.put(customers.values(), fence)
+        self.facts.put([*customers.values(), *self._coupons(customers.values())], fence)
         return customers
+
+    def _coupons(self, customers: Collection[Customer]) -> list[Coupon]:
+        """What comes off all that these customers buy, where nobody has read it yet."""
+        named = coupons_of_customers(customers)
+        unseen = named - set(self.facts.get("coupon", named)) if named else set()
+        return read_coupons(self.stripe, unseen, customers)
 
     def settled(self, customers: Sequence[Customer]) -> dict[str, Outcome]:
         """What becomes of those of these customers for whom nobody in the CRM has to be looked for, by id."""

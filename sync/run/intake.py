@@ -33,6 +33,8 @@ TAX_NUMBERS, TAX_ID = "tax_numbers", "tax_id"
 CASH, CASH_MOVE = "cash", "customer_cash_balance_transaction"
 #: By kind of object, what of its customer is looked at as a whole.
 LOOKED_AT: Mapping[str, str] = MappingProxyType({TAX_ID: TAX_NUMBERS, CASH_MOVE: CASH})
+#: Of a customer as a whole it changes all that the customer is billed; one of a subscription comes with the subscription's own.
+DISCOUNT = "discount"
 #: Objects of Stripe that no subject is about, and that a refused quote may wait for.
 WAITED_FOR = frozenset({"product", "price", "coupon", "billing.meter"})
 #: Subjects that are reports of usage that Stripe did not count.
@@ -72,10 +74,8 @@ def _route_event(notice: Notice, settle_s: float) -> Iterable[Mark]:
         return
     kind, related = notice.object_kind, notice.related
     customer = related.get("customer", "")
-    if kind == "customer":
-        yield Mark(
-            f"customer:{notice.object_id}", "deal", unit_of(notice.object_id), hint_created_s=notice.object_created_s
-        )
+    if payer := _looked_up(notice):
+        yield Mark(f"customer:{payer}", "deal", unit_of(payer), hint_created_s=notice.object_created_s)
     elif notice.type in PRODUCT_TYPES or (notice.type == MADE and not notice.object_id.startswith(NATURAL)):
         yield product_mark(notice.object_id)
     elif kind in LOOKED_AT and customer:
@@ -94,6 +94,13 @@ def _route_event(notice: Notice, settle_s: float) -> Iterable[Mark]:
             yield _mirror(f"invoice:{related['invoice']}", customer, settle_s, None)
         elif related.get("payment_intent"):
             yield _mirror(f"payment:{related['payment_intent']}", customer, settle_s, None)
+
+
+def _looked_up(notice: Notice) -> str:
+    """The customer that the notice is about, itself or by a discount of the customer as a whole; else blank."""
+    if notice.object_kind == DISCOUNT and "subscription" not in notice.related:
+        return notice.related.get("customer", "")
+    return notice.object_id if notice.object_kind == "customer" else ""
 
 
 def _mirror(key: str, customer: str, settle_s: float, created_s: int | None) -> Mark:

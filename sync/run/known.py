@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from sync.desired.inherited import coupons_of_customers
 from sync.facts import BalanceTransaction, Coupon, Customer, Fact, Invoice, Price, Schedule, Subscription
 from sync.ports import Facts, StripeGateway
 from sync.records import Ref
@@ -37,7 +38,8 @@ class Known:
         lines = {line.price for i in self.typed(self._everyone, Invoice) for line in i.lines if line.price}
         read = typed(facts.get("price", prices_of(schedules, subscriptions) | lines), Price)
         self.prices = with_items(read, subscriptions)
-        self.coupons = typed(facts.get("coupon", coupons_of(subscriptions, schedules)), Coupon)
+        giving = coupons_of_customers(self._customers.values())
+        self.coupons = typed(facts.get("coupon", coupons_of(subscriptions, schedules) | giving), Coupon)
 
     def of(self, customer: str) -> Sequence[Fact]:
         """What runs, ran or is planned for a customer, and its invoices."""

@@ -13,6 +13,7 @@ from sync.deal.policy import BillingPolicy
 from sync.desired.catalog import desire_catalogue
 from sync.desired.counted_once import check_counted_once, counted_beside, meters_of, sells_use
 from sync.desired.customer import Linked, check_customer, desire_customer
+from sync.desired.customer_discount import check_discount, said_discount
 from sync.desired.last_use import said_uses, uses_of
 from sync.desired.made import Made, begun, made
 from sync.desired.preview import Preview, preview
@@ -161,6 +162,7 @@ class Planner:
         known = {ref: found.remote_id for ref, found in actual.items()}
         foreseen, taken = taking.shown(plain, own, now)
         taken += [KEPT] if read.kept_method else []
+        taken += said_discount(read.payer.customer.customer if read.payer.customer else None, now)
         earlier = forecast(case.before, now, begun(case.before, done)) if case.before else None
         changed = foreseen if case.changed is case.deal else forecast(case.changed, now, begun(case.changed, done))
         used = said_uses(dues, case.change.quote_id, case.deal, is_new=read.customer is None)
@@ -210,8 +212,9 @@ class Planner:
         customer, objects = payer.customer, payer.objects
         keep()
         done = made(deal, objects)
-        taking = read_takeover(self.stripe, deal, objects, done, now)
+        taking = read_takeover(self.stripe, deal, customer.customer if customer else None, objects, done, now)
         refusals = check_customer(deal, _of(objects, Subscription), _of(objects, Schedule))
+        refusals += check_discount(deal, customer.customer if customer else None, objects, now)
         if not done:
             refusals += check_taxed(deal, customer.customer if customer else None)
         refusals += read_tax_settings(self.stripe, deal, is_made=bool(done))

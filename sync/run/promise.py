@@ -31,6 +31,11 @@ from sync.shown import BillingIssue
 
 log = structlog.get_logger()
 CODE = "BUG-503"
+#: What is done about a discount that no quote has.
+_DISCOUNTED = (
+    "remove the discount from the customer or the subscription in Stripe, so that the next invoice is right, and from "
+    "this invoice;"
+)
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,8 @@ def broken(found: Sequence[Unlike], deal: Deal) -> Unsafe:
     held = "It is held as a draft" if first.invoice.status == "draft" else "It is finalised already"
     more = f" {len(found) - 1} more differ." if len(found) > 1 else ""
     what = f"the invoice of {day_said(first.invoice, deal)} ({first.invoice.id}) is unlike the preview: {first.words}"
-    tail = f"{held}: correct it in Stripe and it goes on by itself, or void it and bill by hand.{more}"
+    cure = f"{_DISCOUNTED} " if first.invoice.discounts else ""
+    tail = f"{held}: {cure}correct it in Stripe and it goes on by itself, or void it and bill by hand.{more}"
     return Unsafe(CODE, catalogue.message(CODE, tail, what=what))
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from sync.desired.inherited import coupons_of_customers
 from sync.errors import Terminal
-from sync.facts import CreditNote, Fact, Invoice, Price, Schedule, Subscription
+from sync.facts import Coupon, CreditNote, Customer, Fact, Invoice, Price, Schedule, Subscription
 from sync.facts.currencies import in_currency
 from sync.ports import Due, Facts, StripeGateway
 from sync.records import Ref
+from sync.run.standing_coupons import standing_refs, with_deleted
 
 F = TypeVar("F", bound=Fact)
 
@@ -20,6 +22,8 @@ SLICE = 50
 #: So long after a payment (business time) nothing is asked about its money unless a notice names it: a new invoice costs
 #: one read, and what happens to its money within the hour has a notice of its own.
 FRESH = timedelta(hours=1)
+#: How a discount is known of which nothing says by which coupon it is.
+UNKNOWN_COUPON = "unknown"
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,10 @@ class Reading:
         customers = {c for f in everything if (c := getattr(f, "customer", None))}
         everything += self._unseen("customer", customers, everything)
         subscriptions, schedules = _of(everything, Subscription), _of(everything, Schedule)
-        everything += self._unseen("coupon", coupons_of(subscriptions, schedules), everything)
+        known = self._known_customers(customers - {f.id for f in everything})
+        giving = [*_of(everything, Customer), *known.values()]
+        standing = coupons_of(subscriptions, schedules) | coupons_of_customers(giving)
+        everything += self._coupons(standing, everything, giving)
         billed_in = currencies_of(schedules)
         everything += self._unseen(
             "price",
@@ -77,6 +84,18 @@ class Reading:
         unseen = wanted - {i for i, f in self.facts.get(kind, wanted).items() if serves(f)} if wanted else set()
         suffix = "" if kind == "coupon" else "_id"
         return self._read([Ref(f"{kind}{suffix}", i) for i in sorted(unseen)])
+
+    def _known_customers(self, ids: set[str]) -> Mapping[str, Customer]:
+        return typed(self.facts.get("customer", ids), Customer) if ids else {}
+
+    def _coupons(self, standing: set[str], here: Sequence[Fact], customers: Sequence[Customer]) -> list[Fact]:
+        """Those of these coupons that nobody has read yet, with what they stand on at hand."""
+        wanted = standing - {fact.id for fact in here if isinstance(fact, Coupon)} - {UNKNOWN_COUPON}
+        unseen = wanted - set(self.facts.get("coupon", wanted)) if wanted else set()
+        found = self._read(standing_refs(unseen))
+        shown = [f for f in here if isinstance(f, Subscription)]
+        whole = with_deleted(self.stripe, unseen, [f for f in found if isinstance(f, Coupon)], [*shown, *customers])
+        return list[Fact](whole)
 
     def _deleted(self, absent: set[str]) -> list[Fact]:
         """Drafts that Stripe no longer has: nothing is owed on them, and their rows must say so."""

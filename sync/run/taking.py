@@ -11,6 +11,7 @@ from sync.deal.deal import Deal
 from sync.deal.forecast import Forecast
 from sync.deal.last_use import UseDue
 from sync.desired.customer import LIVE
+from sync.desired.inherited import inheriting
 from sync.desired.made import Made
 from sync.desired.plan_use import PlanPrices, metered, plan_uses
 from sync.desired.references import stated_refs
@@ -22,10 +23,23 @@ from sync.desired.takeover_pending import as_billed, desire_pending, said_pendin
 from sync.desired.takeover_returned import asked, returned, went_back
 from sync.desired.takeover_unused import Given, Read
 from sync.desired.worth import Terms
-from sync.facts import BalanceTransaction, Coupon, CreditNote, Fact, Invoice, Meter, PendingItem, Price, Product
+from sync.facts import (
+    BalanceTransaction,
+    Coupon,
+    CreditNote,
+    Customer,
+    Fact,
+    Invoice,
+    Meter,
+    PendingItem,
+    Price,
+    Product,
+    Schedule,
+)
 from sync.observed import Actual
 from sync.ports import StripeGateway
 from sync.records import Ref
+from sync.run.standing_coupons import standing_refs, with_deleted
 
 F = TypeVar("F", bound=Fact)
 
@@ -92,17 +106,26 @@ class Taking:
 
 
 def read_takeover(
-    stripe: StripeGateway, deal: Deal, objects: Sequence[Fact], done: Mapping[str, Made], now: datetime
+    stripe: StripeGateway,
+    deal: Deal,
+    payer: Customer | None,
+    objects: Sequence[Fact],
+    done: Mapping[str, Made],
+    now: datetime,
 ) -> Taking:
-    """What the deal takes over of the customer's ``objects``, with the invoices and credits that this rests on."""
+    """What the deal takes over of the customer's ``objects``, with the invoices and credits that this rests on. The plans
+    have the discount of the ``payer`` where they have none of their own.
+    """
     past = not done and deal.last is not None and deal.boundary(deal.last) <= now
     takeover = taken_over(deal, bought_by(objects, deal, now) if past else objects)
     if takeover is None:
         return Taking()
+    own = [f for f in objects if isinstance(f, Schedule)]
+    takeover = replace(takeover, plans=tuple(inheriting(takeover.plans, own, [payer] if payer else (), now)))
     plans = tuple(plan.id for plan in takeover.plans)
     of_deal = tuple(made.subscription.id for made in done.values() if made.subscription)
     coupons = {i for plan in takeover.plans for i in (*plan.coupons, *(c for item in plan.items for c in item.coupons))}
-    refs = [*stated_refs((*plans, *of_deal)), *(Ref("coupon", i) for i in coupons)]
+    refs = [*stated_refs((*plans, *of_deal)), *standing_refs(coupons)]
     refs += [Ref("product", item.price.product) for plan in takeover.plans for item in plan.items]
     customer = takeover.plans[0].customer
     if any(plan.status in LIVE for plan in takeover.plans):
@@ -123,7 +146,8 @@ def read_takeover(
     )
     read = replace(read, returned=_returned(stripe, takeover, read, customer))
     names = {product.id: product.name for product in _of(found, Product)}
-    known = {c.id: c for c in _of(found, Coupon)}
+    on = [*takeover.plans, *([payer] if payer else [])]
+    known = {c.id: c for c in with_deleted(stripe, coupons, _of(found, Coupon), on)}
     prices, meters = {p.id: p for p in _of(found, Price)}, {m.id: m for m in _of(found, Meter)}
     return Taking(takeover, read, known, names, PlanPrices(prices, meters, known, names))
 

@@ -184,6 +184,10 @@ class Stripe:
             _checked(self._http.post(f"{self._base}/v1/{path}", data=params.pop("form", params), timeout=TIMEOUT_S))
         )
 
+    def delete(self, path: str) -> dict[str, Any]:
+        """What Stripe answers for what is gone."""
+        return dict(_checked(self._http.delete(f"{self._base}/v1/{path}", timeout=TIMEOUT_S)))
+
     def get(self, path: str, **params: Any) -> dict[str, Any]:
         """One object or a page of them."""
         return dict(_checked(self._http.get(f"{self._base}/v1/{path}", params=params, timeout=TIMEOUT_S)))

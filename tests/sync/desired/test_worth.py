@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from sync.desired.worth import Position, Terms, charge, monthly, percent_off
+from sync.desired.worth import Position, Terms, charge, charge_by_line, monthly, percent_off
 from sync.facts import Coupon, Price, PriceTier
 
 COUPONS = {
@@ -52,7 +52,7 @@ def test_only_licensed_recurring_positions_are_worth_anything() -> None:
 
 def test_percents_multiply_and_come_in_order() -> None:
     assert worth(at("10000", 1, "pct20"), shared=("pct10",)) == [7200]
-    assert percent_off(("pct20", "pct10"), TERMS) == Decimal(28)
+    assert percent_off(("pct20", "pct10"), TERMS, "") == Decimal(28)
     assert worth(at("10000", 1, "pct20", "off1000")) == [7000]
     assert worth(at("10000", 1, "off1000", "pct20")) == [7200]
 
@@ -122,3 +122,31 @@ def test_a_cut_cycle_is_worth_what_its_price_says_also_where_that_is_nothing() -
     assert worth(at("4724", 7, **cut, metadata={"tandem_monthly": "0"})) == [0]
     assert worth(at("100", 2, **cut, metadata={"tandem_monthly": "80"})) == [160]
     assert worth(at("0", 2, **cut, metadata={"tandem_monthly": "80"})) == [160]
+
+
+def test_a_coupon_for_some_products_leaves_the_others_alone() -> None:
+    some = {
+        "seats": Coupon(id="seats", percent_off=Decimal(50), products=("prod_seat",)),
+        "off-seats": Coupon(id="off-seats", amount_off_minor=1000, currency="usd", products=("prod_seat",)),
+    }
+    terms = Terms(some, {}, "UTC", datetime(2026, 3, 1, tzinfo=UTC))
+    both = [at("6000", product="prod_seat"), at("4000", product="prod_other")]
+    assert monthly(both, ("seats",), terms) == [3000, 4000]
+    assert monthly(both, ("off-seats",), terms) == [5000, 4000]
+    assert charge_by_line(both, ("seats", "off-seats"), terms) == [2000, 4000]
+    assert charge(both, ("off-seats",), terms) == 9000
+    assert monthly([at("4000", 1, "seats", product="prod_other")], (), terms) == [4000]
+    assert percent_off(("seats",), terms, "prod_other") == 0
+
+
+def test_an_amount_off_is_that_of_the_currency() -> None:
+    off = Coupon(id="off", amount_off_minor=1000, currency="usd", amounts={"eur": 300})
+    terms = Terms({"off": off}, {}, "UTC", datetime(2026, 3, 1, tzinfo=UTC))
+    assert monthly([at("5000", currency="eur")], ("off",), terms) == [4700]
+    assert charge([at("5000", 1, "off", currency="eur")], (), terms) == 4700
+    assert charge([at("5000", currency="gbp")], ("off",), terms) == 5000
+
+
+def test_a_percentage_of_the_whole_is_rounded_on_each_line() -> None:
+    assert charge_by_line([at("105"), at("105")], ("pct10",), TERMS) == [94, 94]
+    assert charge_by_line([at("100"), at("50")], ("off-too-much",), TERMS) == [0, 0]
