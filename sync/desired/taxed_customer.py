@@ -40,7 +40,7 @@ def lacking(address: Mapping[str, str]) -> Lacking | None:
     """What Stripe Tax needs and does not find; None where it can place the customer (reference: Stripe, tax/invoicing)."""
     country = address.get("country")
     if not country:
-        return Lacking("BillingCountry", "BillingCountry as two letters (DE, US)")
+        return Lacking("BillingCountry", "BillingCountry as its two letters of ISO 3166 (DE, GB, US)")
     if country == "US" and not _ZIP.match(address.get("postal_code", "")):
         return Lacking("BillingPostalCode", "BillingPostalCode with five digits")
     if country == "CA" and not (address.get("state") or address.get("postal_code")):

@@ -9,6 +9,7 @@ from typing import TypeVar
 from sync.crm import CrmAccount, CrmQuote, QuoteGraph
 from sync.deal.calendar import UnknownZone, zone
 from sync.deal.changes import Credit, Kind, Proration
+from sync.deal.countries import countries
 from sync.deal.deal import Payer, Terms
 from sync.deal.policy import BillingPolicy
 from sync.quotes.faults import Faults
@@ -138,7 +139,7 @@ def read_terms(quote: CrmQuote, policy: BillingPolicy, faults: Faults) -> Terms:
     if po_number and len(po_number) > _PO_LENGTH:
         feature = f"An order number of more than {_PO_LENGTH} characters"
         faults.not_covered(feature, "PO_Number__c", f"{len(po_number)} characters long", "Shorten it")
-    methods = read_methods(quote, method, faults)
+    methods = read_methods(quote, (quote.currency or policy.currency).strip().upper(), method, faults)
     return Terms(method, days if method == "send_invoice" else None, po_number, methods)
 
 
@@ -177,7 +178,7 @@ def _address(account: CrmAccount) -> tuple[tuple[str, str], ...]:
         ("city", account.city),
         ("state", account.state_code or account.state),
         ("postal_code", account.postal_code),
-        ("country", country if re.fullmatch(r"[A-Z]{2}", country, re.ASCII) else None),
+        ("country", country if country in countries() else None),
     )
     return tuple((name, value.strip()) for name, value in parts if value and value.strip())
 

@@ -15,8 +15,12 @@ TYPES: Mapping[str, str] = {
     "Link": "link",
     "Transfer": "customer_balance",
 }
-#: What can only be paid in one currency (https://docs.stripe.com/payments/payment-methods/payment-method-support).
-CURRENCY_OF: Mapping[str, str] = {"ACH": "USD", "SEPA": "EUR"}
+#: What can only be paid in some currencies (https://docs.stripe.com/payments/payment-methods/payment-method-support).
+CURRENCIES_OF: Mapping[str, tuple[str, ...]] = {
+    "ACH": ("USD",),
+    "SEPA": ("EUR",),
+    "Transfer": ("EUR", "GBP", "JPY", "MXN", "USD"),
+}
 #: What a customer has to do by hand can't be charged by itself.
 BY_HAND = ("Transfer",)
 FIELD = "Payment_Methods__c"
@@ -27,15 +31,18 @@ def methods_of(said: str | None) -> tuple[str, ...]:
     return tuple(sorted({TYPES[word] for word in _words(said) if word in TYPES}))
 
 
-def read_methods(quote: CrmQuote, collection_method: str, faults: Faults) -> tuple[str, ...]:
-    """The types that the quote chooses; none where it is blank: then the Stripe account decides. Notes what can't be."""
+def read_methods(quote: CrmQuote, currency: str, collection_method: str, faults: Faults) -> tuple[str, ...]:
+    """The types that the quote chooses; none where it is blank: then the Stripe account decides. Notes what can't be in the
+    deal's currency (blank where that is a fault by itself) or in the way in which it is collected.
+    """
     words = _words(quote.payment_methods)
     if unknown := [word for word in words if word not in TYPES]:
         faults.bad_value(FIELD, ", ".join(unknown), f"some of {', '.join(TYPES)}", where=f"Quote.{FIELD}")
     for word in words:
-        wanted = CURRENCY_OF.get(word)
-        if wanted and quote.currency and quote.currency.upper() != wanted:
-            faults.bad_value(FIELD, word, f"other ways to pay: {word} is paid in {wanted} only", where=f"Quote.{FIELD}")
+        wanted = CURRENCIES_OF.get(word)
+        if wanted and currency and currency not in wanted:
+            choices = f"other ways to pay: {word} is paid in {', '.join(wanted)} only"
+            faults.bad_value(FIELD, word, choices, where=f"Quote.{FIELD}")
         if word in BY_HAND and collection_method == "charge_automatically":
             choices = f"other ways to pay, or Send Invoice: a {word.lower()} can't be charged automatically"
             faults.bad_value(FIELD, word, choices, where=f"Quote.{FIELD}")

@@ -13,7 +13,7 @@ from sync.errors import Refusal
 from sync.facts import Customer, Schedule, Subscription, TaxId, TaxSettings
 from sync.ports import Facts, Mark, StripeGateway
 from sync.records import Ref
-from sync.run.intake import quote_mark
+from sync.run.intake import TAX_NUMBERS, quote_mark
 
 
 def read_tax_ids(stripe: StripeGateway, deal: Deal, customer: Customer | None, *, aside: bool) -> TaxIds:
@@ -34,7 +34,7 @@ def read_tax_settings(stripe: StripeGateway, deal: Deal, *, is_made: bool) -> tu
 
 def taxed_marks(facts: Facts, payers: Mapping[str, str]) -> list[Mark]:
     """For each Account with its payer's customer one taxed deal that runs or is planned: its run tells Stripe of the address, the
-    exemption and the tax number that the Account has now. None for others.
+    exemption and the tax number that the Account has now. And its tax numbers: one that can't be sent is told. None for others.
     """
     found: dict[str, Mark] = {}
     customers = {customer: account for account, customer in payers.items()}
@@ -42,7 +42,7 @@ def taxed_marks(facts: Facts, payers: Mapping[str, str]) -> list[Mark]:
         for fact in facts.of_customers(kind, list(customers)):
             if isinstance(fact, Subscription | Schedule) and _is_taxed(fact):
                 found.setdefault(fact.customer, quote_mark(fact.metadata[DEAL], customers[fact.customer]))
-    return list(found.values())
+    return [*found.values(), *(Mark(f"{TAX_NUMBERS}:{customer}", "mirror", "") for customer in found)]
 
 
 def has_taxed(facts: Facts, customer: str) -> bool:

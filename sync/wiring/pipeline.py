@@ -285,8 +285,8 @@ class Joined:
     def numbers(self) -> TaxNumbers:
         store = self.store
         return TaxNumbers(
-            stripe=self.stripe, links=store.links, facts=store.facts, outbox=store.outbox, rows=self.rows,
-            clock=store.clock, taxes=self.policy.tax is not None,
+            stripe=self.stripe, salesforce=self.salesforce, links=store.links, facts=store.facts, outbox=store.outbox,
+            rows=self.rows, clock=store.clock, taxes=self.policy.tax is not None,
         )  # fmt: skip
 
     @cached_property

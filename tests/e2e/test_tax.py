@@ -178,4 +178,15 @@ def test_a_business_elsewhere_in_the_union_owes_the_tax_itself_by_the_number_on_
     listed = world.stripe.get(f"customers/{customer['id']}/tax_ids")["data"]
     assert {x["value"] for x in listed} == {"DE987654321", "DE555555555"}
     assert world.crm.row("Billing_Issue__c", "Status__c")["Status__c"] == "Closed"
+
+    # One that can't be a number is not sent, and told though the deal runs; corrected, it is over.
+    world.crm.change("Account", buyer, Tax_Id__c="see mail")
+    settled(tandem)
+    told = world.crm.row("Billing_Issue__c", "Code__c Status__c Title__c Detail__c")
+    assert (told["Code__c"], told["Status__c"]) == ("DATA-216", "Open")
+    assert told["Title__c"] == "Tax number see mail is none of DE"
+    assert "Stripe was not told of it" in told["Detail__c"]
+    world.crm.change("Account", buyer, Tax_Id__c="DE 987654321")
+    settled(tandem)
+    assert world.crm.row("Billing_Issue__c", "Status__c")["Status__c"] == "Closed"
     changes_nothing(tandem)

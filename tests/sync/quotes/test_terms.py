@@ -22,6 +22,8 @@ def test_the_ways_to_pay_are_those_that_the_quote_chooses():
         ("Cheque", {}),
         ("Card;ACH", {"currency": "EUR"}),
         ("SEPA", {}),
+        ("SEPA", {"currency": None, "policy": BillingPolicy(currency="USD")}),
+        ("Transfer", {"currency": "CHF"}),
         ("Transfer", {"collection_method": "Charge Automatically"}),
     ],
 )
