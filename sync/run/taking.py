@@ -97,7 +97,7 @@ class Taking:
         day = [i.total for i in made.invoices if i.day == made.invoices[0].day]
         first, zone = max(day, default=0), self.takeover.deal.timezone
         to_come = self.takeover.at > now or wanted.waiting or bool(waiting(self.takeover, self.read.pending))
-        terms = Terms(self.coupons, {}, zone, now)
+        terms = Terms(self.coupons, self.by_use.prices, zone, now)
         read = as_billed(self.takeover, self.read)
         given = foreseen(self.takeover, read, first, terms) if to_come else self._given(wanted, now)
         credit = said_credit(given, made.first - given.on_first, self.takeover)
@@ -133,7 +133,8 @@ def read_takeover(
     if takeover.at <= now:
         refs += [Ref("credit_notes_of", customer), Ref("balance_of", customer)]
     items = [item for plan in takeover.plans for item in metered(plan)]
-    refs += [Ref("price_id", item.price.id) for item in items]
+    by_steps = [item for plan in takeover.plans for item in plan.items if item.price.tiers_mode]
+    refs += [Ref("price_id", item.price.id) for item in (*items, *by_steps)]
     refs += [Ref("meter_id", item.price.meter) for item in items if item.price.meter]
     found = stripe.read(refs).all()
     invoices = _of(found, Invoice)

@@ -58,6 +58,14 @@ def _more_seats(world: World, plan: dict[str, Any], price: str, seats: int) -> N
     world.stripe.post(f"subscription_schedules/{schedule['id']}", form=phases)
 
 
+def _check(world: World, account: str, seat: Any, currency: str) -> str:
+    """A quote that is only asked about, for a deal that begins in the plan's next cycle."""
+    return world.crm.quote(
+        "Foreseen", account, currency, [(seat, 1, "100.00", {})], Billing_Request__c="Check",
+        Start_Date__c="2026-07-25", Term_Months__c=12, Billing_Frequency__c="Monthly",
+    )  # fmt: skip
+
+
 def _shown(world: World) -> dict[str, tuple[Any, ...]]:
     rows = world.crm.rows("Billing_Subscription__c", f"{ROW} Account__r.Name")
     return {r["Account__r"]["Name"]: (r["Currency__c"], r["MRR__c"], r["Channel__c"], r["Id"]) for r in rows}
@@ -78,19 +86,19 @@ def test_a_plan_is_shown_renewed_and_taken_over_in_the_currency_that_it_is_bille
     birch = _buys(world, "birch", by_seat, 5, "jpy")
     cedar = _buys(world, "cedar", by_seat, 5, "kwd")
     _buys(world, "fir", by_steps, 15, "usd")
-    _buys(world, "oak", by_seat, 5, "eur")
+    _buys(world, "oak", by_steps, 15, "eur")
     settled(tandem)
     before = _shown(world)
     assert {who: shown[:2] for who, shown in before.items()} == {
-        "Birch": ("JPY", 19500), "Cedar": ("KWD", Decimal("61.7")), "Fir": ("USD", 15), "Oak": ("EUR", 150),
+        "Birch": ("JPY", 19500), "Cedar": ("KWD", Decimal("61.7")), "Fir": ("USD", 15), "Oak": ("EUR", Decimal("12.5")),
     }  # fmt: skip
     accounts = world.crm.rows("Account", "Id Name Billing_Currency__c Next_Invoice_Amount__c", order="Name")
     assert [(a["Billing_Currency__c"], a["Next_Invoice_Amount__c"]) for a in accounts] == [
-        ("JPY", 19500), ("KWD", Decimal("61.7")), ("USD", 15), ("EUR", 150),
+        ("JPY", 19500), ("KWD", Decimal("61.7")), ("USD", 15), ("EUR", Decimal("12.5")),
     ]  # fmt: skip
     units = world.crm.rows("Billing_Subscription_Item__c", "Unit_Amount__c Billing_Subscription__r.Currency__c")
     assert {u["Billing_Subscription__r"]["Currency__c"]: u["Unit_Amount__c"] for u in units} == {
-        "JPY": 3900, "KWD": Decimal("12.34"), "USD": None, "EUR": 30,
+        "JPY": 3900, "KWD": Decimal("12.34"), "USD": None, "EUR": None,
     }  # fmt: skip
     _agrees(tandem)
 
@@ -105,12 +113,16 @@ def test_a_plan_is_shown_renewed_and_taken_over_in_the_currency_that_it_is_bille
     # Sales takes over the one that is billed in yen: 15 of 30 days of 19,500 are not used.
     world.at("2026-06-20")
     account = accounts[0]["Id"]
-    seat = world.crm.product("Seat", currencies=["JPY"])
+    seat = world.crm.product("Seat", currencies=["JPY", "USD", "EUR"])
     quote = sell(
         world.crm, [(seat, 50, "9900", {})], account=account, currency="JPY", Start_Date__c="2026-06-25", Term_Months__c=12,
         Billing_Frequency__c="Monthly", Days_Until_Due__c=30,
     )  # fmt: skip
+    checked = {code: _check(world, accounts[n]["Id"], seat, code) for n, code in ((2, "USD"), (3, "EUR"))}
     settled(tandem)
+    # Of a cycle still to come of the others: 16 of 31 days of 15.00 USD and of 12.50 EUR, each by its own steps.
+    for code, words in (("USD", "7.74 USD, which leaves 92.26 USD"), ("EUR", "6.45 EUR, which leaves 93.55 EUR")):
+        assert words in quote_row(world, checked[code])["Billing_Preview__c"]
     shown = quote_row(world, quote)
     assert "9,750 JPY, which leaves 485,250 JPY" in shown["Billing_Preview__c"]
     assert shown["First_Invoice_Amount__c"] == 485_250
@@ -131,7 +143,7 @@ def test_a_plan_is_shown_renewed_and_taken_over_in_the_currency_that_it_is_bille
     settled(tandem)
     assert [i["total"] for i in world.stripe.all("invoices") if i["currency"] == "kwd"] == [98_720, 61_700]
     assert {who: shown[:2] for who, shown in _shown(world).items()} == {
-        "Birch": ("JPY", 495_000), "Cedar": ("KWD", Decimal("98.72")), "Fir": ("USD", 15), "Oak": ("EUR", 150),
+        "Birch": ("JPY", 495_000), "Cedar": ("KWD", Decimal("98.72")), "Fir": ("USD", 15), "Oak": ("EUR", Decimal("12.5")),
     }  # fmt: skip
     _agrees(tandem)
     changes_nothing(tandem)

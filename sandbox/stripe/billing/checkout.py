@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 from sandbox.stripe.billing import pricing, requests, shapes_checkout
 from sandbox.stripe.billing.authentication import ALWAYS
 from sandbox.stripe.billing.checkout_checks import DAY_S, check
+from sandbox.stripe.billing.currency import chosen
 from sandbox.stripe.billing.rehearsal import rehearsal
 from sandbox.stripe.billing.shapes_checkout import SESSION
 from sandbox.stripe.billing.wording import product_name
 from sandbox.stripe.errors import StripeError, invalid
 from sandbox.stripe.kernel import Obj
 from sandbox.stripe.resources import customers, payment_methods
+from sandbox.stripe.resources.price_currencies import in_currency
 from sandbox.stripe.tax.ids import add_tax_id, ids_of
 
 if TYPE_CHECKING:
@@ -58,19 +60,26 @@ class Checkout:
         expires = given.get("expires_at", now + DAY_S)
         made = shapes_checkout.session(f"cs_test_{self.kernel.new_id('a')[2:]}", given, now, expires)
         made["_given"] = given
-        made["_lines"] = self._lines(given, prices)
-        made["currency"] = prices[0]["currency"]
+        made["currency"] = self._currency(given)
+        made["_lines"] = self._lines(given, prices, made["currency"])
         self._count(made, self._foreseen(made))
         self.kernel.add(made)
         self.billing.wake(expires, SESSION, made["id"])
         return made
 
-    def _lines(self, given: Given, prices: list[Obj]) -> list[Obj]:
+    def _currency(self, given: Given) -> str:
+        """What the page bills in: this sandbox looks at nobody's location."""
+        customer = self.kernel.store.get("customer", given.get("customer", ""))
+        sold = [(entry, f"line_items[{number}]") for number, entry in enumerate(given["line_items"])]
+        return chosen(self.kernel, sold, given.get("currency"), customer)
+
+    def _lines(self, given: Given, prices: list[Obj], currency: str) -> list[Obj]:
         made = []
         for entry, price in zip(given["line_items"], prices, strict=True):
-            amount = pricing.total(price, entry["quantity"]) if "quantity" in entry else 0
+            amount = pricing.total(in_currency(price, currency), entry["quantity"]) if "quantity" in entry else 0
             name = product_name(self.kernel, price)
-            made.append(shapes_checkout.line(self.kernel.new_id("li"), entry, price, amount, name))
+            line = shapes_checkout.line(self.kernel.new_id("li"), entry, price, amount, name)
+            made.append({**line, "currency": currency})
         return made
 
     def _foreseen(self, session: Obj) -> Obj | None:
@@ -124,7 +133,7 @@ class Checkout:
         for number, quantity in person.quantities.items():
             session["_given"]["line_items"][number]["quantity"] = quantity
             line = session["_lines"][number]
-            amount = pricing.total(line["price"], quantity)
+            amount = pricing.total(in_currency(line["price"], session["currency"]), quantity)
             line.update(quantity=quantity, amount_subtotal=amount, amount_total=amount)
 
     def _email_of(self, session: Obj) -> str | None:
@@ -228,7 +237,8 @@ def subscription_of(session: Obj, customer: str) -> Given:
     """The subscription that a session asks for."""
     given = session["_given"]
     data = given.get("subscription_data") or {}
-    asked: Given = {"customer": customer, **{key: data[key] for key in _PASSED if key in data}}
+    asked: Given = {"customer": customer, "currency": session["currency"]}
+    asked |= {key: data[key] for key in _PASSED if key in data}
     lines = list(zip(given["line_items"], session["_lines"], strict=True))
     asked["items"] = [_item(entry) for entry, line in lines if line["price"]["type"] == "recurring"]
     asked["add_invoice_items"] = [

@@ -9,6 +9,7 @@ import stripe
 
 from tests.sandbox.serving import RawStripe
 from tests.sandbox.stripe.billing.story import Story, stamp
+from tests.sandbox.stripe.billing.test_checkout import pays, session
 
 #: 30.00 EUR a month; 3,300 JPY; 36.00 USD; 12.340 KWD
 OPTIONS: dict[str, Any] = {"jpy": {"unit_amount": 3300}, "usd": {"unit_amount": 3600}, "kwd": {"unit_amount": 12340}}
@@ -156,6 +157,17 @@ def test_tiers_and_usage_are_billed_by_the_steps_of_the_subscriptions_currency(s
     assert first.total == 20 * 60
     assert second.total == 10 * 120 + 5 * 60 + 20 * 60
     assert all("$" in str(line.description) for line in second.lines.data)
+
+
+def test_a_checkout_page_sells_in_the_currency_that_its_session_names(story: Story) -> None:
+    opened = session(story, plan(story), currency="jpy")
+    assert (opened.currency, opened.amount_total) == ("jpy", 9900)
+    assert pays(story, opened)["payment_status"] == "paid"
+    [invoice] = story.v1.invoices.list().data
+    assert (invoice.currency, invoice.total) == ("jpy", 9900)
+    with pytest.raises(stripe.InvalidRequestError, match="doesn't include the expected currency of `chf`") as refused:
+        session(story, plan(story), currency="chf")
+    assert refused.value.param == "line_items[0][price]"
 
 
 def test_the_phases_of_a_schedule_name_their_currency(story: Story) -> None:
