@@ -189,6 +189,7 @@ def _note(note: CreditNote, came_to_nothing: set[str]) -> list[Movement]:
         where = ["It lowers what is due." if note.pre_payment_minor else None]
         where += ["It went to the customer's balance." if note.credit_minor else None]
         where += ["The refund that it stands for did not arrive." if failed else None]
+        where = ["It was voided: it counts for nothing."] if note.status == "void" else where
         rows.append(Movement(note.id, "Credit", status, credit, note.created_s, _sentences([*said, *where])))
     if note.out_of_band_minor:
         given = "Canceled" if note.status == "void" else "Succeeded"

@@ -204,3 +204,63 @@ def test_what_was_told_of_a_merged_account_closes_under_the_winner_though_its_cl
     assert quote_row(world, refused)["Billing_Status__c"] == "Scheduled"
     assert len(world.crm.rows("Task", "Id")) == 1
     changes_nothing(tandem)
+
+
+def test_who_was_deleted_in_stripe_and_comes_back_is_the_same_accounts_and_its_deals(
+    world: World, tandem: Tandem
+) -> None:
+    world.at("2026-01-10")
+    seat = world.crm.product("Seat", currencies=["USD"])
+    payer = account(world, "Birch", Website="birch.example")
+    world.stripe.sign_up("Birch", "ap@birch.example", seats=5, card="pm_card_visa")
+    settled(tandem)
+    gone = customer_of(world, payer)
+    assert world.stripe._http.delete(f"{world.stripe._base}/v1/customers/{gone}").ok
+    settled(tandem)
+    assert (customer_of(world, payer), _subscriptions(world)) == (None, [("Self-Serve", "Canceled", 0)])
+
+    back = world.stripe.sign_up("Birch Ltd", "AP@birch.example", seats=2, card="pm_card_visa")["customer"]
+    settled(tandem)
+    assert customer_of(world, payer) == back
+    assert _subscriptions(world) == [("Self-Serve", "Canceled", 0), ("Self-Serve", "Active", 78)]
+    deal = sell(world.crm, [(seat, 3, "10.00", {})], account=payer, **HEADER)
+    settled(tandem)
+    world.at("2026-02-01T02:00")
+    settled(tandem)
+    assert {s["customer"] for s in world.stripe.all("subscription_schedules")} == {back}
+    assert quote_row(world, deal)["Billing_Status__c"] == "Live"
+    assert _subscriptions(world) == [("Self-Serve", "Canceled", 0), ("Sales-Led", "Active", 30)]
+    changes_nothing(tandem)
+
+
+def _subscriptions(world: World) -> list[tuple[Any, ...]]:
+    rows = world.crm.rows("Billing_Subscription__c", "Channel__c Status__c MRR__c", order="MRR__c")
+    return [tuple(row.values()) for row in rows]
+
+
+def test_a_pair_that_was_kept_apart_is_one_after_all_and_one_linked_elsewhere_is_nobodys_to_give(
+    world: World, tandem: Tandem, tandem_command: Callable[..., Any]
+) -> None:
+    world.at("2026-01-10")
+    seat = world.crm.product("Seat", currencies=["USD"])
+    mine, other = account(world, "Birch"), account(world, "Alder")
+    web = world.stripe.sign_up("Somebody", "ap@birch.example", seats=3, card="pm_card_visa")["customer"]
+    assert [code for _, code, _ in tandem.drain().failed] == ["DATA-213"]
+    assert tandem_command("identity", "keep-apart", mine, web, "--apply")[0] == 0
+    settled(tandem)
+    assert customer_of(world, mine) is None
+
+    code, said = tandem_command("identity", "link", mine, web, "--apply")
+    assert (code, said["changes"][-1]) == (0, "they are kept apart no longer")
+    settled(tandem)
+    assert (customer_of(world, mine), _subscriptions(world)) == (web, [("Self-Serve", "Active", 117)])
+
+    quote = sell(world.crm, [(seat, 2, "10.00", {})], account=other, Customer_Choice__c=web, **HEADER)
+    assert [code for _, code, _ in tandem.drain().failed] == ["DATA-213"]
+    assert f"belongs to Account {mine}" in quote_row(world, quote)["Billing_Message__c"]
+    assert tandem_command("identity", "link", other, web, "--apply")[0] == 5
+    world.crm.change("Quote", quote, Customer_Choice__c="new")
+    settled(tandem)
+    assert customer_of(world, other) not in (None, web)
+    assert (customer_of(world, mine), len(world.stripe.all("customers"))) == (web, 2)
+    changes_nothing(tandem)

@@ -41,6 +41,49 @@ def test_older_invoices_count_in_the_sums_without_a_row(world: World, make_tande
     changes_nothing(tandem)
 
 
+@pytest.mark.parametrize(
+    ("which", "months", "has_rows"),
+    [
+        ("all", 0, {"old", "old and paid", "new", "new and paid"}),
+        ("all", 2, {"new", "new and paid"}),
+        ("open", 0, {"old", "new"}),
+        ("none", 0, set()),
+        ("none", 2, set()),
+    ],
+)
+def test_whatever_gets_a_row_the_account_says_the_same(
+    world: World, make_tandem: Callable[..., Tandem], which: str, months: int, has_rows: set[str]
+) -> None:
+    world.at("2026-01-01")
+    customer = str(world.stripe.post("customers", name="Oak", email="ap@oak.example")["id"])
+    world.crm.create("Account", Name="Oak", Stripe_Customer_Id__c=customer)
+    names = {}
+    for day, age in (("2026-01-01", "old"), ("2026-04-10", "new")):
+        world.at(day)
+        names |= {_invoiced(world, customer): age, _invoiced(world, customer): f"{age} and paid"}
+    paid = [invoice for invoice, name in names.items() if name.endswith("paid")]
+    for invoice in paid:
+        world.stripe.post(f"invoices/{invoice}/pay", paid_out_of_band="true")
+
+    tandem = make_tandem(mirror_months=months, mirror_invoices=which)
+    settled(tandem)
+    sums = "Billing_Health__c Open_Balance__c Overdue_Amount__c Last_Payment_Amount__c"
+    assert {names[invoice] for invoice in _rows(world)} == has_rows
+    assert list(world.crm.row("Account", sums).values()) == ["Past Due", 140, 70, 70]
+    world.at("2026-07-10")  # the newer ones have left the months, too
+    settled(tandem)
+    assert {names[invoice] for invoice in _rows(world)} == has_rows
+    assert list(world.crm.row("Account", sums).values()) == ["Past Due", 140, 140, 70]
+    assert len(world.crm.rows("Billing_Issue__c", "Id", "Status__c = 'Open'")) == 2
+    for invoice in names.keys() - set(paid):
+        world.stripe.post(f"invoices/{invoice}/pay", paid_out_of_band="true")
+    settled(tandem)
+    assert set(_rows(world).values()) <= {"Paid"}
+    assert len(world.crm.rows("Billing_Payment__c", "Id")) == len(has_rows)
+    assert list(world.crm.row("Account", sums).values()) == ["Good", 0, 0, 70]
+    changes_nothing(tandem)
+
+
 def _rows(world: World) -> dict[str, str]:
     return {r["Stripe_Id__c"]: r["Status__c"] for r in world.crm.rows("Billing_Invoice__c", "Stripe_Id__c Status__c")}
 

@@ -138,6 +138,69 @@ def test_parts_that_pay_an_invoice_are_rows_that_add_up_and_one_payment_covers_t
     changes_nothing(tandem)
 
 
+@pytest.mark.long
+def test_what_is_noted_given_up_or_taken_from_the_balance_counts_once_and_no_more_when_it_is_undone(
+    world: World, tandem: Tandem
+) -> None:
+    world.at("2026-01-01")
+    stripe, buyer = world.stripe, _customer(world, "anna")
+    all_noted, noted, undone, paid_late, void = (
+        _invoiced(world, buyer, amount) for amount in (120_000, 100_000, 50_000, 7_000, 8_000)
+    )
+    stripe.post("credit_notes", invoice=all_noted, amount=120_000)
+    stripe.post("credit_notes", invoice=noted, amount=20_000)
+    stripe.post(f"invoices/{noted}/pay", payment_method="pm_card_visa")
+    stripe.post("credit_notes", invoice=noted, amount=10_000, credit_amount=10_000)
+    stripe.post("credit_notes", invoice=noted, amount=5_000, refund_amount=5_000)
+    note = stripe.post("credit_notes", invoice=undone, amount=5_000)["id"]
+    from_balance = _invoiced(world, buyer, 12_000)
+    for bad in (paid_late, void):
+        stripe.post(f"invoices/{bad}/mark_uncollectible")
+    settled(tandem)
+    assert _money(world, all_noted) == ("Paid", 1200, 0, 0, 0, 1200)
+    assert _money(world, noted) == ("Paid", 1000, 800, 0, 50, 300)
+    assert _money(world, undone) == ("Open", 500, 0, 450, 0, 50)
+    assert _money(world, from_balance) == ("Open", 120, 0, 20, 0, 0)  # 100.00 came from the balance
+    assert _money(world, paid_late) == ("Uncollectible", 70, 0, 70, 0, 0)
+    assert _account(world) == ["Good", 470, 0, 800]
+
+    world.at("2026-01-02")
+    stripe.post(f"credit_notes/{note}/void")
+    stripe.post(f"invoices/{paid_late}/pay", payment_method="pm_card_visa")
+    stripe.post(f"invoices/{void}/void")
+    world.at("2026-02-15")
+    settled(tandem)
+    assert _money(world, undone) == ("Open", 500, 0, 500, 0, 0)
+    assert _money(world, paid_late) == ("Paid", 70, 70, 0, 0, 0)
+    assert _money(world, void) == ("Void", 80, 0, 0, 0, 0)
+    assert _account(world) == ["Past Due", 520, 520, 70]
+    rows = world.crm.rows("Billing_Payment__c", "Type__c Status__c Amount__c", order="Type__c, Amount__c")
+    assert [tuple(row.values()) for row in rows] == [
+        ("Credit", "Void", 50), ("Credit", "Issued", 100), ("Credit", "Issued", 200), ("Credit", "Issued", 1200),
+        ("Payment", "Succeeded", 70), ("Payment", "Succeeded", 800), ("Refund", "Succeeded", 50),
+    ]  # fmt: skip
+    open_ = world.crm.rows("Billing_Issue__c", "Code__c Sum__c", "Status__c = 'Open'", "Sum__c")
+    assert [tuple(row.values()) for row in open_] == [("DATA-225", 20), ("DATA-225", 500)]
+    changes_nothing(tandem)
+
+
+def _customer(world: World, name: str) -> str:
+    customer = world.stripe.post("customers", name=name, email=f"{name}@shop.example")["id"]
+    world.crm.create("Account", Name=name, Stripe_Customer_Id__c=customer)
+    return str(customer)
+
+
+def _money(world: World, invoice: str) -> tuple[Any, ...]:
+    """Status, total, paid, remaining, refunded, credited."""
+    fields = "Status__c Total__c Amount_Paid__c Amount_Remaining__c Amount_Refunded__c Amount_Credited__c"
+    return tuple(world.crm.row("Billing_Invoice__c", fields, f"Stripe_Id__c = '{invoice}'").values())
+
+
+def _account(world: World) -> list[Any]:
+    fields = "Billing_Health__c Open_Balance__c Overdue_Amount__c Last_Payment_Amount__c"
+    return list(world.crm.row("Account", fields).values())
+
+
 def _amounts(world: World, invoice: str) -> tuple[str, Decimal, Decimal, Decimal]:
     fields = "Status__c Amount_Paid__c Amount_Remaining__c Amount_Refunded__c"
     row = world.crm.row("Billing_Invoice__c", fields, f"Stripe_Id__c = '{invoice}'")

@@ -419,3 +419,50 @@ def test_a_plan_goes_on_beside_a_service_sold_alone_and_a_deal_that_was_over_bef
     assert list(rows.values()) == [("Self-Serve", "Active", 195)]
     _agrees(tandem)
     changes_nothing(tandem)
+
+
+def test_a_plan_that_its_customer_ends_before_the_deal_begins_is_the_deals_row_all_the_same_and_so_is_the_next_one(
+    world: World, tandem: Tandem
+) -> None:
+    world.at("2026-01-10")
+    account = _account(world)
+    seat = world.crm.product("Seat", currencies=["USD"])
+    terms = {"Term_Months__c": 2, "Billing_Frequency__c": "Monthly", "Days_Until_Due__c": 90}
+    plan = world.stripe.sign_up("Birch", "ops@birch.example", seats=5, card="pm_card_visa")
+    settled(tandem)
+    first = sell(world.crm, [(seat, 2, "10.00", {})], account=account, Start_Date__c="2026-02-01", **terms)
+    settled(tandem)
+    world.at("2026-01-15")
+    world.stripe._http.delete(f"{world.stripe._base}/v1/subscriptions/{plan['id']}").raise_for_status()
+    settled(tandem)
+    [row] = _rows(world).values()
+    assert (row["Billing_Key__c"], row["Quote__c"], row["Status__c"]) == (plan["id"], first, "Scheduled")
+    world.at("2026-02-01T02:00")
+    settled(tandem)
+    [row] = _rows(world).values()
+    assert (row["Channel__c"], row["Status__c"], row["MRR__c"]) == ("Sales-Led", "Active", Decimal(20))
+    _agrees(tandem)
+
+    world.at("2026-04-02T02:00")  # the deal is over, and its customer buys again in the portal
+    settled(tandem)
+    form = {"customer": plan["customer"], "items[0][price]": plan["items"]["data"][0]["price"]["id"]}
+    again = world.stripe.post("subscriptions", form=form)["id"]
+    settled(tandem)
+    rows = _rows(world)
+    assert (rows[plan["id"]]["Channel__c"], rows[plan["id"]]["Status__c"]) == ("Sales-Led", "Canceled")
+    assert (rows[again]["Channel__c"], rows[again]["Status__c"], rows[again]["MRR__c"]) == ("Self-Serve", "Active", 39)
+    second = sell(world.crm, [(seat, 7, "10.00", {})], account=account, Start_Date__c="2026-04-17", **terms)
+    settled(tandem)
+    world.at("2026-04-17T00:10")
+    settled(tandem)
+    world.at("2026-04-17T02:00")
+    settled(tandem)
+    after = _rows(world)
+    assert {key: row["Id"] for key, row in after.items()} == {key: row["Id"] for key, row in rows.items()}
+    assert (after[plan["id"]]["Quote__c"], after[again]["Quote__c"]) == (first, second)
+    assert (after[again]["Channel__c"], after[again]["MRR__c"]) == ("Sales-Led", Decimal(70))
+    [live] = _live(world)
+    [invoice] = world.stripe.all("invoices", subscription=live)
+    assert invoice["total"] == 7_000 - 1_961  # 15 days and 2 hours of 30 days, of 39.00
+    _agrees(tandem)
+    changes_nothing(tandem)

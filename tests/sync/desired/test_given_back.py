@@ -88,7 +88,23 @@ def test_a_note_before_payment_lowers_what_is_due_and_a_void_one_counts_for_noth
         invoice(credited_minor=0)
     )
     assert [(r.status, r.minor) for r in back.movements] == [("Void", 30_000)]
+    assert back.movements[0].detail == "Credit note OAK-0001-CN-01. It was voided: it counts for nothing."
     assert (back.refunded_minor, back.credited_minor) == (0, 0)
+
+
+def test_of_a_refund_in_three_parts_those_that_arrived_count() -> None:
+    parts = [
+        refund(50_000),
+        refund(40_000, "re_2", "failed", failure_reason="declined"),
+        refund(30_000, "re_3", "pending"),
+    ]
+    mine = invoice()
+    back = MoneyBack(parts, [], [], [mine]).of(mine)
+
+    assert [(r.key, r.status, r.minor) for r in back.movements] == [
+        ("re_1", "Succeeded", 50_000), ("re_2", "Failed", 40_000), ("re_3", "Pending", 30_000),
+    ]  # fmt: skip
+    assert (back.refunded_minor, back.credited_minor) == (80_000, 0)
 
 
 def test_money_given_back_outside_stripe_is_a_refund() -> None:
