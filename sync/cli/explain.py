@@ -14,11 +14,12 @@ from sync.cli.exits import Exit, Misused, NotFound
 from sync.cli.naming import subject_of
 from sync.cli.options import Json, Yes
 from sync.cli.output import Out
-from sync.cli.several import StripeAccount, knowing
+from sync.cli.several import StripeAccount, chosen, knowing, named
 from sync.desired.explain_account import explain_account, explain_subscription
 from sync.desired.explain_deal import explain_deal
 from sync.desired.explain_invoice import explain_invoice
 from sync.desired.keys import DEAL
+from sync.desired.mirror import Shown
 from sync.desired.quote_status import QuoteView
 from sync.desired.reasons import REFUSING, Reason
 from sync.errors import SyncError, Terminal, Unsafe
@@ -60,28 +61,34 @@ def explain(
         return _answer(out, id.upper(), [_code(id.upper())])
     with places.services() as every:
         key = subject_of(id, every)
-        services = knowing(every, key, stripe_account)
         kind, _, name = key.partition(":")
+        if kind == "account":  # its fields are of all Stripe accounts together
+            services = chosen(every, stripe_account) if stripe_account else every
+        else:
+            services = knowing(every, key, stripe_account)
         if kind == "invoice":
             if on is not None:
                 raise Misused("--on chooses among the invoices of a quote; an invoice has one day.")
-            return _answer(out, key, _of_invoice(name, services))
+            return _answer(out, key, _of_invoice(name, services), services)
         if kind == "quote":
-            return _answer(out, key, _of_quote(name, services, on.date() if on else None))
+            return _answer(out, key, _of_quote(name, services, on.date() if on else None), services)
         deal = _deal_of(name, services) if kind == "subscription" else None
         if deal is not None:
-            return _answer(out, f"quote:{deal}", _of_quote(deal, services, on.date() if on else None))
+            return _answer(out, f"quote:{deal}", _of_quote(deal, services, on.date() if on else None), services)
         if on is not None:
             raise Misused("--on chooses among the invoices of a quote; this is none.")
-        return _answer(out, key, _of_account(kind, name, services))
+        return _answer(out, key, _of_account(kind, name, services, every), services if kind == "subscription" else None)
 
 
-def _answer(out: Out, key: str, found: Sequence[Reason]) -> int:
+def _answer(out: Out, key: str, found: Sequence[Reason], services: Services | None = None) -> int:
+    """``services`` are those of the Stripe account that it is about, where it is about one."""
+    on = named(services) if services else {}
     value = {
         "subject": key,
+        **on,
         "reasons": [{"what": r.what, "says": r.says, "because": list(r.because), "rule": r.rule} for r in found],
     }
-    lines = [key]
+    lines = [" ".join((key, *(f"(Stripe account {name})" for name in on.values())))]
     for reason in found:
         lines += [
             f"{reason.what}: {reason.says}",
@@ -145,8 +152,10 @@ def _deal_of(name: str, services: Services) -> str | None:
     return found.metadata.get(DEAL)
 
 
-def _of_account(kind: str, name: str, services: Services) -> list[Reason]:
-    """An Account by its id, by that of its customer, or one self-serve subscription of it; from what was read last."""
+def _of_account(kind: str, name: str, services: Services, every: Services) -> list[Reason]:
+    """An Account by its id, by that of its customer, or one self-serve subscription of it; from what was read last, on all
+    Stripe accounts where it has customers.
+    """
     customer = ""
     if kind == "customer":
         customer = name
@@ -159,14 +168,18 @@ def _of_account(kind: str, name: str, services: Services) -> list[Reason]:
         )
     link = services.links.by_stripe_id([customer]).get(customer) if customer else None
     account = name if kind == "account" else link.salesforce_id if link else ""
-    payers = [one.stripe_id for one in services.links.by_salesforce_id([account], "customer")] if account else []
-    if not payers:
+    sides = {one.name: found for one in every.everywhere if account and (found := _shown(account, one)) is not None}
+    if not sides:
         raise NotFound(f"{kind} {name} has no billing that Tandem knows: it is linked to no customer of Stripe.")
-    mirror = services.pipeline.mirror
-    shown = mirror.show_all({account: payers})[account]
     if kind == "subscription":
-        return explain_subscription(shown, name)
-    return explain_account(shown)
+        return explain_subscription(sides[services.name], name)
+    return explain_account(sides)
+
+
+def _shown(account: str, one: Services) -> Shown | None:
+    """The rows of the Account that this Stripe account shows; None where it has no customer there."""
+    payers = [link.stripe_id for link in one.links.by_salesforce_id([account], "customer")]
+    return one.pipeline.mirror.show_all({account: payers})[account] if payers else None
 
 
 def _of_invoice(name: str, services: Services) -> list[Reason]:

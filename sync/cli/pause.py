@@ -77,7 +77,7 @@ def resume(writes: Writes = None, stripe_account: StripeAccount = None, json: Js
         scope = _scope(store, writes, stripe_account)
         ended = store.pauses.resume(scope)
         others = {p.scope: p.reason for p in store.pauses.standing()}
-        due = sum(store.subjects.counts(store.clock.now()).due.values())
+        due = _due(store, stripe_account)
         rows = store.outbox.waiting()[0]
         if ended:
             store.audit.write(actor=getpass.getuser(), action="resume", target=scope, detail={})
@@ -88,6 +88,14 @@ def resume(writes: Writes = None, stripe_account: StripeAccount = None, json: Js
     lines += [f"still paused, {other}: {reason}" for other, reason in others.items()]
     Out(json).answer("resume", {"writes": scope, "due": due, "rows": rows, "still_paused": others}, lines)
     return Exit.DONE
+
+
+def _due(store: Store, account: str | None) -> int:
+    """How many records have something to do: those of the Stripe account that is named, else all."""
+    part = next((part for part, name in names_of(store).items() if name == account), None)
+    if part is not None:
+        return store.subjects.by_account().get(part, (0, 0))[0]
+    return sum(store.subjects.counts(store.clock.now()).due.values())
 
 
 def _scope(store: Store, writes: Side | None, account: str | None) -> str:

@@ -43,6 +43,7 @@ class Rehearsed:
     gone: bool = False  # Salesforce has no such record
     sum_minor: int | None = None
     currency: str | None = None
+    stripe_account: str = ""  # the name of the one that bills it, where they have names
 
     @property
     def result(self) -> str:
@@ -68,6 +69,7 @@ class Rehearsed:
         """As JSON types."""
         return {
             "subject": self.key,
+            **({"stripe_account": self.stripe_account} if self.stripe_account else {}),
             "result": self.result,
             "code": self.code,
             "message": self.message,
@@ -205,10 +207,10 @@ def _one(services: Services, key: str, instant: datetime) -> Rehearsed:
         return Rehearsed(key)
     services = knowing(services, key)
     known = services.subjects.state(key)
-    at_stake = Rehearsed(key)
+    at_stake = Rehearsed(key, stripe_account=services.name)
     if known is not None:
-        at_stake = Rehearsed(
-            key, sum_minor=known.sum_minor, currency=known.currency, before=known.error_code is not None
+        at_stake = replace(
+            at_stake, sum_minor=known.sum_minor, currency=known.currency, before=known.error_code is not None
         )
     preview: Callable[[str], object] = replace(services.pipeline.quotes, clock=_Instant(instant)).preview
     try:
@@ -218,7 +220,8 @@ def _one(services: Services, key: str, instant: datetime) -> Rehearsed:
         worked.plan.raise_if_unsafe()
     except SyncError as error:
         return replace(at_stake, code=error.code, message=error.message, passing=isinstance(error, Transient))
-    return Rehearsed(key, worked.plan, sum_minor=worked.forecast.signed, currency=worked.forecast.currency)
+    signed, currency = worked.forecast.signed, worked.forecast.currency
+    return Rehearsed(key, worked.plan, sum_minor=signed, currency=currency, stripe_account=services.name)
 
 
 if TYPE_CHECKING:

@@ -89,7 +89,10 @@ def named(services: Services) -> dict[str, object]:
 
 def names_of(store: Store) -> Mapping[str, str]:
     """The names of all Stripe accounts by what their work is kept under; empty where they have none."""
-    realm = store.cursors.realm()
-    first = realm.get("stripe", "")
-    ids = {mark.partition(":")[2]: id_ for mark, id_ in realm.items() if mark.startswith("stripe:")}
-    return {"" if id_ == first else id_: name for name, id_ in ids.items()}
+    first = store.cursors.realm().get("stripe", "")
+    return {"" if id_ == first else id_: name for id_, name in ids_of(store).items()}
+
+
+def ids_of(store: Store) -> Mapping[str, str]:
+    """The names of all Stripe accounts by their ids; empty where they have none."""
+    return {id_: mark.partition(":")[2] for mark, id_ in store.cursors.realm().items() if mark.startswith("stripe:")}

@@ -9,7 +9,7 @@ from typing import cast
 from sync.cli import places
 from sync.cli.options import Json, Yes
 from sync.cli.output import Out, duration, instant, table
-from sync.cli.several import names_of
+from sync.cli.several import ids_of, names_of
 from sync.deal.money import format_amount
 from sync.run.overview import LANES, Standing, compared_to_json
 
@@ -33,6 +33,7 @@ def status(json: Json = False, yes: Yes = False) -> int:
         compared = (
             {n: s.comparing.last_report() for n, s in StoreOverview(store).of_every_account().items()} if names else {}
         )
+        ids = {f"stripe:{id_}": f"stripe:{name}" for id_, name in ids_of(store).items()}
     several = {
         name: {"open": due, "failed": failed, "last_reconcile": compared_to_json(compared[name])}
         for name, (due, failed) in by_account.items()
@@ -42,11 +43,12 @@ def status(json: Json = False, yes: Yes = False) -> int:
         (f"Stripe account {name}", f"{due} open, {failed} failed, last reconcile {_last(compared[name])}")
         for name, (due, failed) in by_account.items()
     ]
-    Out(json).answer("status", value, [table(("", ""), [*_lines(found), *told])])
+    Out(json).answer("status", value, [table(("", ""), [*_lines(found, ids), *told])])
     return 0
 
 
-def _lines(found: Standing) -> list[tuple[str, str]]:
+def _lines(found: Standing, names: Mapping[str, str]) -> list[tuple[str, str]]:
+    """``names`` are those of sources that people know by another name than their id."""
     counts = found.counts
     lines = [("business time", instant(found.now))]
     for lane in LANES:
@@ -65,7 +67,8 @@ def _lines(found: Standing) -> list[tuple[str, str]]:
         ("last reconcile", _last(found.compared)),
         ("Salesforce calls today", f"{found.calls[0]} of {found.calls[1]}" if found.calls else "not told yet"),
     ]
-    lines += [(f"last heard, {source}", f"{instant(at)} (machine time)") for source, at in sorted(found.events.items())]
+    heard = sorted((names.get(source, source), at) for source, at in found.events.items())
+    lines += [(f"last heard, {source}", f"{instant(at)} (machine time)") for source, at in heard]
     return lines + [(f"paused, {scope}", reason) for scope, reason in found.paused.items()]
 
 

@@ -56,7 +56,8 @@ def show(out: Out, rehearsal: Rehearsal) -> None:
     """The rehearsal, each subject with its plan, then counts, calls and the sum."""
     lines: list[str] = []
     for one in rehearsal.subjects:
-        lines.append(f"{one.key}: {one.result}")
+        where = f" (Stripe account {one.stripe_account})" if one.stripe_account else ""
+        lines.append(f"{one.key}: {one.result}{where}")
         if one.plan is not None and not one.code:
             lines += [f"  {line}" for line in one.plan.text().splitlines()]
         elif one.message:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 from sync.deal.calendar import say
@@ -18,19 +19,35 @@ from sync.words import counted
 OPEN = frozenset(DISPUTE_STATUS[status] for status in OPEN_DISPUTE)
 
 
-def explain_account(shown: Shown) -> list[Reason]:
-    """Health, revenue, balances and dates of an Account with what each adds up."""
+def explain_account(sides: Mapping[str, Shown]) -> list[Reason]:
+    """Health, revenue, balances and dates of an Account with what each adds up. ``sides`` are its rows by the name of the
+    Stripe account that shows them, blank where there is one alone; each knows the sums of all.
+    """
+    shown, on = _together(sides)
     account, live = shown.account, [s for s in shown.subscriptions if s.status != "Canceled"]
     open_ = [i for i in shown.invoices if i.status == "Open"]
+
+    def said(line: str, row: BillingSubscription | BillingInvoice) -> str:
+        other = row.currency != account.billing_currency
+        return line + ("; not added, another currency" if other else "") + _where(row, on)
+
     found = [
-        Reason("Billing_Health__c", account.billing_health, tuple(_health(shown)), reasons.ACCOUNT),
-        _sum("MRR__c", account.mrr, account.billing_currency, (_worth(s) for s in live), reasons.REVENUE),
-        _sum("Open_Balance__c", account.open_balance, account.billing_currency, map(_left, open_), reasons.ACCOUNT),
+        Reason("Billing_Health__c", account.billing_health, tuple(_health(shown, on)), reasons.ACCOUNT),
+        _sum("MRR__c", account.mrr, account.billing_currency, (said(_worth(s), s) for s in live), reasons.REVENUE),
+        _sum(
+            "Open_Balance__c",
+            account.open_balance,
+            account.billing_currency,
+            (said(_left(i), i) for i in open_),
+            reasons.ACCOUNT,
+        ),
         _overdue(shown),
     ]
     if account.next_invoice_date is not None:
         lines = [
-            f"{s.billing_key}: the cycle ends on {say(s.current_period_end)}" for s in live if s.current_period_end
+            said(f"{s.billing_key}: the cycle ends on {say(s.current_period_end)}", s)
+            for s in live
+            if s.current_period_end
         ]
         amount = _amount(account.next_invoice_amount, account.billing_currency)
         what = f"{say(account.next_invoice_date)}, {amount} before tax and usage"
@@ -45,6 +62,25 @@ def explain_account(shown: Shown) -> list[Reason]:
             Reason("Last_Payment_Date__c", f"{say(account.last_payment_date)}, {paid}", tuple(lines), reasons.ACCOUNT)
         )
     return found
+
+
+def _together(sides: Mapping[str, Shown]) -> tuple[Shown, Mapping[str, str]]:
+    """The rows of all sides, and by key on which each is; nothing where there is one alone."""
+    first, *_ = some = list(sides.values())
+    whole = replace(
+        first,
+        subscriptions=tuple(row for one in some for row in one.subscriptions),
+        invoices=tuple(row for one in some for row in one.invoices),
+        payments=tuple(row for one in some for row in one.payments),
+        overdue=frozenset(key for one in some for key in one.overdue),
+    )
+    rows = [(row.billing_key, name) for name, one in sides.items() for row in one.subscriptions]
+    rows += [(row.billing_key, name) for name, one in sides.items() for row in one.invoices]
+    return whole, {key: name for key, name in rows if name}
+
+
+def _where(row: BillingSubscription | BillingInvoice, on: Mapping[str, str]) -> str:
+    return f" (Stripe account {on[row.billing_key]})" if row.billing_key in on else ""
 
 
 def explain_subscription(shown: Shown, key: str) -> list[Reason]:
@@ -72,14 +108,14 @@ def _subscription(row: BillingSubscription, shown: Shown) -> list[Reason]:
     ]
 
 
-def _health(shown: Shown) -> Iterable[str]:
+def _health(shown: Shown, on: Mapping[str, str]) -> Iterable[str]:
     for row in shown.subscriptions:
-        yield f"subscription {row.billing_key}: {row.status}"
+        yield f"subscription {row.billing_key}: {row.status}{_where(row, on)}"
     for invoice in _late(shown):
-        yield f"{_name(invoice)} is overdue: {_why_late(invoice)}"
+        yield f"{_name(invoice)} is overdue: {_why_late(invoice)}{_where(invoice, on)}"
     for invoice in shown.invoices:
         if invoice.dispute_status in OPEN:
-            yield f"{_name(invoice)} is disputed: {invoice.dispute_status}"
+            yield f"{_name(invoice)} is disputed: {invoice.dispute_status}{_where(invoice, on)}"
     if not shown.subscriptions:
         yield "it has no subscription"
 

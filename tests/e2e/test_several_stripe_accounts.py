@@ -200,11 +200,14 @@ def test_operators_pause_move_and_compare_each_account_and_see_which(
     assert status["paused"] == {"stripe:eu": "VAT"}
     assert status["stripe_accounts"]["eu"]["open"] > status["stripe_accounts"]["main"]["open"] == 0
     assert command("resume", "--writes", "stripe")[0] == 3
-    assert command("resume", "--stripe-account", "eu")[0] == 0
+    code, resumed = command("resume", "--stripe-account", "eu")
+    assert (code, resumed["due"]) == (0, status["stripe_accounts"]["eu"]["open"])
     settled(several.again())
     assert {quote_row(world, q)["Billing_Status__c"] for q in moved.values()} == {"Live"}
     on = {m["quote"]: m["stripe_account"] for m in command("migrate", "status")[1]["members"]}
     assert on == {quote: name for name, quote in moved.items()}
+    assert command("explain", moved["eu"])[1]["stripe_account"] == "eu"
+    assert command("sync", moved["eu"])[1]["subjects"][0]["stripe_account"] == "eu"
     assert command("reconcile", moved["eu"])[0] == 0
     assert command("reconcile", moved["eu"], moved["main"])[0] == 2
 
@@ -285,6 +288,11 @@ def test_history_of_each_account_is_adopted_and_one_account_of_both_shows_their_
     row = account_row(world, oak)
     assert (row["Stripe_Customer_Id__c"], row["MRR__c"]) == (customer["id"], Decimal(195))
     assert len(world.crm.rows("Billing_Invoice__c", "Id", "Status__c = 'Paid'")) == 2
+    [worth] = [r for r in command("explain", oak)[1]["reasons"] if r["what"] == "MRR__c"]
+    assert worth["says"] == "195.00 USD"
+    assert [one.partition("): ")[2] for one in worth["because"]] == [
+        "78.00 USD (Stripe account main)", "117.00 USD (Stripe account eu)",
+    ]  # fmt: skip
     assert settled(several).flushed == 0
     # A second customer with the e-mail, on one account: a question there, which the list shows with its candidates.
     eu.sign_up("Oak GmbH", "ap@oak.example", seats=1, card="pm_card_visa")

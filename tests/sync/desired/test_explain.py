@@ -21,7 +21,10 @@ from sync.desired.mirror import show
 from sync.desired.quote_status import QuoteView, Shown
 from sync.desired.reasons import Reason
 from sync.facts import Customer, Invoice, InvoicePayment, Line
+from sync.run.several import together
 from tests.sync.deal.deals import EARLY, amended, cancelled, day, deal, fee, line
+from tests.sync.desired.test_mirror import subscription
+from tests.sync.desired.test_mirror import view as a_view
 
 
 def explained(of: Deal, *, on: str = "", now: datetime = EARLY) -> dict[str, Reason]:
@@ -157,9 +160,29 @@ def test_an_account_names_as_overdue_exactly_what_it_counts() -> None:
     def overdue(hour: int) -> Reason:
         now = datetime(2026, 3, 10, hour, tzinfo=UTC)
         view = AccountView("001A", "UTC", now, [Customer(id="cus_1")], [], [], [late])
-        return {r.what: r for r in explain_account(show(view, frozenset({"in_1"})))}["Overdue_Amount__c"]
+        return {r.what: r for r in explain_account({"": show(view, frozenset({"in_1"}))})}["Overdue_Amount__c"]
 
     assert overdue(14).because == ("no open invoice is late",)
     assert overdue(14).says == "0.00 USD, 0 days"
     assert "due 10 Mar 2026" in overdue(16).because[0]
     assert overdue(16).says == "5.00 USD, 0 days"
+
+
+def test_an_account_of_two_stripe_accounts_is_explained_by_what_each_adds_and_what_is_not_added() -> None:
+    now = datetime(2026, 1, 5, tzinfo=UTC)
+    dollars = a_view(now_s=int(now.timestamp()), subscriptions=[subscription(id="sub_a")])
+    euros = a_view(
+        now_s=int(now.timestamp()), subscriptions=[subscription(id="sub_b", currency="eur", customer="cus_2")]
+    )
+    whole = together([dollars, euros])
+    sides = {name: show(view, frozenset(), whole) for name, view in (("main", dollars), ("eu", euros))}
+
+    found = {r.what: r for r in explain_account(sides)}
+
+    assert found["MRR__c"].says == "500.00 USD"
+    assert found["MRR__c"].because == (
+        "sub_a (Active): 500.00 USD (Stripe account main)",
+        "sub_b (Active): 500.00 EUR; not added, another currency (Stripe account eu)",
+    )
+    alone = {r.what: r for r in explain_account({"": show(dollars, frozenset())})}
+    assert alone["MRR__c"].because == ("sub_a (Active): 500.00 USD",)
