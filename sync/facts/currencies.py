@@ -34,6 +34,17 @@ def in_currency(price: Price, currency: str) -> Price:
 
 
 def priced_in(found: Iterable[Fact], currency: str) -> list[Fact]:
-    """The same with each price as a deal in that currency bills by it, where it can."""
-    code = currency.lower()
-    return [in_currency(f, code) if isinstance(f, Price) and is_sold_in(f, code) else f for f in found]
+    """The same with each price as a deal in that currency bills by it, where it can.
+
+    Whether tax comes on top is said of each currency apart. What is not said of this one is no `unspecified` that would be
+    made good on the price: that is said of its own currency only.
+    """
+    return [_priced_in(f, currency.lower()) if isinstance(f, Price) else f for f in found]
+
+
+def _priced_in(price: Price, code: str) -> Price:
+    if price.currency == code or not is_sold_in(price, code):
+        return price
+    found = in_currency(price, code)
+    said = found.tax_behavior != "unspecified"
+    return found if said else found.model_copy(update={"tax_behavior": f"unspecified in {code.upper()}"})

@@ -17,6 +17,7 @@ from sync.desired.compared_rows import Found, RowsView, rows_unlike
 from sync.desired.compared_view import OVER, SCHEDULE_OVER, DealsView, QuoteState
 from sync.desired.differences import Cure, Difference, Kind
 from sync.desired.keys import ACCOUNT, DEAL, KEY
+from sync.desired.mirror import Shown
 from sync.desired.references import live_refs
 from sync.facts import (
     BalanceTransaction,
@@ -43,6 +44,7 @@ from sync.run.known import Known
 from sync.run.mirror import Mirror
 from sync.run.ours import Ours, deal_keys, held_quotes, remembering
 from sync.run.rows import Rows
+from sync.run.unshown import not_shown, shown_of
 
 #: Objects of which every row of an Account is read, so that one that is not there is missing.
 STANDING = frozenset({"Account", *ROW_KINDS})
@@ -130,9 +132,11 @@ class Reconcile:
         # Looked at last: what was written meanwhile is under way, and then the Account is left for later.
         busy = self._busy(customers, known)
         looked = [a for a in standing if a not in busy]
-        expected = self._expected({a: customers[a] for a in looked if customers[a]}, standing)
+        everything, why = shown_of(self.mirror, {a: customers[a] for a in looked if customers[a]})
+        expected = self._expected(everything, standing)
+        looked = [a for a in looked if a not in why]
         ours = self._ours({a: standing[a] for a in looked}, {a: customers[a] for a in looked}, known)
-        found: list[Difference] = []
+        found = [not_shown(account_id, words) for account_id, words in why.items()]
         under_way = self.comparing.under_way(looked)
         for account_id in looked:
             found += self._deals_unlike(standing[account_id], customers[account_id], known, ours)
@@ -212,12 +216,9 @@ class Reconcile:
 
     # ------------------------------------------------------------ what should be there
 
-    def _expected(
-        self, customers: Mapping[str, Sequence[str]], standing: Mapping[str, Standing]
-    ) -> dict[str, list[CrmRow]]:
+    def _expected(self, everything: Mapping[str, Shown], standing: Mapping[str, Standing]) -> dict[str, list[CrmRow]]:
         """The rows of each Account: those that show Stripe, and what its quotes were told last."""
         found: dict[str, list[CrmRow]] = defaultdict(list)
-        everything = self.mirror.show_all(customers)
         for account_id, shown in everything.items():
             found[account_id] += [row for row in self.rows.of_shown(shown) if row.sobject in STANDING]
         there = {(r.sobject, r.key): a for a, one in standing.items() for r in one.rows if r.sobject in TOLD}

@@ -8,6 +8,11 @@ from typing import Any
 
 import pytest
 
+from sync.desired.account_view import AccountView
+from sync.desired.differences import Kind
+from sync.desired.mirror import Shown, show
+from sync.facts import Price
+from sync.facts.currencies import in_currency
 from tests.e2e.book import Book
 from tests.e2e.looks import changes_nothing, quote_row, settled
 from tests.e2e.people import sell
@@ -151,7 +156,7 @@ def test_a_plan_is_shown_renewed_and_taken_over_in_the_currency_that_it_is_bille
 
 @pytest.mark.long
 def test_a_price_of_ours_in_another_currency_is_billed_by_where_its_amount_in_the_deals_is_what_was_signed(
-    world: World, tandem: Tandem
+    world: World, tandem: Tandem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.at("2026-01-10T09:00")
     book = Book(world, tandem)
@@ -178,6 +183,20 @@ def test_a_price_of_ours_in_another_currency_is_billed_by_where_its_amount_in_th
     assert row == {"Currency__c": "USD", "MRR__c": 150}
     _agrees(tandem)
     changes_nothing(tandem)
+
+    # One of which nothing can be said is told, and holds up no comparison of others.
+    def strange(view: AccountView, *more: Any) -> Shown:
+        if view.account_id == book.accounts["birch"]:
+            in_currency(Price(id=theirs, currency="eur"), "usd")
+        return show(view, *more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("sync.run.mirror.show", strange)
+        world.stripe.sign_up("Oak", "ops@oak.example", seats=5, card="pm_card_visa")
+        [told] = tandem.services.pipeline.nightly.sweep.run("test", heal=False).differences
+    assert (told.kind, told.subject) == (Kind.BEHIND, f"account:{book.accounts['birch']}")
+    assert f"BUG-502: The Stripe price {theirs} has no amount in USD" in told.actual
+    settled(tandem)
 
     # Another amount in dollars is another price: the deal is not billed by it.
     world.stripe.post(f"prices/{theirs}", lookup_key="")

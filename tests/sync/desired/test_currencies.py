@@ -64,7 +64,13 @@ def test_an_amount_that_stripe_does_not_name_is_never_guessed() -> None:
 
 def test_a_deal_sees_the_prices_that_it_can_bill_by_in_its_own_currency_and_the_others_as_they_are() -> None:
     other = price("price_2", currency="usd")
-    assert priced_in([PRICE, other, subscription()], "JPY") == [in_currency(PRICE, "jpy"), other, subscription()]
+    [yen, *others] = priced_in([PRICE, other, subscription()], "JPY")
+    assert others == [other, subscription()]
+    assert isinstance(yen, Price)
+    # What is not said of tax in yen can't be made good by what may be said of the price in euros.
+    assert yen == in_currency(PRICE, "jpy").model_copy(update={"tax_behavior": "unspecified in JPY"})
+    taxed = PRICE.model_copy(update={"options": (option("jpy", "3300", tax_behavior="exclusive"),)})
+    assert priced_in([taxed], "JPY") == [in_currency(taxed, "jpy")]
 
 
 @pytest.mark.parametrize(

@@ -111,5 +111,9 @@ def test_a_price_says_what_it_costs_in_each_of_its_currencies(world: World) -> N
     ]  # fmt: skip
     assert prices[single].options == ()
     assert found.one(Ref("price", "tdm_steps")) == prices[other]
+    assert _pages(world, "price") == [
+        "GET /v1/prices",
+        f"GET /v1/prices/{other}",
+    ]  # but for steps, none has a call of its own
     listed = {p.id: p for p in everything(world.stripe(), "price") if isinstance(p, Price)}
     assert listed == prices
