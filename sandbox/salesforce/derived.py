@@ -6,6 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from sandbox.salesforce import addresses, people
 from sandbox.salesforce import standard_facts as facts
 from sandbox.salesforce.errors import SalesforceError
 from sandbox.salesforce.org import CORPORATE_CURRENCY, Org
@@ -15,6 +16,8 @@ from sandbox.salesforce.values import rounded
 
 def fill_before_save(org: Org, entity: str, row: Row, old: Row | None) -> None:
     """Work out the derived values of the row about to be kept; raises what Salesforce refuses."""
+    if org.switches.state_codes:
+        addresses.fill(org.schema.get(entity), row)
     if entity in _BEFORE:
         _BEFORE[entity](org, row, old)
     if "CurrencyIsoCode" in org.schema.get(entity).fields and row.get("CurrencyIsoCode") is None:
@@ -54,6 +57,7 @@ def _opportunity(org: Org, row: Row, old: Row | None) -> None:
 
 
 def _contact(org: Org, row: Row, old: Row | None) -> None:
+    people.check_contact(org, row, old)
     row["Name"] = " ".join(filter(None, (row.get("FirstName"), row.get("LastName"))))
 
 
@@ -179,6 +183,7 @@ def _task(org: Org, row: Row, old: Row | None) -> None:
 
 
 _BEFORE: dict[str, Callable[[Org, Row, Row | None], None]] = {
+    "Account": people.account,
     "Opportunity": _opportunity,
     "Contact": _contact,
     "PricebookEntry": _pricebook_entry,

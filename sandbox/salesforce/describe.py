@@ -75,7 +75,7 @@ def describe(call: Call) -> Reply:
         "lookupLayoutable": None,
         "namedLayoutInfos": [],
         "networkScopeFieldName": None,
-        "recordTypeInfos": [_master_record_type(call, entity)],
+        "recordTypeInfos": [*_record_types(call, entity), _master_record_type(call, entity)],
         "searchLayoutable": True,
         "sobjectDescribeOption": "FULL",
         "supportedScopes": [{"label": f"All {entity.plural}", "name": "everything"}],
@@ -116,6 +116,24 @@ def _summary(call: Call, entity: Entity) -> dict[str, Any]:
         "updateable": may_write and call.access.may(entity, "edit"),
         "urls": {"rowTemplate": f"{url}/{{ID}}", "describe": f"{url}/describe", "sobject": url},
     }
+
+
+def _record_types(call: Call, entity: Entity) -> list[dict[str, Any]]:
+    """Those of the object, and whether this user may give them."""
+    kept = call.org.kept_record_types if call.access.user.id == call.org.integration_user.id else frozenset()
+    own = [row for row in call.org.store.rows("RecordType") if row["SobjectType"] == entity.name]
+    return [
+        _master_record_type(call, entity)
+        | {
+            "available": row["Id"] not in kept,
+            "defaultRecordTypeMapping": False,
+            "developerName": row["DeveloperName"],
+            "master": False,
+            "name": row["Name"],
+            "recordTypeId": row["Id"],
+        }
+        for row in own
+    ]
 
 
 def _master_record_type(call: Call, entity: Entity) -> dict[str, Any]:

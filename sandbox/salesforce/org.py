@@ -72,6 +72,7 @@ class Org:
         self.numbers: Counter[tuple[str, str]] = Counter()
         self.deletions: dict[str, Deletion] = {}
         self.calls_by_hour: Counter[int] = Counter()
+        self.kept_record_types: frozenset[str] = frozenset()
         self._sets = sfdx.permission_sets(package)
         self.id = self.mint.new("00D")
         self._seed()
@@ -151,6 +152,12 @@ class Org:
             TimeZoneSidKey="GMT", LocaleSidKey="en_US", LanguageLocaleKey="en_US", EmailEncodingKey="UTF-8",
             DefaultCurrencyIsoCode=CORPORATE_CURRENCY,
         )  # fmt: skip
+
+    def add_row(self, entity_name: str, **values: Any) -> Row:
+        """A row that nobody could make through the API, seen by everybody at once."""
+        made = self._add(entity_name, **values)
+        self.store.commit(self.clock.now_s())
+        return made
 
     def _add(self, entity_name: str, record_id: str = "", **values: Any) -> Row:
         """A row the org comes with."""

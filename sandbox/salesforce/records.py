@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.salesforce import derived, duplicates
+from sandbox.salesforce import derived, duplicates, people, record_types
 from sandbox.salesforce.access import Access
 from sandbox.salesforce.bodies import Given
 from sandbox.salesforce.errors import SalesforceError, SeveralMatches, deleted, locked, not_found
@@ -149,6 +149,8 @@ class Writer:
     def _save(self, entity: Entity, row: Row, old: Row | None) -> None:
         self._check_references(entity, row, old)
         self._check_owner(entity, row, old)
+        if "RecordTypeId" in entity.fields:
+            record_types.settle(self.org, self.access.user, entity.name, row, old)
         derived.fill_before_save(self.org, entity.name, row, old)
         self._check_required(entity, row)
         for entry in entity.fields.values():
@@ -161,8 +163,23 @@ class Writer:
         if old is None or any(row.get(key) != old.get(key) for key in row.keys() | old.keys() if key not in _STAMPS):
             self.effect = True
         self._keep(entity, row)
+        if entity.name == "Account":
+            self._keep_person(row)
         for name, parent in derived.roll_up_after_save(self.org, entity.name, row):
             self._keep(self.org.schema.get(name), parent)
+
+    def _keep_person(self, account: Row) -> None:
+        """The Contact behind a person account is there and says the same."""
+        theirs = people.contact_of(account)
+        if theirs is None:
+            return
+        contact = self.org.schema.get("Contact")
+        known = self.org.store.get("Contact", account.get("PersonContactId") or "")
+        behind = (known or self._blank(contact)) | theirs
+        self._keep(contact, behind)
+        if known is None:
+            account["PersonContactId"] = behind["Id"]
+            self._keep(self.org.schema.get("Account"), account)
 
     def _keep(self, entity: Entity, row: Row) -> None:
         stamps: Row = dict(zip(_STAMPS, (self.org.now, self.org.now, self.access.user.id), strict=True))

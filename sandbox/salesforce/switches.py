@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sandbox.salesforce import features
 from sandbox.salesforce.calls import Reply
 from sandbox.salesforce.errors import SalesforceError, not_found
 from sandbox.salesforce.ids import full_id
@@ -42,6 +43,11 @@ def _settings(org: Org, log_in: LogIn, data: dict[str, Any]) -> Reply:
     shown = {key: getattr(org.switches, key) for key in _KINDS if key != "token_ttl_s"}
     shown["withheld"] = sorted(org.switches.withheld)
     return Reply(200, shown | {"token_ttl_s": int(org.switches.token_ttl_s)})
+
+
+def _features(org: Org, log_in: LogIn, data: dict[str, Any]) -> Reply:
+    """The org has these features (`features.install`)."""
+    return Reply(200, features.install(org, data))
 
 
 def _commit(org: Org, log_in: LogIn, data: dict[str, Any]) -> Reply:
@@ -107,6 +113,7 @@ def _id(value: Any) -> str:
 
 _SWITCHES: dict[str, Callable[[Org, LogIn, dict[str, Any]], Reply]] = {
     "settings": _settings,
+    "features": _features,
     "commit": _commit,
     "merge": _merge,
     "undelete": _undelete,

@@ -13,6 +13,7 @@ from sync.crm import CrmRow
 from sync.errors import Terminal, Transient
 from sync.gateways.names import Names
 from sync.gateways.salesforce_client import HEAVY_PARTS, Part, PartAnswer, SalesforceHttp, checked_id, part_name
+from sync.gateways.salesforce_creation import of_creation
 from sync.gateways.salesforce_errors import first_error, of_call
 from sync.gateways.salesforce_gone import without_what_is_gone
 from sync.gateways.salesforce_reads import Schema
@@ -104,7 +105,8 @@ class Writes:
         refused = [(a, p) for a, p in zip(answers, parts, strict=True) if not a.ok]
         if refused:
             answer, part = next((r for r in refused if not _is_halted(r[0])), refused[0])
-            raise of_call(answer.status, answer.body, what=part.what, writing=True)
+            given = fields if part.what == "Account" or contact is None else contact
+            raise of_creation(answer.status, answer.body, what=part.what, given=given)
         made = answers[0].body
         return checked_id(str(made.get("id")) if isinstance(made, dict) else "")
 

@@ -13,6 +13,8 @@ log = structlog.get_logger()
 
 #: Refusals that a change of the org's objects, fields, rights and picklists may cure.
 CODES = ("CONF-302", "CONF-304")
+#: Those of a customer whose Account the org would not have: its wishes, or our settings, may be others by now.
+OF_CUSTOMERS = (*CODES, "CONF-303", "DATA-220")
 
 
 class DescribedOrg(Protocol):
@@ -38,7 +40,8 @@ class Configured:
         those that were refused since, for which it may be right already. Returns how many. One call, and none while
         nothing waits.
         """
-        waiting = {_name(one): one for code in CODES for one in self.subjects.failures(code=code)}
+        failed = [(code, one) for code in OF_CUSTOMERS for one in self.subjects.failures(code=code)]
+        waiting = {_name(one): one for code, one in failed if code in CODES or one.key.startswith("customer:")}
         rows = {f"{one.code} {one.sobject}": one.code for code in CODES for one in self.outbox.refused(code)}
         names = waiting.keys() | rows.keys()
         self._tried &= names

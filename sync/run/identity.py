@@ -18,6 +18,7 @@ from sync.desired.identity import Answer, Ask, Belongs, MakeAccount, Mode, Unkno
 from sync.desired.inherited import coupons_of_customers
 from sync.desired.keys import ACCOUNT
 from sync.desired.new_account import NewAccounts, new_account
+from sync.errors import Terminal
 from sync.facts import Coupon, Customer, Fact
 from sync.ports import (
     Asked,
@@ -46,6 +47,8 @@ log = structlog.get_logger()
 
 #: How soon (business time) a customer that nobody in the CRM knew is looked up again by itself.
 LOOK_AGAIN_AFTER = timedelta(days=30)
+#: What the org's own rules stop is tried again hourly on the first day, like its rows; all that is refused once a day.
+OF_A_RULE, FIRST_DAY = "DATA-220", timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -146,9 +149,20 @@ class Identity:
         if isinstance(answer, MakeAccount):
             fields, contact = new_account(customer, self.new_accounts)
             self.subjects.renew(claim)  # whoever took over meanwhile may have made it
-            account_id = self.salesforce.create_account(fields, contact)
+            try:
+                account_id = self.salesforce.create_account(fields, contact)
+            except Terminal as error:
+                return self._not_made(customer, error)
             return self.link(claim, customer, account_id, "made for it")
         return self.brought_about(claim, customer, answer)
+
+    def _not_made(self, customer: Customer, error: Terminal) -> Failed:
+        """The org wants something else of an Account. Nobody tells us when it does no longer: it is tried again by itself."""
+        log.error("account_not_made", code=error.code, stripe_id=customer.id)
+        now = self.clock.now()
+        is_new = now.timestamp() - customer.created_s < FIRST_DAY.total_seconds()
+        soon = error.code == OF_A_RULE and is_new
+        return Failed(error.code, error.message, wake_at=now + (timedelta(hours=1) if soon else FIRST_DAY))
 
     def answer(self, customer: Customer, accounts: Mapping[str, CrmAccount]) -> Answer:
         """Whose it is, as far as can be said. ``accounts`` as `accounts` gives them."""

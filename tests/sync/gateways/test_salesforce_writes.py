@@ -515,3 +515,33 @@ def test_json_is_exact_and_refuses_floats() -> None:
 
 def test_row_results_are_plain_values() -> None:
     assert RowResult(ok=True, salesforce_id="1") == RowResult(ok=True, salesforce_id="1")
+
+
+@pytest.mark.parametrize(
+    ("features", "more", "code", "words"),
+    [
+        ({"required": ["Account.Industry"]}, {}, "DATA-220", "wants more of a new Account than is known of a customer: Industry"),
+        ({"required": ["Contact.Title"]}, {}, "DATA-220", "Give it a value in SELF_SERVE_CONTACT_FIELDS"),
+        ({"state_codes": True}, {"BillingCountry": "Germny"}, "CONF-304", "There's a problem with this country"),
+        ({"fields": [{"object": "Account", "name": "Segment__c", "type": "picklist", "values": ["Web"], "required": True}]},
+         {"Segment__c": "Shop"}, "CONF-304", "add it to the picklist"),
+        ({"record_types": [{"object": "Account", "name": "Partner"}], "keep_record_types": ["Partner"]},
+         {"RecordTypeId": "Partner"}, "CONF-302", "may not give a new Account the record type 012"),
+        ({}, {"OwnerId": "005000000000001AAA"}, "CONF-302", "SELF_SERVE_OWNER_ID"),
+        ({}, {"Shade__c": "red"}, "CONF-302", "Account.Shade__c"),
+        ({}, {"LastName": "Lovelace"}, "CONF-302", "Account.LastName"),  # the org has no person accounts
+        ({}, {"Billing_Email__c": "ada@birch"}, "DATA-220", "Correct it on the customer in Stripe"),
+    ],
+)  # fmt: skip
+def test_what_an_org_wants_otherwise_is_said_with_the_setting_that_decides_it(
+    world: World, features: dict[str, Any], more: dict[str, Any], code: str, words: str
+) -> None:
+    world.switch("features", features)
+    types = {row["Name"]: row["Id"] for row in world.query("SELECT Id, Name FROM RecordType")}
+    given = {key: types.get(value, value) for key, value in more.items()}
+
+    with pytest.raises(SyncError) as caught:
+        world.org().create_account(NEW_ACCOUNT | given, NEW_CONTACT)
+
+    assert (caught.value.code, words in caught.value.message) == (code, True), caught.value.message
+    assert world.query("SELECT Id FROM Account") == []
