@@ -16,7 +16,7 @@ from sync.cli import places
 from sync.cli.naming import code_of
 from sync.cli.options import Json, Yes
 from sync.cli.output import Out, instant, table
-from sync.cli.several import names_of
+from sync.cli.several import StripeAccount, names_of, part_named
 from sync.cli.since import since_of
 from sync.deal.money import format_amount, format_major
 from sync.ports import OutRow, SubjectState
@@ -58,10 +58,13 @@ class Group:
         }
 
 
-def failures(code: Code = None, since: Since = None, json: Json = False, yes: Yes = False) -> int:
+def failures(
+    code: Code = None, since: Since = None, stripe_account: StripeAccount = None, json: Json = False, yes: Yes = False
+) -> int:
     """List what waits for a person, grouped by code and cause: the most first.
 
-    With --since only records that have billing of their own: of rows that Salesforce refused nobody knows the business time.
+    With --since or --stripe-account only records that have billing of their own: of rows that Salesforce refused, and of
+    usage, nobody knows the business time or the Stripe account.
 
     For example:
       tandem failures
@@ -69,10 +72,11 @@ def failures(code: Code = None, since: Since = None, json: Json = False, yes: Ye
     """
     code = code_of(code)
     with places.store() as store:
+        part, all_ = part_named(store, stripe_account), not since and stripe_account is None
         found = store.subjects.failures(code=code, since=since_of(since, store.clock.now()))
-        rows = [] if since else [row for row in store.outbox.failed_rows() if code in (None, row[1])]
-        usage = [g for g in store.usage.set_aside_of() if not since and code in (None, g.code)]
-        groups = grouped(found, names_of(store))
+        rows = [row for row in store.outbox.failed_rows() if code in (None, row[1])] if all_ else []
+        usage = [g for g in store.usage.set_aside_of() if code in (None, g.code)] if all_ else []
+        groups = grouped([s for s in found if part in (None, s.stripe_account)], names_of(store))
         show(Out(json), groups, rows, usage)
     return 0
 

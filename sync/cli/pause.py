@@ -12,7 +12,7 @@ from sync.cli import places
 from sync.cli.exits import Exit, Misused, NotFound
 from sync.cli.options import Json, Yes
 from sync.cli.output import Out, instant
-from sync.cli.several import StripeAccount, names_of
+from sync.cli.several import StripeAccount, part_named
 from sync.cli.since import length_of
 from sync.run.pausing import scope_of
 
@@ -92,8 +92,7 @@ def resume(writes: Writes = None, stripe_account: StripeAccount = None, json: Js
 
 def _due(store: Store, account: str | None) -> int:
     """How many records have something to do: those of the Stripe account that is named, else all."""
-    part = next((part for part, name in names_of(store).items() if name == account), None)
-    if part is not None:
+    if (part := part_named(store, account)) is not None:
         return store.subjects.by_account().get(part, (0, 0))[0]
     return sum(store.subjects.counts(store.clock.now()).due.values())
 
@@ -102,10 +101,7 @@ def _scope(store: Store, writes: Side | None, account: str | None) -> str:
     """What is paused. Misused for a Stripe account that there is not, and for one with writes that are not its own."""
     if account is None:
         return (writes or Side.ALL).value
-    names = sorted(names_of(store).values())
-    if account not in names:
-        there = ", ".join(names) or "one alone, without a name"
-        raise Misused(f"--stripe-account {account}: there is no such account; there is {there}.")
+    part_named(store, account)
     if writes not in (None, Side.STRIPE):
         raise Misused(f"--writes {writes}: Salesforce is one for all Stripe accounts; leave --stripe-account out.")
     return scope_of(account)

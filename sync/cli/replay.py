@@ -17,6 +17,7 @@ from sync.cli.naming import code_of, mark_of, subject_of
 from sync.cli.options import Apply, Json, PlanDigest, Yes, agreed
 from sync.cli.output import Out
 from sync.cli.rehearsal import Rehearsal, keep, rehearse, reviewed, rows_reviewed, unlike
+from sync.cli.several import StripeAccount, part_named
 from sync.cli.since import since_of
 from sync.cli.sync import exit_of, show
 from sync.ports import Mark
@@ -37,6 +38,7 @@ class Asked:
     since: str | None
     everything: bool
     plan: str | None
+    stripe_account: str | None = None  # only what failed on the one of this name
 
     @property
     def chooses(self) -> bool:
@@ -46,7 +48,8 @@ class Asked:
     @property
     def rows_of(self) -> str | None:
         """The code whose refused rows are meant too, "" for all, None for none."""
-        return (self.code or "") if self.chooses and not self.since else None
+        every = self.chooses and not self.since and self.stripe_account is None
+        return (self.code or "") if every else None
 
 
 def replay(
@@ -56,6 +59,7 @@ def replay(
     code: Code = None,
     since: Since = None,
     everything: Annotated[bool, typer.Option("--all", help="Everything that waits for a person.")] = False,
+    stripe_account: StripeAccount = None,
     rate: Annotated[int, typer.Option(min=1, max=6000, help="How many a minute are made due.")] = 600,
     apply: Apply = False,
     plan: PlanDigest = None,
@@ -65,16 +69,17 @@ def replay(
     """Make failed records due again: say first what that would do, with counts, calls and the sum of money.
 
     The workers do the rest. Running it twice does no harm: what is as it should be stays so. With --code or --all, rows
-    that Salesforce refused go again too.
+    that Salesforce refused go again too, unless --stripe-account takes one Stripe account alone.
 
     For example:
       tandem replay --code CONF-301 --since 24h
       tandem replay --code CONF-301 --apply --plan 9c41e2d07b11 --rate 120
+      tandem replay --all --stripe-account eu
       tandem replay 7F3K --apply
     """
     out, code = Out(json), code_of(code)
     with places.services() as services:
-        asked = Asked(code, since, everything, plan)
+        asked = Asked(code, since, everything, plan, stripe_account)
         keys, rows = chosen(services, subjects or (), asked), refused_rows(services, asked)
         if not (keys or rows):
             raise NotFound("nothing that waits for a person matches.")
@@ -93,7 +98,10 @@ def replay(
         if len(go) > ASK_ABOVE:
             out.say(rehearsal.headline)
             agreed(f"Replay {len(go)} records?", yes=yes)
-        marked = make_due(services, [mark_of(key, services) for key in go], rate=rate, out=out)
+        marks = [mark_of(key, services) for key in go]
+        if (part := part_named(services, stripe_account)) is not None:
+            marks = [replace(mark, stripe_account=part) for mark in marks]
+        marked = make_due(services, marks, rate=rate, out=out)
         again = sum(services.outbox.retry_failed(refused) for refused in sorted({one.code for one in rows}))
         _audit(services, rehearsal, go, changed, plan, again)
         return _told(out, rehearsal, marked, changed, again)
@@ -101,16 +109,17 @@ def replay(
 
 def chosen(services: Services, named: Sequence[str], asked: Asked) -> list[str]:
     """The keys that are meant, in the order in which they failed. Misused when nothing was said, or too much."""
+    part = part_named(services, asked.stripe_account)
     if named:
-        if asked.chooses:
-            raise Misused("give subjects, or --code, --since, --all: not both.")
+        if asked.chooses or part is not None:
+            raise Misused("give subjects, or --code, --since, --all with --stripe-account: not both.")
         return list(dict.fromkeys(subject_of(name, services) for name in named))
     if not asked.chooses:
         if asked.plan is None:
             raise Misused("say which: subjects, --code, --since, --all, or --plan DIGEST.")
         return list(reviewed(services, asked.plan)[1])
     found = services.subjects.failures(code=asked.code, since=since_of(asked.since, services.clock.now()))
-    return [state.key for state in found]
+    return [state.key for state in found if part in (None, state.stripe_account)]
 
 
 def refused_rows(services: Services, asked: Asked) -> Sequence[RefusedRows]:

@@ -93,6 +93,17 @@ def names_of(store: Store) -> Mapping[str, str]:
     return {"" if id_ == first else id_: name for id_, name in ids_of(store).items()}
 
 
+def part_named(store: Store, name: str | None) -> str | None:
+    """What the work of the Stripe account of this name is kept under; None without a name. Misused for one that there is not."""
+    if name is None:
+        return None
+    parts = {known: part for part, known in names_of(store).items()}
+    if name not in parts:
+        there = ", ".join(sorted(parts)) or "one alone, without a name"
+        raise Misused(f"--stripe-account {name}: there is no such account; there is {there}.")
+    return parts[name]
+
+
 def ids_of(store: Store) -> Mapping[str, str]:
     """The names of all Stripe accounts by their ids; empty where they have none."""
     return {id_: mark.partition(":")[2] for mark, id_ in store.cursors.realm().items() if mark.startswith("stripe:")}
