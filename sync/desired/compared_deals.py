@@ -33,7 +33,7 @@ from sync.desired.subscription import Wanted, desire
 from sync.desired.takeover_credit import as_credited
 from sync.diff import diff
 from sync.errors import Refused
-from sync.facts import Subscription
+from sync.facts import Customer, Subscription
 from sync.observed import actuals, observe
 from sync.plan import Drift, Plan
 from sync.records import Ref
@@ -62,7 +62,7 @@ def deal_unlike(view: DealsView, deal: Deal) -> list[Difference]:
     wanted = _wanted(view, deal, done)
     if wanted is None:
         return []
-    plan = _plan(view, deal, wanted)
+    plan = _plan(view, deal, wanted, done)
     if not done:
         return [_nothing_there(view, deal)] if plan.operations else []
     standing = _standing(view, deal, done, plan)
@@ -80,9 +80,18 @@ def _wanted(view: DealsView, deal: Deal, done: Mapping[str, Made]) -> Wanted | N
     return None if wanted.waiting else wanted
 
 
-def _plan(view: DealsView, deal: Deal, wanted: Wanted) -> Plan:
+def _payer(view: DealsView, deal: Deal, done: Mapping[str, Made]) -> Customer | None:
+    """The customer that the deal is billed to. Of an Account that has several, since another was merged into it, that need
+    not be the one that pays for new deals: a deal goes on where it is.
+    """
+    there = [one for m in done.values() for one in (m.subscription, m.schedule) if one]
+    on = {one.customer for one in there} or {i.customer for i in view.invoices if i.metadata.get(DEAL) == deal.key}
+    return next((c for c in view.customers if c.id in on), next(iter(view.customers), None))
+
+
+def _plan(view: DealsView, deal: Deal, wanted: Wanted, done: Mapping[str, Made]) -> Plan:
     """What is missing of the deal and what was changed."""
-    customer = (deal.payer.account_id, view.customers[0]) if view.customers else None
+    customer = (deal.payer.account_id, payer) if (payer := _payer(view, deal, done)) else None
     seen = [*view.objects, *view.invoices, *view.prices.values(), *view.coupons.values()]
     objects = as_credited(wanted.objects, view.invoices)
     on = [view.prices[id_] for id_ in sorted(prices_on(deal, view.objects)) if id_ in view.prices]

@@ -89,6 +89,8 @@ def test_two_live_payers_after_a_merge_go_on_apart_until_somebody_says_who_pays(
     by_customer = {s["metadata"]["tandem_deal"]: s["customer"] for s in world.stripe.all("subscription_schedules")}
     assert by_customer == {old: of_loser, kept: of_winner}
     assert customer_of(world, winner) == of_winner
+    [waits] = _differences(tandem)
+    assert waits.endswith("nothing in Stripe: waits: DATA-214")
     summary = world.crm.row("Account", "Billing_Health__c Contracted_MRR__c", f"Id = '{winner}'")
     assert (summary["Billing_Health__c"], summary["Contracted_MRR__c"]) == ("Under Review", Decimal("20.00"))
 
@@ -102,10 +104,17 @@ def test_two_live_payers_after_a_merge_go_on_apart_until_somebody_says_who_pays(
     assert (summary["Billing_Health__c"], summary["Contracted_MRR__c"]) == ("Good", Decimal("120.00"))
     assert len(world.stripe.all("customers")) == 2
     assert {row["Account__c"] for row in world.crm.rows("Billing_Subscription__c", "Account__c")} == {winner}
+    assert _differences(tandem) == []
     world.at("2026-03-01T02:00")
     settled(tandem)
     assert sorted(i["total"] for i in world.stripe.all("invoices")) == [2000, 2000, 2000, 3000, 7000, 7000]
     changes_nothing(tandem)
+
+
+def _differences(tandem: Tandem) -> list[str]:
+    """What a comparison of both sides finds."""
+    report = tandem.services.pipeline.nightly.sweep.run("test", heal=False)
+    return [f"{d.kind}: {d.record} {d.field}: {d.expected}, not {d.actual}" for d in report.differences]
 
 
 def test_a_customer_deleted_in_stripe_ends_its_deal_and_a_new_quote_gets_another(world: World, tandem: Tandem) -> None:

@@ -71,6 +71,14 @@ def test_a_world_that_agrees_has_no_difference(deal: Deal, now: datetime) -> Non
     assert deals_unlike(a_view(billed(deal, now), deal, now)) == []
 
 
+def test_a_deal_that_goes_on_with_the_former_payer_of_its_account_is_no_difference() -> None:
+    deal = a_deal()
+    stripe = billed(deal, LATE)
+    payers = [facts.Customer(id="cus_who_pays_from_now_on"), *stripe.of(facts.Customer)]
+
+    assert deals_unlike(a_view(stripe, deal, LATE, customers=payers)) == []
+
+
 def test_a_quantity_lowered_by_hand_says_what_it_makes_of_mrr() -> None:
     deal = a_deal()
     stripe = billed(deal, LATE)
