@@ -28,18 +28,32 @@ class TaxTrouble:
 
 def tax_troubles(invoices: Iterable[Invoice], zone: str) -> list[TaxTrouble]:
     """Invoices whose tax could not be worked out, and by deal the newest of ours on which none is collected. Days are
-    those of ``zone``.
+    those of ``zone``. Of a taxed invoice with which nothing is wrong any more, what may have been told is over.
     """
     known = [i for i in invoices if not i.deleted]
-    return [*(one for i in known if (one := _of(i)) is not None), *_not_collecting(known, zone)]
+    return [*(one for i in known for one in _of_invoice(i)), *_not_collecting(known, zone)]
 
 
-def _of(invoice: Invoice) -> TaxTrouble | None:
-    unplaced = (
+def _of_invoice(invoice: Invoice) -> list[TaxTrouble]:
+    now = _of(invoice)
+    found = [now] if now else []
+    if now is None and invoice.tax_status is None:
+        return []
+    codes = [code for code in (UNPLACED, NOT_SET_UP) if now is None or code != now.code]
+    return [*found, *(TaxTrouble(f"{code}:{invoice.id}", code, "", "", invoice, stands=False) for code in codes)]
+
+
+def is_unplaced(invoice: Invoice) -> bool:
+    """Whether its tax can't be worked out because nobody knows where the customer is."""
+    return (
         invoice.tax_status == "requires_location_inputs"
         or (invoice.finalization_error_code or "").startswith("customer_tax_location")
         or invoice.tax_disabled == "finalization_requires_location_inputs"
     )
+
+
+def _of(invoice: Invoice) -> TaxTrouble | None:
+    unplaced = is_unplaced(invoice)
     failed = invoice.tax_status == "failed" or invoice.finalization_error_code or invoice.tax_disabled
     if not unplaced and not failed:
         return None
@@ -47,14 +61,18 @@ def _of(invoice: Invoice) -> TaxTrouble | None:
     stands = invoice.status in _OPEN
     state = "It stays a draft" if invoice.status == "draft" else "It went out without tax"
     said = f" Stripe says: {invoice.finalization_error}" if invoice.finalization_error else ""
-    todo = (
-        "Complete the billing address of the Account (or of the customer in Stripe, if it was entered there), then"
-        " finalise the invoice in Stripe."
-        if unplaced
-        else "Look at the tax settings in Stripe, then finalise the invoice there."
-    )
+    todo = _complete(invoice) if unplaced else "Look at the tax settings in Stripe, then finalise the invoice there."
     what = "tax can't be worked out"
     return TaxTrouble(f"{code}:{invoice.id}", code, what, f"{state}. {todo}{said}", invoice, stands)
+
+
+def _complete(invoice: Invoice) -> str:
+    """What is to be done of one whose customer can't be placed: a deal's draft goes on by itself."""
+    ours = invoice.metadata.get(DEAL) or invoice.subscription_metadata.get(DEAL)
+    where = "Complete the billing address of the Account (or of the customer in Stripe, if it was entered there)"
+    if ours and invoice.status == "draft" and invoice.auto_advance is not False:
+        return f"{where}; with the Account's it goes on by itself, else finalise it in Stripe."
+    return f"{where}, then finalise the invoice in Stripe."
 
 
 def _not_collecting(invoices: Iterable[Invoice], zone: str) -> list[TaxTrouble]:

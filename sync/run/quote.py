@@ -4,6 +4,7 @@ stands.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from sync.clock import Clock
 from sync.crm import QuoteGraph
 from sync.desired import frozen
 from sync.desired.preview import cannot_bill
+from sync.desired.promised import Unlike
 from sync.desired.quote_status import NOT_STARTED, QuoteView, blank_fields, quote_fields
 from sync.errors import LeaseLost, Refusal, Refused, SyncError, Terminal, Transient, Unsafe
 from sync.facts import Schedule
@@ -34,13 +36,14 @@ from sync.ports import (
     Stage,
     Subjects,
 )
-from sync.records import Ref
+from sync.records import Operation, Ref
 from sync.run.billing import Billing
 from sync.run.dealing import Signed
 from sync.run.following import winners
 from sync.run.gone_customer import GoneCustomer
 from sync.run.late import late_change
 from sync.run.payers import PayerGone
+from sync.run.placed_again import placed_again
 from sync.run.planner import Planner, Worked
 from sync.run.promise import PromiseCheck, broken, holds
 from sync.run.routing import Routing
@@ -192,10 +195,16 @@ class QuoteRun:
         found = self.promise.unlike(worked.deal, customer)
         self.promise.tell(found, worked.deal, customer, now, run.fence)
         told = self.promise.ways_to_pay(worked.deal, customer)
-        if operations := [*holds(found), *self.promise.released(worked.deal, customer, found), *told]:
+        on = self._placed_again(worked, found)
+        if operations := [*holds(found), *self.promise.released(worked.deal, customer, found), *told, *on]:
             self.billing.keep_promise(claim, run, worked, operations, now)
         if found:
             raise broken(found, worked.deal)
+
+    def _placed_again(self, worked: Worked, unlike: Sequence[Unlike]) -> list[Operation]:
+        known = worked.customer.customer if worked.customer else None
+        leave = {one.invoice.id for one in unlike}
+        return placed_again(self.planner.stripe, self.promise.facts, worked.deal, known, leave)
 
     def _wake(self, worked: Worked, now: datetime) -> datetime | None:
         """When the deal has something to do, or this quote says something else."""

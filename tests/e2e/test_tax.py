@@ -52,6 +52,21 @@ def test_an_address_that_says_too_little_is_asked_for_and_the_deal_goes_on_by_it
     [product] = world.stripe.all("products")
     assert product["tax_code"] == "txcd_10103001"
     assert world.crm.rows("Billing_Issue__c", "Code__c") == []
+
+    # The address goes on both sides: the renewal can't be finalised, which the rep is told, who completes it.
+    [customer] = world.stripe.all("customers")
+    world.crm.change("Account", buyer, BillingPostalCode=None)
+    world.stripe.post(f"customers/{customer['id']}", form={"address": ""})
+    world.at("2026-03-01T02:00")
+    settled(tandem)
+    told = world.crm.row("Billing_Issue__c", "Code__c Status__c Audience__c Detail__c")
+    assert (told["Code__c"], told["Status__c"], told["Audience__c"]) == ("DATA-202", "Open", "Rep")
+    assert "it goes on by itself" in told["Detail__c"]
+    world.crm.change("Account", buyer, BillingPostalCode="78701")
+    settled(tandem)
+    assert billed(world) == [("2026-02-01", 10_837), ("2026-03-01", 10_837)]
+    assert {i["status"] for i in world.stripe.all("invoices")} == {"open"}
+    assert world.crm.row("Billing_Issue__c", "Status__c")["Status__c"] == "Closed"
     changes_nothing(tandem)
 
 
