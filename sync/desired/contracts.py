@@ -18,7 +18,7 @@ from sync.deal.money import round_half_away
 from sync.desired.kept_on import let_go, term_is_over
 from sync.desired.keys import ENDS_ON, FIRST_DAY, RENEWS, TAKES, TERM_END, TRIAL_FROM
 from sync.desired.to_come import contracted, ends_on, monthly_of, next_charge, planned_monthly
-from sync.desired.worth import Terms, monthly, of_items, of_phase, percent_off
+from sync.desired.worth import Terms, at_work, monthly, of_items, of_phase, percent_off
 from sync.errors import Terminal
 from sync.facts import Price, Schedule, Subscription
 
@@ -290,18 +290,19 @@ def _is_fixed(schedule: Schedule, *, sales_led: bool) -> bool:
 
 def _items(subscription: Subscription, terms: Terms) -> list[ContractItem]:
     earning = _subscription_status(subscription) in EARNING
-    positions = of_items(subscription.items, terms, subscription.currency)
+    positions = of_items(subscription.items, terms, subscription.currency, terms.now_s)
+    whole = at_work(subscription, terms.now_s)
     start = terms.day(subscription.start_date_s)
     return [
         ContractItem(
             price=at.price,
             quantity=at.quantity,
-            percent_off=percent_off((*at.coupons, *subscription.coupons), terms, at.price.product),
+            percent_off=percent_off((*at.coupons, *whole), terms, at.price.product),
             monthly=worth if earning else Fraction(0),
             start=start,
             end=None,
         )
-        for at, worth in zip(positions, monthly(positions, subscription.coupons, terms), strict=True)
+        for at, worth in zip(positions, monthly(positions, whole, terms), strict=True)
     ]
 
 

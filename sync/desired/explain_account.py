@@ -98,7 +98,7 @@ def _subscription(row: BillingSubscription, shown: Shown) -> list[Reason]:
     items = [i for i in shown.items if i.billing_subscription == row.billing_key]
     return [
         Reason("Status__c", row.status, tuple(status), reasons.SUBSCRIPTION),
-        _sum("MRR__c", row.mrr, row.currency, (_item(i) for i in items), reasons.REVENUE),
+        _sum("MRR__c", row.mrr, row.currency, (*(_item(i) for i in items), *_given(row, shown)), reasons.REVENUE),
         Reason(
             "Contracted_MRR__c",
             _amount(row.contracted_mrr, row.currency),
@@ -150,6 +150,13 @@ def _item(item: BillingSubscriptionItem) -> str:
     off = f" less {item.discount} %" if item.discount else ""
     unit = "by tiers or use" if item.unit_amount is None else f"{item.unit_amount.normalize():f} a cycle"
     return f"{item.quantity or 0:f} × {unit}{off}: {_amount(item.mrr, item.currency)} a month ({item.billing_key})"
+
+
+def _given(row: BillingSubscription, shown: Shown) -> Iterable[str]:
+    """What the customer as a whole is let off, where it may be among what was taken off."""
+    payer = shown.customer
+    if payer is not None and payer.coupon and row.channel == "Self-Serve" and row.status != "Canceled":
+        yield f"{payer.id} has a discount in Stripe, coupon {payer.coupon}, on what has none of its own: it is counted"
 
 
 def _left(invoice: BillingInvoice) -> str:

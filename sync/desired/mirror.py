@@ -160,10 +160,13 @@ def _item(view: AccountView, deal: Contract, item: ContractItem, key: str) -> Bi
 
 
 def _wake(view: AccountView) -> datetime | None:
-    """When time alone changes a row: an invoice falls due, or another day of delay begins."""
+    """When time alone changes a row: an invoice falls due, another day of delay begins, or a discount stops."""
     now_s = int(view.now.timestamp())
     due = [i.due_date_s for i in view.invoices if i.status == "open" and i.due_date_s and i.due_date_s > now_s]
-    instants = [datetime.fromtimestamp(s, UTC) for s in due]
+    running = [s for s in view.subscriptions if s.ended_at_s is None]
+    ends = [end_s for s in running for some in (s.coupon_ends_s, *(i.coupon_ends_s for i in s.items)) for end_s in some]
+    stops = [end_s for end_s in ends if end_s and end_s > now_s]
+    instants = [datetime.fromtimestamp(s, UTC) for s in (*due, *stops)]
     if any(is_overdue(i, view.now) for i in view.invoices):
         tomorrow = view.terms.day(now_s) + timedelta(days=1)
         instants.append(datetime.combine(tomorrow, time(), tzinfo=zone(view.zone)).astimezone(UTC))

@@ -51,10 +51,22 @@ def _to_come(plan: Subscription, takeover: Takeover, terms: Terms) -> int:
 
 
 def _unused(some: list[tuple[Item, int]], plan: Subscription, start_s: int, takeover: Takeover, terms: Terms) -> int:
-    """The unused rest of what one invoice will bill: items, each with its cycle's end, less the coupons still at work."""
-    positions = of_items((item for item, _ in some), terms, plan.currency, start_s)
-    amounts = charge_by_line(positions, at_work(plan, start_s), terms)
+    """The unused rest of what one invoice will bill: items, each with its cycle's end, less the coupons still at work. One for
+    a single invoice is spent by the next, which need not be this one.
+    """
+    items = [_spent(item, terms) if item.period_end_s < start_s else item for item, _ in some]
+    whole = at_work(plan, start_s)
+    if min(item.period_end_s for item in plan.items) < start_s:
+        whole = terms.unspent(whole)
+    amounts = charge_by_line(of_items(items, terms, plan.currency, start_s), whole, terms)
     return sum(share(amount, start_s, end_s, takeover.at_s) for amount, (_, end_s) in zip(amounts, some, strict=True))
+
+
+def _spent(item: Item, terms: Terms) -> Item:
+    """An item whose discounts for one invoice have done their work."""
+    left = [at for at, coupon in enumerate(item.coupons) if terms.unspent((coupon,))]
+    ends = tuple(item.coupon_ends_s[at] for at in left) if item.coupon_ends_s else ()
+    return item.model_copy(update={"coupons": tuple(item.coupons[at] for at in left), "coupon_ends_s": ends})
 
 
 def said_credit(given: Given, left: int, takeover: Takeover) -> list[str]:

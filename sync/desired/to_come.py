@@ -16,7 +16,10 @@ from sync.facts import Schedule, Subscription
 def monthly_of(subscription: Subscription, terms: Terms, *, lasting: bool = False) -> Fraction:
     """What a subscription comes to a month, exact; ``lasting``: once its limited discounts have run out."""
     worth = monthly(
-        of_items(subscription.items, terms, subscription.currency), subscription.coupons, terms, lasting=lasting
+        of_items(subscription.items, terms, subscription.currency, terms.now_s),
+        at_work(subscription, terms.now_s),
+        terms,
+        lasting=lasting,
     )
     return sum(worth, Fraction(0))
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 
-from sync.deal.calendar import business_day, instant
+from sync.deal.calendar import business_day, instant, seconds
 from sync.deal.money import round_half_away
 from sync.desired.keys import MONTHLY
 from sync.desired.price_of import price_of
@@ -55,6 +55,15 @@ class Terms:
         if exclusive_end_s > start_s and (exclusive_end_s - start_s) % _DAY_S == 0:
             return self.day_before(exclusive_end_s)
         return self.day(max(exclusive_end_s - 1, start_s))
+
+    @property
+    def now_s(self) -> int:
+        """Now, as Unix seconds."""
+        return seconds(self.now)
+
+    def unspent(self, ids: Iterable[str]) -> tuple[str, ...]:
+        """Those of these coupons that go on after an invoice took them."""
+        return tuple(i for i in ids if i not in self.coupons or self.coupons[i].duration != ONE_INVOICE)
 
     def coupons_of(self, ids: Iterable[str]) -> list[Coupon]:
         """Those that are known, in order."""

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sync.facts.base import Fact
 
+#: A discount of which an answer does not say by which coupon it is: those of a phase's items lie too deep in lists.
+UNKNOWN_COUPON = "unknown"
+
 
 class Coupon(Fact):
     """A discount, by percent or by amount."""

@@ -10,6 +10,9 @@ from sync.gateways.stripe_facts import facts_of
 from sync.gateways.stripe_http import StripeHttp
 from sync.gateways.stripe_operations import READS
 
+#: What of a discount makes its coupon whole: four levels with the owner's own, as many as Stripe expands.
+_WHOLE = ("source.coupon.applies_to", "source.coupon.currency_options")
+
 
 def standing_coupons(http: StripeHttp, kind: str, key: str) -> tuple[Fact, ...]:
     """The coupons that stand on a subscription and its items (``coupons_of_subscription``), or on a customer as a whole
@@ -19,13 +22,15 @@ def standing_coupons(http: StripeHttp, kind: str, key: str) -> tuple[Fact, ...]:
 
 
 def _coupon_of_customer(http: StripeHttp, key: str) -> tuple[Fact, ...]:
-    customer = http.find(READS["customer"], {"expand": ["discount.source.coupon"]}, id=key)
+    customer = http.find(READS["customer"], {"expand": [f"discount.{part}" for part in _WHOLE]}, id=key)
     return _coupons_in([customer.get("discount")] if customer else [])
 
 
 def _coupons_of_subscription(http: StripeHttp, key: str) -> tuple[Fact, ...]:
-    """Two calls: of a subscription the coupons of its items lie a level too deep to be expanded."""
-    whole = http.find(READS["subscription"], {"expand": ["discounts.source.coupon"]}, id=key)
+    """Two calls: of a subscription the coupons of its items lie a level too deep to be expanded, and so does of an item's
+    what its coupon is for: an item is one product.
+    """
+    whole = http.find(READS["subscription"], {"expand": [f"discounts.{part}" for part in _WHOLE]}, id=key)
     if whole is None:
         return ()
     params = {"subscription": key, "expand": ["data.discounts.source.coupon"]}

@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sync.errors import Terminal
+from sync.facts.catalogue import UNKNOWN_COUPON
 
 Json = Mapping[str, Any]
 
@@ -83,8 +84,8 @@ def rows(value: object) -> list[Json]:
 
 
 def coupons_of(discounts: object) -> tuple[str, ...]:
-    """Coupon ids in order, of Discount objects (``source.coupon``) or of a phase's entries (``coupon``). Reads must
-    expand `discounts`.
+    """Coupon ids in order, of Discount objects (``source.coupon``) or of a phase's entries (``coupon``, a discount that is
+    taken along, or a promotion code). Reads must expand `discounts`, and what a phase names in place of a coupon.
     """
     found: list[str] = []
     for entry in discounts if isinstance(discounts, list) else []:
@@ -93,7 +94,9 @@ def coupons_of(discounts: object) -> tuple[str, ...]:
         coupon = ref_id(part(entry, "source").get("coupon")) or ref_id(entry.get("coupon"))
         if coupon is None and isinstance(entry.get("discount"), Mapping):
             coupon = ref_id(part(part(entry, "discount"), "source").get("coupon"))
-        found.append(coupon or "unknown")  # a promotion code alone: there is a discount, we can't say which
+        if coupon is None and isinstance(entry.get("promotion_code"), Mapping):
+            coupon = ref_id(part(part(entry, "promotion_code"), "promotion").get("coupon"))
+        found.append(coupon or UNKNOWN_COUPON)
     return tuple(found)
 
 

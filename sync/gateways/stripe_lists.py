@@ -24,7 +24,7 @@ LISTS: Mapping[FactKind, tuple[str, Mapping[str, object]]] = {
     "price": ("prices", SOURCES["price_id"].expand_many()),
     "coupon": ("coupons", SOURCES["coupon"].expand_many()),
     "customer": ("customers", SOURCES["customer_id"].expand_many()),
-    "schedule": ("schedules", {}),
+    "schedule": ("schedules", SOURCES["schedule_id"].expand_many()),
     "subscription": ("subscriptions", SOURCES["subscription_id"].expand_many()),
     "invoice": ("invoices", SOURCES["invoice_id"].expand_many()),
     "charge": ("charges", WITH_REFUNDS),

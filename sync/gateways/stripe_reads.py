@@ -61,14 +61,14 @@ SOURCES: Mapping[str, Source] = {
         ("discounts", "items.data.discounts", "default_payment_method"),
         {"status": "all"},
     ),
-    "schedule_id": Source("schedule", "schedules"),
+    "schedule_id": Source("schedule", "schedules", ("phases.discounts.discount", "phases.discounts.promotion_code")),
     "invoice_id": Source("invoice", "invoices", ("payments",)),
     "payment_intent": Source("payment_intent", "payment_intents"),
 }
 
 #: What is one list of all objects that something has: the list, the parameter that names the owner, and what else narrows it.
 LISTED: Mapping[str, tuple[str, str, Mapping[str, object]]] = {
-    "schedules_of": ("schedules", "customer", {}),
+    "schedules_of": ("schedules", "customer", SOURCES["schedule_id"].expand_many()),
     "credit_notes_of": ("credit_notes", "customer", {}),
     "credit_notes_of_invoice": ("credit_notes", "invoice", {}),
     "pending_items_of": ("pending_items", "customer", {"pending": True}),

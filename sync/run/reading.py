@@ -10,6 +10,7 @@ from typing import TypeVar
 from sync.desired.inherited import coupons_of_customers
 from sync.errors import Terminal
 from sync.facts import Coupon, CreditNote, Customer, Fact, Invoice, Price, Schedule, Subscription
+from sync.facts.catalogue import UNKNOWN_COUPON
 from sync.facts.currencies import in_currency
 from sync.ports import Due, Facts, StripeGateway
 from sync.records import Ref
@@ -22,8 +23,6 @@ SLICE = 50
 #: So long after a payment (business time) nothing is asked about its money unless a notice names it: a new invoice costs
 #: one read, and what happens to its money within the hour has a notice of its own.
 FRESH = timedelta(hours=1)
-#: How a discount is known of which nothing says by which coupon it is.
-UNKNOWN_COUPON = "unknown"
 
 
 @dataclass(frozen=True)

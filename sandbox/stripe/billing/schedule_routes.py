@@ -24,6 +24,10 @@ for _path, _target in (
     ("phases.items.plan", "plan"),
     ("phases.items.discounts.coupon", "coupon"),
     ("phases.discounts.coupon", "coupon"),
+    ("phases.discounts.discount", "discount"),
+    ("phases.discounts.promotion_code", "promotion_code"),
+    ("phases.items.discounts.discount", "discount"),
+    ("phases.items.discounts.promotion_code", "promotion_code"),
     ("phases.add_invoice_items.price", "price"),
     ("phases.default_payment_method", "payment_method"),
 ):

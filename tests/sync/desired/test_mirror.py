@@ -95,6 +95,17 @@ def test_a_self_serve_subscription_is_a_row_of_its_own() -> None:
     assert shown.account.billing_health == "Good"
 
 
+def test_a_discount_that_stops_is_shown_until_then_and_looked_at_again_at_that_second() -> None:
+    ending = subscription(coupons=("half",), coupon_ends_s=(JAN_1 + 7200,))
+    half = {"half": Coupon(id="half", percent_off=Decimal(50), duration="repeating", duration_in_months=1)}
+    shown = show(view(subscriptions=[ending], coupons=half), frozenset())
+    assert (shown.subscriptions[0].mrr, shown.items[0].discount) == (Decimal("250.00"), Decimal("50.00"))
+    assert shown.wake_at == datetime.fromtimestamp(JAN_1 + 7200, UTC)
+    shown = show(view(JAN_1 + 7200, subscriptions=[ending], coupons=half), frozenset())
+    assert (shown.subscriptions[0].mrr, shown.items[0].discount) == (Decimal("500.00"), Decimal("0.00"))
+    assert shown.wake_at is None
+
+
 def test_a_deal_before_its_start_is_scheduled_and_worth_nothing_yet() -> None:
     shown = show(view(JAN_1 - 3600, schedules=[schedule()]), frozenset())
 

@@ -423,6 +423,16 @@ def test_an_amount_off_the_plan_is_foreseen_once_whatever_number_of_items_it_has
     assert given.on_first == 10_581  # 16 of 31 days of 195.00 + 30.00 - 20.00
 
 
+@pytest.mark.parametrize(("start", "given"), [(date(2026, 7, 25), 5_032), (date(2026, 8, 25), 10_065)])
+@pytest.mark.parametrize("on_item", [False, True])
+def test_a_discount_for_one_invoice_is_spent_by_the_next(start: date, given: int, on_item: bool):
+    [item] = plan().items
+    once = {"items": (item.model_copy(update={"coupons": ("once",)}),)} if on_item else {"coupons": ("once",)}
+    terms = Terms({"once": Coupon(id="once", percent_off=Decimal(50), duration="once")}, {}, "UTC", now("2026-06-20"))
+    found = takeover(plan(**once), deal=a_deal(start_date=start))
+    assert foreseen(found, Read(), 495_000, terms).on_first == given
+
+
 def test_an_annual_plan_may_be_worth_more_than_the_first_invoice():
     year = (at("2026-01-01"), at("2027-01-01"))
     annual = plan().items[0].model_copy(update={"period_start_s": year[0], "period_end_s": year[1]})

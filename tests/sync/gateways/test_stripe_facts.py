@@ -29,6 +29,7 @@ from sync.facts import (
     Subscription,
 )
 from sync.gateways.stripe_facts import fact_of, preview_of
+from sync.gateways.stripe_json import coupons_of
 from sync.gateways.stripe_money_facts import method_words
 
 EXAMPLES: dict[str, Any] = json.loads((Path(__file__).parents[2] / "contracts" / "fixtures3.json").read_text())[
@@ -263,6 +264,26 @@ def test_discounts_are_told_by_their_coupons_in_order() -> None:
     fact = fact_of(subscription(items={"data": [item(discounts=expanded)]}, discounts=expanded[:1]))
     assert isinstance(fact, Subscription)
     assert (fact.items[0].coupons, fact.coupons, fact.customer) == (("a", "b"), ("a",), "cus_1")
+
+
+def test_a_phase_names_its_coupon_also_by_a_discount_or_a_promotion_code() -> None:
+    entries = [
+        {"coupon": "a", "discount": None, "promotion_code": None},
+        {"coupon": None, "discount": {"id": "di_1", "source": {"coupon": "b"}}, "promotion_code": None},
+        {"coupon": None, "discount": None, "promotion_code": {"id": "promo_1", "promotion": {"coupon": "c"}}},
+        {"coupon": None, "discount": "di_1", "promotion_code": None},
+    ]
+    assert coupons_of(entries) == ("a", "b", "c", "unknown")
+
+
+def test_a_customers_discount_is_told_by_its_coupon_and_when_it_stops() -> None:
+    obj = {"id": "cus_1", "object": "customer", "created": 1, "livemode": False, "metadata": {}}
+    fact = fact_of({**obj, "discount": {"id": "di_1", "source": {"coupon": "a"}, "end": 5}})
+    assert isinstance(fact, Customer)
+    assert (fact.coupon, fact.coupon_end_s) == ("a", 5)
+    without = fact_of({**obj, "discount": None})
+    assert isinstance(without, Customer)
+    assert (without.coupon, without.coupon_end_s) == (None, None)
 
 
 def test_when_a_discount_stops_working_is_known_where_one_does_by_itself() -> None:

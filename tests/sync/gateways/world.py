@@ -46,6 +46,11 @@ class World:
     def fault(self, **fault: object) -> None:
         requests.post(f"{self.control}/faults", json=fault, timeout=10).raise_for_status()
 
+    def give_discount(self, customer: str, coupon: str) -> None:
+        """A person gives a customer a discount in Stripe."""
+        body = {"customer": customer, "coupon": coupon}
+        requests.post(f"{self.control}/customer_discounts", json=body, timeout=10).raise_for_status()
+
     def log(self, system: str) -> list[dict[str, Any]]:
         """What our gateways said to a vendor, in order."""
         lines = requests.get(f"{self.control}/log", timeout=30).text.splitlines()

@@ -40,6 +40,14 @@ SCHED: dict[str, Any] = {"object": "subscription_schedule", "id": "sub_sched_1",
 INV: dict[str, Any] = {"object": "invoice", "id": "in_1", "customer": "cus_1"}
 ROUTES: Mapping[str, tuple[str, dict[str, Any], str | None]] = {
     "customer": ("customer.created", {"object": "customer", "id": "cus_1"}, "customer:cus_1"),
+    "discount of a customer": (
+        "customer.discount.created", {"object": "discount", "id": "di_1", "customer": "cus_1"}, "customer:cus_1",
+    ),
+    "discount of a subscription": (
+        "customer.discount.created",
+        {"object": "discount", "id": "di_1", "customer": "cus_1", "subscription": "sub_1"},
+        None,
+    ),
     "tax number": ("customer.tax_id.updated", {"object": "tax_id", "id": "txi_1", "customer": "cus_1"}, "tax_numbers:cus_1"),
     "tax number of ours": ("customer.tax_id.updated", {"object": "tax_id", "id": "txi_1", "customer": None}, None),
     "customer gone": ("customer.deleted", {"object": "customer", "id": "cus_1"}, "customer:cus_1"),
