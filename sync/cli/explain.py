@@ -18,6 +18,7 @@ from sync.cli.several import StripeAccount, chosen, knowing, named
 from sync.desired.explain_account import explain_account, explain_subscription
 from sync.desired.explain_deal import explain_deal
 from sync.desired.explain_invoice import explain_invoice
+from sync.desired.explain_rows import explain_invoice_row
 from sync.desired.keys import DEAL
 from sync.desired.mirror import Shown
 from sync.desired.quote_status import QuoteView
@@ -25,7 +26,7 @@ from sync.desired.reasons import REFUSING, Reason
 from sync.errors import SyncError, Terminal, Unsafe
 from sync.facts import Invoice
 from sync.records import Ref
-from sync.run.telling import shown
+from sync.run.telling import shown as as_shown
 
 if TYPE_CHECKING:
     from sync.wiring import Services
@@ -117,10 +118,16 @@ def _of_quote(quote_id: str, services: Services, on: date | None) -> list[Reason
     view = QuoteView(
         signed=services.policy.is_signed(worked.case.quote.quote.status),
         now=services.clock.now(),
-        case=shown(worked),
+        case=as_shown(worked),
         objects=worked.objects,
     )
-    return [*_waiting(quote_id, services, ""), *explain_deal(view, on)]
+    found = [*_waiting(quote_id, services, ""), *explain_deal(view, on)]
+    if on is not None or worked.deal.key != quote_id:
+        return found
+    told = {reason.what for reason in found}
+    return found + [
+        r for r in _of_row(worked.deal.takes or quote_id, worked.deal.payer.account_id, services) if r.what not in told
+    ]
 
 
 def _refused(error: SyncError) -> list[Reason]:
@@ -189,4 +196,12 @@ def _of_invoice(name: str, services: Services) -> list[Reason]:
         raise NotFound(f"there is no invoice {name} in Stripe.")
     link = services.links.by_stripe_id([invoice.customer]).get(invoice.customer)
     account = link.salesforce_id if link else ""
-    return explain_invoice(invoice, services.pipeline.mirror.zone_of([account])[account])
+    found = explain_invoice(invoice, services.pipeline.mirror.zone_of([account])[account])
+    shown = _shown(account, services) if account else None
+    return [*found, *(explain_invoice_row(shown, name) if shown else ())]
+
+
+def _of_row(deal: str, account: str, services: Services) -> list[Reason]:
+    """What the deal's row in the CRM says beside what is worked out from the deal; nothing where it has none."""
+    shown = _shown(account, services)
+    return explain_subscription(shown, deal) if shown else []

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from sync.deal.calendar import say
 from sync.desired import reasons
+from sync.desired.explain_rows import explain_account_row, explain_subscription_row
 from sync.desired.given_back import DISPUTE_STATUS, OPEN_DISPUTE
 from sync.desired.invoice_words import called
 from sync.desired.mirror import Shown
@@ -61,7 +62,7 @@ def explain_account(sides: Mapping[str, Shown]) -> list[Reason]:
         found.append(
             Reason("Last_Payment_Date__c", f"{say(account.last_payment_date)}, {paid}", tuple(lines), reasons.ACCOUNT)
         )
-    return found
+    return [*found, *explain_account_row(shown)]
 
 
 def _together(sides: Mapping[str, Shown]) -> tuple[Shown, Mapping[str, str]]:
@@ -105,6 +106,7 @@ def _subscription(row: BillingSubscription, shown: Shown) -> list[Reason]:
             ("what is planned once all of it has begun and discounts that end have ended",),
             reasons.REVENUE,
         ),
+        *explain_subscription_row(row, shown),
     ]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import fields
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,13 +15,15 @@ from sync.deal.discounts import AmountOff, Discount, Percent
 from sync.deal.forecast import forecast
 from sync.desired import reasons
 from sync.desired.account_view import AccountView
-from sync.desired.explain_account import explain_account
+from sync.desired.explain_account import explain_account, explain_subscription
 from sync.desired.explain_deal import explain_deal
 from sync.desired.explain_invoice import explain_invoice
+from sync.desired.explain_rows import explain_invoice_row
+from sync.desired.mirror import Shown as MirrorShown
 from sync.desired.mirror import show
 from sync.desired.quote_status import QuoteView, Shown
 from sync.desired.reasons import Reason
-from sync.facts import Customer, Invoice, InvoicePayment, Line
+from sync.facts import Charge, Customer, Invoice, InvoicePayment, Item, Line, Price, Refund, Subscription
 from sync.run.several import together
 from tests.sync.deal.deals import EARLY, amended, cancelled, day, deal, fee, line
 from tests.sync.desired.test_mirror import subscription
@@ -186,3 +189,75 @@ def test_an_account_of_two_stripe_accounts_is_explained_by_what_each_adds_and_wh
     )
     alone = {r.what: r for r in explain_account({"": show(dollars, frozenset())})}
     assert alone["MRR__c"].because == ("sub_a (Active): 500.00 USD",)
+
+
+def test_every_amount_and_day_of_a_row_is_explained() -> None:
+    shown = _paid_and_sent_back()
+    rows = {
+        "account": (shown.account, {r.what for r in explain_account({"": shown})}),
+        "subscription": (shown.subscriptions[0], {r.what for r in explain_subscription(shown, "sub_1")}),
+        "invoice": (shown.invoices[0], {r.what for r in _of_invoice()}),
+    }
+    for name, (row, told) in rows.items():
+        values = {f.name: getattr(row, f.name) for f in fields(row)}  # type: ignore[arg-type]
+        wanted = {n for n, v in values.items() if isinstance(v, Decimal | date) and not isinstance(v, datetime)}
+        words = {
+            n: "_".join(p.upper() if p in ("mrr", "arr") else p.capitalize() for p in n.split("_")) for n in wanted
+        }
+        missing = {n for n, word in words.items() if f"{word}__c" not in told} - WITH_ANOTHER
+        assert missing == set(), name
+
+
+def test_what_was_sent_back_of_an_invoice_is_told_refund_by_refund() -> None:
+    said = {reason.what: reason for reason in _of_invoice()}
+    assert said["Amount_Refunded__c"].says == "45.00 USD"
+    assert "re_1, 2026-03-02 00:00Z: 45.00 USD, Succeeded" in said["Amount_Refunded__c"].because
+    assert "a refund leaves it Paid" in said["Amount_Refunded__c"].because
+    assert "inpay_1, 2026-03-01 00:00Z: 195.00 USD, Succeeded" in said["Amount_Paid__c"].because
+    assert said["Amount_Remaining__c"].says == "0.00 USD"
+    assert explain_invoice_row(_paid_and_sent_back(), "in_2") == []
+
+
+#: Told with another field: tax and subtotal with the total, the end of the period with its start, amounts with their days.
+WITH_ANOTHER = {"subtotal", "tax", "period_end", "next_invoice_amount", "last_payment_amount", "issued_on", "due_on"}
+
+
+def _of_invoice() -> list[Reason]:
+    return explain_invoice_row(_paid_and_sent_back(), "in_1")
+
+
+def _paid_and_sent_back() -> MirrorShown:
+    """A subscription of the web site, of which one invoice was paid and 45.00 of it sent back."""
+    march = int(datetime(2026, 3, 1, tzinfo=UTC).timestamp())
+    price = Price(id="price_1", product="prod_1", currency="usd", unit_amount_decimal=Decimal(3900), interval="month")
+    item = Item(id="si_1", price=price, quantity=5, period_start_s=march, period_end_s=march + 31 * 86_400)
+    subscription = Subscription(
+        id="sub_1", customer="cus_1", status="active", currency="usd", start_date_s=march, items=(item,),
+        collection_method="charge_automatically", created_s=march, cancel_at_s=march + 31 * 86_400,
+    )  # fmt: skip
+    payment = InvoicePayment(
+        id="inpay_1", status="paid", amount_minor=19_500, created_s=march, paid_at_s=march, payment_intent="pi_1"
+    )
+    invoice = Invoice(
+        id="in_1", customer="cus_1", number="A-1", status="paid", currency="usd", subscription="sub_1", total_minor=19_500,
+        subtotal_minor=19_500, amount_paid_minor=19_500, created_s=march, payments=(payment,), collection_method="charge_automatically",
+        lines=(Line(amount_minor=19_500, quantity=5, period_start_s=march, period_end_s=march + 31 * 86_400),),
+    )  # fmt: skip
+    refund = Refund(
+        id="re_1", customer="cus_1", payment_intent="pi_1", charge="ch_1", amount_minor=4_500, currency="usd", status="succeeded",
+        created_s=march + 86_400,
+    )  # fmt: skip
+    charge = Charge(
+        id="ch_1",
+        customer="cus_1",
+        payment_intent="pi_1",
+        amount_minor=19_500,
+        currency="usd",
+        status="succeeded",
+        created_s=march,
+    )
+    view = AccountView(
+        "001A", "UTC", datetime(2026, 3, 10, tzinfo=UTC), [Customer(id="cus_1")], [subscription], [], [invoice],
+        charges={"pi_1": [charge]}, refunds=[refund],
+    )  # fmt: skip
+    return show(view, frozenset({"in_1"}))
