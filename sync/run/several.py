@@ -67,11 +67,15 @@ class Mine:
     def __call__(self, standing: Mapping[str, Standing]) -> Mapping[str, Standing]:
         """The same Accounts with what is of this Stripe account."""
         elsewhere: set[tuple[str, str]] = set()
-        for side in (s for s in self.sides() if s.stripe_account != self.own):
-            shown = side.mirror.show_all(customers_of(side.links, standing))
-            elsewhere |= {(row.sobject, row.key) for one in shown.values() for row in self.rows.of_shown(one)}
+        also: set[str] = set()
+        for side in (side for side in self.sides() if side.stripe_account != self.own):
+            customers = customers_of(side.links, standing)
+            also |= customers.keys()
+            elsewhere |= self._rows_of(side, customers)
         [own] = [side for side in self.sides() if side.stripe_account == self.own]
-        elsewhere -= {("Account", account_id) for account_id in customers_of(own.links, standing)}
+        mine = customers_of(own.links, standing)
+        elsewhere -= {("Account", account_id) for account_id in mine}
+        elsewhere -= self._rows_of(own, {a: ids for a, ids in mine.items() if a in also})  # what both of them show
         quotes = [quote.id for one in standing.values() for quote in one.quotes]
         states = self.comparing.states(f"quote:{quote}" for quote in quotes)
         at = {quote: states[key].stripe_account if (key := f"quote:{quote}") in states else "" for quote in quotes}
@@ -84,6 +88,11 @@ class Mine:
             )
             for account_id, one in standing.items()
         }
+
+    def _rows_of(self, side: StripeSide, customers: Mapping[str, Sequence[str]]) -> set[tuple[str, str]]:
+        """Object and key of every row that this Stripe account shows of these Accounts."""
+        shown = side.mirror.show_all(customers) if customers else {}
+        return {(row.sobject, row.key) for one in shown.values() for row in self.rows.of_shown(one)}
 
 
 @dataclass(frozen=True)

@@ -321,3 +321,20 @@ def test_history_of_each_account_is_adopted_and_one_account_of_both_shows_their_
     assert command("identity", "keep-apart", oak, second, "--apply")[0] == 0
     settled(several)
     assert command("identity", "list")[1]["questions"] == []
+
+
+@pytest.mark.long
+def test_what_both_accounts_show_of_one_customer_is_missing_for_neither(
+    world: World, eu: Stripe, several: Tandem
+) -> None:
+    """Each of them took the row that says of the second currency for the other's alone, and healed it for ever."""
+    world.at("2026-02-20")
+    seat = world.crm.product("Seat", currencies=["EUR"])
+    oak = payer(world, "Oak", "Germany")
+    sell(world.crm, [(seat, 10, "50.00", {})], account=oak, currency="EUR", **{**TERMS, "Start_Date__c": "2026-02-20"})
+    world.stripe.sign_up("Oak", "ap@oak.example", seats=5, card="pm_card_visa")
+    settled(several)
+
+    issue = world.crm.row("Billing_Issue__c", "Billing_Key__c Status__c")
+    assert (issue["Billing_Key__c"], issue["Status__c"]) == (f"DATA-228:{oak}:usd", "Open")
+    reconciled_without_a_difference(several)
