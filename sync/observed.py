@@ -110,7 +110,9 @@ def _compare(fact: Fact) -> dict[str, Value]:
     if isinstance(fact, facts.Subscription):
         standing = "canceled" if fact.status in _OVER else AS_PLANNED
         items: list[Value] = [_item_on(item) for item in fact.items]
-        return {"customer": fact.customer, "standing": standing, "metadata": dict(fact.metadata), "items": items}
+        collection: list[Value] = [fact.collection_method, fact.days_until_due if _is_invoiced(fact) else None]
+        found: dict[str, Value] = {"customer": fact.customer, "standing": standing, "metadata": dict(fact.metadata)}
+        return found | {"items": items, "collection": collection, "discounts": list(fact.coupons)}
     if isinstance(fact, facts.Meter):
         return {"status": fact.status, "counts": LAST_ALONE if fact.formula == "last" else EVERY_USE}
     if isinstance(fact, facts.Invoice):
@@ -158,12 +160,11 @@ def _schedule(schedule: facts.Schedule) -> dict[str, Value]:
         return {"customer": schedule.customer, "standing": AS_PLANNED}
     if schedule.status == "canceled" or (schedule.status == "released" and schedule.end_behavior == "cancel"):
         return {"customer": schedule.customer, "standing": schedule.status}
-    invoiced = schedule.collection_method == "send_invoice"
     found: dict[str, Value] = {
         "customer": schedule.customer,
         "standing": AS_PLANNED,
         "end_behavior": schedule.end_behavior,
-        "collection": [schedule.collection_method, schedule.days_until_due if invoiced else None],
+        "collection": [schedule.collection_method, schedule.days_until_due if _is_invoiced(schedule) else None],
         "custom_fields": [list(pair) for pair in schedule.custom_fields],
         "phases": [observe_phase(phase) for phase in schedule.phases],
         "metadata": dict(schedule.metadata),
@@ -171,6 +172,10 @@ def _schedule(schedule: facts.Schedule) -> dict[str, Value]:
     if schedule.status == "not_started":
         found["once"] = [{"items": [_item(item) for item in phase.add_invoice_items]} for phase in schedule.phases]
     return found
+
+
+def _is_invoiced(fact: facts.Schedule | facts.Subscription) -> bool:
+    return fact.collection_method == "send_invoice"
 
 
 def observe_phase(phase: facts.Phase) -> Value:

@@ -32,9 +32,9 @@ from sync.desired.keys import (
     TRUE_UP,
     deal_metadata,
 )
-from sync.desired.labelled import as_labelled
 from sync.desired.made import LET_GO, OVER, Made, begun
 from sync.desired.paying import payment_settings
+from sync.desired.running import as_running
 from sync.desired.schedules import (
     Window,
     compared_items,
@@ -104,7 +104,9 @@ class PlannedObject:
         alone = goes_on(self.track, self.mine.subscription)
         found = [self._subscription()] if self.late or self._stops or alone else []
         if self.mine.subscription is not None and not self.over:
-            found = as_labelled(found, self.mine.subscription, self.track.key, self._metadata())
+            found = as_running(
+                found, self.mine.subscription, self.track.key, self._metadata(), self.deal.terms, put_back=self.put_back
+            )
         schedule = self._schedule()
         if schedule is not None:
             found.append(schedule)
