@@ -23,6 +23,7 @@ from sync.desired.compared_loose import (
     without_deal,
     without_twins,
 )
+from sync.desired.compared_payer import payer_unlike
 from sync.desired.compared_view import ENDS_WITHIN, OVER, DealsView, of_deal
 from sync.desired.differences import OUTSIDE, TANDEM, Cure, Difference, Kind
 from sync.desired.kept_on import let_go, term_is_over
@@ -49,7 +50,7 @@ def deals_unlike(view: DealsView) -> list[Difference]:
         if not _pending(view, deal):
             found += [*deal_unlike(view, deal), *not_ended(view, deal)]
         found += two_live(view, key)
-    return [*found, *counts_twice(view), *without_deal(view), *unlinked(view)]
+    return [*found, *counts_twice(view), *without_deal(view), *unlinked(view), *payer_unlike(view)]
 
 
 # ------------------------------------------------------------------ a deal and its objects

@@ -20,7 +20,7 @@ from sync.records import Desired
 def product_unlike(product: CrmProduct, found: Product) -> list[Difference]:
     """A Stripe product against its Product2: fields that are ours to put right, and an archived one that is sold on."""
     subject = f"product:{product.id}"
-    unlike = _unlike(subject, "", desire_product(product, found), observe(found))
+    unlike = unlike_parts(subject, "", desire_product(product, found), observe(found))
     if product.is_active and not found.active and not found.metadata.get(ARCHIVED):
         unlike.append(
             Difference(
@@ -44,7 +44,7 @@ def product_row_unlike(product_id: str, wanted: Mapping[str, object], stands: Ma
 
 def customer_unlike(account: CrmAccount, found: Customer) -> list[Difference]:
     """A customer against what its Account sends."""
-    return _unlike(f"payer:{account.id}", account.id, sent_to_customer(account), observe(found))
+    return unlike_parts(f"payer:{account.id}", account.id, sent_to_customer(account), observe(found))
 
 
 def archived_prices(account_id: str, running: Iterable[Subscription], prices: Mapping[str, Price]) -> list[Difference]:
@@ -63,7 +63,7 @@ def archived_prices(account_id: str, running: Iterable[Subscription], prices: Ma
     return list(dict.fromkeys(found))
 
 
-def _unlike(subject: str, account_id: str, wanted: Desired, found: Actual) -> list[Difference]:
+def unlike_parts(subject: str, account_id: str, wanted: Desired, found: Actual) -> list[Difference]:
     """One difference for each part, of metadata for each key, that a run would put right."""
     changed = [part for o in diff([wanted], {wanted.ref: found}).operations for part in o.changed]
     pairs: list[tuple[str, object, object]] = []

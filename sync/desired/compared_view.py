@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
 
-from sync.crm import CrmQuote
+from sync.crm import CrmAccount, CrmQuote
 from sync.deal.deal import Deal
 from sync.deal.policy import BillingPolicy
 from sync.desired.contracts import contracts
@@ -68,6 +68,7 @@ class DealsView:
     notes: Sequence[CreditNote] = ()
     balances: Sequence[BalanceTransaction] = ()
     went_back: Sequence[Refund | Dispute] = ()
+    account: CrmAccount | None = None
 
     @property
     def objects(self) -> list[Subscription | Schedule]:

@@ -93,23 +93,27 @@ class StandingReads:
             if quote.account_id in rows:
                 signed[quote.account_id].append(quote)
                 rows[quote.account_id].append(self._lists.row("Quote", raw))
-        return {id_: Standing(id_, tuple(signed[id_]), tuple(rows[id_])) for id_ in rows}
+        payers = {str(raw["Id"]): record_of(self._mappings["Account"], raw, self._names) for raw in answers[0]}
+        return {id_: Standing(id_, tuple(signed[id_]), tuple(rows[id_]), payers[id_]) for id_ in rows}
 
     def _soql(self, sobject: str, ids: Sequence[str]) -> str:
         path = self._names.to_org(ACCOUNT_OF[sobject])
-        columns = ", ".join(dict.fromkeys((*self._lists.columns(sobject), path)))
+        more = self._read_columns("Account") if sobject == "Account" else []
+        columns = ", ".join(dict.fromkeys((*self._lists.columns(sobject), path, *more)))
         return f"SELECT {columns} FROM {self._names.to_org(sobject)} WHERE {path} {_in(ids)}"
 
     def _quote_soql(self, ids: Sequence[str]) -> str:
-        mapped = self._mappings["Quote"]
-        available = self._schema.has("Quote") if any(f.optional for f in mapped.read_fields()) else None
-        columns = dict.fromkeys(
-            (*select(mapped, self._names, available=available, through=""), *self._lists.columns("Quote"))
-        )
+        columns = dict.fromkeys((*self._read_columns("Quote"), *self._lists.columns("Quote")))
         signed = format_soql("Status IN {}", list(self._signed))
         return (
             f"SELECT {', '.join(columns)} FROM Quote WHERE AccountId {_in(ids)} AND {signed} ORDER BY QuoteNumber, Id"
         )
+
+    def _read_columns(self, sobject: str) -> list[str]:
+        """What is selected of an object so that its record can be made of it."""
+        mapped = self._mappings[sobject]
+        available = self._schema.has(sobject) if any(f.optional for f in mapped.read_fields()) else None
+        return select(mapped, self._names, available=available, through="")
 
     def _signed_soql(self, sobject: str, through: str, ids: Sequence[str]) -> str:
         """What hangs on signed quotes of these Accounts."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from sync.crm import CrmQuote
+from sync.crm import CrmAccount, CrmQuote
 from sync.ports.listing import FoundRow
 
 #: Objects that lead to the Accounts which have anything to do with billing.
@@ -25,12 +25,13 @@ class BilledPage:
 @dataclass(frozen=True)
 class Standing:
     """One Account as the CRM has it: its signed quotes, and every record of it that holds something of ours (its own
-    summary, its quotes, its ``Billing_*`` rows).
+    summary, its quotes, its ``Billing_*`` rows); ``account`` is what billing reads of it.
     """
 
     account_id: str
     quotes: tuple[CrmQuote, ...] = ()
     rows: tuple[FoundRow, ...] = ()
+    account: CrmAccount | None = None
 
 
 class SalesforceStanding(Protocol):

@@ -10,7 +10,7 @@ import structlog
 from sync.crm import CrmRow
 from sync.desired.compared_rows import NOTHING
 from sync.desired.differences import Cure, Difference, Kind
-from sync.ports import Links, Outbox, Promises, Subjects
+from sync.ports import Links, Mark, Outbox, Promises, Subjects
 from sync.run.intake import payer_mark, product_mark, quote_mark
 from sync.run.reconcile import Compared, Reconcile, link_of
 from sync.run.rows import KEY
@@ -49,8 +49,7 @@ class Healing:
             self.subjects.mark([quote_mark(quote, difference.account_id)], reason="reconcile")
             healed.add(difference.fingerprint)
         for difference in (d for d in safe if d.kind is Kind.FIELD):
-            kind, _, id_ = difference.subject.partition(":")
-            self.subjects.mark([product_mark(id_) if kind == "product" else payer_mark(id_)], reason="reconcile")
+            self.subjects.mark([_mark(difference)], reason="reconcile")
             healed.add(difference.fingerprint)
         if healed:
             log.info("healed", differences=len(healed))
@@ -71,3 +70,11 @@ class Healing:
             self.outbox.forget(list(rows))
             self.outbox.put(rows.values(), compared.fence)
         return healed
+
+
+def _mark(difference: Difference) -> Mark:
+    """Whose run writes a field of a product, a payer, or of the customer of a deal."""
+    kind, _, id_ = difference.subject.partition(":")
+    if kind == "quote":
+        return quote_mark(id_, difference.account_id)
+    return product_mark(id_) if kind == "product" else payer_mark(id_)

@@ -286,6 +286,7 @@ class Reconcile:
             coupons=known.coupons,
             notes=known.typed(customers, CreditNote),
             balances=known.typed(customers, BalanceTransaction),
+            account=standing.account,
             went_back=[*known.typed(customers, Refund), *known.typed(customers, Dispute)],
         )
 
