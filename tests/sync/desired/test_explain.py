@@ -26,7 +26,7 @@ from sync.desired.reasons import Reason
 from sync.facts import Charge, Customer, Invoice, InvoicePayment, Item, Line, Price, Refund, Subscription
 from sync.run.several import together
 from tests.sync.deal.deals import EARLY, amended, cancelled, day, deal, fee, line
-from tests.sync.desired.test_mirror import subscription
+from tests.sync.desired.test_mirror import item, price, subscription
 from tests.sync.desired.test_mirror import view as a_view
 
 
@@ -175,7 +175,12 @@ def test_an_account_of_two_stripe_accounts_is_explained_by_what_each_adds_and_wh
     now = datetime(2026, 1, 5, tzinfo=UTC)
     dollars = a_view(now_s=int(now.timestamp()), subscriptions=[subscription(id="sub_a")])
     euros = a_view(
-        now_s=int(now.timestamp()), subscriptions=[subscription(id="sub_b", currency="eur", customer="cus_2")]
+        now_s=int(now.timestamp()),
+        subscriptions=[
+            subscription(
+                id="sub_b", currency="eur", customer="cus_2", items=(item(price=price("p_2", currency="eur")),)
+            )
+        ],
     )
     whole = together([dollars, euros])
     sides = {name: show(view, frozenset(), whole) for name, view in (("main", dollars), ("eu", euros))}
