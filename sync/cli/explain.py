@@ -21,8 +21,8 @@ from sync.desired.explain_invoice import explain_invoice
 from sync.desired.explain_rows import explain_invoice_row
 from sync.desired.keys import DEAL
 from sync.desired.mirror import Shown
-from sync.desired.quote_status import QuoteView
-from sync.desired.reasons import REFUSING, Reason
+from sync.desired.quote_status import ENDED, QuoteView
+from sync.desired.reasons import CUSTOMER, REFUSING, Reason
 from sync.errors import SyncError, Terminal, Unsafe
 from sync.facts import Invoice
 from sync.records import Ref
@@ -112,6 +112,8 @@ def _of_quote(quote_id: str, services: Services, on: date | None) -> list[Reason
     try:
         worked = services.pipeline.quotes.preview(quote_id)
     except (Terminal, Unsafe) as error:
+        if (closed := services.pipeline.quotes.closed(quote_id, error)) is not None:
+            return [*_waiting(quote_id, services, ""), Reason("Billing_Status__c", ENDED, (closed,), CUSTOMER)]
         return [*_refused(error), *_waiting(quote_id, services, error.code)]
     if worked is None:
         raise NotFound(f"there is no quote {quote_id} in Salesforce.")

@@ -31,10 +31,15 @@ def preview(
         key = subject_of(quote, services)
         if not key.startswith("quote:"):
             raise Misused(f"{key} is no quote.")
+        here = None
         try:
             here = knowing(services, key)
             worked = here.pipeline.quotes.preview(key.partition(":")[2], shown_only=True)
         except (Terminal, Unsafe) as error:
+            closed = here.pipeline.quotes.closed(key.partition(":")[2], error) if here else None
+            if here and closed is not None:
+                out.answer("preview", {"quote": key, "can_bill": True, **named(here), "closed": closed}, closed)
+                return Exit.DONE
             refusals = error.refusals if isinstance(error, Terminal) else ()
             said = [{"code": r.code, "message": r.message, "record": r.record_id, "field": r.field} for r in refusals]
             said = said or [{"code": error.code, "message": error.message, "record": "", "field": ""}]

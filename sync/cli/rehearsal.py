@@ -219,6 +219,8 @@ def _one(services: Services, key: str, instant: datetime) -> Rehearsed:
             return replace(at_stake, gone=True)
         worked.plan.raise_if_unsafe()
     except SyncError as error:
+        if services.pipeline.quotes.closed(id_, error) is not None:
+            return replace(at_stake, plan=Plan(()))
         return replace(at_stake, code=error.code, message=error.message, passing=isinstance(error, Transient))
     signed, currency = worked.forecast.signed, worked.forecast.currency
     return Rehearsed(key, worked.plan, sum_minor=signed, currency=currency, stripe_account=services.name)

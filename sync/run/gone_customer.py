@@ -14,7 +14,7 @@ from sync.desired.made import made
 from sync.desired.quote_status import ENDED, QuoteView, deal_objects, quote_fields
 from sync.facts import CreditNote, Fact, Invoice, Schedule, Subscription
 from sync.ports import Facts, Links, Promise, Promises, Subjects
-from sync.run.dealing import Case, Dealing, deal_key
+from sync.run.dealing import Case, Dealing, Signed, deal_key
 from sync.run.intake import account_mark, quote_mark
 from sync.run.telling import QuoteTry, Telling
 
@@ -32,24 +32,34 @@ class GoneCustomer:
     subjects: Subjects
     telling: Telling
 
-    def ends(self, run: QuoteTry, customer: str, now: datetime) -> bool:
-        """Whether the quote's deal was cancelled, and so the quote is Ended now and says what is still owed. Not where it
-        was not: what goes on is for people to sign anew (DATA-224).
+    def said_of(self, mine: Signed, customer: str, now: datetime) -> str | None:
+        """What the quote says, signed or not: that its deal is over, and what is still owed. None where nobody cancelled the
+        deal, or the quote would change it by something else: what goes on is for people to sign anew (DATA-224).
         """
-        case = self.dealing.case(run.mine, now)
-        if not is_ended(case.deal) or run.early or (run.promise is None and not case.change.ends):
+        case = self.dealing.case(mine, now)
+        if not is_ended(case.deal) or (mine.accepted_at is None and not case.change.ends):
+            return None
+        return said(case.change, case.deal, customer, self._owed(case, customer, self._objects(customer), now))
+
+    def ends(self, run: QuoteTry, customer: str, now: datetime) -> bool:
+        """Whether the quote's deal was cancelled, and so the quote is Ended now and says what is still owed."""
+        text = None if run.early else self.said_of(run.mine, customer, now)
+        if text is None:
             return False
-        known = [f for kind in ("subscription", "schedule") for f in self.facts.of_customers(kind, [customer])]
-        text = said(case.change, case.deal, customer, self._owed(case, customer, known, now))
+        case = self.dealing.case(run.mine, now)
         new = run.promise is None
         if run.promise is None:
             run.promise = self._freeze(run, text, now)
-        self._show(run, case, text, known, now)
+        self._show(run, case, text, self._objects(customer), now)
         if new:
             others = {case.deal.key, *(c.quote_id for c in case.deal.changes)} - {run.graph.quote.id}
             marks = [quote_mark(quote, case.deal.payer.account_id) for quote in sorted(others)]
             self.subjects.mark([*marks, account_mark(case.deal.payer.account_id)], reason="deal_changed")
         return True
+
+    def _objects(self, customer: str) -> list[Fact]:
+        """What the customer was subscribed to, as it was read last."""
+        return [f for kind in ("subscription", "schedule") for f in self.facts.of_customers(kind, [customer])]
 
     def _owed(self, case: Case, customer: str, known: Iterable[Fact], now: datetime) -> int:
         if not case.change.ends:

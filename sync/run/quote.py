@@ -95,13 +95,26 @@ class QuoteRun:
         as the run would. ``shown_only`` as `Planner.work` has it: with fewer calls, and held against Stripe's preview;
         ``put_back`` too: with what was changed by hand put back.
         """
+        mine = self._mine(quote_id)
+        return self.planner.work(mine, self.clock.now(), shown_only=shown_only, put_back=put_back) if mine else None
+
+    def closed(self, quote_id: str, error: SyncError) -> str | None:
+        """What a quote says that `preview` refuses with this error though it is done: of a deal that was cancelled, and whose
+        customer was deleted in Stripe. None where it stays refused.
+        """
+        mine = self._mine(quote_id) if isinstance(error, PayerGone) else None
+        return (
+            self.gone.said_of(mine, error.customer, self.clock.now()) if mine and isinstance(error, PayerGone) else None
+        )
+
+    def _mine(self, quote_id: str) -> Signed | None:
+        """The quote as it is billed, or would be; None when there is no such quote."""
         graph = self.salesforce.quotes([quote_id]).get(quote_id)
         if graph is None:
             return None
         promise = self.promises.frozen(quote_id)
         signed = frozen.as_signed(frozen.from_json(promise.graph), graph) if promise else graph
-        mine = Signed(signed, promise.signed_at, promise.frozen_at) if promise else Signed(signed)
-        return self.planner.work(mine, self.clock.now(), shown_only=shown_only, put_back=put_back)
+        return Signed(signed, promise.signed_at, promise.frozen_at) if promise else Signed(signed)
 
     # ------------------------------------------------------------ before the signature
 
@@ -125,7 +138,10 @@ class QuoteRun:
             worked = self.planner.work(Signed(graph), now, keep=lambda: self.subjects.renew(claim), shown_only=True)
             worked.plan.raise_if_unsafe()
         except (Terminal, Unsafe) as error:
+            closes = self.gone.said_of(Signed(graph), error.customer, now) if isinstance(error, PayerGone) else None
             view = QuoteView(signed=False, now=now, failure=error, preview=cannot_bill(messages(error)))
+            if closes is not None:
+                view = QuoteView(signed=False, now=now, preview=closes)
             self.telling.show(graph, quote_fields(view), fence=fence)
             return Done()
         view = QuoteView(signed=False, now=now, case=shown(worked), preview=worked.preview.text)

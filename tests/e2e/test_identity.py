@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from sync.cli.rehearsal import rehearse
 from tests.e2e.looks import changes_nothing, quote_row, settled
-from tests.e2e.people import change, sell
+from tests.e2e.people import change, draft_change, sell
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
 
@@ -152,9 +153,14 @@ def test_a_customer_deleted_in_stripe_ends_its_deal_and_a_new_quote_gets_another
     changes_nothing(tandem)
 
     before = world.mark()
-    ended = change(
-        world.crm, deal, kind="Cancellation", Start_Date__c="2026-02-15", Proration_Policy__c="Stripe", Credit_Policy__c="Balance"
+    ended = draft_change(
+        world.crm, deal, kind="Cancellation", Start_Date__c="2026-02-15", Proration_Policy__c="Stripe", Credit_Policy__c="Balance",
+        Billing_Request__c="Check",
     )  # fmt: skip
+    tandem.drain()
+    assert "10.00 USD" in quote_row(world, ended)["Billing_Preview__c"]
+    assert quote_row(world, ended)["Billing_Code__c"] is None
+    world.crm.accept(ended)
     tandem.drain()
 
     said = quote_row(world, ended)
@@ -165,6 +171,8 @@ def test_a_customer_deleted_in_stripe_ends_its_deal_and_a_new_quote_gets_another
     made = quote_row(world, deal)
     assert (made["Billing_Status__c"], made["Billing_Code__c"]) == ("Ended", None)
     assert "10.00 USD" not in made["Billing_Message__c"]
+    rehearsed = rehearse(tandem.services, [f"quote:{ended}", f"quote:{deal}"])
+    assert [one.result for one in rehearsed.subjects] == ["nothing to do"] * 2
     assert world.writes(before, "stripe") == []
     again = change(world.crm, deal, kind="Cancellation", Start_Date__c="2026-02-15")
     tandem.drain()
