@@ -4,16 +4,20 @@ then done; what waited for it goes on by itself.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from sync.crm import CrmAccount
 from sync.errors import Transient
 from sync.facts import Customer
-from sync.ports import Facts, Identities, Links, Mark, NewLink, SalesforceGateway, StripeGateway, Subjects
+from sync.ports import Claim, Facts, Identities, Links, Mark, NewLink, SalesforceGateway, StripeGateway, Subjects
 from sync.records import Ref
 from sync.run.following import former_link, payer_link, payer_of, winners
 from sync.run.intake import unit_of
 from sync.run.marks import called, history_marks
+
+#: Machine seconds between two looks whether a unit is free.
+LOOK_AGAIN_S = 0.2
 
 
 class NotThere(Exception):
@@ -61,6 +65,7 @@ class Answers:
     facts: Facts
     subjects: Subjects
     identities: Identities
+    patience_s: float = 10.0  # machine seconds for which a run that is under way is waited for
 
     def link(self, account_id: str, customer_id: str) -> Answer:
         """What it takes that this customer pays for this Account. Raises NotThere, or Forbidden where either has
@@ -125,7 +130,7 @@ class Answers:
         deal may have been given a customer since.
         """
         pair = answer.pair
-        claim = self.subjects.take_merged(unit_of(pair.account.id), unit_of(pair.customer.id))
+        claim = self._held(pair)
         try:
             if self._links_of(pair.account.id, pair.customer.id) != (pair.payer, pair.link):
                 raise Transient(
@@ -136,6 +141,23 @@ class Answers:
             self.links.replace(answer.links)
         finally:
             self.subjects.release(claim)
+
+    def _held(self, pair: Pair) -> Claim:
+        """Account and customer as one unit, held; who works on either now is waited for a little."""
+        deadline = time.monotonic() + self.patience_s
+        while True:
+            try:
+                return self.subjects.take_merged(unit_of(pair.account.id), unit_of(pair.customer.id))
+            except Transient as error:
+                if error.code != "TEMP-402":
+                    raise
+                if time.monotonic() >= deadline:
+                    raise Transient(
+                        "TEMP-402",
+                        f"Account {pair.account.name} ({pair.account.id}) or customer {pair.customer.id} is being worked on "
+                        "just now. Nothing was written; run the same command again.",
+                    ) from error
+            time.sleep(LOOK_AGAIN_S)
 
     # ------------------------------------------------------------ looking
 

@@ -15,11 +15,12 @@ from tests.sync.run.conftest import Place, customer
 BIRCH = CrmAccount(id="001A", name="Birch")
 
 
-def answers(place: Place) -> Answers:
+def answers(place: Place, subjects: Any = None) -> Answers:
+    """One that waits for nobody, unless it is given ``subjects`` of its own."""
     vendors: Any = {"stripe": place.stripe, "salesforce": place.salesforce}
-    return Answers(
-        **vendors, links=place.links, facts=place.facts, subjects=place.subjects, identities=place.identities
-    )
+    stored: Any = {"links": place.links, "facts": place.facts, "identities": place.identities}
+    patience_s = 10.0 if subjects else 0.0
+    return Answers(**vendors, **stored, subjects=subjects or place.subjects, patience_s=patience_s)
 
 
 def payer(place: Place) -> str | None:
@@ -66,3 +67,29 @@ def test_nothing_is_linked_while_a_deal_of_the_account_runs_and_none_starts_whil
 
     assert payer(place) == "cus_1"
     assert place.subjects.claim_unit("deal") is not None
+
+
+def test_a_deal_that_ends_within_seconds_is_waited_for(place: Place) -> None:
+    place.stripe.has(customer("cus_1"))
+    place.salesforce.has(BIRCH)
+    place.mark("quote:0Q0A", lane="deal", unit="unit:001A")
+    running = place.subjects.claim_unit("deal")
+    assert running is not None
+
+    class Ending:
+        """The subjects, of which the deal ends once somebody has asked for its unit in vain."""
+
+        def take_merged(self, into: str, other: str) -> Any:
+            try:
+                return place.subjects.take_merged(into, other)
+            except Transient:
+                place.subjects.finish(running, {"quote:0Q0A": Failed("DATA-213", "Who is it?", ("001A",))})
+                raise
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(place.subjects, name)
+
+    waiting = answers(place, Ending())
+    waiting.apply(waiting.link("001A", "cus_1"), by="ann", reason="")
+
+    assert payer(place) == "cus_1"
