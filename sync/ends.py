@@ -11,9 +11,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 #: The kind of Stripe object that each CRM object stands for.
-KINDS: Mapping[str, str] = {"Account": "customer", "Product2": "product", "Quote": "subscription"}
+KINDS: Mapping[str, str] = {
+    "Account": "customer",
+    "Product2": "product",
+    "Quote": "subscription",
+    "Billing_Subscription__c": "subscription",
+    "Billing_Invoice__c": "invoice",
+}
+#: CRM objects that are sent to theirs. What Tandem shows is nobody's to send.
+SENDING = ("Account", "Product2", "Quote")
 #: CRM objects that can be filled from theirs. A Quote is what was signed: nothing of Stripe fills it by a line alone.
-FILLED = ("Account", "Product2")
+FILLED = ("Account", "Product2", "Billing_Subscription__c", "Billing_Invoice__c")
 METADATA = "metadata."
 #: Stripe's limit of a metadata key, and of its value.
 KEY_LENGTH, VALUE_LENGTH = 40, 500
@@ -50,9 +58,9 @@ def end_of(text: str) -> End:
 
 def target_faults(text: str, api_name: str) -> list[str]:
     """What is wrong with a line of this CRM object that sends to this place; nothing if all is well as far as words go."""
-    end, kind = end_of(text), KINDS.get(api_name)
-    if kind is None:
-        return [f"to sends fields of {', '.join(KINDS)} only"]
+    if api_name not in SENDING:
+        return [f"to sends fields of {', '.join(SENDING)} only"]
+    end, kind = end_of(text), KINDS[api_name]
     if end.kind == kind and end.key is not None:
         return key_faults(end.key)
     if end.kind != kind or end.path not in SENT[kind]:
@@ -77,7 +85,7 @@ def source_faults(text: str, api_name: str) -> list[str]:
     """As `target_faults`, of a line that is filled from there."""
     end = end_of(text)
     if api_name not in FILLED:
-        return [f"from fills fields of {' and '.join(FILLED)} only"]
+        return [f"from fills fields of {', '.join(FILLED)} only"]
     kind = KINDS[api_name]
     if end.kind != kind or not end.path or end.path == "metadata" or end.key == "":
         return [f"from {text!r} is none of {kind}.metadata.KEY or a member of the {kind}"]

@@ -4,7 +4,7 @@ change by themselves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
@@ -23,9 +23,7 @@ from sync.desired.opportunity import BilledDeal, billed
 from sync.desired.past_deals import changes_at
 from sync.desired.renewed import followers
 from sync.desired.use_issues import use_issues
-from sync.facts import (
-    Customer,
-)
+from sync.facts import Customer, Invoice, Subscription
 from sync.shown import (
     AccountSummary,
     BillingInvoice,
@@ -54,6 +52,8 @@ class Shown:
     customer: Customer | None = None  # the first of the Account's, its payer
     settled: tuple[str, ...] = ()  # keys of issues that are over, if they were ever opened
     undone: tuple[str, ...] = ()  # keys of payments that nobody waits for, if anybody ever did
+    #: What of Stripe the mappings fill more fields of a row from, by its key.
+    sources: Mapping[str, Invoice | Subscription] = field(default_factory=dict)
     overdue: frozenset[str] = frozenset()  # invoices that count as overdue now, in whatever currency
 
 
@@ -96,8 +96,16 @@ def show(view: AccountView, invoice_ids: frozenset[str], whole: AccountView | No
         payments=tuple(row for i in named for row in payment_rows(view, i, given[i.id])),
         undone=tuple(key for i in named for key in not_waited_for(i)),
         wake_at=_wake(view),
+        sources={**{i.id: i for i in named}, **_leading(view, deals)},
         overdue=frozenset(i.id for i in view.invoices if is_overdue(i, view.now) and not i.deleted),
     )
+
+
+def _leading(view: AccountView, deals: Iterable[Contract]) -> dict[str, Subscription]:
+    """By contract the subscription that its row names first."""
+    by_id = {s.id: s for s in view.subscriptions}
+    firsts = ((d.key, by_id.get(d.subscription_ids[0])) for d in deals if d.subscription_ids)
+    return {key: first for key, first in firsts if first is not None}
 
 
 def _subscription(view: AccountView, deal: Contract, renewed_by: str | None) -> BillingSubscription:

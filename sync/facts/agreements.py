@@ -50,6 +50,7 @@ class Subscription(Fact):
     items: tuple[Item, ...] = ()
     coupons: tuple[str, ...] = ()  # on the subscription as a whole
     coupon_ends_s: tuple[int | None, ...] = ()  # as an item's
+    values: dict[str, str | int | bool] = Field(default_factory=dict)  # more of its plain members, by the SDK's names
 
 
 class PhaseItem(BaseModel):

@@ -117,6 +117,7 @@ class Invoice(Fact):
     country: str | None = None  # where the customer was when it was last worked out
     finalization_error: str | None = None  # Stripe's own words
     finalization_error_code: str | None = None
+    values: dict[str, str | int | bool] = Field(default_factory=dict)  # more of its plain members, by the SDK's names
     total_minor: int = 0
     amount_due_minor: int = 0
     amount_paid_minor: int = 0

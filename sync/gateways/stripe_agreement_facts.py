@@ -21,6 +21,7 @@ from sync.gateways.stripe_json import (
     rows,
 )
 from sync.gateways.stripe_money_facts import method_words
+from sync.gateways.stripe_shapes import values_of
 
 
 def _item(obj: Json, currency: str) -> Item:
@@ -66,6 +67,7 @@ def subscription(obj: Json) -> Subscription:
         items=tuple(_item(i, currency) for i in rows(need(obj, "items", Mapping))),
         coupons=coupons_of(obj.get("discounts")),
         coupon_ends_s=coupon_ends_of(obj.get("discounts")),
+        values=values_of("subscription", obj),
     )
 
 

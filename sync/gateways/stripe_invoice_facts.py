@@ -18,6 +18,7 @@ from sync.gateways.stripe_json import (
     rows,
     tax_sum,
 )
+from sync.gateways.stripe_shapes import values_of
 
 #: How a payment intent shows that the customer is to send money.
 TRANSFER = "display_bank_transfer_instructions"
@@ -148,6 +149,7 @@ def invoice(obj: Json) -> Invoice:
         auto_advance=obj.get("auto_advance"),
         subtotal_minor=need(obj, "subtotal", int),
         **_taxes(obj),
+        values=values_of("invoice", obj),
         total_minor=need(obj, "total", int),
         amount_due_minor=need(obj, "amount_due", int),
         amount_paid_minor=need(obj, "amount_paid", int),

@@ -18,13 +18,37 @@ import typing_extensions
 from stripe.params import CustomerUpdateParams, ProductUpdateParams
 
 from sync.ends import METADATA, end_of
-from sync.facts import Customer, Fact, Product
+from sync.facts import Customer, Fact, Invoice, Product, Subscription
 from sync.mapping import TYPES, FieldMap, MappingFaults, Mappings
 from sync.yaml_nodes import FileFault
 
-READ: Mapping[str, type] = {"customer": stripe.Customer, "product": stripe.Product}
+READ: Mapping[str, type] = {
+    "customer": stripe.Customer,
+    "product": stripe.Product,
+    "subscription": stripe.Subscription,
+    "invoice": stripe.Invoice,
+}
 WRITTEN: Mapping[str, type] = {"customer": CustomerUpdateParams, "product": ProductUpdateParams}
-FACTS: Mapping[str, type[Fact]] = {"customer": Customer, "product": Product}
+FACTS: Mapping[str, type[Fact]] = {
+    "customer": Customer,
+    "product": Product,
+    "subscription": Subscription,
+    "invoice": Invoice,
+}
+#: Of kinds that there are many of, the members that are kept beside what our own facts have; of the others all.
+KEPT: Mapping[str, frozenset[str]] = {
+    "subscription": frozenset(
+        (
+            "description", "cancellation_details.comment", "cancellation_details.feedback", "cancellation_details.reason",
+        )
+    ),
+    "invoice": frozenset(
+        (
+            "account_name", "billing_reason", "customer_email", "customer_name", "customer_phone", "description", "footer",
+            "receipt_number", "statement_descriptor",
+        )
+    ),
+}  # fmt: skip
 #: Members that say nothing of the customer or the product itself, are told in another form, or only where Stripe is asked
 #: for more than the object.
 LEFT_OUT = frozenset(
@@ -53,8 +77,10 @@ def checked(mappings: Mappings) -> Mappings:
 
 @functools.cache
 def members(kind: str) -> Mapping[str, type]:
-    """Every plain member of this kind of object, by path, with its type."""
-    return dict(_leaves(READ[kind], "", 1))
+    """Every plain member of this kind of object that is known of it, by path, with its type."""
+    kept = KEPT.get(kind)
+    own = FACTS[kind].model_fields
+    return {path: t for path, t in _leaves(READ[kind], "", 1) if kept is None or path in kept or path in own}
 
 
 @functools.cache

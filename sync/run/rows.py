@@ -13,8 +13,8 @@ from typing import Any
 from sync.crm import CrmRow
 from sync.desired.invoice_rows import WAITS
 from sync.desired.mirror import Shown
-from sync.ends import end_of
-from sync.facts import Customer, Product
+from sync.ends import FILLED, end_of
+from sync.facts import Customer, Fact, Invoice, Product, Subscription
 from sync.mapping import Mappings, plain
 from sync.shown import (
     AccountSummary,
@@ -55,10 +55,10 @@ class Rows:
         self._names = {
             api_name: {plain(name): name for name in one.written()} for api_name, one in mappings.objects.items()
         }
-        self._filled = mappings["Account"].filled()
+        self._filled = {name: mappings[name].filled() for name in FILLED}
         #: What of a product's fields is filled from Stripe; then only its own run writes them.
-        self.of_product = mappings["Product2"].filled()
-        self._longest = {name: mappings[name].longest() for name in ("Account", "Product2")}
+        self.of_product = self._filled["Product2"]
+        self._longest = {name: mappings[name].longest() for name in FILLED}
         self._read = {
             one.record: {f.attribute: f.api_name for f in one.read_fields() if f.attribute}
             for one in mappings.objects.values()
@@ -73,25 +73,24 @@ class Rows:
         """Every row of an Account's mirror, parents first."""
         return [
             self.account(shown.account, shown.customer),
-            *map(self.subscription, shown.subscriptions),
+            *(self.subscription(one, shown.sources.get(one.billing_key)) for one in shown.subscriptions),
             *map(self.item, shown.items),
-            *map(self.invoice, shown.invoices),
+            *(self.invoice(one, shown.sources.get(one.billing_key)) for one in shown.invoices),
             *map(self.payment, shown.payments),
             *map(self.told_once, shown.issues),
         ]
 
     def account(self, record: AccountSummary, customer: Customer | None = None) -> CrmRow:
         """The summary on the Account, by its Id, and what the mappings fill from its ``customer``."""
-        filled = self._held("Account", {name: value_at(customer, source) for name, source in self._filled.items()})
-        fields = self._fields("Account", record) | filled
+        fields = self._fields("Account", record) | self._of_stripe("Account", customer)
         fields["Overdue_Days__c"] = min(record.overdue_days or 0, MOST_DAYS)
         return CrmRow("Account", "Id", record.id, fields, record.id)
 
-    def subscription(self, record: BillingSubscription) -> CrmRow:
-        """The one row of a deal or a self-serve plan. That nothing renews it is said by a blank which alone causes no
-        write: that the row loses its follower does.
+    def subscription(self, record: BillingSubscription, first: Fact | None = None) -> CrmRow:
+        """The one row of a deal or a self-serve plan, and what the mappings fill from its ``first`` subscription. That
+        nothing renews it is said by a blank which alone causes no write: that the row loses its follower does.
         """
-        fields = self._fields(SUBSCRIPTION, record, without=("renewed_by",))
+        fields = self._fields(SUBSCRIPTION, record, without=("renewed_by",)) | self._of_stripe(SUBSCRIPTION, first)
         follower = record.renewed_by
         parent = {"Renewed_By__r": (SUBSCRIPTION, KEY, follower)} if follower else {}
         blank: dict[str, object] = {} if follower else {self._names[SUBSCRIPTION]["renewed_by"]: None}
@@ -122,9 +121,9 @@ class Rows:
         kind, status = payment.fields.get(names["type"]), payment.fields.get(names["status"])
         return kind == "Payment" and status in WAITS.values()
 
-    def invoice(self, record: BillingInvoice) -> CrmRow:
-        """An invoice, under its Account, beside its contract's row if it has one."""
-        fields = self._fields(INVOICE, record, without=("billing_subscription",))
+    def invoice(self, record: BillingInvoice, invoice: Fact | None = None) -> CrmRow:
+        """An invoice, under its Account, beside its contract's row if it has one, and what the mappings fill from it."""
+        fields = self._fields(INVOICE, record, without=("billing_subscription",)) | self._of_stripe(INVOICE, invoice)
         contract = record.billing_subscription
         parent = {"Billing_Subscription__r": (SUBSCRIPTION, KEY, contract)} if contract else {}
         return CrmRow(INVOICE, KEY, record.billing_key, fields, record.account, parent, currency=record.currency)
@@ -177,17 +176,17 @@ class Rows:
 
     def product(self, product_id: str, stripe_id: str, found: Product | None = None) -> CrmRow:
         """What the product is in Stripe, and what the mappings fill from it."""
-        filled = {name: value_at(found, source) for name, source in self.of_product.items()} if found else {}
-        filled = self._held("Product2", filled)
+        filled = self._of_stripe("Product2", found) if found else {}
         return CrmRow("Product2", "Id", product_id, {"Stripe_Product_Id__c": stripe_id, **filled}, product_id)
 
     def line(self, line_id: str, fields: Mapping[str, object], account_id: str | None) -> CrmRow:
         """What a quote line comes to over the contract."""
         return CrmRow("QuoteLineItem", "Id", line_id, dict(fields), account_id or line_id)
 
-    def _held(self, sobject: str, filled: Mapping[str, object]) -> dict[str, object]:
-        """What Stripe fills, no longer than its fields."""
+    def _of_stripe(self, sobject: str, fact: Fact | None) -> dict[str, object]:
+        """What Stripe fills of this object, no longer than its fields; blank where there is nothing (yet)."""
         longest = self._longest[sobject]
+        filled = {name: value_at(fact, source) for name, source in self._filled[sobject].items()}
         return {
             name: shortened(value, longest[name]) if name in longest and isinstance(value, str) else value
             for name, value in filled.items()
@@ -207,14 +206,16 @@ def nowhere(_: object) -> frozenset[str]:
     return frozenset()
 
 
-def value_at(fact: Customer | Product | None, source: str) -> object:
+def value_at(fact: Fact | None, source: str) -> object:
     """What a source of the mappings says of this object; blank without one."""
     end = end_of(source)
     if fact is None:
         return None
     if end.key is not None:
         return fact.metadata.get(end.key)
-    return getattr(fact, end.path) if end.path in type(fact).model_fields else fact.values.get(end.path)
+    if end.path in type(fact).model_fields:
+        return getattr(fact, end.path)
+    return fact.values.get(end.path) if isinstance(fact, Customer | Product | Subscription | Invoice) else None
 
 
 def _value(name: str, value: object) -> object:

@@ -14,6 +14,11 @@ from tests.e2e.looks import changes_nothing, settled
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
 
+#: Lines of fields that the package has, filled by something else: an org of the sandbox has no others on these objects.
+SHOWN = {
+    "billing_invoice": ("PDF_URL__c", "invoice.footer"),
+    "billing_subscription": ("Stripe_URL__c", "subscription.metadata.cost_center"),
+}
 OWN = "  AccountNumber: {type: text, owner: tandem, from: customer.metadata.erp_number, length: 40}\n"
 
 
@@ -22,6 +27,11 @@ def test_a_field_that_a_customer_adds_by_one_line_is_filled_from_stripe(
 ) -> None:
     product = (builtin() / "account.yaml").read_text(encoding="utf-8")
     (tmp_path / "account.yaml").write_text(product + OWN, encoding="utf-8")
+    for name, (field, source) in SHOWN.items():
+        lines = (builtin() / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+        kept = [line for line in lines if not line.strip().startswith(field)]
+        kept.append(f"  {field}: {{type: text, owner: tandem, from: {source}, length: 90}}")
+        (tmp_path / f"{name}.yaml").write_text("\n".join(kept), encoding="utf-8")
     tandem = make_tandem(tandem_mappings=tmp_path)
     world.at("2026-01-10T09:00")
     book = Book(world, tandem)
@@ -43,6 +53,17 @@ def test_a_field_that_a_customer_adds_by_one_line_is_filled_from_stripe(
     world.stripe.post(f"customers/{book.customer('acme')}", form={"metadata[erp_number]": ""})
     settled(tandem)
     assert _number(world, book) is None
+
+    # So are a deal's row from its subscription, and an invoice's from the invoice, as long as somebody may change it.
+    book.live("2026-02-01T00:30")
+    [draft], [plan] = world.stripe.all("invoices"), world.stripe.all("subscriptions")
+    world.stripe.post(f"subscriptions/{plan['id']}", form={"metadata[cost_center]": "EMEA 7"})
+    world.stripe.post(f"invoices/{draft['id']}", footer="Thank you " * 20)
+    settled(tandem)
+    footer = world.crm.row("Billing_Invoice__c", "PDF_URL__c")["PDF_URL__c"]
+    assert (footer, len(footer)) == (("Thank you " * 20)[:89] + "…", 90)
+    assert book.row("acme", "Stripe_URL__c") == ("EMEA 7",)
+    assert tandem.services.pipeline.nightly.sweep.run("held", heal=False).left == []
     changes_nothing(tandem)
 
 

@@ -237,7 +237,20 @@ ENDS: list[tuple[str, str, str | None]] = [
     (
         "quote",
         "{type: text, owner: tandem, from: subscription.metadata.x}",
-        "from fills fields of Account and Product2 only",
+        "from fills fields of Account, Product2, Billing_Subscription__c, Billing_Invoice__c only",
+    ),
+    ("billing_invoice", "{type: text, owner: tandem, from: invoice.metadata.po}", None),
+    ("billing_invoice", "{type: text, owner: stripe, from: invoice.footer}", None),
+    ("billing_invoice", "{type: integer, owner: tandem, from: invoice.amount_due_minor}", None),
+    ("billing_invoice", "{type: text, owner: tandem, from: invoice.foter}", "did you mean invoice.footer?"),
+    ("billing_invoice", "{type: text, owner: tandem, from: customer.name}", "is none of invoice.metadata.KEY"),
+    ("billing_invoice", "{type: text, owner: crm, to: invoice.footer}", "to sends fields of Account, Product2, Quote"),
+    ("billing_subscription", "{type: text, owner: tandem, from: subscription.cancellation_details.reason}", None),
+    ("billing_subscription", "{type: boolean, owner: tandem, from: subscription.paused}", None),
+    (
+        "billing_payment",
+        "{type: text, owner: tandem, from: charge.metadata.x}",
+        "from fills fields of Account, Product2",
     ),
     (
         "contact",
