@@ -73,7 +73,7 @@ def unbillable(row: UsageRow, meter: Meter, known: Known, now: datetime, *, acce
         return None
     at_s = int(row.happened_at.timestamp())
     of_deals = {w.deal for w in ours}
-    over, added_s = False, None
+    over, added_s, paused = False, None, ""
     for subscription in known.subscriptions:
         if subscription.status in NEVER_BILLS or not _runs(subscription, at_s):
             continue
@@ -85,11 +85,30 @@ def unbillable(row: UsageRow, meter: Meter, known: Known, now: datetime, *, acce
             if at_s < _added_s(subscription, item):
                 added_s = item.created_s
                 continue
+            if subscription.status == "paused":
+                paused = subscription.id
+                continue
             if subscription.ended_at_s is None and item.period_start_s <= at_s and not stated:
                 return None
             over = True
     if any(_still_measures(draft, meter, at_s, known.prices) for draft in known.drafts):
         return None
+    return _refused(row, meter, known, ours, over=over, added_s=added_s, paused=paused)
+
+
+def _refused(
+    row: UsageRow,
+    meter: Meter,
+    known: Known,
+    ours: Sequence[Window],
+    *,
+    over: bool,
+    added_s: int | None,
+    paused: str,
+) -> Refusal:
+    """In words why no invoice shows it: its time is on one already (``over``, or by us), its price was added later, or its
+    plan is paused.
+    """
     stamp = row.happened_at.isoformat().replace("+00:00", "Z")
     if ours:
         until, closed = (
@@ -109,6 +128,12 @@ def unbillable(row: UsageRow, meter: Meter, known: Known, now: datetime, *, acce
             "not_billed",
             f'"{meter.event_name}" is billed to {known.customer} from {since} on, when its price was added: nothing bills '
             f"what was used before, as at {stamp}.",
+        )
+    if paused:
+        return Refusal(
+            "not_billed",
+            f"{paused} is paused: nothing bills {known.customer} for what is used until it is resumed, and what was used "
+            "before was billed when it was paused, or never will be.",
         )
     return Refusal("not_billed", f'nothing bills "{meter.event_name}" to {known.customer} at {stamp}.')
 

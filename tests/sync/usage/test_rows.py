@@ -266,6 +266,13 @@ def test_what_was_used_before_its_price_was_added_inside_a_cycle_nothing_bills()
     assert why("2026-06-02", known(back_dated.model_copy(update={"items": (made_with,)}))) is None
 
 
+def test_a_plan_that_is_paused_bills_nothing_that_is_used() -> None:
+    paused = plan(status="paused")
+    assert [why(day, known(paused)) for day in ("2026-06-02", "2026-06-19")] == ["not_billed"] * 2
+    assert why("2026-06-19", known(paused, plan())) is None  # another subscription bills it
+    assert why("2026-06-19", known(plan(paused=True))) is None  # only its collection is: its invoices are made
+
+
 @pytest.mark.parametrize(
     "end",
     [{"cancel_at_s": stamp("2026-06-25")}, {"cancel_at_period_end": True, "end": "2026-06-25"}],
