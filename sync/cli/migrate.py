@@ -87,7 +87,7 @@ def shadow(cohort: Cohort, json: Json = False, yes: Yes = False) -> int:
         where = _where(services, _known(services, cohort))
         seen = _migration(services, where).shadow(cohort)
     value = {"cohort": cohort, "members": _json(seen, _names(where))}
-    Out(json).answer("migrate-shadow", value, _table(seen) if seen else "nobody waits")
+    Out(json).answer("migrate-shadow", value, _table(seen, _names(where)) if seen else "nobody waits")
     if any(m.stage is Stage.BLOCKED for m in seen):
         return Exit.SOME_FAILED
     return Exit.DIFFERENT if any(m.stage is Stage.UNLIKE for m in seen) else Exit.DONE
@@ -115,7 +115,7 @@ def accept(
     if not apply:
         told = f"{quote} would be accepted as above; nothing was written. Do it with --apply"
     value = {"cohort": agreed.cohort, "applied": apply, "members": _json([agreed], _names(where))}
-    Out(json).answer("migrate-accept", value, [_table([agreed]), told])
+    Out(json).answer("migrate-accept", value, [_table([agreed], _names(where)), told])
     return Exit.DONE
 
 
@@ -141,8 +141,8 @@ def cut(
         go, held = _migration(services, where).cut(cohort, apply=apply)
         if apply and go:
             _audit(services, "migrate cut", cohort, go)
-    parts: list[str | Table] = [*([_table(held)] if held else []), _headline(go, apply, "cut over")]
     on = _names(where)
+    parts: list[str | Table] = [*([_table(held, on)] if held else []), _headline(go, apply, "cut over")]
     value = {"cohort": cohort, "applied": apply, "members": _json(go, on), "held": _json(held, on)}
     Out(json).answer("migrate-cut", value, parts)
     return Exit.DIFFERENT if held else Exit.DONE
@@ -249,10 +249,12 @@ def _headline(members: Sequence[Member], apply: bool, done: str) -> str:
     return f"{len(members)} would be {done}, {money} at their next invoices; nothing was written. Do it with --apply"
 
 
-def _table(members: Sequence[Member]) -> Table:
+def _table(members: Sequence[Member], on: Mapping[str, str]) -> Table:
+    """Members for people; ``on`` names the Stripe account of those that have one of a name."""
     rows = [
         (
             m.quote_id,
+            *((on.get(m.quote_id, ""),) if on else ()),
             m.stage,
             m.paid_through.isoformat(),
             format_amount(m.legacy_minor, m.currency),
@@ -261,7 +263,7 @@ def _table(members: Sequence[Member]) -> Table:
         )
         for m in members
     ]
-    return table(HEADINGS, rows)
+    return table((HEADINGS[0], *(("STRIPE ACCOUNT",) if on else ()), *HEADINGS[1:]), rows)
 
 
 def _progress(name: str, members: Sequence[Member]) -> tuple[dict[str, object], tuple[object, ...]]:

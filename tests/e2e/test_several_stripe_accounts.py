@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 import requests
 
+from sync.cli import run
 from sync.run import listing
 from tests.e2e.looks import changes_nothing, quote_row, settled
 from tests.e2e.people import change, sell
@@ -164,6 +165,7 @@ def test_operators_pause_move_and_compare_each_account_and_see_which(
     command: Callable[..., tuple[int, dict[str, Any]]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A pause of one account, a cohort on both, a payment that no webhook told of, and the reconcile of the night."""
     world.at("2026-02-20")
@@ -187,6 +189,8 @@ def test_operators_pause_move_and_compare_each_account_and_see_which(
     assert {m["quote"]: (m["stripe_account"], m["stage"]) for m in shadow["members"]} == {
         quote: (name, "equal") for name, quote in moved.items()
     }
+    assert run(["migrate", "shadow", "--cohort", "C1"]) == 0
+    assert {"eu", "main"} <= set(capsys.readouterr().out.split())
     for wrong in (("--stripe-account", "asia"), ("--stripe-account", "eu", "--writes", "all")):
         assert command("pause", *wrong, "--reason", "VAT")[0] == 2
     assert command("pause", "--stripe-account", "eu", "--reason", "VAT")[0] == 0
