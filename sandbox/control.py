@@ -16,12 +16,13 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 from sandbox.faults import Fault, FaultRefused
-from sandbox.stripe import checkouts, confirmations
+from sandbox.stripe import checkouts, confirmations, portals
 from sandbox.stripe.accounts import AccountRefused, Accounts
 from sandbox.stripe.billing import customer_discount_routes
 from sandbox.stripe.billing.customer_discount_routes import CustomerDiscountRefused
 from sandbox.stripe.checkouts import CheckoutRefused
 from sandbox.stripe.confirmations import ConfirmationRefused
+from sandbox.stripe.portals import PortalRefused
 from sandbox.world import ClockRefused, World, stamp
 
 WORLD_HEADER = "X-Tandem-Sandbox"
@@ -50,6 +51,7 @@ class Control:
             Route("/checkouts", self._checkouts, methods=["POST"]),
             Route("/confirmations", self._confirmations, methods=["POST"]),
             Route("/customer_discounts", self._customer_discounts, methods=["POST"]),
+            Route("/portal", self._portal, methods=["POST"]),
             Route("/reset", self._reset, methods=["POST"]),
         ]
         self.app = Starlette(
@@ -63,6 +65,7 @@ class Control:
                     ConfirmationRefused,
                     CustomerDiscountRefused,
                     CheckoutRefused,
+                    PortalRefused,
                 ),
                 self._refuse,
             ),
@@ -126,6 +129,10 @@ class Control:
     async def _checkouts(self, request: Request) -> Response:
         """Somebody pays on Stripe's Checkout page."""
         return self._json(checkouts.pay(self._accounts(), await _body(request)))
+
+    async def _portal(self, request: Request) -> Response:
+        """A customer does something in the customer portal."""
+        return self._json(portals.act(self._accounts(), await _body(request)))
 
     async def _confirmations(self, request: Request) -> Response:
         """A customer answers a bank that asks to confirm a payment, as Stripe's own pages let them."""

@@ -62,17 +62,24 @@ def ends_on(subs: list[Subscription], scheds: list[Schedule], terms: Terms) -> d
     ends = []
     for subscription in subs:
         if subscription.ended_at_s:
-            ends.append((subscription.ended_at_s, subscription.start_date_s))
+            ends.append((subscription.ended_at_s, _cycle_start(subscription, subscription.ended_at_s)))
         elif subscription.id in managed:
             continue
         elif subscription.cancel_at_s:
-            ends.append((subscription.cancel_at_s, subscription.start_date_s))
+            ends.append((subscription.cancel_at_s, _cycle_start(subscription, subscription.cancel_at_s)))
         elif subscription.cancel_at_period_end and subscription.items:
             ends.append(min((i.period_end_s, i.period_start_s) for i in subscription.items))
     if not ends or len(ends) != len(subs):
         return None
     end_s, start_s = max(ends)
     return terms.last_day(start_s, end_s)
+
+
+def _cycle_start(subscription: Subscription, end_s: int) -> int:
+    """Since when what ends then has run, by whose time of day its last day counts: the cycle's begin where it ends with a
+    cycle, which a resumption or a trial has moved, else the subscription's.
+    """
+    return next((i.period_start_s for i in subscription.items if i.period_end_s == end_s), subscription.start_date_s)
 
 
 def next_charge(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from sync.run.configured import Configured
 from tests.e2e.looks import changes_nothing, settled
 from tests.e2e.sandbox import World
@@ -33,6 +35,7 @@ def looks(tandem: Tandem) -> int:
     return Configured(pipeline.subjects, pipeline.outbox, tandem.services.salesforce).look()
 
 
+@pytest.mark.long
 def test_people_are_person_accounts_and_companies_are_not_in_an_org_that_has_both(
     world: World, make_tandem: Callable[..., Tandem]
 ) -> None:
@@ -126,6 +129,7 @@ def test_what_the_org_refuses_waits_in_plain_words_and_goes_on_by_itself_once_it
     changes_nothing(right)
 
 
+@pytest.mark.long
 def test_two_of_one_company_at_once_are_one_and_a_duplicate_that_is_tried_again_the_next_day(
     world: World, make_tandem: Callable[..., Tandem]
 ) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import requests
 
-from tests.e2e.looks import changes_nothing, seconds, settled
+from tests.e2e.looks import changes_nothing, quote_row, seconds, settled
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
+
+pytestmark = pytest.mark.long
 
 
 def checkout(world: World, price: str, quantity: int, typed: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -100,4 +103,77 @@ def test_who_pays_on_stripes_page_is_an_account_and_what_waits_or_pauses_there_i
     shows(Status="Paused", MRR=0)
     world.stripe.post(f"{plan}/resume")
     shows(Status="Active", MRR=450, Current_Period_End="2026-08-09")
+
+    # In the portal: another card, fewer seats, the end. Nobody of ours is told but by Stripe.
+    [settings] = world.stripe.all("billing_portal/configurations", is_default="true")
+    product = world.stripe.get(f"prices/{price}")["product"]
+    allowed = {
+        "features[subscription_cancel][enabled]": "true", "features[subscription_update][enabled]": "true",
+        "features[subscription_update][default_allowed_updates][0]": "quantity",
+        "features[subscription_update][products][0][product]": product,
+        "features[subscription_update][products][0][prices][0]": price,
+    }  # fmt: skip
+    world.stripe.post(f"billing_portal/configurations/{settings['id']}", form=allowed)
+    opened = world.stripe.post("billing_portal/sessions", customer=paid["customer"])["id"]
+
+    def does(action: str, **more: object) -> None:
+        body = {"session": opened, "action": action, **more}
+        requests.post(f"{world.control_url}/portal", json=body, timeout=(3, 30)).raise_for_status()
+
+    does("card", card="pm_card_amex")
+    does("change", subscription=sub, quantity=6)
+    shows(Status="Active", Quantity=6, MRR=300)
+    card = world.crm.row("Account", "Payment_Method__c", "Name = 'Oak Ltd'")["Payment_Method__c"]
+    assert str(card).startswith("amex")
+    does("cancel", subscription=sub)
+    shows(Status="Active", Ends_On="2026-08-09", Contracted_MRR=0)
+    does("keep", subscription=sub)
+    shows(Status="Active", Ends_On=None, Contracted_MRR=300)
+    changes_nothing(tandem)
+
+
+#: How a plan of 390.00 a month was paused five days into it; the credit that its preview tells, the first invoice of 500.00 a
+#: month that begins ten days later, and whether it says so.
+PAUSES = {
+    "pending": ({}, "put to the customer's balance when it ends, 20 Mar 2026: 327.10 USD", 17_290),
+    "invoiced": ({"invoicing_behavior": "invoice"}, "so nothing is credited", 17_290),
+    "kept": ({"bill_for[unused_time_from][type]": "none"}, "201.29 USD, which leaves 298.71 USD", 29_871),
+}
+
+
+def test_a_plan_that_is_paused_as_a_whole_gives_its_unused_time_back_once_when_a_deal_takes_it_over(
+    world: World, tandem: Tandem
+) -> None:
+    world.at("2026-03-05")
+    seat = world.crm.product("Seat", currencies=["USD"])
+    plans = {}
+    for who in PAUSES:
+        plans[who] = world.stripe.sign_up(who, f"ap@{who}.example", seats=10, card="pm_card_visa")
+        world.crm.create("Account", Name=who, Website=f"https://{who}.example", Billing_Email__c=f"ap@{who}.example")
+    settled(tandem)
+    world.at("2026-03-10")
+    for who, (form, _, _) in PAUSES.items():
+        world.stripe.post(f"subscriptions/{plans[who]['id']}/pause", form=dict(form))
+    settled(tandem)
+    quotes = {}
+    for who in PAUSES:
+        account = world.crm.row("Account", "Id", f"Name = '{who}'")["Id"]
+        quotes[who] = world.crm.quote(
+            who, account, "USD", [(seat, 10, "50.00", {})], Start_Date__c="2026-03-20", Term_Months__c=12,
+            Billing_Frequency__c="Monthly", Collection_Method__c="Charge Automatically",
+        )  # fmt: skip
+        world.crm.accept(quotes[who])
+    settled(tandem)
+    for moment in ("2026-03-20T00:10", "2026-03-20T02:00"):
+        world.at(moment)
+        settled(tandem)
+
+    for who, (_, words, due) in PAUSES.items():
+        customer = plans[who]["customer"]
+        assert words in quote_row(world, quotes[who])["Billing_Preview__c"], who
+        [live] = world.stripe.all("subscriptions", customer=customer)
+        [first] = world.stripe.all("invoices", subscription=live["id"])
+        assert (first["amount_due"], world.stripe.get(f"customers/{customer}")["balance"]) == (due, 0), who
+    rows = world.crm.rows("Billing_Subscription__c", "Status__c Channel__c MRR__c")
+    assert [tuple(row.values()) for row in rows] == [("Active", "Sales-Led", 500)] * 3
     changes_nothing(tandem)

@@ -202,6 +202,18 @@ def test_what_is_collected_again_from_a_day_on_is_the_next_invoice_of_a_plan_on_
     assert (shown.account.next_invoice_date, shown.account.next_invoice_amount) == expected
 
 
+def test_the_last_day_of_a_plan_counts_by_the_cycles_that_it_has_since_it_was_resumed() -> None:
+    two = 2 * 3600  # it began at midnight, and goes on since two in the morning
+    moved = (item(period_start_s=JAN_1 + two, period_end_s=FEB_1 + two),)
+    for ends in ({"cancel_at_s": FEB_1 + two}, {"status": "canceled", "ended_at_s": FEB_1 + two}):
+        [row] = show(view(subscriptions=[subscription(items=moved, **ends)]), frozenset()).subscriptions
+        assert row.ends_on == date(2026, 1, 31)
+    [row] = show(
+        view(subscriptions=[subscription(items=moved, cancel_at_s=FEB_1 + two + 1)]), frozenset()
+    ).subscriptions
+    assert row.ends_on == date(2026, 2, 1)
+
+
 # ------------------------------------------------------------------ currencies
 
 

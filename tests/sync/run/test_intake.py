@@ -147,3 +147,7 @@ def test_who_waits_for_a_thing_of_the_catalogue_or_for_the_tax_settings_is_told_
     assert waited_for(event("tax.settings.updated", object="tax.settings")) == "tax.settings"
     assert waited_for(event("invoice.paid", **INV)) == ""
     assert waited_for(record("Product2", "01tA")) == ""
+
+
+def test_an_early_fraud_warning_is_kept_and_makes_nothing_due() -> None:
+    assert marks(event("radar.early_fraud_warning.created", object="radar.early_fraud_warning", id="issfr_1")) == []
