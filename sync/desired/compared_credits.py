@@ -15,6 +15,7 @@ from sync.desired.credits import Money, credits_due, desire_credits, given_by
 from sync.desired.differences import OUTSIDE, TANDEM, Cure, Difference, Kind
 from sync.desired.keys import KEY
 from sync.desired.made import Made, begun
+from sync.desired.stated_early import is_early, stated_early
 from sync.desired.takeover import taken_over
 from sync.desired.takeover_credit import desire_credit
 from sync.desired.takeover_returned import returned
@@ -56,9 +57,10 @@ def _of_plans(view: DealsView, deal: Deal, done: Mapping[str, Made], wanted: Seq
         return []
     plans = {plan.id for plan in takeover.plans}
     own = {made.subscription.id for made in done.values() if made.subscription}
+    early = stated_early(deal, done, view.now)
     read = Read(
         of_plans=tuple(i for i in view.invoices if i.subscription in plans),
-        of_deal=tuple(i for i in view.invoices if i.subscription in own),
+        of_deal=tuple(i for i in view.invoices if i.subscription in own or (early and is_early(i, deal))),
         notes=tuple(view.notes),
         balances=tuple(view.balances),
     )

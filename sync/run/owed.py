@@ -11,11 +11,12 @@ from sync.deal.deal import Deal
 from sync.deal.dues import Stated, stated
 from sync.deal.forecast import Forecast
 from sync.deal.last_use import UseDue
-from sync.deal.timeline import Track, tracks
+from sync.deal.timeline import tracks
 from sync.desired.credits import Credits, Money, credits_due, desire_credits
 from sync.desired.last_use import ready_at, with_invoices
 from sync.desired.made import Made, begun
 from sync.desired.references import stated_refs
+from sync.desired.stated_early import begins_early
 from sync.desired.true_up import MadeGood, desire_true_ups
 from sync.facts import BalanceTransaction, CreditNote, Customer, Fact, Invoice
 from sync.ports import StripeGateway
@@ -89,7 +90,7 @@ def _read_money(
     good = {up.track: up.amount for up in made.true_ups if up.at <= now}
     due = [key for key, ours in since.items() if key in good or any(at <= now for at in _moments(ours))]
     subscriptions = tuple(s.id for key in due if key in done and (s := done[key].subscription))
-    alone = by_use or any(key not in done or _early(since[key], by_key[key], deal) for key in due)
+    alone = by_use or any(key not in done or begins_early(since[key], by_key[key], deal) for key in due)
     if not subscriptions and not alone:
         return Money()
     refs = [Ref("invoices_of_customer", customer.id)] if alone else [*stated_refs(subscriptions)]
@@ -98,11 +99,6 @@ def _read_money(
         refs += [Ref("credit_notes_of", customer.id), Ref("balance_of", customer.id)]
     found = stripe.read(refs).all()
     return Money(tuple(_of(found, Invoice)), tuple(_of(found, CreditNote)), tuple(_of(found, BalanceTransaction)))
-
-
-def _early(ours: Stated, track: Track, deal: Deal) -> bool:
-    """Whether something is due before there is a subscription: it is stated without one, as where all time is over."""
-    return any(due.at <= deal.boundary(track.start) for due in ours.dues)
 
 
 def _moments(ours: Stated) -> list[datetime]:

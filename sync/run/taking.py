@@ -15,6 +15,7 @@ from sync.desired.inherited import inheriting
 from sync.desired.made import Made
 from sync.desired.plan_use import PlanPrices, metered, plan_uses
 from sync.desired.references import stated_refs
+from sync.desired.stated_early import is_early, stated_early
 from sync.desired.subscription import Wanted
 from sync.desired.takeover import Takeover, bought_by, desire_ends, said, taken_over
 from sync.desired.takeover_credit import desire_credit, with_credits
@@ -125,9 +126,11 @@ def read_takeover(
     plans = tuple(plan.id for plan in takeover.plans)
     of_deal = tuple(made.subscription.id for made in done.values() if made.subscription)
     coupons = {i for plan in takeover.plans for i in (*plan.coupons, *(c for item in plan.items for c in item.coupons))}
-    refs = [*stated_refs((*plans, *of_deal)), *standing_refs(coupons)]
-    refs += [Ref("product", item.price.product) for plan in takeover.plans for item in plan.items]
     customer = takeover.plans[0].customer
+    alone = takeover.at <= now and stated_early(deal, done, now)
+    refs = [Ref("invoices_of_customer", customer)] if alone else [*stated_refs((*plans, *of_deal))]
+    refs += standing_refs(coupons)
+    refs += [Ref("product", item.price.product) for plan in takeover.plans for item in plan.items]
     if any(plan.status in LIVE for plan in takeover.plans):
         refs.append(Ref("pending_items_of", customer))
     if takeover.at <= now:
@@ -140,7 +143,7 @@ def read_takeover(
     invoices = _of(found, Invoice)
     read = Read(
         of_plans=tuple(i for i in invoices if i.subscription in plans),
-        of_deal=tuple(i for i in invoices if i.subscription in of_deal),
+        of_deal=tuple(i for i in invoices if i.subscription in of_deal or (alone and is_early(i, deal))),
         notes=tuple(_of(found, CreditNote)),
         balances=tuple(_of(found, BalanceTransaction)),
         pending=tuple(_of(found, PendingItem)),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.dying import die_after_creating
-from tests.e2e.looks import changes_nothing, quote_row, seconds, settled
+from tests.e2e.looks import changes_nothing, everything_due, quote_row, seconds, settled
 from tests.e2e.people import sell
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
@@ -466,3 +466,28 @@ def test_a_plan_that_its_customer_ends_before_the_deal_begins_is_the_deals_row_a
     assert invoice["total"] == 7_000 - 1_961  # 15 days and 2 hours of 30 days, of 39.00
     _agrees(tandem)
     changes_nothing(tandem)
+
+
+def test_a_deal_that_waits_for_its_day_gives_back_once_what_it_took_over(world: World, tandem: Tandem) -> None:
+    """Its first invoice is made at the second at which it begins, before there is a subscription."""
+    world.at("2026-04-10")
+    account = _account(world)
+    world.stripe.sign_up("Birch", "ops@birch.example", seats=5, card="pm_card_visa")
+    settled(tandem)
+    world.at("2026-04-20")
+    seat = world.crm.product("Seat", currencies=["USD"])
+    quote = sell(
+        world.crm, [(seat, 10, "50.00", {})], account=account, Start_Date__c="2026-04-30", Term_Months__c=12,
+        Billing_Frequency__c="Monthly", Billing_Day__c=31,
+    )  # fmt: skip
+    settled(tandem)
+    for day in ("2026-04-30", "2026-05-31T02:00", "2026-06-30T02:00"):
+        world.at(day)
+        settled(tandem)
+        everything_due(tandem)
+        settled(tandem)
+        assert quote_row(world, quote)["Billing_Code__c"] is None
+    # 10 of 30 days of 195.00 are given back, on the first invoice.
+    assert [i["total"] for i in world.stripe.all("invoices")] == [50_000, 50_000, 50_000 - 6_500, 19_500]
+    assert {c["balance"] for c in world.stripe.all("customers")} == {0}
+    _agrees(tandem)
