@@ -14,6 +14,7 @@ from sync.gateways.salesforce_auth import Credentials, Tokens
 from sync.gateways.salesforce_changes import Changes, rewound
 from sync.gateways.salesforce_client import SalesforceHttp
 from sync.gateways.salesforce_lists import Lists
+from sync.gateways.salesforce_paths import faults_through
 from sync.gateways.salesforce_probe import WriteProbe, probe_writes
 from sync.gateways.salesforce_reads import Reads, Schema
 from sync.gateways.salesforce_shapes import FieldFault, faults_of
@@ -165,7 +166,9 @@ class SalesforceOrg:
     def _faults_of(self, object_: str, described: Mapping[str, Mapping[str, Any]]) -> list[FieldFault]:
         faults = []
         for one in self._mappings[object_].fields:
-            if "." not in one.api_name and not one.optional:
+            if "." in one.api_name and not one.optional:
+                faults += faults_through(one, object_, self._names, self._schema.fields)
+            elif not one.optional:
                 found = described.get(self._names.to_org(one.api_name).lower())
                 faults += faults_of(one, f"{object_}.{one.api_name}", found)
         return faults

@@ -252,6 +252,23 @@ def test_rights_that_are_missing_are_listed_together(world: World) -> None:
     ]
 
 
+def test_a_field_behind_a_lookup_is_looked_for_where_it_leads(world: World) -> None:
+    def through(*names: str) -> list[str]:
+        fields = [FieldMap(n, n, None, "text", "crm", target=f"customer.metadata.f{i}") for i, n in enumerate(names)]
+        one = ObjectMap("Account", None, tuple(fields), "account.yaml")
+        return list(world.org(Mappings({"Account": one})).missing_rights())
+
+    assert through("Parent.Name", "Parent.Parent.Site", "Owner.Name") == []
+    assert through("Website2.Name", "Parent.Nope__c", "Parent.NumberOfEmployees") == [
+        "Account.Website2.Name can't be read: Account has no lookup called Website2 that the log-in sees (CONF-302)",
+        "Account.Parent.Nope__c can't be read (CONF-302)",
+        "Account.Parent.NumberOfEmployees is int in the org; the mapping says text (CONF-302)",
+    ]
+    world.switch("settings", {"withheld": ["Contact.Email"]})
+    told = ["Contact.Email can't be read (CONF-302)", "Quote.Contact.Email can't be read (CONF-302)"]
+    assert world.org().missing_rights() == told
+
+
 def test_a_process_starts_with_every_field_that_billing_reads_and_with_those_that_can_be_asked_for_later(
     world: World,
 ) -> None:
