@@ -20,6 +20,9 @@ from sync.run.telling import QuoteTry, Telling
 
 F = TypeVar("F", bound=Fact)
 
+#: What the quotes of such a deal say until it is cancelled.
+CODE = "DATA-224"
+
 
 @dataclass(frozen=True)
 class GoneCustomer:
@@ -47,15 +50,24 @@ class GoneCustomer:
         if text is None:
             return False
         case = self.dealing.case(run.mine, now)
-        new = run.promise is None
         if run.promise is None:
             run.promise = self._freeze(run, text, now)
-        self._show(run, case, text, self._objects(customer), now)
-        if new:
-            others = {case.deal.key, *(c.quote_id for c in case.deal.changes)} - {run.graph.quote.id}
-            marks = [quote_mark(quote, case.deal.payer.account_id) for quote in sorted(others)]
-            self.subjects.mark([*marks, account_mark(case.deal.payer.account_id)], reason="deal_changed")
+        news = self._show(run, case, text, self._objects(customer), now)
+        self._tell_others(case, news=news)
         return True
+
+    def _tell_others(self, case: Case, *, news: bool) -> None:
+        """Where the quote says something new its Account and the deal's other quotes look again; else those that still wait for
+        people do, whom a run did not tell that died.
+        """
+        payer, change = case.deal.payer.account_id, case.change
+        others = [c.quote_id for c in case.deal.changes if c is not change]
+        if not news:
+            others = [
+                q for q in others if change.ends and (s := self.subjects.state(f"quote:{q}")) and s.error_code == CODE
+            ]
+        marks = [quote_mark(quote, payer) for quote in others]
+        self.subjects.mark([*marks, account_mark(payer)] if news else marks, reason="deal_changed")
 
     def _objects(self, customer: str) -> list[Fact]:
         """What the customer was subscribed to, as it was read last."""
@@ -83,13 +95,14 @@ class GoneCustomer:
         )
         return self.promises.freeze(promise)
 
-    def _show(self, run: QuoteTry, case: Case, text: str, known: Iterable[Fact], now: datetime) -> None:
+    def _show(self, run: QuoteTry, case: Case, text: str, known: Iterable[Fact], now: datetime) -> bool:
+        """Whether the quote says anything new by it."""
         assert run.promise is not None
         view = QuoteView(signed=True, now=now, preview=str(run.promise.preview["text"]), note=text)
         objects = deal_objects(case.deal, _of(known, Subscription) + _of(known, Schedule))
         reference = objects[0].id if objects and not case.change.ends else None
         fields = {**quote_fields(view), "Billing_Status__c": ENDED, "Billing_Reference__c": reference}
-        self.telling.show(run.graph, fields, fence=run.fence)
+        return self.telling.show(run.graph, fields, fence=run.fence)
 
 
 def _of(facts: Iterable[Fact], type_: type[F]) -> list[F]:

@@ -184,6 +184,21 @@ def test_a_customer_deleted_in_stripe_ends_its_deal_and_a_new_quote_gets_another
     tandem.drain()
     assert quote_row(world, ended)["Billing_Code__c"] == "DATA-221"
 
+    # The other way round: what is cancelled from a day to come ends when its customer is deleted before.
+    later = change(world.crm, fresh, kind="Cancellation", Start_Date__c="2026-06-01")
+    settled_but_refused = tandem.drain()
+    assert {code for _, code, _ in settled_but_refused.failed} == {"DATA-212", "DATA-221"}
+    assert quote_row(world, later)["Billing_Status__c"] == "Scheduled"
+    assert world.stripe._http.delete(f"{world.stripe._base}/v1/customers/{other['id']}").ok
+    tandem.drain()
+    for quote in (later, fresh):
+        row = quote_row(world, quote)
+        assert (row["Billing_Status__c"], row["Billing_Code__c"], other["id"] in row["Billing_Message__c"]) == (
+            "Ended",
+            None,
+            True,
+        )
+
 
 def test_what_was_told_of_a_merged_account_closes_under_the_winner_though_its_closing_was_on_the_way(
     world: World, make_tandem: Callable[..., Tandem]
