@@ -101,6 +101,11 @@ class Adoption(Protocol):
         since ``now``, unless somebody looks at them already.
         """
 
+    def without_coupon(self) -> Mapping[str, Sequence[str]]:
+        """By kind the ids of customers and of subscriptions that have not ended, on which a coupon stands that is not known:
+        no list has it, because it was deleted.
+        """
+
     def unfinished(self, lane: Lane) -> tuple[int, float | None]:
         """How many subjects of this lane are due, retrying or in somebody's hands, and the machine seconds until the
         first may be claimed.

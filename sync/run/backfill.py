@@ -39,6 +39,7 @@ from sync.run.intake import unit_of
 from sync.run.listing import LONGEST_PAUSE_S, TRIES, Listing
 from sync.run.mirror import Mirror
 from sync.run.signed_quotes import Signed, SignedQuotes
+from sync.run.standing_coupons import read_deleted
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -125,6 +126,7 @@ class Backfill:
             self.signed.changes.begin_with_what_comes()
         self._see_rows()
         found = listing.read()
+        read_deleted(self.stripe, self.adoption, self.facts)
         self.adopting.objects()
         whose = self.adopting.customers(ask=self.allowance.ask)
         quotes = self.signed.look(self.allowance.ask)

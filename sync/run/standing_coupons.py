@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from sync.facts import Coupon, Customer, Fact, Subscription
-from sync.ports import StripeGateway
+from sync.facts.catalogue import UNKNOWN_COUPON
+from sync.ports import Adoption, Facts, StripeGateway
 from sync.records import Ref
 
 log = structlog.get_logger()
@@ -47,12 +48,27 @@ def with_deleted(
     return [*kept, *{c.id: c for c in shown}.values(), *(Coupon(id=i, deleted=True) for i in sorted(lost))]
 
 
+def read_deleted(stripe: StripeGateway, adoption: Adoption, facts: Facts) -> None:
+    """What no list has any more of the coupons that stand on what was listed is stored; no call where there is none."""
+    fence = facts.fence()
+    on = [fact for kind, ids in adoption.without_coupon().items() for fact in facts.get(kind, ids).values()]
+    named = {c for fact in on for c in _on(fact)} - {UNKNOWN_COUPON}
+    known = facts.get("coupon", named) if named else {}
+    facts.put(with_deleted(stripe, named - set(known), (), on), fence)
+
+
+def _on(fact: Fact) -> set[str]:
+    if isinstance(fact, Customer):
+        return {fact.coupon} if fact.coupon else set()
+    if isinstance(fact, Subscription):
+        return {*fact.coupons, *(c for i in fact.items for c in i.coupons)}
+    return set()
+
+
 def _shown_on(fact: Fact, gone: set[str]) -> Ref | None:
-    if isinstance(fact, Customer) and fact.coupon in gone:
-        return Ref("coupon_of_customer", fact.id)
-    if isinstance(fact, Subscription) and gone & {*fact.coupons, *(c for i in fact.items for c in i.coupons)}:
-        return Ref("coupons_of_subscription", fact.id)
-    return None
+    if not gone & _on(fact):
+        return None
+    return Ref("coupon_of_customer" if isinstance(fact, Customer) else "coupons_of_subscription", fact.id)
 
 
 def _of(facts: Iterable[Fact]) -> list[Coupon]:

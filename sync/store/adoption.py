@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Engine, String, bindparam, cast, delete, func, literal, select
+from sqlalchemy import BigInteger, Connection, Engine, String, bindparam, cast, delete, func, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from sync.crm import CrmRow
@@ -23,6 +23,26 @@ from sync.store.sql import machine_now, seconds_until
 from sync.store.tables import crm_rows, crm_writes, cursors, facts, fences, links, promises, signatures, subjects, units
 
 _f, _l, _r, _w = facts.c, links.c, crm_rows.c, crm_writes.c
+
+
+_WITHOUT_COUPON = text(
+    """
+    SELECT DISTINCT f.kind, f.id
+    FROM facts AS f, LATERAL (
+        SELECT jsonb_path_query(f.body, '$.coupons[*]') AS named
+        UNION SELECT jsonb_path_query(f.body, '$.items[*].coupons[*]')
+        UNION SELECT jsonb_path_query(f.body, '$.coupon')
+    ) AS standing
+    WHERE f.stripe_account = :of_account AND NOT f.deleted
+      AND (f.kind = 'customer' OR (f.kind = 'subscription' AND f.body->>'ended_at_s' IS NULL))
+      AND jsonb_typeof(named) = 'string'
+      AND NOT EXISTS (
+        SELECT FROM facts AS c
+        WHERE c.stripe_account = :of_account AND c.kind = 'coupon' AND c.id = named #>> '{}'
+      )
+    ORDER BY f.kind, f.id
+    """
+)
 
 
 class StoredAdoption:
@@ -130,6 +150,16 @@ class StoredAdoption:
         with self._engine.begin() as connection:
             rows = connection.execute(wanted.order_by(_f.id).limit(limit))
             return [Customer.model_validate(row.body) for row in rows]
+
+    def without_coupon(self) -> Mapping[str, Sequence[str]]:
+        """By kind the ids of customers and of subscriptions that have not ended, on which a coupon stands that is not known:
+        no list has it, because it was deleted.
+        """
+        found: dict[str, list[str]] = {}
+        with self._engine.begin() as connection:
+            for row in connection.execute(_WITHOUT_COUPON, {"of_account": self._account}):
+                found.setdefault(row.kind, []).append(row.id)
+        return found
 
     def emails(self, among: Iterable[str]) -> Mapping[str, Sequence[str]]:
         """The ids of all living customers with these e-mails, by the e-mail in lower case."""

@@ -43,6 +43,23 @@ def _totals(world: World, customer: str) -> list[int]:
 
 
 @pytest.mark.long
+def test_a_backfill_counts_coupons_that_were_deleted_long_ago(world: World, tandem: Tandem) -> None:
+    _, customer = _customer(world)
+    [plan] = world.stripe.all("subscriptions")
+    coupons = [world.stripe.post("coupons", percent_off="10", duration="forever")["id"] for _ in range(2)]
+    item = plan["items"]["data"][0]["id"]
+    world.stripe.post(f"subscription_items/{item}", form={"discounts[0][coupon]": coupons[0]})
+    coupons.append(_give(world, customer, percent_off="20"))
+    for coupon in coupons:
+        world.stripe.delete(f"coupons/{coupon}")
+    assert tandem.services.backfill().run().complete
+    assert world.crm.row("Billing_Subscription__c", ROW)["MRR__c"] == Decimal("140.40")  # 195.00 less 10 %, less 20 %
+    mark = world.mark()
+    assert tandem.services.backfill().run().complete
+    assert [e.path for e in world.log(mark) if e.by_tandem and e.path.endswith("subscription_items")] == []
+
+
+@pytest.mark.long
 def test_a_discount_of_the_customer_shows_on_the_plan_and_stays_off_the_deal_that_takes_it_over(
     world: World, tandem: Tandem
 ) -> None:
