@@ -18,6 +18,7 @@ from sync.desired.invoice_rows import paid
 from sync.desired.issues import Issues, second_currencies
 from sync.desired.keys import HELD
 from sync.desired.past_deals import alone
+from sync.desired.pending import with_pending
 from sync.facts import (
     Customer,
     Invoice,
@@ -37,7 +38,8 @@ def contracts_of(view: AccountView) -> list[Contract]:
     there = {contract.key for contract in found}
     today = view.terms.day(int(view.now.timestamp()))
     others = alone(view.standing_alone, view.invoices, view.now, today)
-    return [*found, *(other for other in others if other.key not in there)]
+    every = [*found, *(other for other in others if other.key not in there)]
+    return with_pending(every, view.pending)
 
 
 def amount_of(value: Fraction, currency: str) -> Decimal:

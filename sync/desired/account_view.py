@@ -15,6 +15,7 @@ from sync.facts import (
     DealAlone,
     Dispute,
     Invoice,
+    PendingItem,
     Portal,
     Price,
     Refund,
@@ -43,6 +44,7 @@ class AccountView:
     products: Mapping[str, str] = field(default_factory=dict)  # Stripe product id -> Product2 id
     standing_alone: Sequence[DealAlone] = ()
     portal: Portal | None = None  # where customers add a payment method, if it was read
+    pending: Sequence[PendingItem] = ()
     under_review: bool = False  # more than one customer is live, and people have not said which pays
 
     @property
@@ -56,6 +58,7 @@ class AccountView:
             schedules=[s for s in self.schedules if s.customer in first],
             invoices=[i for i in self.invoices if i.customer in first],
             standing_alone=[d for d in self.standing_alone if d.customer in first],
+            pending=[p for p in self.pending if p.customer in first],
         )
 
     @property

@@ -51,7 +51,7 @@ def explain_account(sides: Mapping[str, Shown]) -> list[Reason]:
             if s.current_period_end
         ]
         amount = _amount(account.next_invoice_amount, account.billing_currency)
-        what = f"{say(account.next_invoice_date)}, {amount} before tax and usage"
+        what = f"{say(account.next_invoice_date)}, {amount} before tax and usage, with what waits for it"
         found.append(Reason("Next_Invoice_Date__c", what, tuple(lines), reasons.ACCOUNT))
     if account.last_payment_date is not None:
         paid = _amount(account.last_payment_amount, account.billing_currency)

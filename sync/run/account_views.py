@@ -20,6 +20,7 @@ from sync.facts import (
     Dispute,
     Fact,
     Invoice,
+    PendingItem,
     Portal,
     Price,
     Refund,
@@ -68,6 +69,7 @@ class AccountViews:
         for charge in (c for rows in charges.values() for c in rows):
             by_intent[charge.payment_intent or ""].append(charge)
         portal = self._typed("portal", ["portal"], Portal).get("portal")
+        pending = self._of(everyone, "pendingitem", PendingItem)
         now = self.clock.now()
         zones = self.zone_of(accounts)
         live = {c for c in everyone if is_live([*subscriptions[c], *schedules[c]])}
@@ -92,6 +94,7 @@ class AccountViews:
                 products=products,
                 standing_alone=[d for c in ids for d in standing_alone[c]],
                 portal=portal,
+                pending=[p for c in ids for p in pending[c]],
                 under_review=account_id in rivals,
             )
             for account_id, ids in accounts.items()

@@ -31,8 +31,10 @@ MADE = "product.created"
 TAX_NUMBERS, TAX_ID = "tax_numbers", "tax_id"
 #: Subjects that are what a customer sent by bank transfer, and the objects whose events tell of it.
 CASH, CASH_MOVE = "cash", "customer_cash_balance_transaction"
+#: Subjects that are what waits for a customer's next invoice, and the objects whose events tell of it.
+PENDING, INVOICE_ITEM = "pending", "invoiceitem"
 #: By kind of object, what of its customer is looked at as a whole.
-LOOKED_AT: Mapping[str, str] = MappingProxyType({TAX_ID: TAX_NUMBERS, CASH_MOVE: CASH})
+LOOKED_AT: Mapping[str, str] = MappingProxyType({TAX_ID: TAX_NUMBERS, CASH_MOVE: CASH, INVOICE_ITEM: PENDING})
 #: Of a customer as a whole it changes all that the customer is billed; one of a subscription comes with the subscription's own.
 DISCOUNT = "discount"
 #: Objects of Stripe that no subject is about, and that a refused quote may wait for.
@@ -78,8 +80,8 @@ def _route_event(notice: Notice, settle_s: float) -> Iterable[Mark]:
         yield Mark(f"customer:{payer}", "deal", unit_of(payer), hint_created_s=notice.object_created_s)
     elif notice.type in PRODUCT_TYPES or (notice.type == MADE and not notice.object_id.startswith(NATURAL)):
         yield product_mark(notice.object_id)
-    elif kind in LOOKED_AT and customer:
-        yield Mark(f"{LOOKED_AT[kind]}:{customer}", "mirror", "", settle_s)
+    elif kind in LOOKED_AT:
+        yield from _looked_at(LOOKED_AT[kind], related, settle_s)
     elif kind in SUBSCRIPTION_KINDS:
         yield _mirror(f"subscription:{notice.object_id}", customer, settle_s, notice.object_created_s)
     elif kind in INVOICE_KINDS:
@@ -101,6 +103,11 @@ def _looked_up(notice: Notice) -> str:
     if notice.object_kind == DISCOUNT and "subscription" not in notice.related:
         return notice.related.get("customer", "")
     return notice.object_id if notice.object_kind == "customer" else ""
+
+
+def _looked_at(what: str, related: Mapping[str, str], settle_s: float) -> Iterable[Mark]:
+    if related.get("customer") and not related.get("invoice"):  # an item that stands on an invoice waits for none
+        yield Mark(f"{what}:{related['customer']}", "mirror", "", settle_s)
 
 
 def _mirror(key: str, customer: str, settle_s: float, created_s: int | None) -> Mark:

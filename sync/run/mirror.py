@@ -44,6 +44,7 @@ from sync.ports import (
 from sync.run.account_views import AccountViews
 from sync.run.intake import account_mark, quote_mark, unit_of
 from sync.run.opportunities import Opportunities
+from sync.run.pending import taken_marks
 from sync.run.promise import PromiseCheck
 from sync.run.reading import Reading
 from sync.run.rows import INVOICE, ISSUE, ITEM, OF_SUBSCRIPTION, PAYMENT, SUBSCRIPTION, Rows
@@ -208,6 +209,8 @@ class Mirror:
         found += reading.money(due, found)
         self._tell_quotes(found, changed)  # before it is stored that this was seen
         self.facts.put(found, fence)
+        billed = [f.customer for f in found if isinstance(f, Invoice)]
+        self.subjects.mark(taken_marks(self.facts, billed), reason="billed")
         self.subjects.mark(self.promise.broken(found), reason="invoice_unlike_preview")
         self.subjects.mark(self.promise.paid_otherwise(found), reason="ways_to_pay")
         self.subjects.mark_blocked_on([f.id for f in found if isinstance(f, Invoice)], reason="stripe_changed")

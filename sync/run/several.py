@@ -127,5 +127,6 @@ def together(views: Sequence[AccountView]) -> AccountView:
         prices={k: p for v in views for k, p in v.prices.items()},
         products={k: p for v in views for k, p in v.products.items()},
         standing_alone=[d for v in views for d in v.standing_alone],
+        pending=[p for v in views for p in v.pending],
         under_review=any(v.under_review for v in views),
     )

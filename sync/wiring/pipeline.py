@@ -26,7 +26,7 @@ from sync.run.flush import Flusher
 from sync.run.gone_customer import GoneCustomer
 from sync.run.healing import Healing
 from sync.run.identity import Identity
-from sync.run.intake import CASH, TAX_NUMBERS, USAGE_REPORT
+from sync.run.intake import CASH, PENDING, TAX_NUMBERS, USAGE_REPORT
 from sync.run.merging import Merges
 from sync.run.mirror import Mirror
 from sync.run.nightly import KIND as NIGHTLY
@@ -34,6 +34,7 @@ from sync.run.nightly import Nightly
 from sync.run.opportunities import Opportunities
 from sync.run.pausing import Pausing
 from sync.run.payers import Payers
+from sync.run.pending import Pending
 from sync.run.pipeline import Pipeline
 from sync.run.planner import Planner
 from sync.run.products import ProductRun
@@ -320,6 +321,7 @@ class Joined:
             USAGE_REPORT: self.reports.run,
             TAX_NUMBERS: self.numbers.run,
             CASH: self.cash.run,
+            PENDING: Pending(self.stripe, store.links, store.facts, store.subjects).run,
         }
         return Pipeline(
             usage=self.usage, subjects=store.subjects, outbox=store.outbox, clock=store.clock, changes=changes,

@@ -93,6 +93,9 @@ def test_whatever_a_customer_does_on_the_web_site_shows_within_one_run(
     shows(Status="Active", Channel="Self-Serve", Quantity=5, MRR=195, Ends_On=None, Contracted_MRR=195)
     world.stripe.post(f"subscription_items/{item}", quantity=8)
     shows(Status="Active", Quantity=8, MRR=312, Contracted_MRR=312)
+    asked_for = world.stripe.post("invoices/create_preview", customer=plan["customer"], subscription=plan["id"])
+    next_ = world.crm.row("Account", "Next_Invoice_Amount__c")["Next_Invoice_Amount__c"]
+    assert (asked_for["total"], next_) == (42_900, 429), "three seats more, of this month and of the next"
     world.stripe.post(sub, form={"pause_collection[behavior]": "void"})
     shows(Status="Paused", MRR=0)
     world.stripe.post(sub, form={"pause_collection": ""})

@@ -14,7 +14,7 @@ from sync import mapping
 from sync.crm import CrmAccount, CrmRow
 from sync.deal.policy import BillingPolicy
 from sync.errors import Terminal
-from sync.facts import Customer, Fact, Schedule, Subscription
+from sync.facts import Customer, Fact, PendingItem, Schedule, Subscription
 from sync.ports import ChangePage, EventPage, Mark, RowResult, Snapshot
 from sync.records import Ref
 from sync.run.dealing import Dealing
@@ -78,6 +78,8 @@ class FakeStripe:
             case "customers_by_email":  # as Stripe has it: exact, or in lower case
                 spellings = {ref.key, ref.key.lower()}
                 yield from (f for f in self.facts.values() if isinstance(f, Customer) and f.email in spellings)
+            case "pending_items_of":
+                yield from (f for f in self.facts.values() if isinstance(f, PendingItem) and f.customer == ref.key)
             case "charges_of" | "invoice_of":
                 yield from (f for f in self.facts.values() if ref.key in _intents(f, ref.kind))
             case _:
