@@ -164,6 +164,12 @@ def look_at_vendors(found: Findings, here: Place) -> None:
                     found.fail("Salesforce tasks", fault, Exit.NO_RIGHT)
                 if not unable:
                     found.ok("Salesforce tasks", "owners can be given tasks (OWNER_TASKS)")
+        if here.settings.self_serve_accounts == "create":
+            with found.looking("Salesforce new accounts"):
+                for fault in (faults := salesforce.faults_of_new(wiring.new_records(here.settings))):
+                    found.fail("Salesforce new accounts", fault, Exit.NO_RIGHT)
+                if not faults:
+                    found.ok("Salesforce new accounts", "can be made for self-serve customers (SELF_SERVE_ACCOUNTS)")
         if here.settings.stripe_accounts:
             _look_at_routes(found, salesforce)
         with found.looking("Salesforce writes"):

@@ -53,6 +53,16 @@ def new_account(customer: Customer, wishes: NewAccounts | None = None) -> tuple[
     )
 
 
+def samples(wishes: NewAccounts) -> list[tuple[str, Fields]]:
+    """By object, the fields of the records that are made for a company, and for a person where these are Accounts."""
+    company = Customer(id="cus_sample", name="Sample Ltd", email="sample@example.com")
+    found: list[tuple[str, Fields]] = []
+    for one in (company, *([company.model_copy(update={"name": "Sam Sample"})] if wishes.person_accounts else [])):
+        account, contact = new_account(one, wishes)
+        found += [("Account", account), *([("Contact", contact)] if contact is not None else [])]
+    return found
+
+
 def _contact(customer: Customer, person: str) -> Fields | None:
     """The person behind a new Account, else whoever reads its e-mail; standard fields, as long as Salesforce takes them."""
     name = person or (customer.email or "").partition("@")[0]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sync.errors import SyncError, Terminal
 from sync.gateways.salesforce_errors import first_error, of_call
 
-_SETTINGS = {"Account": "SELF_SERVE_ACCOUNT_FIELDS", "Contact": "SELF_SERVE_CONTACT_FIELDS"}
+SETTINGS = {"Account": "SELF_SERVE_ACCOUNT_FIELDS", "Contact": "SELF_SERVE_CONTACT_FIELDS"}
 _OWNERS = frozenset({"INACTIVE_OWNER_OR_USER", "OP_WITH_INACTIVE_USER_EXCEPTION"})
 #: How Salesforce begins its refusal of a state or country that its picklist lacks.
 _NO_SUCH_PLACE = "There's a problem with this "
@@ -40,7 +40,7 @@ def of_creation(status: int, body: object, *, what: str, given: Mapping[str, obj
 
 
 def _told(code: str, message: str, fields: tuple[str, ...], *, what: str, given: Mapping[str, object]) -> _Told | None:
-    named, settings = ", ".join(fields), _SETTINGS.get(what, "")
+    named, settings = ", ".join(fields), SETTINGS.get(what, "")
     if code == "REQUIRED_FIELD_MISSING":
         words = f"Your org wants more of a new {what} than is known of a customer: {named or message}."
         return _Told("DATA-220", f"{words} Give it a value in {settings}, or don't require it.")

@@ -14,6 +14,7 @@ from sync.gateways.salesforce_auth import Credentials, Tokens
 from sync.gateways.salesforce_changes import Changes, rewound
 from sync.gateways.salesforce_client import SalesforceHttp
 from sync.gateways.salesforce_lists import Lists
+from sync.gateways.salesforce_newcomers import faults_of_new
 from sync.gateways.salesforce_paths import faults_through
 from sync.gateways.salesforce_probe import WriteProbe, probe_writes
 from sync.gateways.salesforce_reads import Reads, Schema
@@ -156,6 +157,10 @@ class SalesforceOrg:
     def missing_task_rights(self) -> Sequence[str]:
         """What the log-in may not do that OWNER_TASKS needs, in plain words. One call."""
         return self._writes.tasks.missing_rights()
+
+    def faults_of_new(self, made: Sequence[tuple[str, Mapping[str, object]]]) -> Sequence[str]:
+        """What stands in the way of new records with these fields, by object, in plain words. One call."""
+        return faults_of_new(self._http, self._names, made)
 
     def probe_writes(self) -> Sequence[WriteProbe]:
         """Whether an Account and a Quote may really be written, proved with an empty PATCH of one of each. No value of

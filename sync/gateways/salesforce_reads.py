@@ -41,7 +41,7 @@ FEW = 3
 #: Every process comes to ask for these, so the first call brings both.
 ALWAYS_ASKED = ("Account", "Quote")
 #: Of a field's description, what may stand in the way of reading or writing it.
-CONFIGURED = ("type", "length", "createable", "updateable", "restrictedPicklist", "picklistValues")
+CONFIGURED = ("type", "length", "nillable", "createable", "updateable", "restrictedPicklist", "picklistValues")
 #: What a describe answers for an object that the org does not have, or does not show.
 NOT_THERE = 404
 
@@ -75,7 +75,7 @@ class Schema:
             for name, answer in zip(some, self._http.composite(parts).parts, strict=True):
                 described = {} if answer.status == NOT_THERE else _described(answer, name)
                 of_fields = sorted((n, *(repr(f.get(k)) for k in CONFIGURED)) for n, f in described.items())
-                seen.update(repr((name, of_fields)).encode())
+                seen.update(repr((name, of_fields, _record_types(answer))).encode())
         return seen.hexdigest()
 
     def has(self, object_: str) -> frozenset[str]:
@@ -86,6 +86,12 @@ class Schema:
     def multi_currency(self) -> bool:
         """Whether records carry a currency of their own."""
         return "currencyisocode" in self.has("Account")
+
+
+def _record_types(answer: PartAnswer) -> list[tuple[str, bool]]:
+    """Those that the log-in may give."""
+    infos = answer.body.get("recordTypeInfos") if isinstance(answer.body, dict) else None
+    return sorted((str(one.get("recordTypeId")), bool(one.get("available"))) for one in infos or [])
 
 
 def _described(answer: PartAnswer, what: str) -> Mapping[str, Json]:

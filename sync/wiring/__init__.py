@@ -1,6 +1,6 @@
 """The composition root: the one place that knows what is real (DESIGN 2)."""
 
-from sync.wiring.choices import zones
+from sync.wiring.choices import new_records, zones
 from sync.wiring.fields import check_mapped
 from sync.wiring.overview import overview
 from sync.wiring.services import Services, build
@@ -20,6 +20,7 @@ __all__ = [
     "check_mapped",
     "check_web",
     "mappings_of",
+    "new_records",
     "open_store",
     "overview",
     "restore",

@@ -12,7 +12,7 @@ from sync.config import EVER, Settings
 from sync.deal.changes import Credit, Proration
 from sync.deal.policy import BillingPolicy
 from sync.deal.taxation import Taxation
-from sync.desired.new_account import NewAccounts
+from sync.desired.new_account import Fields, NewAccounts, samples
 from sync.ports import SalesforceGateway
 from sync.run.owner_tasks import OwnerTasks, switched_on
 from sync.run.start import Start
@@ -54,6 +54,11 @@ def new_accounts(settings: Settings) -> NewAccounts:
         account_fields=settings.self_serve_account_fields or {},
         contact_fields=settings.self_serve_contact_fields or {},
     )
+
+
+def new_records(settings: Settings) -> list[tuple[str, Fields]]:
+    """By object, the fields of such Accounts and their Contacts."""
+    return samples(new_accounts(settings))
 
 
 def start_of(store: Store) -> Start:

@@ -383,18 +383,19 @@ def test_check_online_names_the_object_that_may_not_be_written(
     tandem: Tandem, crm: Crm, sandbox: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OWNER_TASKS", "true")
+    monkeypatch.setenv("SELF_SERVE_ACCOUNTS", "create")
     signed(crm, "Acme", seats(crm))
     url = f"{sandbox.ready['salesforce']['url']}/tandem-sandbox/settings"
     headers = {"X-Tandem-Client": "harness", "Authorization": str(crm._http.headers["Authorization"])}
-    requests.post(url, json={"withheld": ["Quote", "Task"]}, headers=headers, timeout=10).raise_for_status()
+    requests.post(url, json={"withheld": ["Contact", "Quote", "Task"]}, headers=headers, timeout=10).raise_for_status()
 
     answer = tandem("check", "--online", "--json")
 
     failed = [line for line in answer.json["lines"] if line["level"] == "FAIL"]
     assert answer.code == 4
-    assert [line["what"] for line in failed] == ["Salesforce tasks", "Salesforce writes"]
+    assert [line["what"] for line in failed] == ["Salesforce tasks", "Salesforce new accounts", "Salesforce writes"]
     assert all("CONF-302" in line["detail"] for line in failed)
-    assert ["Task" in failed[0]["detail"], "Quote" in failed[1]["detail"]] == [True, True]
+    assert [name in line["detail"] for name, line in zip(("Task", "Contact", "Quote"), failed, strict=True)] == [True] * 3
 
 
 def test_check_tells_every_fault_it_can_find_and_the_worst_code(
