@@ -395,7 +395,9 @@ def test_check_online_names_the_object_that_may_not_be_written(
     assert answer.code == 4
     assert [line["what"] for line in failed] == ["Salesforce tasks", "Salesforce new accounts", "Salesforce writes"]
     assert all("CONF-302" in line["detail"] for line in failed)
-    assert [name in line["detail"] for name, line in zip(("Task", "Contact", "Quote"), failed, strict=True)] == [True] * 3
+    assert [name in line["detail"] for name, line in zip(("Task", "Contact", "Quote"), failed, strict=True)] == [
+        True
+    ] * 3
 
 
 def test_check_tells_every_fault_it_can_find_and_the_worst_code(
