@@ -12,7 +12,7 @@ from sync.desired.compared_view import ENDS_WITHIN, OVER, SCHEDULE_OVER, DealsVi
 from sync.desired.counting import counted_twice
 from sync.desired.customer import LIVE
 from sync.desired.differences import TANDEM, Cure, Difference, Kind
-from sync.desired.keys import DEAL, KEY, TAKEN_BY
+from sync.desired.keys import DEAL, KEY, SETTLED, TAKEN_BY
 from sync.desired.takeover import taken_over
 from sync.desired.use_issues import said_time
 from sync.facts import Schedule, Subscription
@@ -23,22 +23,31 @@ BEFORE_START = "DATA-229"
 
 def not_billed(view: DealsView) -> list[Difference]:
     """Signed quotes that were never taken in."""
-    found = []
+    found, carried = [], _carried(view)
     for quote in view.quotes:
         state = view.states.get(quote.id)
         if quote.id in view.billed or (state is not None and (state.pending or state.code == BEFORE_START)):
             continue
         why = "never noticed" if state is None else f"waits: {state.code}" if state.code else "nothing was done"
         cure = Cure.PERSON if state is not None and state.code else Cure.SAFE
+        kind, there = Kind.DEAL_WITHOUT_SUBSCRIPTION, f"nothing in Stripe: {why}"
+        if quote.id in carried:  # by a store that is gone
+            kind, there = Kind.NOT_DONE, f"Stripe bills it, and it was never taken in here: {why}"
         found.append(
             Difference(
-                Kind.DEAL_WITHOUT_SUBSCRIPTION, f"quote:{quote.id}", view.account_id, f"Quote {quote.number}", "",
-                f"billed (signed {quote.quote_type or 'New'} quote)", f"nothing in Stripe: {why}", TANDEM,
+                kind, f"quote:{quote.id}", view.account_id, f"Quote {quote.number}", "",
+                f"billed (signed {quote.quote_type or 'New'} quote)", there, TANDEM,
                 sum_minor=state.sum_minor if state else None,
                 currency=(state.currency if state else None) or quote.currency, cure=cure,
             )
         )  # fmt: skip
     return found
+
+
+def _carried(view: DealsView) -> set[str]:
+    """The quotes that objects and invoices in Stripe name as theirs."""
+    found = {one.metadata.get(DEAL, "") for one in (*view.objects, *view.invoices)}
+    return found | {name.removeprefix(SETTLED) for o in view.objects for name in o.metadata if name.startswith(SETTLED)}
 
 
 def twins(view: DealsView) -> list[list[Subscription]]:

@@ -89,6 +89,9 @@ def sorted_error(status_code: str, message: str, fields: Sequence[str] = (), *, 
             what, named, words = f"{column[2]}.{column[1]}", "", "The org has no such field for this log-in."
         text = f"We can't read or write {what}{named}. Give the permission set access. {words}"
         return Sorted("CONF-302", text.strip(), False, status_code)
+    if status_code == "STORAGE_LIMIT_EXCEEDED":
+        text = f"Salesforce's data storage is used up, so {what} can't be added. Free some, or buy more. {words}"
+        return Sorted("DATA-220", text, False, status_code)
     if status_code in RULES:
         return Sorted(
             "DATA-220", f'Your Salesforce rule stopped our update of {what}{named}: "{words}"', False, status_code

@@ -240,10 +240,11 @@ class Billing:
 
 
 def _is_taken_in(worked: Worked, now: datetime) -> bool:
-    """Whether a deal that needs nothing in Stripe yet is ours now all the same: one of one-time lines only, or one that is
-    over and bills nothing but use.
+    """Whether a deal that needs nothing in Stripe is ours now all the same: one of one-time lines only, one that is over and
+    bills nothing but use, or one that a store which is gone has brought there.
     """
-    alone = worked.deal.once_only or (all_past(worked.deal, now) and not worked.forecast.invoices)
+    there = is_billed(worked.deal.key, worked.objects)
+    alone = there or worked.deal.once_only or (all_past(worked.deal, now) and not worked.forecast.invoices)
     return worked.case.before is None and alone and not worked.wanted.waiting
 
 

@@ -450,6 +450,7 @@ def test_an_empty_flush_makes_no_call(world: World) -> None:
         ("DUPLICATES_DETECTED", "Use one of these records?", "CONF-303", False),
         ("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "bad value: X", "CONF-304", False),
         ("FIELD_CUSTOM_VALIDATION_EXCEPTION", "Close the quote first", "DATA-220", False),
+        ("STORAGE_LIMIT_EXCEEDED", "storage limit exceeded", "DATA-220", False),
         ("STRING_TOO_LONG", "data value too large", "DATA-220", False),
         ("ENTITY_IS_DELETED", "entity is deleted", "DATA-223", False),
         ("SOMETHING_NEW", "what is this", "BUG-502", False),
