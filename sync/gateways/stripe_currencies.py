@@ -20,29 +20,32 @@ ReadPrice = Callable[[str, Sequence[str]], Json | None]
 def with_amounts(subscriptions: Iterable[Json], read: ReadPrices) -> list[Json]:
     """The subscriptions, with the amounts of each item's price in the subscription's currency."""
     found = list(subscriptions)
-    foreign = {item["price"]["id"] for one in found for item in _foreign(one)}
+    foreign = {id for one in found for item in _items(one) if (id := _foreign(item, one))}
     if not foreign:
         return found
     prices = read(sorted(foreign))
     return [_with_options(one, prices) for one in found]
 
 
-def _foreign(subscription: Json) -> list[Json]:
-    """Its items whose price is of another currency."""
-    items = (subscription.get("items") or {}).get("data") or []
-    return [item for item in items if (item.get("price") or {}).get("currency") != subscription.get("currency")]
+def _items(subscription: Json) -> list[Json]:
+    return (subscription.get("items") or {}).get("data") or []
+
+
+def _foreign(item: Json, subscription: Json) -> str | None:
+    """The id of the item's price where it is of another currency; what is damaged is the fact's to refuse."""
+    price = item.get("price")
+    if not isinstance(price, Mapping) or price.get("currency") in (None, subscription.get("currency")):
+        return None
+    return price.get("id")
 
 
 def _with_options(subscription: Json, prices: Mapping[str, Json]) -> Json:
-    foreign = {item["id"] for item in _foreign(subscription)}
-    if not foreign:
-        return subscription
-    items = subscription["items"]
-    rows = [
-        {**item, "price": {**item["price"], **prices.get(item["price"]["id"], {})}} if item["id"] in foreign else item
-        for item in items["data"]
-    ]
-    return {**subscription, "items": {**items, "data": rows}}
+    rows = [_with_option(item, prices.get(_foreign(item, subscription) or "")) for item in _items(subscription)]
+    return {**subscription, "items": {**subscription["items"], "data": rows}} if rows else subscription
+
+
+def _with_option(item: Json, price: Json | None) -> Json:
+    return item if price is None else {**item, "price": {**item["price"], **price}}
 
 
 def with_steps(price: Json, read: ReadPrice) -> Json:

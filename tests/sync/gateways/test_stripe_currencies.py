@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 from sync.facts import Fact, Price, Subscription
+from sync.gateways.stripe_currencies import with_amounts
 from sync.ports.listing import FactKind
 from sync.records import Ref
 from tests.sync.gateways.test_listing import everything
@@ -117,3 +119,14 @@ def test_a_price_says_what_it_costs_in_each_of_its_currencies(world: World) -> N
     ]  # but for steps, none has a call of its own
     listed = {p.id: p for p in everything(world.stripe(), "price") if isinstance(p, Price)}
     assert listed == prices
+
+
+def test_an_item_without_a_sound_price_asks_for_none() -> None:
+    def never(ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        raise AssertionError(f"{ids} were asked for")
+
+    damaged: list[dict[str, Any]] = [
+        {"currency": "usd", "items": {"data": [{"price": price}]}} for price in (None, "price_1", {}, {"id": "price_1"})
+    ]
+    for one in (*damaged, {"currency": "usd"}, {"currency": "usd", "items": None}):
+        assert with_amounts([one], never) == [one]
