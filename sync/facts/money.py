@@ -154,7 +154,9 @@ class Invoice(Fact):
 
 
 class PendingItem(Fact):
-    """An invoice item that waits for the next invoice. ``amount_minor`` is before discounts and tax."""
+    """An invoice item that waits for the next invoice. ``amount_minor`` is before tax and before discounts of that invoice; a
+    proration's own are taken off.
+    """
 
     KIND: ClassVar[str] = "pendingitem"
     customer: str = ""

@@ -99,15 +99,17 @@ def credit_note(obj: Json) -> CreditNote:
 
 
 def pending_item(obj: Json) -> PendingItem:
-    """An invoice item that is on no invoice yet; its stamp is called ``date``."""
-    period = part(obj, "period")
+    """An invoice item that is on no invoice yet; its stamp is called ``date``. Of one that no discount of the invoice changes
+    Stripe says what its own leave of it.
+    """
+    period, net = part(obj, "period"), int_of(obj.get("net_amount"))
     details = part(part(obj, "parent"), "subscription_details")
     return PendingItem(
         **base({**obj, "created": obj.get("date")}),
         customer=ref_id(obj.get("customer")) or "",
         subscription=ref_id(details.get("subscription")),
         currency=need(obj, "currency", str),
-        amount_minor=need(obj, "amount", int),
+        amount_minor=need(obj, "amount", int) if net is None else net,
         description=obj.get("description"),
         period_start_s=int_of(period.get("start")) or 0,
         period_end_s=int_of(period.get("end")) or 0,

@@ -266,3 +266,10 @@ def _paid_and_sent_back() -> MirrorShown:
         charges={"pi_1": [charge]}, refunds=[refund],
     )  # fmt: skip
     return show(view, frozenset({"in_1"}))
+
+
+@pytest.mark.parametrize("coupon", ["SUMMER", None])
+def test_the_revenue_of_a_plan_names_the_discount_of_its_customer(coupon: str | None) -> None:
+    shown = show(a_view(customers=[Customer(id="cus_1", coupon=coupon)], subscriptions=[subscription()]), frozenset())
+    [revenue] = [r for r in explain_subscription(shown, "sub_1") if r.what == "MRR__c"]
+    assert any("cus_1 has a discount in Stripe, coupon SUMMER" in one for one in revenue.because) == bool(coupon)

@@ -23,6 +23,7 @@ from sync.facts import (
     Invoice,
     Line,
     Meter,
+    PendingItem,
     Price,
     Product,
     Schedule,
@@ -284,6 +285,14 @@ def test_a_customers_discount_is_told_by_its_coupon_and_when_it_stops() -> None:
     without = fact_of({**obj, "discount": None})
     assert isinstance(without, Customer)
     assert (without.coupon, without.coupon_end_s) == (None, None)
+
+
+@pytest.mark.parametrize(("net", "shown"), [(None, 1000), (800, 800), (-500, -500)])
+def test_what_waits_for_an_invoice_counts_as_its_own_discounts_leave_it(net: int | None, shown: int) -> None:
+    item = {"id": "ii_1", "object": "invoiceitem", "date": 1, "currency": "usd", "amount": 1000, "net_amount": net}
+    fact = fact_of(item)
+    assert isinstance(fact, PendingItem)
+    assert fact.amount_minor == shown
 
 
 def test_when_a_discount_stops_working_is_known_where_one_does_by_itself() -> None:
