@@ -11,6 +11,8 @@ from tests.e2e.looks import changes_nothing, settled
 from tests.e2e.sandbox import World
 from tests.e2e.tandem import Tandem
 
+pytestmark = pytest.mark.long
+
 
 def buys(world: World, name: str, email: str, **more: str) -> str:
     """Somebody has bought a seat on the web site; their customer's id."""
@@ -35,7 +37,6 @@ def looks(tandem: Tandem) -> int:
     return Configured(pipeline.subjects, pipeline.outbox, tandem.services.salesforce).look()
 
 
-@pytest.mark.long
 def test_people_are_person_accounts_and_companies_are_not_in_an_org_that_has_both(
     world: World, make_tandem: Callable[..., Tandem]
 ) -> None:
@@ -130,7 +131,6 @@ def test_what_the_org_refuses_waits_in_plain_words_and_goes_on_by_itself_once_it
     changes_nothing(right)
 
 
-@pytest.mark.long
 def test_two_of_one_company_at_once_are_one_and_a_duplicate_that_is_tried_again_the_next_day(
     world: World, make_tandem: Callable[..., Tandem]
 ) -> None:

@@ -191,3 +191,15 @@ def test_the_page_says_what_it_takes(story: Story) -> None:
     for typed, words in NOT_TAKEN:
         assert words in pays(story, opened, **typed)["error"]
     assert story.v1.customers.list().data == []
+
+
+def test_a_promotion_code_on_the_page_stays_on_the_subscription(story: Story) -> None:
+    code = story.v1.promotion_codes.create(
+        {"promotion": {"type": "coupon", "coupon": story.coupon("50")}, "code": "HALF"}
+    )
+    opened = session(story, story.price("2000"), discounts=[{"promotion_code": code.id}])
+    assert (opened.amount_subtotal, opened.amount_total, opened.total_details.amount_discount) == (6000, 3000, 3000)  # type: ignore[union-attr]
+    answered = pays(story, opened)
+    assert story.billed(answered["customer"]) == [("2026-01-01", 3000)]
+    plan: Any = story.v1.subscriptions.retrieve(answered["subscription"], {"expand": ["discounts"]})
+    assert [d.promotion_code for d in plan.discounts] == [code.id]
