@@ -70,13 +70,17 @@ def as_standing(
     """``actual`` with the ``prices`` on which a deal stands already in place of those that have their lookup keys by now.
 
     A price of ours that lost its key, to another of the same terms or to none, bills on: nobody changed the deal, and an item
-    moved to another metered price would lose its use. One whose terms are not those that are wanted says nothing.
+    moved to another metered price would lose its use. One whose terms are not those that are wanted says nothing. One that is
+    archived while another is active under its key stays archived: Stripe lets no two active prices have one.
     """
     ids: dict[Ref, Value] = {ref: found.remote_id for ref, found in actual.items()}
     wanted = {want.ref.key: want for want in desired if want.ref.kind == "price"}
     found = {}
     for price in prices:
-        want, have = wanted.get(price.metadata.get(KEY, "")), observe(price)
+        want, have = wanted.get(price.metadata.get(KEY) or price.lookup_key or ""), observe(price)
+        other = actual.get(want.ref) if want else None
+        if price.lookup_key and other and other.remote_id != price.id and other.compare.get("active"):
+            have = replace(have, compare={k: v for k, v in have.compare.items() if k != "active"})
         if want is not None and all(
             _same(part, want.compare, have, ids) or part == "active" for part in want.compare if part in have.compare
         ):

@@ -17,13 +17,15 @@ from sync.run.reading import typed
 def read_standing_prices(
     stripe: StripeGateway, facts: Facts, deal: Deal, objects: Iterable[Fact], snapshot: Snapshot
 ) -> list[Price]:
-    """Those of the deal's own objects that were made under a name that the deal needs and that nobody found by it: somebody took
-    their lookup keys away. No call where there are none, as ever but then.
+    """Those on which the deal's own objects stand, made under a name that the deal needs: found by it, or not, where somebody
+    took their lookup keys away. No call where there are none of these, as ever but then.
     """
     named = {ref.key for ref in snapshot.found if ref.kind == "price"}
-    found = {fact.id for fact in snapshot.all() if isinstance(fact, Price)}
-    unfound = sorted(prices_on(deal, objects) - found) if named else []
+    found = {fact.id: fact for fact in snapshot.all() if isinstance(fact, Price)}
+    on = prices_on(deal, objects) if named else set()
+    unfound = sorted(on - found.keys())
     stored = typed(facts.get("price", unfound), Price) if unfound else {}
     ours = [i for i in unfound if i not in stored or stored[i].metadata.get(KEY) in named]
     read = stripe.read([Ref("price_id", i) for i in ours]).all() if ours else []
-    return [fact for fact in priced_in(read, deal.currency) if isinstance(fact, Price)]
+    standing = [*(found[i] for i in sorted(on & found.keys())), *read]
+    return [fact for fact in priced_in(standing, deal.currency) if isinstance(fact, Price)]

@@ -144,6 +144,7 @@ def test_prices_that_somebody_made_under_our_names_are_never_billed_and_mending_
     changes_nothing(tandem)
 
 
+@pytest.mark.long
 def test_a_coupon_or_meter_of_our_name_that_does_something_else_is_refused_before_any_write(
     world: World, tandem: Tandem
 ) -> None:

@@ -172,7 +172,11 @@ def test_a_deal_stands_on_its_own_price_whoever_has_the_lookup_key_now():
     for unlike in ({"unit_amount_decimal": Decimal(1)}, {"metadata": {}}, {"product": "prod_other"}):
         assert as_standing(wanted, known, [bare.model_copy(update=unlike)]) == known
     archived = bare.model_copy(update={"active": False})
-    assert as_standing(wanted, known, [archived])[Ref("price", ours.lookup_key or "")].remote_id == ours.id
+    back = as_standing(wanted, known, [archived])[Ref("price", ours.lookup_key or "")]
+    assert (back.remote_id, back.compare["active"]) == (ours.id, False)  # it is made active where something needs it
+    both = as_standing(wanted, known, [ours.model_copy(update={"active": False})])[Ref("price", ours.lookup_key or "")]
+    assert both.remote_id == ours.id
+    assert "active" not in both.compare  # under one key only one can be
 
 
 def test_an_archived_price_that_is_not_what_its_name_says_makes_room_for_one_of_ours():
