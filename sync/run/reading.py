@@ -193,11 +193,16 @@ def with_items(prices: Mapping[str, Price], subscriptions: Iterable[Subscription
     own currency, no others.
     """
     carried = {i.price.id: i.price for s in subscriptions for i in s.items}
-    for price_id, price in carried.items():
-        if known := prices.get(price_id):
-            tiers = price.tiers or in_currency(known, price.currency).tiers
-            carried[price_id] = price.model_copy(update={"tiers": tiers, "options": price.options or known.options})
-    return {**prices, **carried}
+    return {**prices, **{i: _completed(price, prices.get(i)) for i, price in carried.items()}}
+
+
+def _completed(carried: Price, known: Price | None) -> Price:
+    update: dict[str, object] = {}
+    if known and carried.tiers_mode and not carried.tiers:
+        update["tiers"] = in_currency(known, carried.currency).tiers
+    if known and known.options and not carried.options:
+        update["options"] = known.options
+    return carried.model_copy(update=update) if update else carried
 
 
 def typed(facts: Mapping[str, Fact], type_: type[F]) -> dict[str, F]:

@@ -95,6 +95,13 @@ def test_tiers_count_in_the_plans_currency_and_two_plans_on_one_price_do_not_mix
     assert [r.mrr for r in shown.subscriptions] == [Decimal("15.00")]
 
 
+def test_a_price_that_was_read_before_it_had_the_plans_currency_says_nothing_of_it() -> None:
+    before = PRICE.model_copy(update={"options": ()})
+    running = plan("jpy", PRICE)
+    shown = show(view(subscriptions=[running], prices=with_items({"price_m": before}, [running])), frozenset())
+    assert [r.mrr for r in shown.subscriptions] == [Decimal(33000)]
+
+
 def replace_price(one: Any, sold: Price) -> Any:
     return one.model_copy(update={"items": (one.items[0].model_copy(update={"price": sold}),)})
 
