@@ -129,6 +129,24 @@ def without_deal(view: DealsView) -> list[Difference]:
     return found
 
 
+def account_gone(view: DealsView) -> list[Difference]:
+    """What still runs for an Account that is gone from the CRM, currency by currency."""
+    alive: dict[str, list[Subscription | Schedule]] = defaultdict(list)
+    usual = next((o.currency for o in view.objects if o.currency), "")  # a schedule may say none
+    for one in view.objects:
+        if one.status not in (SCHEDULE_OVER if isinstance(one, Schedule) else OVER):
+            alive[(one.currency or usual).upper()].append(one)
+    return [
+        Difference(
+            Kind.SUBSCRIPTION_WITHOUT_DEAL, f"account:{view.account_id}", view.account_id,
+            ", ".join(sorted(o.id for o in some)), "", "an Account in Salesforce", "the Account is gone",
+            mrr_minor=round(view.monthly(o for o in some if isinstance(o, Subscription))), currency=currency or None,
+            cure=Cure.PERSON,
+        )
+        for currency, some in sorted(alive.items())
+    ]  # fmt: skip
+
+
 def unlinked(view: DealsView) -> list[Difference]:
     """Objects of ours that Tandem no longer knows by a link of its own: their metadata still says whose they are."""
     wanted = {f"customer:{view.account_id}": view.customers[0].id} if view.customers else {}

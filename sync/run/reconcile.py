@@ -13,9 +13,10 @@ from sync.deal.calendar import business_day
 from sync.deal.policy import BillingPolicy
 from sync.desired.compared_deals import deals_unlike
 from sync.desired.compared_fields import archived_prices
+from sync.desired.compared_loose import account_gone
 from sync.desired.compared_rows import Found, RowsView, rows_unlike
-from sync.desired.compared_view import OVER, SCHEDULE_OVER, DealsView, QuoteState
-from sync.desired.differences import Cure, Difference, Kind
+from sync.desired.compared_view import DealsView, QuoteState
+from sync.desired.differences import Difference, Kind
 from sync.desired.keys import ACCOUNT, DEAL, KEY
 from sync.desired.mirror import Shown
 from sync.desired.references import live_refs
@@ -146,9 +147,23 @@ class Reconcile:
             found += self._rows_unlike(view)
             found += archived_prices(account_id, known.typed(customers[account_id], Subscription), known.prices)
         found += self.catalogue.accounts({a: customers[a] for a in looked}) if self.catalogue else ()
-        found += [one for account_id in gone for one in _without_account(account_id, known)]
+        found += [one for account_id in gone for one in account_gone(self._gone_view(account_id, known))]
         by_name = {(row.sobject, row.key): row for some in expected.values() for row in some}
         return Compared(self._decided(found), tuple(account_ids), tuple(sorted(busy)), fence, by_name)
+
+    def _gone_view(self, account_id: str, known: Known) -> DealsView:
+        """What Stripe has for an Account that the CRM has no more."""
+        mine = known.of_account(account_id)
+        return DealsView(
+            account_id=account_id,
+            zone=self.policy.billing_timezone,
+            now=self.clock.now(),
+            policy=self.policy,
+            subscriptions=[f for f in mine if isinstance(f, Subscription)],
+            schedules=[f for f in mine if isinstance(f, Schedule)],
+            prices=known.prices,
+            coupons=known.coupons,
+        )
 
     def products(self, ids: Iterable[str]) -> Compared:
         """Every difference of these products, as Stripe was read last."""
@@ -310,22 +325,6 @@ def _state(state: SubjectState, billed: bool, held: bool) -> QuoteState:
 
 def _found(row: FoundRow) -> Found:
     return Found(row.sobject, row.key, row.fields, row.parents)
-
-
-def _without_account(account_id: str, known: Known) -> list[Difference]:
-    """What still runs for an Account that is gone from the CRM."""
-    alive = [
-        f
-        for f in known.of_account(account_id)
-        if (isinstance(f, Subscription) and f.status not in OVER)
-        or (isinstance(f, Schedule) and f.status not in SCHEDULE_OVER)
-    ]
-    return [
-        Difference(
-            Kind.SUBSCRIPTION_WITHOUT_DEAL, f"account:{account_id}", account_id, ", ".join(sorted(f.id for f in alive)), "",
-            "an Account in Salesforce", "the Account is gone", cure=Cure.PERSON,
-        )
-    ] if alive else []  # fmt: skip
 
 
 def link_of(difference: Difference, livemode: bool) -> NewLink:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import pytest
 
 from sync import facts
+from sync.crm import CrmAccount
 from sync.deal.deal import Deal
 from sync.deal.policy import BillingPolicy
 from sync.desired.compared_deals import deals_unlike
+from sync.desired.compared_loose import account_gone
 from sync.desired.compared_view import DealsView, QuoteState
 from sync.desired.differences import Cure, Difference, Kind, by_kind
 from sync.desired.keys import DEAL, KEY
@@ -277,3 +280,48 @@ def _with_seats(stripe: StripeAnswers, seats: int) -> None:
         phase = schedule.phases[-1]
         fewer = tuple(i.model_copy(update={"quantity": seats}) for i in phase.items)
         stripe.change(schedule, phases=(*schedule.phases[:-1], phase.model_copy(update={"items": fewer})))
+
+
+def test_what_runs_for_an_account_that_is_gone_is_told_with_what_it_is_worth() -> None:
+    deal = a_deal(a_line())
+    view = a_view(billed(deal, LATE), deal, LATE)
+    [found] = account_gone(view)
+    assert (found.kind, found.cure, found.actual) == (
+        Kind.SUBSCRIPTION_WITHOUT_DEAL,
+        Cure.PERSON,
+        "the Account is gone",
+    )
+    assert (found.currency, found.mrr_minor) == ("USD", round(view.monthly(view.subscriptions)))
+    assert found.mrr_minor
+    assert account_gone(replace(view, subscriptions=[], schedules=[])) == []
+
+
+def test_a_quote_that_stripe_bills_for_a_store_that_is_gone_is_not_called_unbilled() -> None:
+    deal = a_deal(a_line())
+    stripe = billed(deal, LATE)
+    lost = a_view(stripe, deal, LATE, deals={}, billed=frozenset(), states={})
+    [found] = [d for d in deals_unlike(lost) if d.kind is not Kind.LINK_MISSING]
+    assert (found.kind, found.cure, found.sum_minor) == (Kind.NOT_DONE, Cure.SAFE, None)
+    assert found.actual.startswith("Stripe bills it")
+    never = a_view(StripeAnswers(), deal, LATE, deals={}, billed=frozenset(), states={})
+    assert [d.kind for d in deals_unlike(never)] == [Kind.DEAL_WITHOUT_SUBSCRIPTION]
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({}, {"name", "email"}),
+        ({"account": CrmAccount(ACCOUNT_ID, "Acme")}, {"name"}),  # each quote may say another e-mail
+        ({"states": {QUOTE_ID: QuoteState(pending=False, code="DATA-219")}}, set()),  # its run writes nothing
+        ({"quotes": []}, None),  # signed no more
+        ({"account": None}, set()),
+    ],
+)
+def test_whom_the_customer_names_is_held_against_the_account(more: dict[str, Any], told: set[str] | None) -> None:
+    deal = a_deal(a_line())
+    stripe = billed(deal, LATE)
+    renamed = [c.model_copy(update={"name": "Other", "email": "x@x.example"}) for c in stripe.of(facts.Customer)]
+    account = CrmAccount(ACCOUNT_ID, "Acme", billing_email="ap@acme.example")
+    found = deals_unlike(a_view(stripe, deal, LATE, **{"customers": renamed, "account": account, **more}))
+    assert {d.field for d in found if d.kind is Kind.FIELD} == (told or set())
+    assert {d.cure for d in found if d.kind is Kind.FIELD} <= {Cure.SAFE}
