@@ -163,7 +163,8 @@ def create_item(call: Call) -> Obj:
     subscription = call.kernel.get("subscription", given.pop("subscription"), "subscription")
     known = {item["id"] for item in subscription["_items"]}
     update(billing_of(call.kernel), subscription, _as_update(given, {}))
-    return next(item for item in subscription["_items"] if item["id"] not in known)
+    waiting = (subscription.get("_pending") or {"items": []})["items"]  # added once it is paid
+    return next(item for item in (*subscription["_items"], *waiting) if item["id"] not in known)
 
 
 @route("POST", "/v1/subscription_items/{id}", parameters.ITEM_UPDATE)

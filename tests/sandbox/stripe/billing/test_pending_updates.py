@@ -108,6 +108,22 @@ def test_another_change_drops_it_before_that(story: Story, by: str) -> None:
     assert story.v1.invoices.retrieve(str(held.latest_invoice)).status == "void"
 
 
+def test_an_item_that_is_not_paid_is_told_and_not_there(story: Story) -> None:
+    plan = plan_of(story)
+    asked: Any = {
+        "subscription": plan.id, "price": story.price("500"), "proration_behavior": "always_invoice",
+        "payment_behavior": "pending_if_incomplete",
+    }  # fmt: skip
+    made = story.v1.subscription_items.create(asked)
+    held = story.v1.subscriptions.retrieve(plan.id)
+    waiting: Any = held.pending_update
+    assert made.id in [i.id for i in waiting.subscription_items]
+    assert [i.id for i in held["items"].data] == [plan["items"].data[0].id]
+    cards(story, str(plan.customer), "pm_card_visa")
+    story.v1.invoices.pay(str(held.latest_invoice))
+    assert story.v1.subscription_items.retrieve(made.id).quantity == 1
+
+
 def test_only_what_can_wait_is_taken(story: Story) -> None:
     plan = plan_of(story)
     for more, param in (
