@@ -183,6 +183,8 @@ def compare(services: Services, keys: Sequence[str], *, heal: bool = False) -> R
     products = [key.partition(":")[2] for key in keys if key.startswith("product:01t")]
     accounts = list(dict.fromkeys(account_of(services, key) for key in keys if not key.startswith("product:01t")))
     before = (services.stripe.calls, services.salesforce.calls)
+    if unknown := set(products) - set(services.salesforce.products(products) if products else ()):
+        raise NotFound(f"there is no product {min(unknown)} in Salesforce.")
     sweep.reconcile.refresh(accounts)
     report = Report(services.clock.now(), finished=True)
     compared = sweep.reconcile.compare(accounts)
@@ -200,7 +202,10 @@ def account_of(services: Services, key: str) -> str:
     """The Account that a subject belongs to. NotFound where there is none."""
     kind, _, id_ = key.partition(":")
     if kind == "account":
-        return id_
+        # One that was deleted is compared all the same: what it left behind runs on.
+        if services.links.by_salesforce_id([id_], "customer") or services.salesforce.accounts([id_]):
+            return id_
+        raise NotFound(f"there is no account {id_} in Salesforce, and Tandem knows nothing of it.")
     if kind == "quote":
         graph = services.salesforce.quotes([id_]).get(id_)
         if graph is not None and graph.quote.account_id:

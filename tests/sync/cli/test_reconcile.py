@@ -81,3 +81,6 @@ def test_a_change_made_in_stripe_is_found_put_back_and_gone(tandem: Tandem, crm:
     assert "1 healed" in healed.out
     assert tandem("reconcile", "--heal", "safe").code == 0
     assert "0 differences, 0 healed, 0 left" in tandem("status").out
+    for nobody in ("001xx0000000001", "01txx0000000001", "sub_nobody", "cus_nobody"):
+        assert tandem("reconcile", nobody).code == 3, nobody  # nothing was looked at, so nothing agrees
+    assert tandem("reconcile", product["id"]).code == 0
