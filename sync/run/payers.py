@@ -219,24 +219,33 @@ class Payers:
                 found = Linked(customer, "it bills this deal already")
                 return Payer(found, held=True, objects=objects, aside=True), live
             live += [customer] if is_live(objects) else []
-        for customer in (c for c in standing if c.deleted):
-            self._refuse_dead(graph, account, deal, customer)
+        self._refuse_dead(graph, account, deal, [c for c in standing if c.deleted])
         return None, live
 
-    def _refuse_dead(self, graph: QuoteGraph, account: CrmAccount, deal: Deal, customer: Customer) -> None:
-        known = [f for kind in OF_DEAL for f in self.facts.of_customers(kind, [customer.id])]
-        made = [link for link in self.links.by_salesforce_id([deal.quote_id]) if link.stripe_kind in OF_DEAL]
-        if _has(known, deal) or made:
-            detail = (
-                f"Quote {graph.quote.number}: customer {customer.id} of Account {account.name} was deleted in Stripe, and "
-                "with it what it was subscribed to. This deal bills nothing more. Sign a New quote for what goes on, and a "
-                "Cancellation to close this one."
-            )
-            refusal = catalogue.refusal(
-                "DATA-224", detail, record_id=graph.quote.id, blocked_on=(account.id,), account=account.name,
-                customer=customer.id,
-            )  # fmt: skip
-            raise PayerGone(refusal, customer.id)
+    def _refuse_dead(self, graph: QuoteGraph, account: CrmAccount, deal: Deal, dead: Sequence[Customer]) -> None:
+        """Raises PayerGone where one of these billed the deal: the one that is known to have. Where nothing is known of it
+        any more, a link still says that one of them did.
+        """
+        billed = [c for c in dead if _has(self._objects_of(c), deal)]
+        if not billed and any(x.stripe_kind in OF_DEAL for x in self.links.by_salesforce_id([deal.quote_id])):
+            billed = list(dead)
+        if not billed:
+            return
+        customer = billed[0]
+        detail = (
+            f"Quote {graph.quote.number}: customer {customer.id} of Account {account.name} was deleted in Stripe, and "
+            "with it what it was subscribed to. This deal bills nothing more. Sign a New quote for what goes on, and a "
+            "Cancellation to close this one."
+        )
+        refusal = catalogue.refusal(
+            "DATA-224", detail, record_id=graph.quote.id, blocked_on=(account.id,), account=account.name,
+            customer=customer.id,
+        )  # fmt: skip
+        raise PayerGone(refusal, customer.id)
+
+    def _objects_of(self, customer: Customer) -> list[Fact]:
+        """What it was subscribed to, as it was read last."""
+        return [f for kind in OF_DEAL for f in self.facts.of_customers(kind, [customer.id])]
 
     def _one_of_two(self, graph: QuoteGraph, account: CrmAccount, payer: Payer, live: Sequence[Customer]) -> Payer:
         """The payer, where nobody else is live or a person has said who pays."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sync.cli.rehearsal import rehearse
+from sync.run.payers import PayerGone
 from tests.e2e.looks import changes_nothing, quote_row, settled
 from tests.e2e.people import change, draft_change, sell
 from tests.e2e.sandbox import World
@@ -190,6 +191,9 @@ def test_a_customer_deleted_in_stripe_ends_its_deal_and_a_new_quote_gets_another
     assert {code for _, code, _ in settled_but_refused.failed} == {"DATA-212", "DATA-221"}
     assert quote_row(world, later)["Billing_Status__c"] == "Scheduled"
     assert world.stripe._http.delete(f"{world.stripe._base}/v1/customers/{other['id']}").ok
+    with pytest.raises(PayerGone) as refused:  # of the Account's two that are gone the one that billed this deal
+        tandem.services.pipeline.quotes.preview(fresh)
+    assert refused.value.customer == other["id"]
     tandem.drain()
     for quote in (later, fresh):
         row = quote_row(world, quote)
