@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 from sync.deal.deal import Deal
-from sync.desired.compared_view import ENDS_WITHIN, OVER, SCHEDULE_OVER, DealsView, of_deal
+from sync.desired.compared_view import ENDS_WITHIN, OVER, DealsView, goes_on, of_deal
 from sync.desired.counting import counted_twice
 from sync.desired.customer import LIVE
 from sync.desired.differences import TANDEM, Cure, Difference, Kind
@@ -111,8 +111,7 @@ def without_deal(view: DealsView) -> list[Difference]:
     signed = {quote.id for quote in view.quotes}
     alive: dict[str, list[Subscription | Schedule]] = defaultdict(list)
     for one in view.objects:
-        ended = SCHEDULE_OVER if isinstance(one, Schedule) else OVER
-        if (key := one.metadata.get(DEAL)) and one.status not in ended:
+        if (key := one.metadata.get(DEAL)) and goes_on(one):
             alive[key].append(one)
     found = []
     for key, some in sorted(alive.items()):
@@ -134,7 +133,7 @@ def account_gone(view: DealsView) -> list[Difference]:
     alive: dict[str, list[Subscription | Schedule]] = defaultdict(list)
     usual = next((o.currency for o in view.objects if o.currency), "")  # a schedule may say none
     for one in view.objects:
-        if one.status not in (SCHEDULE_OVER if isinstance(one, Schedule) else OVER):
+        if goes_on(one):
             alive[(one.currency or usual).upper()].append(one)
     return [
         Difference(

@@ -7,11 +7,11 @@ from dataclasses import replace
 from sync.crm import CrmAccount
 from sync.deal.deal import Deal, Payer
 from sync.desired.compared_fields import unlike_parts
-from sync.desired.compared_view import OVER, SCHEDULE_OVER, DealsView
+from sync.desired.compared_view import DealsView, goes_on
 from sync.desired.customer import desire_customer
 from sync.desired.differences import Difference
 from sync.desired.keys import DEAL
-from sync.facts import Customer, Schedule
+from sync.facts import Customer
 from sync.observed import observe
 
 
@@ -33,7 +33,7 @@ def _is_run(view: DealsView, deal: Deal, customer: Customer) -> bool:
     state = view.states.get(deal.key)
     free = deal.key in {q.id for q in view.quotes} and (state is None or not (state.pending or state.code))
     mine = (o for o in view.objects if o.metadata.get(DEAL) == deal.key and o.customer == customer.id)
-    return free and any(o.status not in (SCHEDULE_OVER if isinstance(o, Schedule) else OVER) for o in mine)
+    return free and any(goes_on(o) for o in mine)
 
 
 def _today(deal: Deal, account: CrmAccount, customer: Customer) -> Payer:

@@ -32,6 +32,11 @@ SCHEDULE_OVER = frozenset({"canceled", "completed", "released"})
 ENDS_WITHIN = timedelta(hours=2)
 
 
+def goes_on(one: Subscription | Schedule) -> bool:
+    """Whether it is not over."""
+    return one.status not in (SCHEDULE_OVER if isinstance(one, Schedule) else OVER)
+
+
 @dataclass(frozen=True)
 class QuoteState:
     """How a signed quote stands with us. ``pending``: due, running, or waiting for a moment close by."""

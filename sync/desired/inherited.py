@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sync.deal.calendar import seconds
 from sync.desired.keys import DEAL
-from sync.facts import Customer, Fact, Phase, Schedule, Subscription
+from sync.facts import Customer, Fact, Phase, Schedule, Subscription, of_type
 
 _RUNS = frozenset({"active", "not_started"})
 
@@ -52,14 +52,9 @@ def told_none(schedules: Iterable[Schedule]) -> Collection[str]:
 def inherited_by(objects: Iterable[Fact], customers: Iterable[Customer], now: datetime) -> list[Subscription]:
     """Those of these objects' subscriptions that are live and that a customer's discount comes off."""
     objects = list(objects)
-    subscriptions = [f for f in objects if isinstance(f, Subscription)]
-    found = inheriting(subscriptions, (f for f in objects if isinstance(f, Schedule)), customers, now)
+    subscriptions = of_type(objects, Subscription)
+    found = inheriting(subscriptions, of_type(objects, Schedule), customers, now)
     return [s for s, was in zip(found, subscriptions, strict=True) if s.coupons != was.coupons and s.ended_at_s is None]
-
-
-def coupons_of_customers(customers: Iterable[Customer]) -> set[str]:
-    """The ids of the coupons that stand on customers."""
-    return {c.coupon for c in customers if c.coupon}
 
 
 def at_work(customer: Customer | None, now: datetime) -> bool:

@@ -8,7 +8,7 @@ values): they stay text and unknown ones are translated to "unknown" where they 
 from __future__ import annotations
 
 from sync.facts.agreements import DealAlone, Item, Phase, PhaseItem, Schedule, Subscription
-from sync.facts.base import Fact
+from sync.facts.base import Fact, of_type
 from sync.facts.catalogue import Coupon, Meter, Price, PriceOption, PriceTier, Product
 from sync.facts.customers import Customer, Portal, TaxId, TaxSettings
 from sync.facts.money import (
@@ -53,6 +53,7 @@ __all__ = [
     "Subscription",
     "TaxId",
     "TaxSettings",
+    "of_type",
 ]
 
 FACT_TYPES: dict[str, type[Fact]] = {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,3 +20,11 @@ class Fact(BaseModel):
     livemode: bool = False
     deleted: bool = False
     metadata: dict[str, str] = Field(default_factory=dict)
+
+
+F = TypeVar("F", bound=Fact)
+
+
+def of_type(facts: Iterable[Fact], type_: type[F]) -> list[F]:
+    """Those of this type, in their order."""
+    return [fact for fact in facts if isinstance(fact, type_)]

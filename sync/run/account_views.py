@@ -10,7 +10,7 @@ from typing import TypeVar
 from sync.clock import Clock
 from sync.desired.account_view import AccountView
 from sync.desired.customer import is_live
-from sync.desired.inherited import coupons_of_customers, inheriting, inheriting_phases
+from sync.desired.inherited import inheriting, inheriting_phases
 from sync.facts import (
     Charge,
     Coupon,
@@ -27,9 +27,10 @@ from sync.facts import (
     Schedule,
     Subscription,
 )
+from sync.facts.coupons import coupons_of
 from sync.ports import Facts, Identities, Links
 from sync.run.following import with_rivals
-from sync.run.reading import coupons_of, prices_of, typed, with_items
+from sync.run.reading import prices_of, typed, with_items
 
 F = TypeVar("F", bound=Fact)
 
@@ -60,8 +61,7 @@ class AccountViews:
         customers = self._typed("customer", everyone, Customer)
         all_subs = [s for rows in subscriptions.values() for s in rows]
         all_scheds = [s for rows in schedules.values() for s in rows]
-        giving = coupons_of_customers(customers.values())
-        coupons = self._typed("coupon", coupons_of(all_subs, all_scheds) | giving, Coupon)
+        coupons = self._typed("coupon", coupons_of([*all_subs, *all_scheds, *customers.values()]), Coupon)
         billed = {line.price for rows in invoices.values() for i in rows for line in i.lines if line.price}
         prices = with_items(self._typed("price", prices_of(all_scheds, all_subs) | billed, Price), all_subs)
         products = self._products({p.product for p in prices.values()})

@@ -10,7 +10,6 @@ from sync import catalogue
 from sync.apply import Applied, Writer
 from sync.deal.deal import Deal
 from sync.deal.settled import all_past
-from sync.desired import frozen
 from sync.desired.keys import DEAL, OPPORTUNITY, QUOTE
 from sync.desired.references import live_refs
 from sync.desired.renewed import check_renewed_once
@@ -22,7 +21,6 @@ from sync.ports import Claim, Facts, Ledger, Links, NewLink, Promise, Promises, 
 from sync.ports.comparing import Decisions
 from sync.records import Operation, Ref, Verb
 from sync.run.addresses import alone
-from sync.run.dealing import deal_key
 from sync.run.intake import product_mark, quote_mark, unit_of
 from sync.run.lost import close_found
 from sync.run.made_once import check_made_once
@@ -198,17 +196,8 @@ class Billing:
                 self.links.add(NewLink(str(ref), salesforce_id(ref.kind, worked, ref.key), ref.kind, stripe_id, live))
 
     def _freeze(self, run: QuoteTry, worked: Worked, now: datetime) -> Promise:
-        promise = Promise(
-            quote_id=run.graph.quote.id,
-            input_digest=frozen.digest(run.graph),
-            graph=frozen.to_json(run.graph),
-            deal_key=deal_key(run.graph),
-            follows=worked.deal.renews or "",
-            preview={"text": worked.preview.text, "data": worked.preview.data},
-            signed_at=run.signed_at,
-            frozen_at=now,
-        )
-        return self.promises.freeze(promise)
+        preview = {"text": worked.preview.text, "data": worked.preview.data}
+        return self.promises.freeze(run.promised(preview, now, follows=worked.deal.renews or ""))
 
     def _one_deal_an_opportunity(self, run: QuoteTry, worked: Worked) -> None:
         """Two accepted New quotes on one Opportunity: the second waits for a person (BILLING_RULES 4).

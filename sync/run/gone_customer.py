@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
 
-from sync.desired import frozen
 from sync.desired.credits import Money
 from sync.desired.gone_customer import is_ended, owed_by, said
 from sync.desired.made import made
 from sync.desired.quote_status import ENDED, QuoteView, deal_objects, quote_fields
-from sync.facts import CreditNote, Fact, Invoice, Schedule, Subscription
-from sync.ports import Facts, Links, Promise, Promises, Subjects
-from sync.run.dealing import Case, Dealing, Signed, deal_key
+from sync.facts import CreditNote, Fact, Invoice, Schedule, Subscription, of_type
+from sync.ports import Facts, Links, Promises, Subjects
+from sync.run.dealing import Case, Dealing, Signed
 from sync.run.intake import account_mark, quote_mark
 from sync.run.telling import QuoteTry, Telling
-
-F = TypeVar("F", bound=Fact)
 
 #: What the quotes of such a deal say until it is cancelled.
 CODE = "DATA-224"
@@ -51,7 +47,7 @@ class GoneCustomer:
             return False
         case = self.dealing.case(run.mine, now)
         if run.promise is None:
-            run.promise = self._freeze(run, text, now)
+            run.promise = self.promises.freeze(run.promised({"text": text, "data": {}}, now))
         news = self._show(run, case, text, self._objects(customer), now)
         self._tell_others(case, news=news)
         return True
@@ -77,33 +73,17 @@ class GoneCustomer:
         if not case.change.ends:
             return 0
         money = Money(
-            tuple(_of(self.facts.of_customers("invoice", [customer]), Invoice)),
-            tuple(_of(self.facts.of_customers("creditnote", [customer]), CreditNote)),
+            tuple(of_type(self.facts.of_customers("invoice", [customer]), Invoice)),
+            tuple(of_type(self.facts.of_customers("creditnote", [customer]), CreditNote)),
         )
         given = [link.key for link in self.links.by_salesforce_id([case.deal.quote_id])]
         return owed_by(case.change, case.deal, made(case.deal, known), money, given, now)
-
-    def _freeze(self, run: QuoteTry, text: str, now: datetime) -> Promise:
-        promise = Promise(
-            quote_id=run.graph.quote.id,
-            input_digest=frozen.digest(run.graph),
-            graph=frozen.to_json(run.graph),
-            deal_key=deal_key(run.graph),
-            preview={"text": text, "data": {}},
-            signed_at=run.signed_at,
-            frozen_at=now,
-        )
-        return self.promises.freeze(promise)
 
     def _show(self, run: QuoteTry, case: Case, text: str, known: Iterable[Fact], now: datetime) -> bool:
         """Whether the quote says anything new by it."""
         assert run.promise is not None
         view = QuoteView(signed=True, now=now, preview=str(run.promise.preview["text"]), note=text)
-        objects = deal_objects(case.deal, _of(known, Subscription) + _of(known, Schedule))
+        objects = deal_objects(case.deal, of_type(known, Subscription) + of_type(known, Schedule))
         reference = objects[0].id if objects and not case.change.ends else None
         fields = {**quote_fields(view), "Billing_Status__c": ENDED, "Billing_Reference__c": reference}
         return self.telling.show(run.graph, fields, fence=run.fence)
-
-
-def _of(facts: Iterable[Fact], type_: type[F]) -> list[F]:
-    return [f for f in facts if isinstance(f, type_)]

@@ -15,11 +15,11 @@ from sync.crm import CrmAccount
 from sync.desired.customer import having_email
 from sync.desired.evidence import nameless, same_email
 from sync.desired.identity import Answer, Ask, Belongs, MakeAccount, Mode, Unknown, match_account, sharing
-from sync.desired.inherited import coupons_of_customers
 from sync.desired.keys import ACCOUNT
 from sync.desired.new_account import NewAccounts, new_account
 from sync.errors import Terminal
 from sync.facts import Coupon, Customer, Fact
+from sync.facts.coupons import coupons_of
 from sync.ports import (
     Asked,
     Claim,
@@ -97,7 +97,7 @@ class Identity:
 
     def _coupons(self, customers: Collection[Customer]) -> list[Coupon]:
         """What comes off all that these customers buy, where nobody has read it yet."""
-        named = coupons_of_customers(customers)
+        named = coupons_of(customers)
         unseen = named - set(self.facts.get("coupon", named)) if named else set()
         return read_coupons(self.stripe, unseen, customers)
 

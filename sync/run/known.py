@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sync.desired.inherited import coupons_of_customers
 from sync.facts import BalanceTransaction, Coupon, Customer, Fact, Invoice, Price, Schedule, Subscription
+from sync.facts.coupons import coupons_of
 from sync.ports import Facts, StripeGateway
 from sync.records import Ref
-from sync.run.reading import coupons_of, prices_of, typed, with_items
+from sync.run.reading import prices_of, typed, with_items
 
 F = TypeVar("F", bound=Fact)
 #: A draft is finalised within an hour or three days; one that is older may have been deleted, which no list says.
@@ -38,8 +38,8 @@ class Known:
         lines = {line.price for i in self.typed(self._everyone, Invoice) for line in i.lines if line.price}
         read = typed(facts.get("price", prices_of(schedules, subscriptions) | lines), Price)
         self.prices = with_items(read, subscriptions)
-        giving = coupons_of_customers(self._customers.values())
-        self.coupons = typed(facts.get("coupon", coupons_of(subscriptions, schedules) | giving), Coupon)
+        standing = coupons_of([*subscriptions, *schedules, *self._customers.values()])
+        self.coupons = typed(facts.get("coupon", standing), Coupon)
 
     def of(self, customer: str) -> Sequence[Fact]:
         """What runs, ran or is planned for a customer, and its invoices."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
 
 from sync.deal.deal import Deal
 from sync.deal.dues import Stated, stated
@@ -18,12 +17,10 @@ from sync.desired.made import Made, begun
 from sync.desired.references import stated_refs
 from sync.desired.stated_early import begins_early
 from sync.desired.true_up import MadeGood, desire_true_ups
-from sync.facts import BalanceTransaction, CreditNote, Customer, Fact, Invoice
+from sync.facts import BalanceTransaction, CreditNote, Customer, Fact, Invoice, of_type
 from sync.ports import StripeGateway
 from sync.records import Desired, Ref
 from sync.run.using import Measured, Using
-
-F = TypeVar("F", bound=Fact)
 
 
 @dataclass(frozen=True)
@@ -98,12 +95,10 @@ def _read_money(
     if any(given) or any(amount < 0 for amount in good.values()):
         refs += [Ref("credit_notes_of", customer.id), Ref("balance_of", customer.id)]
     found = stripe.read(refs).all()
-    return Money(tuple(_of(found, Invoice)), tuple(_of(found, CreditNote)), tuple(_of(found, BalanceTransaction)))
+    return Money(
+        tuple(of_type(found, Invoice)), tuple(of_type(found, CreditNote)), tuple(of_type(found, BalanceTransaction))
+    )
 
 
 def _moments(ours: Stated) -> list[datetime]:
     return [*(due.at for due in ours.dues), *(credit.at for credit in ours.credits)]
-
-
-def _of(facts: Sequence[Fact], type_: type[F]) -> list[F]:
-    return [f for f in facts if isinstance(f, type_)]

@@ -12,7 +12,7 @@ from sync.deal.deal import Deal
 from sync.desired.keys import DEAL, HELD
 from sync.desired.tax_issues import is_unplaced
 from sync.desired.taxed_customer import address_used, lacking
-from sync.facts import Customer, Invoice
+from sync.facts import Customer, Invoice, of_type
 from sync.ports import Facts, StripeGateway
 from sync.records import Operation, Ref, Verb
 
@@ -46,4 +46,4 @@ def _waits(invoice: Invoice, deal: Deal) -> bool:
 
 
 def _invoices(facts: Facts, customer: str) -> list[Invoice]:
-    return [f for f in facts.of_customers("invoice", [customer]) if isinstance(f, Invoice)]
+    return of_type(facts.of_customers("invoice", [customer]), Invoice)

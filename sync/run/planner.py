@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
 
 from sync.deal.deal import Deal
 from sync.deal.forecast import Forecast, forecast
@@ -27,7 +26,7 @@ from sync.desired.taxed_customer import check_taxed
 from sync.desired.true_up import as_settled
 from sync.diff import as_named, as_standing, diff, only_needed
 from sync.errors import Refusal, Refused
-from sync.facts import Customer, Fact, Meter, Portal, Schedule, Subscription
+from sync.facts import Customer, Fact, Meter, Portal, Schedule, Subscription, of_type
 from sync.facts.currencies import priced_in
 from sync.observed import Actual, actuals
 from sync.plan import Plan
@@ -42,8 +41,6 @@ from sync.run.standing_prices import read_standing_prices
 from sync.run.taking import Taking, read_takeover
 from sync.run.taxing import read_tax_ids, read_tax_settings
 from sync.run.using import Measured, Using
-
-F = TypeVar("F", bound=Fact)
 
 
 @dataclass(frozen=True)
@@ -213,7 +210,7 @@ class Planner:
         keep()
         done = made(deal, objects)
         taking = read_takeover(self.stripe, deal, customer.customer if customer else None, objects, done, now)
-        refusals = check_customer(deal, _of(objects, Subscription), _of(objects, Schedule))
+        refusals = check_customer(deal, of_type(objects, Subscription), of_type(objects, Schedule))
         refusals += check_discount(deal, customer.customer if customer else None, objects, now)
         if not done:
             refusals += check_taxed(deal, customer.customer if customer else None)
@@ -240,7 +237,7 @@ class Planner:
             return ()
         alone = self.payers.facts.of_customers("alone", [payer.customer.customer.id]) if payer.customer else ()
         others = self.dealing.others(case.deal, (*payer.objects, *alone))
-        beside = counted_beside(case.deal, payer.objects, others, taking.takeover, _of(snapshot.all(), Meter), now)
+        beside = counted_beside(case.deal, payer.objects, others, taking.takeover, of_type(snapshot.all(), Meter), now)
         return check_counted_once(case.deal, case.change, beside, now)
 
     def _desired(self, read: _Read, wanted: Wanted, owed: Owed, numbers: TaxIds) -> tuple[Desired, ...]:
@@ -277,7 +274,3 @@ class Planner:
         asked = request(track, case.deal, customer, {ref.key for ref in known if ref.kind == "product"})
         answer = self.stripe.preview(asked) if asked is not None else None
         return held_against(answer.invoice, track, case.deal, made) if answer is not None else None
-
-
-def _of(facts: Sequence[Fact], type_: type[F]) -> list[F]:
-    return [f for f in facts if isinstance(f, type_)]

@@ -20,7 +20,7 @@ from sync.desired.made import begun, made
 from sync.desired.paying import corrections, paid_otherwise
 from sync.desired.promised import Unlike, day_said, is_after, is_checked, unlike
 from sync.errors import Unsafe
-from sync.facts import Fact, Invoice, Price, Schedule, Subscription
+from sync.facts import Fact, Invoice, Price, Schedule, Subscription, of_type
 from sync.ports import Facts, Mark, Outbox
 from sync.records import Operation, Ref, Value, Verb
 from sync.run.dealing import Dealing
@@ -117,7 +117,7 @@ class PromiseCheck:
         return [i for i in ids if _key(i) in told]
 
     def _invoices(self, customer: str) -> list[Invoice]:
-        return [f for f in self.facts.of_customers("invoice", [customer]) if isinstance(f, Invoice)]
+        return of_type(self.facts.of_customers("invoice", [customer]), Invoice)
 
 
 def holds(found: Sequence[Unlike]) -> list[Operation]:

@@ -102,10 +102,10 @@ class QuoteRun:
         """What a quote says that `preview` refuses with this error though it is done: of a deal that was cancelled, and whose
         customer was deleted in Stripe. None where it stays refused.
         """
-        mine = self._mine(quote_id) if isinstance(error, PayerGone) else None
-        return (
-            self.gone.said_of(mine, error.customer, self.clock.now()) if mine and isinstance(error, PayerGone) else None
-        )
+        if not isinstance(error, PayerGone):
+            return None
+        mine = self._mine(quote_id)
+        return self.gone.said_of(mine, error.customer, self.clock.now()) if mine else None
 
     def _mine(self, quote_id: str) -> Signed | None:
         """The quote as it is billed, or would be; None when there is no such quote."""
@@ -139,8 +139,9 @@ class QuoteRun:
             worked.plan.raise_if_unsafe()
         except (Terminal, Unsafe) as error:
             closes = self.gone.said_of(Signed(graph), error.customer, now) if isinstance(error, PayerGone) else None
-            view = QuoteView(signed=False, now=now, failure=error, preview=cannot_bill(messages(error)))
-            if closes is not None:
+            if closes is None:
+                view = QuoteView(signed=False, now=now, failure=error, preview=cannot_bill(messages(error)))
+            else:
                 view = QuoteView(signed=False, now=now, preview=closes)
             self.telling.show(graph, quote_fields(view), fence=fence)
             return Done()

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sync.desired.inherited import coupons_of_customers
 from sync.errors import Terminal
-from sync.facts import Coupon, CreditNote, Customer, Fact, Invoice, Price, Schedule, Subscription
+from sync.facts import Coupon, CreditNote, Customer, Fact, Invoice, Price, Schedule, Subscription, of_type
 from sync.facts.catalogue import UNKNOWN_COUPON
+from sync.facts.coupons import coupons_of
 from sync.facts.currencies import in_currency
 from sync.ports import Due, Facts, StripeGateway
 from sync.records import Ref
@@ -45,18 +45,18 @@ class Reading:
     def missing(self, found: Sequence[Fact]) -> list[Fact]:
         """Objects that the found ones name and that no read has seen yet: subscriptions, schedules, coupons, prices."""
         everything = list(found)
-        invoices = [f for f in found if isinstance(f, Invoice)]
+        invoices = of_type(found, Invoice)
         everything += self._unseen("subscription", {i.subscription for i in invoices if i.subscription}, everything)
-        named = {s.schedule for s in _of(everything, Subscription) if s.schedule}
+        named = {s.schedule for s in of_type(everything, Subscription) if s.schedule}
         everything += self._unseen("schedule", named, everything)
-        managed = {i for s in _of(everything, Schedule) if (i := s.subscription or s.released_subscription)}
+        managed = {i for s in of_type(everything, Schedule) if (i := s.subscription or s.released_subscription)}
         everything += self._unseen("subscription", managed, everything)
         customers = {c for f in everything if (c := getattr(f, "customer", None))}
         everything += self._unseen("customer", customers, everything)
-        subscriptions, schedules = _of(everything, Subscription), _of(everything, Schedule)
+        subscriptions, schedules = of_type(everything, Subscription), of_type(everything, Schedule)
         known = self._known_customers(customers - {f.id for f in everything})
-        giving = [*_of(everything, Customer), *known.values()]
-        standing = coupons_of(subscriptions, schedules) | coupons_of_customers(giving)
+        giving = [*of_type(everything, Customer), *known.values()]
+        standing = coupons_of([*subscriptions, *schedules, *giving])
         everything += self._coupons(standing, everything, giving)
         billed_in = currencies_of(schedules)
         everything += self._unseen(
@@ -92,8 +92,8 @@ class Reading:
         wanted = standing - {fact.id for fact in here if isinstance(fact, Coupon)} - {UNKNOWN_COUPON}
         unseen = wanted - set(self.facts.get("coupon", wanted)) if wanted else set()
         found = self._read(standing_refs(unseen))
-        shown = [f for f in here if isinstance(f, Subscription)]
-        whole = with_deleted(self.stripe, unseen, [f for f in found if isinstance(f, Coupon)], [*shown, *customers])
+        shown = of_type(here, Subscription)
+        whole = with_deleted(self.stripe, unseen, of_type(found, Coupon), [*shown, *customers])
         return list[Fact](whole)
 
     def _deleted(self, absent: set[str]) -> list[Fact]:
@@ -109,7 +109,7 @@ class Reading:
         """What was tried, collected and given back of the invoices found, where there is reason to ask: an invoice does
         not tell of its refunds and disputes.
         """
-        invoices = [f for f in found if isinstance(f, Invoice)]
+        invoices = of_type(found, Invoice)
         notes = self._read([Ref("credit_notes_of_invoice", i) for i in self._credited(invoices)])
         named = {d.id for d in due if d.kind == "payment"}
         sent_back = {n.invoice for n in notes if isinstance(n, CreditNote) and n.refunds}
@@ -150,17 +150,6 @@ def payments(
         for p in i.payments
         if p.payment_intent and p.status == "paid"
         if p.payment_intent in named or i.id in sent_back or (p.paid_at_s or p.created_s) < fresh_s
-    }
-
-
-def coupons_of(subscriptions: Iterable[Subscription], schedules: Iterable[Schedule]) -> set[str]:
-    """The ids of all coupons on these objects, their items and phases."""
-    ids = {c for s in subscriptions for c in (*s.coupons, *(c for i in s.items for c in i.coupons))}
-    return ids | {
-        c
-        for s in schedules
-        for p in s.phases
-        for c in (*p.coupons, *(c for i in (*p.items, *p.add_invoice_items) for c in i.coupons))
     }
 
 
@@ -208,10 +197,6 @@ def _completed(carried: Price, known: Price | None) -> Price:
 def typed(facts: Mapping[str, Fact], type_: type[F]) -> dict[str, F]:
     """Those of this type, by id."""
     return {i: f for i, f in facts.items() if isinstance(f, type_)}
-
-
-def _of(facts: Iterable[Fact], type_: type[F]) -> list[F]:
-    return [f for f in facts if isinstance(f, type_)]
 
 
 def _ref(due: Due) -> Ref | None:

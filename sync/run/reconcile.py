@@ -30,6 +30,7 @@ from sync.facts import (
     Refund,
     Schedule,
     Subscription,
+    of_type,
 )
 from sync.ports import ROW_KINDS, Facts, FoundRow, Links, NewLink, Outbox, Promises, StripeGateway
 from sync.ports.comparing import Comparing, Decisions
@@ -159,8 +160,8 @@ class Reconcile:
             zone=self.policy.billing_timezone,
             now=self.clock.now(),
             policy=self.policy,
-            subscriptions=[f for f in mine if isinstance(f, Subscription)],
-            schedules=[f for f in mine if isinstance(f, Schedule)],
+            subscriptions=of_type(mine, Subscription),
+            schedules=of_type(mine, Schedule),
             prices=known.prices,
             coupons=known.coupons,
         )

@@ -8,12 +8,16 @@ from collections.abc import Iterable, Sequence
 
 import structlog
 
-from sync.facts import Coupon, Customer, Fact, Subscription
+from sync.facts import Coupon, Customer, Fact, Subscription, of_type
 from sync.facts.catalogue import UNKNOWN_COUPON
+from sync.facts.coupons import coupons_of, coupons_on
 from sync.ports import Adoption, Facts, StripeGateway
 from sync.records import Ref
 
 log = structlog.get_logger()
+
+#: What shows a coupon that was deleted with its terms, by what it stands on.
+SHOWN_ON = {Customer.KIND: "coupon_of_customer", Subscription.KIND: "coupons_of_subscription"}
 
 
 def standing_refs(ids: Iterable[str]) -> list[Ref]:
@@ -24,7 +28,7 @@ def standing_refs(ids: Iterable[str]) -> list[Ref]:
 def read_coupons(stripe: StripeGateway, ids: Iterable[str], on: Iterable[Fact]) -> list[Coupon]:
     """These coupons, read now; ``on`` is what they stand on."""
     wanted = set(ids)
-    found = _of(stripe.read(standing_refs(wanted)).all()) if wanted else []
+    found = of_type(stripe.read(standing_refs(wanted)).all(), Coupon) if wanted else []
     return with_deleted(stripe, wanted, found, on)
 
 
@@ -40,7 +44,7 @@ def with_deleted(
     if not gone:
         return list(found)
     refs = [ref for fact in on if (ref := _shown_on(fact, gone)) is not None]
-    shown = [c for c in _of(stripe.read(refs).all()) if c.id in gone and not c.deleted] if refs else []
+    shown = [c for c in of_type(stripe.read(refs).all(), Coupon) if c.id in gone and not c.deleted] if refs else []
     lost = gone - {c.id for c in shown}
     for coupon in sorted(lost):
         log.warning("coupon_not_shown", stripe_id=coupon)
@@ -52,24 +56,12 @@ def read_deleted(stripe: StripeGateway, adoption: Adoption, facts: Facts) -> Non
     """What no list has any more of the coupons that stand on what was listed is stored; no call where there is none."""
     fence = facts.fence()
     on = [fact for kind, ids in adoption.without_coupon().items() for fact in facts.get(kind, ids).values()]
-    named = {c for fact in on for c in _on(fact)} - {UNKNOWN_COUPON}
+    named = coupons_of(on) - {UNKNOWN_COUPON}
     known = facts.get("coupon", named) if named else {}
     facts.put(with_deleted(stripe, named - set(known), (), on), fence)
 
 
-def _on(fact: Fact) -> set[str]:
-    if isinstance(fact, Customer):
-        return {fact.coupon} if fact.coupon else set()
-    if isinstance(fact, Subscription):
-        return {*fact.coupons, *(c for i in fact.items for c in i.coupons)}
-    return set()
-
-
 def _shown_on(fact: Fact, gone: set[str]) -> Ref | None:
-    if not gone & _on(fact):
+    if fact.KIND not in SHOWN_ON or not gone & coupons_on(fact):
         return None
-    return Ref("coupon_of_customer" if isinstance(fact, Customer) else "coupons_of_subscription", fact.id)
-
-
-def _of(facts: Iterable[Fact]) -> list[Coupon]:
-    return [f for f in facts if isinstance(f, Coupon)]
+    return Ref(SHOWN_ON[fact.KIND], fact.id)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sync.deal.deal import Deal
 from sync.desired.keys import KEY
 from sync.desired.made import prices_on
-from sync.facts import Fact, Price
+from sync.facts import Fact, Price, of_type
 from sync.facts.currencies import priced_in
 from sync.ports import Facts, Snapshot, StripeGateway
 from sync.records import Ref
@@ -28,4 +28,4 @@ def read_standing_prices(
     ours = [i for i in unfound if i not in stored or stored[i].metadata.get(KEY) in named]
     read = stripe.read([Ref("price_id", i) for i in ours]).all() if ours else []
     standing = [*(found[i] for i in sorted(on & found.keys())), *read]
-    return [fact for fact in priced_in(standing, deal.currency) if isinstance(fact, Price)]
+    return of_type(priced_in(standing, deal.currency), Price)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from sync.deal.deal import Deal
 from sync.deal.forecast import Forecast
@@ -36,13 +35,13 @@ from sync.facts import (
     Price,
     Product,
     Schedule,
+    of_type,
 )
+from sync.facts.coupons import coupons_of
 from sync.observed import Actual
 from sync.ports import StripeGateway
 from sync.records import Ref
 from sync.run.standing_coupons import standing_refs, with_deleted
-
-F = TypeVar("F", bound=Fact)
 
 
 @dataclass(frozen=True)
@@ -121,11 +120,11 @@ def read_takeover(
     takeover = taken_over(deal, bought_by(objects, deal, now) if past else objects)
     if takeover is None:
         return Taking()
-    own = [f for f in objects if isinstance(f, Schedule)]
+    own = of_type(objects, Schedule)
     takeover = replace(takeover, plans=tuple(inheriting(takeover.plans, own, [payer] if payer else (), now)))
     plans = tuple(plan.id for plan in takeover.plans)
     of_deal = tuple(made.subscription.id for made in done.values() if made.subscription)
-    coupons = {i for plan in takeover.plans for i in (*plan.coupons, *(c for item in plan.items for c in item.coupons))}
+    coupons = coupons_of(takeover.plans)
     customer = takeover.plans[0].customer
     alone = takeover.at <= now and stated_early(deal, done, now)
     refs = [Ref("invoices_of_customer", customer)] if alone else [*stated_refs((*plans, *of_deal))]
@@ -140,19 +139,19 @@ def read_takeover(
     refs += [Ref("price_id", item.price.id) for item in (*items, *by_steps)]
     refs += [Ref("meter_id", item.price.meter) for item in items if item.price.meter]
     found = stripe.read(refs).all()
-    invoices = _of(found, Invoice)
+    invoices = of_type(found, Invoice)
     read = Read(
         of_plans=tuple(i for i in invoices if i.subscription in plans),
         of_deal=tuple(i for i in invoices if i.subscription in of_deal or (alone and is_early(i, deal))),
-        notes=tuple(_of(found, CreditNote)),
-        balances=tuple(_of(found, BalanceTransaction)),
-        pending=tuple(_of(found, PendingItem)),
+        notes=tuple(of_type(found, CreditNote)),
+        balances=tuple(of_type(found, BalanceTransaction)),
+        pending=tuple(of_type(found, PendingItem)),
     )
     read = replace(read, returned=_returned(stripe, takeover, read, customer))
-    names = {product.id: product.name for product in _of(found, Product)}
+    names = {product.id: product.name for product in of_type(found, Product)}
     on = [*takeover.plans, *([payer] if payer else [])]
-    known = {c.id: c for c in with_deleted(stripe, coupons, _of(found, Coupon), on)}
-    prices, meters = {p.id: p for p in _of(found, Price)}, {m.id: m for m in _of(found, Meter)}
+    known = {c.id: c for c in with_deleted(stripe, coupons, of_type(found, Coupon), on)}
+    prices, meters = {p.id: p for p in of_type(found, Price)}, {m.id: m for m in of_type(found, Meter)}
     return Taking(takeover, read, known, names, PlanPrices(prices, meters, known, names))
 
 
@@ -162,9 +161,5 @@ def _returned(stripe: StripeGateway, takeover: Takeover, read: Read, customer: s
     found = stripe.read(hints, hints).all() if hints else []
     if not went_back(found):
         return {}
-    notes = read.notes or tuple(_of(stripe.read([Ref("credit_notes_of", customer)]).all(), CreditNote))
+    notes = read.notes or tuple(of_type(stripe.read([Ref("credit_notes_of", customer)]).all(), CreditNote))
     return returned(found, notes, read)
-
-
-def _of(facts: Sequence[Fact], type_: type[F]) -> list[F]:
-    return [f for f in facts if isinstance(f, type_)]

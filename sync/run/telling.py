@@ -11,6 +11,7 @@ from sync.crm import QuoteGraph
 from sync.deal.effect import effect
 from sync.deal.forecast import line_amounts
 from sync.deal.timeline import BEGUN
+from sync.desired import frozen
 from sync.desired.keys import DEAL
 from sync.desired.past_deals import standing_alone, stands_alone
 from sync.desired.preview import cannot_bill
@@ -19,7 +20,7 @@ from sync.errors import SyncError, Terminal, Transient
 from sync.ports import Claim, Due, Facts, Mark, Outbox, Promise, Subjects
 from sync.quotes.roughly import roughly
 from sync.records import Ref
-from sync.run.dealing import Signed
+from sync.run.dealing import Signed, deal_key
 from sync.run.intake import account_mark, product_mark, unit_of
 from sync.run.opportunities import Opportunities
 from sync.run.planner import Worked
@@ -57,6 +58,19 @@ class QuoteTry:
     def mine(self) -> Signed:
         """The quote as it is billed, and since when."""
         return Signed(self.to_bill, self.signed_at, self.promise.frozen_at if self.promise else None)
+
+    def promised(self, preview: Mapping[str, object], now: datetime, *, follows: str = "") -> Promise:
+        """What is kept of the quote as it was signed, with what was said of it. ``follows`` is the deal that it renews."""
+        return Promise(
+            quote_id=self.graph.quote.id,
+            input_digest=frozen.digest(self.graph),
+            graph=frozen.to_json(self.graph),
+            deal_key=deal_key(self.graph),
+            follows=follows,
+            preview=preview,
+            signed_at=self.signed_at,
+            frozen_at=now,
+        )
 
 
 @dataclass(frozen=True)

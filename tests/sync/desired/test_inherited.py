@@ -7,11 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 from sync.deal.calendar import seconds
-from sync.desired.inherited import at_work, coupons_of_customers, inherited_by, inheriting, inheriting_phases
+from sync.desired.inherited import at_work, inherited_by, inheriting, inheriting_phases
 from sync.desired.keys import DEAL
 from sync.desired.to_come import monthly_of, next_charge
 from sync.desired.worth import Terms
 from sync.facts import Coupon, Customer, Item, Phase, PhaseItem, Price, Schedule, Subscription
+from sync.facts.coupons import coupons_of
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 NOW_S = seconds(NOW)
@@ -76,7 +77,7 @@ def test_one_that_has_stopped_takes_nothing_off_though_nobody_read_the_customer_
 
 def test_what_is_live_and_lowered_is_named() -> None:
     assert [s.id for s in inherited_by([plan(), plan(id="sub_2", ended_at_s=5)], [GIVER], NOW)] == ["sub_1"]
-    assert coupons_of_customers([GIVER, Customer(id="cus_2")]) == {"pct20"}
+    assert coupons_of([GIVER, Customer(id="cus_2")]) == {"pct20"}
 
 
 def test_a_month_and_the_next_invoice_count_it_until_it_stops() -> None:
